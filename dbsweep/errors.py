@@ -1,0 +1,66 @@
+"""Every error that dbsweep raises on purpose; the command line turns each into one line and exit code 2.
+
+DbsweepError
+├── ConfigError        the experiment file or a `--set` override is wrong; carries every fault found
+├── InputError         a photo, caption or folder that the experiment names cannot be used
+├── ModelError         a base model, encoder or checkpoint cannot be loaded
+├── RunError           a run folder: unknown name, name already taken, damaged ledger
+├── ResourceError      not enough disk, memory, CPUs or GPUs for what was asked
+└── TrialError         one trial cannot go on (NaN loss, a raising worker); the sweep goes on without it
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+class DbsweepError(Exception):
+    """Something that the user can mend; the message says what is wrong, the value received, and the fix."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One fault of an experiment file.
+
+    Attributes:
+        path: where in the file, in YAML terms: ``search.learning_rate[1]``.
+        message: what is wrong, the value received and what is allowed, in one line.
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}" if self.path else self.message
+
+
+class ConfigError(DbsweepError):
+    """The experiment file is wrong; every fault is listed at once."""
+
+    def __init__(self, source: str, faults: Sequence[Fault]) -> None:
+        self.source = source
+        self.faults = tuple(faults)
+        lines = "\n".join(f"  {fault}" for fault in self.faults)
+        noun = "fault" if len(self.faults) == 1 else "faults"
+        super().__init__(f"{source}: {len(self.faults)} {noun}\n{lines}")
+
+
+class InputError(DbsweepError):
+    """A photo, caption or folder cannot be used."""
+
+
+class ModelError(DbsweepError):
+    """A base model, encoder or checkpoint cannot be loaded."""
+
+
+class RunError(DbsweepError):
+    """A run folder is missing, taken or damaged."""
+
+
+class ResourceError(DbsweepError):
+    """Not enough disk, memory, CPUs or GPUs."""
+
+
+class TrialError(DbsweepError):
+    """One trial cannot go on; the others do."""

@@ -1,0 +1,435 @@
+"""The frozen records that pass between rooms; each can be written as JSON and read back without loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+Scalar: TypeAlias = bool | int | float | str
+"""A value that a swept setting can take."""
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, strict about unknown keys, NaN and infinity survive JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="constants")
+
+
+# ---------------------------------------------------------------- names of results
+
+
+class Metric(StrEnum):
+    """The metrics of a scorecard; `dbsweep.scoring` gives each one's formula and source.
+
+    All are larger-is-better. IDENTITY, STYLE and PRIOR are on the scale 0 (nothing of it) to 1 (as in the
+    photos, or as in the base model), unclipped.
+    """
+
+    IDENTITY = "identity"
+    STYLE = "style"
+    PRIOR = "prior"
+    DIVERSITY = "diversity"
+    PROMPT_FIDELITY = "prompt_fidelity"
+
+
+class TrialState(StrEnum):
+    """Where a trial, or the branch that trains it, stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    STOPPED = "stopped"  # ended early by an overtrained or collapsed verdict
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class VerdictState(StrEnum):
+    """What the scorecards of a trial say about its training."""
+
+    LEARNING = "learning"  # identity still gains
+    READY = "ready"  # identity is there, nothing lost yet
+    OVERTRAINED = "overtrained"  # style or prior has dropped while identity no longer gains
+    UNDERTRAINED = "undertrained"  # the trial ended before the subject was learned
+    COLLAPSED = "collapsed"  # NaN or noise
+
+
+class PromptKind(StrEnum):
+    """Why a prompt is drawn at every evaluation."""
+
+    INSTANCE = "instance"  # photo of ohwx man
+    SANITY = "sanity"  # photo of ohwx man, ink poster style
+    CLASS = "class"  # photo of man
+
+
+# ---------------------------------------------------------------- the plan
+
+
+class Trial(Record):
+    """One point of the search space.
+
+    Attributes:
+        id: ``t001`` …, in the order of the plan.
+        settings: every swept setting and the four of the contract (learning_rate, epochs,
+            class_images_per_instance, text_encoder_ratio), by their dotted names under ``train``.
+    """
+
+    id: str
+    settings: dict[str, Scalar]
+
+
+class Stage(Record):
+    """A span of optimizer steps that the listed trials share bit for bit.
+
+    Attributes:
+        id: first 12 hex digits of the SHA-256 of the stage's key and its ancestors'.
+        parent: id of the stage that ends where this one starts, or None at the root.
+        start_step, end_step: the steps ``start_step + 1 … end_step`` are trained here.
+        text_encoder_trains: whether the text encoder trains in this span.
+        trials: ids of the trials whose path leads through this stage.
+    """
+
+    id: str
+    parent: str | None
+    start_step: int
+    end_step: int
+    text_encoder_trains: bool
+    trials: tuple[str, ...]
+
+
+class Milestone(Record):
+    """A step at which a branch writes a checkpoint.
+
+    Attributes:
+        step: optimizer step, counted from the untrained base model.
+        epoch: the epoch that ends with this step.
+        evaluate: draw and score images here.
+        fork: another branch starts here, so the optimizer state is kept too.
+    """
+
+    step: int
+    epoch: int
+    evaluate: bool
+    fork: bool
+
+
+class Branch(Record):
+    """A chain of stages that one worker trains in one go.
+
+    Attributes:
+        id: ``b01`` …; parents come before children.
+        parent: the branch it forks from, or None if it starts at the base model.
+        fork_step: the parent's step at which it starts; 0 without a parent.
+        stages: ids of its stages, in order.
+        milestones: its checkpoints, by rising step, all later than ``fork_step``.
+        trials: ids of the trials that end on this branch.
+        settings: settings of the trial that defines its weights (the longest one).
+        text_encoder_steps: the text encoder trains while ``step < text_encoder_steps``; absolute.
+    """
+
+    id: str
+    parent: str | None
+    fork_step: int
+    stages: tuple[str, ...]
+    milestones: tuple[Milestone, ...]
+    trials: tuple[str, ...]
+    settings: dict[str, Scalar]
+    text_encoder_steps: int
+
+    @property
+    def end_step(self) -> int:
+        """The last step that this branch trains."""
+        return self.milestones[-1].step
+
+
+class TrialPath(Record):
+    """Which checkpoints are a trial's: those of each branch up to the given step, from the base on.
+
+    Attributes:
+        trial: trial id.
+        segments: (branch id, last step on it), from the root branch to the branch where the trial ends.
+        end_step: the trial's total number of optimizer steps.
+    """
+
+    trial: str
+    segments: tuple[tuple[str, int], ...]
+    end_step: int
+
+
+class Cost(Record):
+    """What a plan will take.
+
+    Attributes:
+        steps_alone: optimizer steps if every trial trained by itself.
+        steps_shared: optimizer steps along the tree.
+        images: images to draw: class images, references, evaluations, grids.
+        disk_bytes: checkpoints, states and images.
+        seconds: estimated wall time on this machine, or None where no rate is known.
+    """
+
+    steps_alone: int
+    steps_shared: int
+    images: int
+    disk_bytes: int
+    seconds: float | None
+
+
+class Plan(Record):
+    """Everything that will be done, before anything is.
+
+    Attributes:
+        notes: sentences for the person: what cannot be shared and why, warnings about the settings.
+    """
+
+    steps_per_epoch: int
+    trials: tuple[Trial, ...]
+    stages: tuple[Stage, ...]
+    branches: tuple[Branch, ...]
+    paths: tuple[TrialPath, ...]
+    cost: Cost
+    notes: tuple[str, ...] = ()
+
+    def path_of(self, trial_id: str) -> TrialPath:
+        """The trial's path; KeyError for an unknown trial."""
+        for path in self.paths:
+            if path.trial == trial_id:
+                return path
+        raise KeyError(trial_id)
+
+
+# ---------------------------------------------------------------- what a run produces
+
+
+class Checkpoint(Record):
+    """The trained weights at a step.
+
+    Attributes:
+        id: ``b01-000120``: branch and step.
+        path: its folder, relative to the run folder.
+        sha256: of the trained weights' values (see `dbsweep.models.hashes.weights_sha256`).
+        bytes: size on disk.
+    """
+
+    id: str
+    branch: str
+    step: int
+    epoch: int
+    path: str
+    sha256: str
+    bytes: int
+
+
+class Score(Record):
+    """One metric of one checkpoint.
+
+    Attributes:
+        value: mean of the samples.
+        low, high: 95% bootstrap interval of the mean.
+        samples: one value per (prompt, seed), in the same order at every checkpoint, so that
+            differences between checkpoints are paired.
+    """
+
+    value: float
+    low: float
+    high: float
+    samples: tuple[float, ...]
+
+
+class SampleImage(Record):
+    """One image drawn at an evaluation.
+
+    Attributes:
+        path: relative to the run folder.
+        prompt: as drawn, token included (for the base reference: with the class noun in its place).
+        kind, concept, prompt_index: which prompt of which concept (both 0-based).
+        seed: of its initial noise.
+    """
+
+    path: str
+    prompt: str
+    kind: PromptKind
+    concept: int
+    prompt_index: int
+    seed: int
+
+
+class Scorecard(Record):
+    """All metrics of one checkpoint, and the images that they were measured on."""
+
+    checkpoint: str
+    scores: dict[Metric, Score]
+    images: tuple[SampleImage, ...]
+
+    def value(self, metric: Metric) -> float:
+        """The mean of a metric."""
+        return self.scores[metric].value
+
+
+class Verdict(Record):
+    """What the scorecards along one path say.
+
+    Attributes:
+        onset_step: first overtrained (or collapsed) step, else None.
+        evidence: one sentence with the numbers.
+    """
+
+    state: VerdictState
+    onset_step: int | None
+    evidence: str
+
+
+class Candidate(Record):
+    """A checkpoint in the choice: one row of the table that the person sees.
+
+    Attributes:
+        on_front: no other candidate is at least as good in identity, style and prior and better in one.
+    """
+
+    trial: str
+    checkpoint: str
+    step: int
+    epoch: int
+    identity: float
+    style: float
+    prior: float
+    utility: float
+    on_front: bool
+
+
+class Choice(Record):
+    """The checkpoint that dbsweep recommends, and why.
+
+    Attributes:
+        best: the recommended candidate.
+        reason: sentences for the person.
+        candidates: all of them, best utility first.
+    """
+
+    best: Candidate
+    reason: str
+    candidates: tuple[Candidate, ...]
+
+
+class StepLog(Record):
+    """Training figures averaged since the previous checkpoint.
+
+    Attributes:
+        loss, instance_loss, prior_loss: mean squared error of the predicted noise, unweighted apart.
+        steps_per_s: optimizer steps per second of training alone.
+        memory_bytes: peak of the process (CPU) or of the device's allocator (GPU).
+    """
+
+    step: int
+    loss: float
+    instance_loss: float
+    prior_loss: float
+    learning_rate: float
+    grad_norm: float
+    steps_per_s: float
+    memory_bytes: int
+
+
+# ---------------------------------------------------------------- what happens during a run
+
+
+class BranchStarted(Record):
+    """A worker has begun a branch."""
+
+    branch: str
+    host: str
+    pid: int
+
+
+class CheckpointScored(Record):
+    """A checkpoint has been written and, at an evaluation, scored."""
+
+    checkpoint: Checkpoint
+    log: StepLog
+    scorecard: Scorecard | None
+    verdict: Verdict | None
+
+
+class BranchEnded(Record):
+    """A branch is over.
+
+    Attributes:
+        last_step: the last step trained.
+        reason: why it stopped or failed; empty when completed.
+    """
+
+    branch: str
+    state: TrialState
+    last_step: int
+    reason: str = ""
+
+
+Event: TypeAlias = BranchStarted | CheckpointScored | BranchEnded
+
+
+class GridImage(Record):
+    """A drawn grid: labels of its axes and the cells' image paths.
+
+    Attributes:
+        cells: ``cells[z][y][x]`` is the images of one cell (one per seed), relative to the run folder.
+        prompt: the prompt of the grid before its axes act.
+    """
+
+    title: str
+    prompt: str
+    x_label: str
+    y_label: str
+    z_label: str
+    x_values: tuple[str, ...]
+    y_values: tuple[str, ...]
+    z_values: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: tuple[tuple[tuple[tuple[str, ...], ...], ...], ...]
+
+
+class RunRecord(Record):
+    """All that the ledger knows of a run, for reports, tracking and the command line.
+
+    Attributes:
+        name: the run's name; experiment: the experiment file as JSON, defaults filled in.
+        states: trial id → state; branch_states: branch id → state.
+        failures: branch id → reason.
+        checkpoints, logs: by checkpoint id.
+        scorecards: by checkpoint id; ``"base"`` is the untrained model's.
+        verdicts: trial id → its latest verdict.
+        started, finished: seconds since the epoch; None while running.
+    """
+
+    name: str
+    experiment: dict[str, object]
+    plan: Plan
+    states: dict[str, TrialState]
+    branch_states: dict[str, TrialState]
+    failures: dict[str, str]
+    checkpoints: dict[str, Checkpoint]
+    logs: dict[str, StepLog]
+    scorecards: dict[str, Scorecard]
+    verdicts: dict[str, Verdict]
+    choice: Choice | None
+    grids: tuple[GridImage, ...]
+    started: float
+    finished: float | None
+
+    def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
+        """The trial's checkpoints by rising step, shared ones included."""
+        last_step = dict(self.plan.path_of(trial_id).segments)
+        mine = (c for c in self.checkpoints.values() if c.step <= last_step.get(c.branch, -1))
+        return tuple(sorted(mine, key=lambda c: c.step))
+
+
+BASE = "base"
+"""The id under which the untrained base model's scorecard is kept."""
+
+
+def utility(scores: Mapping[Metric, float]) -> float:
+    """Harmonic mean of identity, style and prior, each clipped to [0, 1]; 0 if one of them is NaN or 0."""
+    values = [min(max(scores[m], 0.0), 1.0) for m in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)]
+    if not all(v > 0.0 for v in values):
+        return 0.0
+    return len(values) / sum(1.0 / v for v in values)
