@@ -1,0 +1,93 @@
+"""Imports point one way (the order of docs/architecture.md), and the command line starts light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import dbsweep
+
+PACKAGE = Path(dbsweep.__file__).parent
+
+# Rooms of one rank do not import each other; a room may import those of earlier ranks.
+RANKS: tuple[frozenset[str], ...] = (
+    frozenset({"errors", "records", "__init__"}),
+    frozenset({"config"}),
+    frozenset({"plan", "selection"}),
+    frozenset({"models"}),
+    frozenset({"concepts", "sampling"}),
+    frozenset({"training", "scoring", "postprocess", "minisd"}),
+    frozenset({"execution", "tracking", "reports"}),
+    frozenset({"sweep"}),
+    frozenset({"cli", "__main__"}),
+)
+# Which room alone may import a heavy package.
+OWNERS = {"ray": {"execution"}, "mlflow": {"tracking"}, "plotly": {"reports"}, "open_clip": {"scoring", "minisd"}}
+LIGHT = {"errors", "records", "config", "plan", "selection", "cli", "__init__", "__main__"}
+HEAVY = {"torch", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas", "plotly"}
+
+
+def room_of(path: Path) -> str:
+    """``dbsweep/config/schema.py`` → ``config``; ``dbsweep/cli.py`` → ``cli``."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imports_of(path: Path) -> set[str]:
+    """Dotted names of all modules that a file imports, wherever in the file."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import; name the defining module"
+            names.add(node.module or "")
+            if node.module == "dbsweep":
+                names |= {f"dbsweep.{alias.name}" for alias in node.names if alias.name != "__version__"}
+    return names
+
+
+def rank_of(room: str) -> int:
+    return next(i for i, rooms in enumerate(RANKS) if room in rooms)
+
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def test_there_are_rooms_to_check() -> None:
+    assert {"config", "plan", "execution"} <= {room_of(f) for f in FILES}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_file_imports_only_from_earlier_rooms(path: Path) -> None:
+    room = room_of(path)
+    for name in imports_of(path):
+        parts = name.split(".")
+        if parts[0] == "dbsweep" and len(parts) > 1 and parts[1] != room:
+            assert rank_of(parts[1]) < rank_of(room), f"{room} must not import {name}"
+        if parts[0] in OWNERS:
+            assert room in OWNERS[parts[0]], f"only {sorted(OWNERS[parts[0]])} may import {parts[0]}"
+        if room in LIGHT:
+            assert parts[0] not in HEAVY, f"{room} must stay light, but imports {name}"
+
+
+def modules_after(statement: str) -> set[str]:
+    """Top-level modules loaded by a fresh interpreter that runs the statement."""
+    code = f"{statement}\nimport sys; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    return set(run.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import dbsweep.cli",
+        "import dbsweep.config.loading",
+        "import dbsweep.plan.plan",
+    ],
+)
+def test_planning_and_help_load_nothing_heavy(statement: str) -> None:
+    assert not modules_after(statement) & HEAVY
