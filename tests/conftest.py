@@ -1,0 +1,22 @@
+"""Fixtures that the tests of several rooms share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: tests never reach for a network
+os.environ["OMP_NUM_THREADS"] = "1"
+
+
+@pytest.fixture(scope="session")
+def tiny_sd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A diffusers pipeline folder of random weights (about 0.2M parameters) for 64×64 images; read only."""
+    import torch
+
+    from tests.tiny_models import write_pipeline
+
+    torch.set_num_threads(1)
+    return write_pipeline(tmp_path_factory.mktemp("tiny") / "sd")
