@@ -1,0 +1,115 @@
+"""How far a sweep is, counted from its events; the live terminal view reads it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from dbsweep.records import (
+    Branch,
+    BranchEnded,
+    BranchStarted,
+    CheckpointScored,
+    Event,
+    Metric,
+    Plan,
+    TrialState,
+    Verdict,
+    utility,
+)
+
+
+@dataclass(slots=True)
+class BranchProgress:
+    """Where one branch stands.
+
+    Attributes:
+        done: checkpoints reached.
+        scores: metric → value at the latest scored checkpoint.
+    """
+
+    branch: Branch
+    state: TrialState = TrialState.PENDING
+    step: int = 0
+    done: int = 0
+    scores: dict[Metric, float] = field(default_factory=dict)
+    verdict: Verdict | None = None
+    steps_per_s: float | None = None
+    reason: str = ""
+
+    @property
+    def utility(self) -> float | None:
+        """Utility of the latest scored checkpoint."""
+        return utility(self.scores) if self.scores else None
+
+
+class Progress:
+    """Counts of a running sweep.
+
+    Args:
+        plan: what will be done.
+        clock: seconds, rising; replaced in tests.
+    """
+
+    def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
+        self.plan = plan
+        self.branches = {b.id: BranchProgress(b, step=b.fork_step) for b in plan.branches}
+        self.phase = "starting"
+        self.phase_done = 0
+        self.phase_total = 0
+        self._clock = clock
+        self._begun = clock()
+        self._training_since: float | None = None
+
+    def begin_phase(self, name: str, done: int, total: int) -> None:
+        """Note what the sweep is at before or after training, e.g. ``class images`` 12 of 48."""
+        self.phase, self.phase_done, self.phase_total = name, done, total
+
+    def add(self, event: Event) -> None:
+        """Take in one event."""
+        if isinstance(event, BranchStarted):
+            self.phase = "training"
+            self._training_since = self._training_since or self._clock()
+            self.branches[event.branch].state = TrialState.RUNNING
+        elif isinstance(event, CheckpointScored):
+            self._add_checkpoint(event)
+        else:
+            self._add_end(event)
+
+    def _add_checkpoint(self, event: CheckpointScored) -> None:
+        row = self.branches[event.checkpoint.branch]
+        row.step, row.done = event.checkpoint.step, row.done + 1
+        row.steps_per_s = event.log.steps_per_s
+        if event.scorecard is not None:
+            row.scores = {metric: score.value for metric, score in event.scorecard.scores.items()}
+        row.verdict = event.verdict or row.verdict
+
+    def _add_end(self, event: BranchEnded) -> None:
+        row = self.branches[event.branch]
+        row.state, row.reason = event.state, event.reason
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the sweep began."""
+        return self._clock() - self._begun
+
+    @property
+    def fraction(self) -> float:
+        """Share of all checkpoints that are reached or no longer needed, 0 to 1."""
+        total = sum(len(b.milestones) for b in self.plan.branches)
+        over = (TrialState.PENDING, TrialState.RUNNING)
+        done = sum(r.done if r.state in over else len(r.branch.milestones) for r in self.branches.values())
+        return done / total if total else 1.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Estimated seconds until training ends; None before the first checkpoint."""
+        if self._training_since is None or self.fraction == 0.0:
+            return None
+        spent = self._clock() - self._training_since
+        return spent * (1.0 - self.fraction) / self.fraction
+
+    def count(self, state: TrialState) -> int:
+        """Number of branches in a state."""
+        return sum(row.state is state for row in self.branches.values())

@@ -1,0 +1,32 @@
+"""What became of each trial, from what became of the branches that train it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dbsweep.records import BranchEnded, Plan, TrialPath, TrialState
+
+
+def trial_states(plan: Plan, ended: Mapping[str, BranchEnded], reached: Mapping[str, int]) -> dict[str, TrialState]:
+    """The state of every trial of the plan.
+
+    A trial is completed as soon as its own last step has been trained, even if its branch goes on for longer
+    trials. If a branch of its path ended before the trial needed it to, the trial has that branch's state.
+
+    Args:
+        plan: the plan of the run.
+        ended: how each finished branch ended, by branch id.
+        reached: the last checkpointed step of each branch that has begun.
+    """
+    return {path.trial: _state(path, ended, reached) for path in plan.paths}
+
+
+def _state(path: TrialPath, ended: Mapping[str, BranchEnded], reached: Mapping[str, int]) -> TrialState:
+    for branch, needed in path.segments:
+        if reached.get(branch, -1) >= needed:
+            continue
+        end = ended.get(branch)
+        if end is None:
+            return TrialState.RUNNING if branch in reached else TrialState.PENDING
+        return TrialState.FAILED if end.state is TrialState.COMPLETED else end.state
+    return TrialState.COMPLETED

@@ -1,0 +1,140 @@
+"""Tests of the live view: what it counts and what it prints."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from dbsweep.records import (
+    Branch,
+    BranchEnded,
+    BranchStarted,
+    Checkpoint,
+    CheckpointScored,
+    Cost,
+    Metric,
+    Milestone,
+    Plan,
+    Score,
+    Scorecard,
+    StepLog,
+    TrialState,
+    Verdict,
+    VerdictState,
+)
+from dbsweep.reports.progress import Progress
+from dbsweep.reports.terminal import TerminalView, describe, duration, render
+
+
+class Clock:
+    """Seconds that pass only when told to."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def branch(name: str, steps: tuple[int, ...]) -> Branch:
+    milestones = tuple(Milestone(step=s, epoch=s // 10, evaluate=True, fork=False) for s in steps)
+    settings = {"learning_rate": 3e-4, "epochs": 4, "class_images_per_instance": 2, "text_encoder_ratio": 0.5}
+    return Branch(
+        id=name,
+        parent=None,
+        fork_step=0,
+        stages=(),
+        milestones=milestones,
+        trials=(),
+        settings=settings,
+        text_encoder_steps=0,
+    )
+
+
+def plan() -> Plan:
+    cost = Cost(steps_alone=80, steps_shared=80, images=0, disk_bytes=0, seconds=None)
+    branches = (branch("b01", (10, 20)), branch("b02", (10, 20)))
+    return Plan(steps_per_epoch=10, trials=(), stages=(), branches=branches, paths=(), cost=cost)
+
+
+def scored(name: str, step: int) -> CheckpointScored:
+    values = {Metric.IDENTITY: 0.75, Metric.STYLE: 0.5, Metric.PRIOR: 1.0}
+    scores = {m: Score(value=v, low=v, high=v, samples=(v,)) for m, v in values.items()}
+    checkpoint = Checkpoint(
+        id=f"{name}-{step:06d}", branch=name, step=step, epoch=step // 10, path="p", sha256="0", bytes=1
+    )
+    log = StepLog(
+        step=step,
+        loss=0.1,
+        instance_loss=0.1,
+        prior_loss=0.1,
+        learning_rate=1e-4,
+        grad_norm=1.0,
+        steps_per_s=5.0,
+        memory_bytes=1,
+    )
+    verdict = Verdict(state=VerdictState.READY, onset_step=None, evidence="")
+    return CheckpointScored(
+        checkpoint=checkpoint,
+        log=log,
+        scorecard=Scorecard(checkpoint=checkpoint.id, scores=scores, images=()),
+        verdict=verdict,
+    )
+
+
+def test_time_left_is_time_spent_times_what_is_left_over_what_is_done():
+    clock = Clock()
+    progress = Progress(plan(), clock)
+    assert progress.eta_s is None
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    clock.now += 30.0
+    progress.add(scored("b01", 10))
+    assert progress.fraction == pytest.approx(1 / 4)
+    assert progress.eta_s == pytest.approx(30.0 * 3)  # one checkpoint of four took 30 s
+
+
+def test_a_stopped_branch_leaves_nothing_to_wait_for():
+    progress = Progress(plan())
+    progress.add(BranchEnded(branch="b01", state=TrialState.STOPPED, last_step=10, reason="overtrained"))
+    assert progress.fraction == pytest.approx(1 / 2)
+    assert progress.count(TrialState.STOPPED) == 1
+
+
+def test_the_view_shows_scores_utility_and_verdict():
+    progress = Progress(plan())
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    progress.add(scored("b01", 10))
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=1))
+    text = console.export_text()
+    # Harmonic mean of 0.75, 0.5 and 1.0: 3 / (4/3 + 2 + 1) = 0.69.
+    assert "b01" in text
+    assert "0.75   0.50   1.00     0.69  ready" in " ".join(text.split("\n")).replace("identity", "")
+    assert "… 1 more" in text
+
+
+def test_without_a_terminal_each_event_is_one_line():
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=40))
+    progress = Progress(plan())
+    with view.showing(progress):
+        view.on_phase("class images", 0, 12)
+        view.on_phase("class images", 6, 12)
+        view.on_event(scored("b01", 10))
+        view.on_event(BranchEnded(branch="b01", state=TrialState.FAILED, last_step=10, reason="loss is NaN [red]"))
+    assert out.getvalue().splitlines() == [
+        "class images (12) …",
+        "b01: epoch 1, step 10, loss 0.1000, identity 0.75, style 0.50, prior 1.00 → ready",
+        "b01: failed at step 10 (loss is NaN [red])",
+    ]
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (5.4, "0:05"), (75, "1:15"), (3661, "1:01:01")])
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_settings_are_described_with_short_names():
+    assert describe({"learning_rate": 3e-4, "epochs": 30, "batch_size": 2}) == "lr 0.0003 · epochs 30 · batch_size 2"
