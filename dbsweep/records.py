@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Scalar: TypeAlias = bool | int | float | str
 """A value that a swept setting can take."""
@@ -398,6 +398,7 @@ class RunRecord(Record):
         checkpoints, logs: by checkpoint id.
         scorecards: by checkpoint id; ``"base"`` is the untrained model's.
         verdicts: trial id → its latest verdict.
+        hosts: branch id → the machine that trains it; branches that have not started are absent.
         started, finished: seconds since the epoch; None while running.
     """
 
@@ -413,6 +414,7 @@ class RunRecord(Record):
     verdicts: dict[str, Verdict]
     choice: Choice | None
     grids: tuple[GridImage, ...]
+    hosts: dict[str, str] = Field(default_factory=dict)
     started: float
     finished: float | None
 
