@@ -1,0 +1,5 @@
+"""`python -m dbsweep` is the `dbsweep` command."""
+
+from dbsweep.cli import main
+
+main()

@@ -1,0 +1,163 @@
+"""The command line: parse, make one call, print, exit code; what is printed for machines goes to stdout alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from dbsweep import __version__
+from dbsweep.errors import DbsweepError
+
+app = typer.Typer(
+    name="dbsweep",
+    help="Sweep DreamBooth trainings of Stable Diffusion, see which checkpoint to keep, and why.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+minisd_app = typer.Typer(help="The embedded model: draw subjects to try things on.", no_args_is_help=True)
+app.add_typer(minisd_app, name="minisd")
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (YAML).")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, or its folder.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override one value of the file.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]
+
+RUNS = Path("runs")
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        sys.stdout.write(f"dbsweep {__version__}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Holds the options that belong to no command."""
+
+
+@app.command()
+def plan(file: File, sets: Sets = None, as_json: Json = False) -> None:
+    """Show what a sweep will do and cost, without starting it."""
+    from dbsweep import inspection
+
+    result = inspection.plan(file, sets or ())
+    if as_json:
+        _print_json(inspection.plan_json(result))
+    else:
+        typer.echo("\n".join(inspection.plan_text(result)))
+
+
+@app.command()
+def run(
+    file: File,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run; default: the file's.")] = None,
+    address: Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to run on, or `auto`.")] = None,
+    sets: Sets = None,
+) -> None:
+    """Run a sweep: train, score, judge, choose, report."""
+    from dbsweep import sweep
+
+    raise typer.Exit(sweep.run(file, sets or (), name=name, address=address))
+
+
+@app.command()
+def best(
+    run_name: Run,
+    as_json: Json = False,
+    export: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the chosen model as a diffusers folder.")
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Show the chosen checkpoint and why; `--export` writes it as a model."""
+    from dbsweep import inspection
+
+    found = inspection.find_run(run_name, runs)
+    if as_json:
+        _print_json(inspection.best_json(found))
+    else:
+        typer.echo("\n".join(inspection.best_text(found)))
+    if export is not None:
+        from dbsweep import sweep
+
+        sweep.export_best(found, export)
+        typer.echo(f"Model written to {export}", err=True)
+
+
+@app.command()
+def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
+    """List the trials of a run with their checkpoints' scores."""
+    from dbsweep import inspection
+
+    found = inspection.find_run(run_name, runs)
+    if as_json:
+        _print_json(inspection.trials_json(found))
+    else:
+        typer.echo("\n".join(inspection.trials_text(found)))
+
+
+@app.command()
+def report(run_name: Run, runs: Runs = RUNS) -> None:
+    """Write the report page of a run again from its ledger."""
+    from dbsweep import inspection, sweep
+
+    typer.echo(str(sweep.write_report(inspection.find_run(run_name, runs))))
+
+
+@app.command("runs")
+def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
+    """List all runs."""
+    from dbsweep import inspection
+
+    rows = inspection.runs_json(runs)
+    if as_json:
+        _print_json(rows)
+    else:
+        typer.echo("\n".join(inspection.runs_text(runs)))
+
+
+@minisd_app.command()
+def subject(
+    seed: Annotated[int, typer.Option(min=0, help="Decides the subject.")],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the photos; must be new or empty.")],
+    klass: Annotated[
+        str | None, typer.Option("--class", metavar="man|woman|robot", help="Default: drawn from the seed.")
+    ] = None,
+    photos: Annotated[int, typer.Option(min=1, max=1000, help="How many photos.")] = 12,
+) -> None:
+    """Write photos of a made-up subject, to teach it to MiniSD."""
+    from dbsweep.minisd.subject import write_subject_photos
+
+    try:
+        paths = write_subject_photos(seed, klass, photos, out)
+    except (ValueError, OSError) as error:
+        raise DbsweepError(str(error)) from error
+    typer.echo(f"{len(paths)} photos in {out}")
+
+
+def main() -> NoReturn:
+    """Entry point of the `dbsweep` command.
+
+    Exit codes: 0 done; 1 the sweep ended without a choice; 2 wrong input, with one clear message; 130 interrupted.
+    """
+    try:
+        app()
+    except DbsweepError as error:
+        typer.echo(f"dbsweep: {error}", err=True)
+        sys.exit(2)
+    sys.exit(0)

@@ -1,0 +1,174 @@
+"""Answers of the command line about a run: the JSON contract for scripts, and the same as text for people."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dbsweep.errors import RunError
+from dbsweep.records import Candidate, Choice, Metric, RunRecord, Scalar, Scorecard, Trial, TrialState, utility
+
+CONTRACT_METRICS = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
+
+
+def scores_json(card: Scorecard) -> dict[str, float]:
+    """``{identity, style, prior, utility, …}``: the means of a scorecard."""
+    values = {metric: score.value for metric, score in card.scores.items()}
+    contract = {str(metric): values[metric] for metric in CONTRACT_METRICS}
+    rest = {str(metric): value for metric, value in values.items() if metric not in CONTRACT_METRICS}
+    return {**contract, "utility": utility(values), **rest}
+
+
+def trials_json(record: RunRecord) -> list[dict[str, object]]:
+    """One object a trial: `trial, settings, state, verdict, checkpoints[{step, epoch, sha256, scores}]`."""
+    return [_trial_json(record, trial) for trial in record.plan.trials]
+
+
+def _trial_json(record: RunRecord, trial: Trial) -> dict[str, object]:
+    verdict = record.verdicts.get(trial.id)
+    return {
+        "trial": trial.id,
+        "settings": trial.settings,
+        "state": str(record.states[trial.id]),
+        "verdict": str(verdict.state) if verdict is not None else None,
+        "onset_step": verdict.onset_step if verdict is not None else None,
+        "checkpoints": [
+            {
+                "step": checkpoint.step,
+                "epoch": checkpoint.epoch,
+                "sha256": checkpoint.sha256,
+                "scores": scores_json(record.scorecards[checkpoint.id]),
+            }
+            for checkpoint in record.checkpoints_of(trial.id)
+            if checkpoint.id in record.scorecards
+        ],
+    }
+
+
+def chosen(record: RunRecord) -> Choice:
+    """The run's choice.
+
+    Raises:
+        RunError: there is none yet, or nothing could be chosen.
+    """
+    if record.choice is None:
+        state = "still going on" if record.finished is None else "over, but no checkpoint was scored"
+        raise RunError(f"run {record.name!r} has no choice: it is {state}; see `dbsweep trials {record.name}`")
+    return record.choice
+
+
+def settings_of(record: RunRecord, trial_id: str) -> dict[str, Scalar]:
+    """The settings of a trial."""
+    return next(trial.settings for trial in record.plan.trials if trial.id == trial_id)
+
+
+def best_json(record: RunRecord, run_folder: Path) -> dict[str, object]:
+    """The choice: `run, trial, checkpoint, step, epoch, settings, scores, verdict, path`."""
+    best = chosen(record).best
+    verdict = record.verdicts.get(best.trial)
+    return {
+        "run": record.name,
+        "trial": best.trial,
+        "checkpoint": best.checkpoint,
+        "step": best.step,
+        "epoch": best.epoch,
+        "settings": settings_of(record, best.trial),
+        "scores": scores_json(record.scorecards[best.checkpoint]),
+        "verdict": str(verdict.state) if verdict is not None else None,
+        "path": str(run_folder / record.checkpoints[best.checkpoint].path),
+    }
+
+
+def best_text(record: RunRecord, run_folder: Path) -> list[str]:
+    """The choice in words, with the runners-up below."""
+    choice = chosen(record)
+    best = choice.best
+    settings = settings_of(record, best.trial)
+    lines = [
+        f"Run {record.name}: keep {best.checkpoint} (trial {best.trial}, epoch {best.epoch}, step {best.step})",
+        "",
+        choice.reason,
+        "",
+        *(f"  {name:<26} {value}" for name, value in settings.items()),
+        "",
+        f"  weights  {run_folder / record.checkpoints[best.checkpoint].path}",
+        f"  report   {run_folder / 'report' / 'index.html'}",
+        f"  export   dbsweep best {record.name} --export FOLDER",
+        "",
+        "Runners-up (* on the front of identity, style and prior):",
+    ]
+    return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:8]))
+
+
+_CANDIDATE_HEADER = ("", "trial", "epoch", "identity", "style", "prior", "utility")
+
+
+def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
+    scores = (candidate.identity, candidate.style, candidate.prior, candidate.utility)
+    return (
+        "*" if candidate.on_front else " ",
+        candidate.trial,
+        str(candidate.epoch),
+        *(f"{value:.2f}" for value in scores),
+    )
+
+
+def trials_text(record: RunRecord) -> list[str]:
+    """One line a trial: settings, state, verdict, its best checkpoint by utility."""
+    names = list(dict.fromkeys(name for trial in record.plan.trials for name in trial.settings))
+    header = ("trial", *names, "state", "verdict", "best epoch", "utility")
+    return _table(header, (_trial_row(record, trial, names) for trial in record.plan.trials))
+
+
+def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str]) -> tuple[str, ...]:
+    scored = [c for c in record.checkpoints_of(trial.id) if c.id in record.scorecards]
+    ranked = sorted(scored, key=lambda c: -_utility(record.scorecards[c.id]))
+    best = (str(ranked[0].epoch), f"{_utility(record.scorecards[ranked[0].id]):.2f}") if ranked else ("–", "–")
+    verdict = record.verdicts.get(trial.id)
+    settings = (str(trial.settings.get(name, "")) for name in names)
+    return (trial.id, *settings, str(record.states[trial.id]), str(verdict.state) if verdict else "–", *best)
+
+
+def _utility(card: Scorecard) -> float:
+    return utility({metric: score.value for metric, score in card.scores.items()})
+
+
+def runs_json(records: Iterable[RunRecord]) -> list[dict[str, object]]:
+    """One object a run: `run, started, finished, trials, completed, failed, best, utility`."""
+    return [
+        {
+            "run": record.name,
+            "started": record.started,
+            "finished": record.finished,
+            "trials": len(record.plan.trials),
+            "completed": sum(s in (TrialState.COMPLETED, TrialState.STOPPED) for s in record.states.values()),
+            "failed": sum(s is TrialState.FAILED for s in record.states.values()),
+            "best": record.choice.best.checkpoint if record.choice else None,
+            "utility": record.choice.best.utility if record.choice else None,
+        }
+        for record in records
+    ]
+
+
+def runs_text(records: Iterable[RunRecord]) -> list[str]:
+    """One line a run, or a sentence where there is none."""
+    rows = runs_json(records)
+    if not rows:
+        return ["No runs yet: `dbsweep run experiments/quickstart.yaml` makes one."]
+    header = ("run", "started", "trials", "done", "failed", "best", "utility")
+    return _table(header, (_run_row(row) for row in rows))
+
+
+def _run_row(row: dict[str, object]) -> tuple[str, ...]:
+    started = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(str(row["started"]))))
+    score = "–" if row["utility"] is None else f"{row['utility']:.2f}"
+    counts = (str(row[key]) for key in ("trials", "completed", "failed"))
+    return (str(row["run"]), started, *counts, str(row["best"] or "–"), score)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    """Columns padded to their widest cell."""
+    lines = [tuple(header), *(tuple(row) for row in rows)]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
