@@ -1,0 +1,85 @@
+"""What runs branches: the protocol that Ray and the simulation share, and the words they speak."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Protocol, TypeAlias
+
+from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.records import Checkpoint, Event, GridImage, Record, Scorecard
+
+
+class Decision(StrEnum):
+    """The answer to an event."""
+
+    GO_ON = "go_on"
+    STOP = "stop"  # end the branch as interrupted, its state saved
+
+
+class Progress(Record):
+    """How far the preparation is.
+
+    Attributes:
+        stage: what is being made, for the person: "class images".
+        done, total: in units of the stage.
+    """
+
+    stage: str
+    done: int
+    total: int
+
+
+class Prepared(Record):
+    """The shared inputs of a sweep, made or found in the cache.
+
+    Attributes:
+        base_sha256: of the base model's weights (`dbsweep.models.hashes.weights_sha256`).
+        base: scorecard of the untrained model, id ``"base"``.
+        class_images_drawn: how many had to be drawn; the others were in the cache.
+        seconds: wall time.
+    """
+
+    base_sha256: str
+    base: Scorecard
+    class_images_drawn: int
+    seconds: float
+
+
+OnEvent: TypeAlias = Callable[[Event], Decision]
+"""Told of every event, in the driver, one at a time; its answer may end the branch that the event came from."""
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+"""Told of the preparation's progress, in the driver."""
+
+
+class Backend(Protocol):
+    """Runs the jobs of a sweep somewhere."""
+
+    def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+        """Makes the inputs that all branches share.
+
+        Raises:
+            DbsweepError: an input or model cannot be used.
+        """
+        ...
+
+    def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
+        """Trains all branches, each after its parent's fork checkpoint.
+
+        Every branch gets exactly one `BranchEnded` event, also when it failed, was never started because its
+        parent ended before the fork, or was interrupted. Returns when all have ended.
+
+        Raises:
+            KeyboardInterrupt: the person asked to stop; everything has been recorded.
+            Exception: what `on_event` raised; the branches have been asked to stop and have ended.
+        """
+        ...
+
+    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+        """Draws the experiment's grids from a checkpoint."""
+        ...
+
+    def close(self) -> None:
+        """Ends what the back end started."""
+        ...

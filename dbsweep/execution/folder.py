@@ -1,0 +1,164 @@
+"""The folder of one run: where everything lies, how it is created, found and listed."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from dbsweep.config.axes import Values
+from dbsweep.config.schema import Experiment
+from dbsweep.errors import RunError
+from dbsweep.records import BASE, Plan
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+"""Names of runs: one path component that starts with a letter or digit, so none leaves the output folder."""
+
+CACHE = "cache"
+"""Folder beside the runs that they share; therefore not a run's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunFolder:
+    """Paths of one run.
+
+    Attributes:
+        path: ``<output>/<name>``, absolute.
+    """
+
+    path: Path
+
+    @classmethod
+    def create(cls, output: Path, name: str, experiment: Experiment, plan: Plan) -> RunFolder:
+        """Makes the folder of a new run with its experiment file and plan.
+
+        Raises:
+            RunError: the name is taken or could leave the output folder.
+        """
+        run = _named(output, name)
+        try:
+            run.path.mkdir(parents=True)
+        except FileExistsError as error:
+            raise RunError(
+                f"run {name!r} exists already in {output}: choose another with --name, or delete that folder"
+            ) from error
+        try:
+            run.experiment.write_text(experiment_yaml(experiment), encoding="utf-8")
+            run.plan.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+        except OSError:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise
+        return run
+
+    @classmethod
+    def open(cls, output: Path, name: str) -> RunFolder:
+        """The folder of an existing run.
+
+        Raises:
+            RunError: there is no such run.
+        """
+        run = _named(output, name)
+        if not run.ledger.is_file():
+            names = [other.name for other in list_runs(output)]
+            close = difflib.get_close_matches(name, names, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names) or 'none'}"
+            raise RunError(f"no run {name!r} in {output}; {hint}")
+        return run
+
+    @property
+    def name(self) -> str:
+        """The run's name."""
+        return self.path.name
+
+    @property
+    def ledger(self) -> Path:
+        """The SQLite file that holds the truth about the run."""
+        return self.path / "ledger.db"
+
+    @property
+    def experiment(self) -> Path:
+        """The experiment file as run: overrides applied, defaults filled in."""
+        return self.path / "experiment.yaml"
+
+    @property
+    def plan(self) -> Path:
+        """The plan as JSON."""
+        return self.path / "plan.json"
+
+    @property
+    def report(self) -> Path:
+        """Folder of the offline page."""
+        return self.path / "report"
+
+    @property
+    def grids(self) -> Path:
+        """Folder of the grids' cells."""
+        return self.path / "grids"
+
+    @property
+    def reference(self) -> Path:
+        """What the untrained model drew, as embeddings (`dbsweep.scoring.reference.Reference`)."""
+        return self.path / "reference.npz"
+
+    @property
+    def stop_request(self) -> Path:
+        """While this file exists, workers end their branch at the next optimizer step."""
+        return self.path / "stop"
+
+    @property
+    def cache(self) -> Path:
+        """Folder of latents and class images, shared by all runs of the same output folder."""
+        return self.path.parent / CACHE
+
+    def branch(self, branch: str) -> Path:
+        """Folder of a branch's checkpoints."""
+        return self.path / "checkpoints" / branch
+
+    def checkpoint(self, branch: str, step: int) -> Path:
+        """Folder of one checkpoint."""
+        return self.branch(branch) / f"{step:06d}"
+
+    def images(self, branch: str, step: int) -> Path:
+        """Folder of the images that a checkpoint drew."""
+        return self.path / "images" / branch / f"{step:06d}"
+
+    @property
+    def base_images(self) -> Path:
+        """Folder of the images that the untrained model drew."""
+        return self.path / "images" / BASE
+
+    def relative(self, path: Path) -> str:
+        """The path as records keep it: relative to the run folder, with forward slashes."""
+        return path.relative_to(self.path).as_posix()
+
+
+def list_runs(output: Path) -> tuple[RunFolder, ...]:
+    """All runs of an output folder, by name; empty if the folder does not exist."""
+    if not output.is_dir():
+        return ()
+    return tuple(RunFolder(path.resolve()) for path in sorted(output.iterdir()) if (path / "ledger.db").is_file())
+
+
+def experiment_yaml(experiment: Experiment) -> str:
+    """The experiment as a file that `dbsweep.config.loading.load_experiment` reads back to the same object."""
+    values = experiment.model_dump(mode="json")
+    axes = {
+        name: list(axis.values) if isinstance(axis, Values) else axis.model_dump(mode="json")
+        for name, axis in experiment.search.axes.items()
+    }
+    values["search"] = {"samples": experiment.search.samples, **axes}
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
+
+
+def _named(output: Path, name: str) -> RunFolder:
+    if NAME.fullmatch(name) is None or name == CACHE:
+        raise RunError(
+            f"a run cannot be named {name!r}: use up to 64 letters, digits, '.', '_' and '-', "
+            f"starting with a letter or digit; {CACHE!r} is taken"
+        )
+    return RunFolder(Path(os.path.abspath(output)) / name)

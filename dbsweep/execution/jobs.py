@@ -1,0 +1,131 @@
+"""What a worker is told: paths and plain values only, so that a job can travel to any machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from pydantic import model_validator
+
+from dbsweep.config.schema import Experiment
+from dbsweep.records import Branch, Milestone, Plan, Record, Scorecard
+
+
+class ClassImageNeed(Record):
+    """The class images that the hungriest trial of a concept needs; smaller ones use the first of them.
+
+    Attributes:
+        concept: 0-based.
+        resolution: side in pixels.
+        count: how many; 0 where no trial preserves the prior.
+    """
+
+    concept: int
+    resolution: int
+    count: int
+
+
+class SweepJob(Record):
+    """What the shared inputs of a sweep are made from.
+
+    Attributes:
+        run_folder: absolute.
+        cache_folder: absolute; latents and class images of all runs.
+        base: the base model, resolved: a folder, a file or a hub id.
+        encoder: the scoring encoder, resolved: an open_clip ``model/tag`` or a folder.
+        experiment: the experiment as run.
+        class_images: by concept, then resolution.
+    """
+
+    run_folder: Path
+    cache_folder: Path
+    base: str
+    encoder: str
+    experiment: Experiment
+    class_images: tuple[ClassImageNeed, ...]
+
+
+class Fork(Record):
+    """Where a branch starts, when not at the base model.
+
+    Attributes:
+        step: the parent's step.
+        checkpoint: the parent's checkpoint folder, absolute; its state is there.
+        lineage: (step, scorecard) of every scored ancestor checkpoint up to the fork, by rising step.
+    """
+
+    step: int
+    checkpoint: Path
+    lineage: tuple[tuple[int, Scorecard], ...]
+
+
+class BranchJob(Record):
+    """One branch, to be trained by one worker.
+
+    Attributes:
+        sweep: what all branches share.
+        branch: what to train.
+        steps_per_epoch: of the plan.
+        fork: known once the parent's checkpoint is; None for a branch from the base model.
+    """
+
+    sweep: SweepJob
+    branch: Branch
+    steps_per_epoch: int
+    fork: Fork | None = None
+
+    @model_validator(mode="after")
+    def _fork_is_the_branch_s(self) -> BranchJob:
+        if self.fork is not None and (self.branch.parent is None or self.fork.step != self.branch.fork_step):
+            raise ValueError(f"branch {self.branch.id} does not start at step {self.fork.step}")
+        return self
+
+    def forked(self, fork: Fork) -> BranchJob:
+        """The same job, its start known."""
+        return BranchJob(sweep=self.sweep, branch=self.branch, steps_per_epoch=self.steps_per_epoch, fork=fork)
+
+    @property
+    def last_milestone(self) -> Milestone:
+        """The end of the branch."""
+        return self.branch.milestones[-1]
+
+
+def sweep_job(
+    run_folder: Path,
+    cache_folder: Path,
+    experiment: Experiment,
+    plan: Plan,
+    photo_counts: Iterable[int],
+    *,
+    base: str,
+    encoder: str,
+) -> SweepJob:
+    """The job of preparing a sweep.
+
+    Args:
+        photo_counts: photos of each concept, in the experiment's order.
+        base, encoder: resolved sources.
+    """
+    counts = tuple(photo_counts)
+    needs: dict[tuple[int, int], int] = {}
+    for trial in plan.trials:
+        train = experiment.train_for(trial.settings)
+        for concept, photos in enumerate(counts):
+            key = (concept, train.resolution)
+            needs[key] = max(needs.get(key, 0), photos * train.class_images_per_instance)
+    return SweepJob(
+        run_folder=run_folder.absolute(),
+        cache_folder=cache_folder.absolute(),
+        base=base,
+        encoder=encoder,
+        experiment=experiment,
+        class_images=tuple(
+            ClassImageNeed(concept=concept, resolution=resolution, count=count)
+            for (concept, resolution), count in sorted(needs.items())
+        ),
+    )
+
+
+def branch_jobs(job: SweepJob, plan: Plan) -> tuple[BranchJob, ...]:
+    """One job per branch, parents before children."""
+    return tuple(BranchJob(sweep=job, branch=branch, steps_per_epoch=plan.steps_per_epoch) for branch in plan.branches)

@@ -1,0 +1,244 @@
+"""The ledger of one run: a SQLite file that the driver alone writes and that anyone may read meanwhile."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import assert_never
+
+from dbsweep.config.schema import Experiment
+from dbsweep.errors import RunError
+from dbsweep.records import (
+    BASE,
+    BranchEnded,
+    BranchStarted,
+    Checkpoint,
+    CheckpointScored,
+    Choice,
+    Event,
+    GridImage,
+    Plan,
+    RunRecord,
+    Scorecard,
+    StepLog,
+    TrialState,
+    Verdict,
+)
+
+SCHEMA_VERSION = 1
+"""Kept in SQLite's ``user_version``; a file of another version is refused, not guessed at."""
+
+
+class Ledger:
+    """What has happened in a run so far.
+
+    Every method is one transaction; recording the same event twice leaves the same ledger. Safe to share
+    between threads of one process.
+    """
+
+    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
+        self.path = path
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def create(cls, path: Path, name: str, experiment: Experiment, plan: Plan) -> Ledger:
+        """A new ledger in which every trial and branch is pending.
+
+        Raises:
+            RunError: the file exists already.
+        """
+        if path.exists():
+            raise RunError(f"{path} exists already: choose another run name")
+        ledger = cls(path, _connect(path))
+        schema = files("dbsweep.execution").joinpath("ledger.sql").read_text(encoding="utf-8")
+        with ledger._reading():
+            ledger._connection.executescript(f"BEGIN; {schema} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        with ledger._writing() as sql:
+            sql.execute(
+                "INSERT INTO run (only_row, name, experiment, plan, started) VALUES (1, ?, ?, ?, ?)",
+                (name, experiment.model_dump_json(), plan.model_dump_json(), time.time()),
+            )
+            pending = TrialState.PENDING.value
+            sql.executemany("INSERT INTO trials (id, state) VALUES (?, ?)", [(t.id, pending) for t in plan.trials])
+            sql.executemany("INSERT INTO branches (id, state) VALUES (?, ?)", [(b.id, pending) for b in plan.branches])
+        return ledger
+
+    @classmethod
+    def open(cls, path: Path, *, read_only: bool = False) -> Ledger:
+        """An existing ledger; several readers may open it while the driver writes.
+
+        Raises:
+            RunError: no such file, damaged, or of another version of dbsweep.
+        """
+        if not path.is_file():
+            raise RunError(f"{path} does not exist: there is no such run")
+        ledger = cls(path, _connect(path, read_only=read_only))
+        with ledger._reading() as sql:
+            (version,) = sql.execute("PRAGMA user_version").fetchone()
+        if version != SCHEMA_VERSION:
+            ledger.close()
+            raise RunError(f"{path} has ledger version {version}, this dbsweep reads {SCHEMA_VERSION}: use its dbsweep")
+        return ledger
+
+    def record(self, event: Event) -> None:
+        """Writes what a worker reported."""
+        with self._writing() as sql:
+            match event:
+                case BranchStarted():
+                    sql.execute(
+                        "UPDATE branches SET state = ?, host = ?, pid = ?, reason = '' WHERE id = ?",
+                        (TrialState.RUNNING.value, event.host, event.pid, event.branch),
+                    )
+                case CheckpointScored():
+                    _record_checkpoint(sql, event)
+                case BranchEnded():
+                    sql.execute(
+                        "UPDATE branches SET state = ?, last_step = ?, reason = ? WHERE id = ?",
+                        (event.state.value, event.last_step, event.reason, event.branch),
+                    )
+                case _:
+                    assert_never(event)
+
+    def set_base(self, scorecard: Scorecard) -> None:
+        """Keeps the untrained model's scorecard under the id ``"base"``."""
+        with self._writing() as sql:
+            sql.execute("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (BASE, scorecard.model_dump_json()))
+
+    def set_trial_state(self, trial_id: str, state: TrialState) -> None:
+        """Says where a trial stands."""
+        with self._writing() as sql:
+            sql.execute("UPDATE trials SET state = ? WHERE id = ?", (state.value, trial_id))
+
+    def set_verdict(self, trial_id: str, verdict: Verdict) -> None:
+        """Keeps a trial's latest verdict."""
+        with self._writing() as sql:
+            sql.execute("UPDATE trials SET verdict = ? WHERE id = ?", (verdict.model_dump_json(), trial_id))
+
+    def set_choice(self, choice: Choice) -> None:
+        """Keeps the recommendation of the sweep."""
+        with self._writing() as sql:
+            sql.execute("UPDATE run SET choice = ?", (choice.model_dump_json(),))
+
+    def add_grid(self, grid: GridImage) -> None:
+        """Appends a drawn grid; one of the same title is replaced."""
+        with self._writing() as sql:
+            sql.execute("DELETE FROM grids WHERE json_extract(grid, '$.title') = ?", (grid.title,))
+            sql.execute("INSERT INTO grids (grid) VALUES (?)", (grid.model_dump_json(),))
+
+    def finish(self) -> None:
+        """Notes the time at which the run ended."""
+        with self._writing() as sql:
+            sql.execute("UPDATE run SET finished = ?", (time.time(),))
+
+    def reopen(self) -> None:
+        """Takes the end back, because the run goes on."""
+        with self._writing() as sql:
+            sql.execute("UPDATE run SET finished = NULL")
+
+    def read(self) -> RunRecord:
+        """Everything that is known, as of one moment."""
+        with self._reading() as sql:
+            sql.execute("BEGIN")
+            try:
+                return _read(sql)
+            finally:
+                sql.execute("ROLLBACK")
+
+    def close(self) -> None:
+        """Closes the file; the write-ahead log is folded in by the last writer."""
+        with self._lock:
+            self._connection.close()
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._reading() as sql:
+            sql.execute("BEGIN IMMEDIATE")
+            try:
+                yield sql
+            except BaseException:
+                sql.execute("ROLLBACK")
+                raise
+            sql.execute("COMMIT")
+
+    @contextmanager
+    def _reading(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            try:
+                yield self._connection
+            except (sqlite3.Error, ValueError) as error:
+                raise RunError(f"{self.path} cannot be used ({error}): restore it or start a new run") from error
+
+
+def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    mode = "ro" if read_only else "rwc"
+    uri = f"{path.absolute().as_uri()}?mode={mode}"
+    try:
+        connection = sqlite3.connect(uri, uri=True, timeout=30.0, isolation_level=None, check_same_thread=False)
+        if not read_only:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+    except sqlite3.Error as error:
+        raise RunError(f"{path} cannot be opened ({error}): restore it or start a new run") from error
+    return connection
+
+
+def _record_checkpoint(sql: sqlite3.Connection, event: CheckpointScored) -> None:
+    checkpoint = event.checkpoint
+    sql.execute(
+        "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            checkpoint.id,
+            checkpoint.branch,
+            checkpoint.step,
+            checkpoint.sha256,
+            checkpoint.model_dump_json(),
+            event.log.model_dump_json(),
+            event.verdict.model_dump_json() if event.verdict is not None else None,
+        ),
+    )
+    sql.execute("UPDATE branches SET last_step = max(last_step, ?) WHERE id = ?", (checkpoint.step, checkpoint.branch))
+    if event.scorecard is not None:
+        sql.execute(
+            "INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (checkpoint.id, event.scorecard.model_dump_json())
+        )
+
+
+def _read(sql: sqlite3.Connection) -> RunRecord:
+    row = sql.execute("SELECT name, experiment, plan, started, finished, choice FROM run").fetchone()
+    if row is None:
+        raise ValueError("it holds no run")
+    name, experiment, plan, started, finished, choice = row
+    trials = sql.execute("SELECT id, state, verdict FROM trials ORDER BY rowid").fetchall()
+    branches = sql.execute("SELECT id, state, reason FROM branches ORDER BY rowid").fetchall()
+    checkpoints = sql.execute("SELECT id, checkpoint, log FROM checkpoints ORDER BY branch, step").fetchall()
+    cards = sql.execute("SELECT checkpoint, scorecard FROM scorecards").fetchall()
+    grids = sql.execute("SELECT grid FROM grids ORDER BY position").fetchall()
+    return RunRecord(
+        name=name,
+        experiment=json.loads(experiment),
+        plan=Plan.model_validate_json(plan),
+        states={trial: TrialState(state) for trial, state, _ in trials},
+        branch_states={branch: TrialState(state) for branch, state, _ in branches},
+        failures={branch: reason for branch, _, reason in branches if reason},
+        checkpoints={key: Checkpoint.model_validate_json(text) for key, text, _ in checkpoints},
+        logs={key: StepLog.model_validate_json(text) for key, _, text in checkpoints},
+        scorecards={key: Scorecard.model_validate_json(text) for key, text in cards},
+        verdicts={trial: Verdict.model_validate_json(text) for trial, _, text in trials if text is not None},
+        choice=Choice.model_validate_json(choice) if choice is not None else None,
+        grids=tuple(GridImage.model_validate_json(text) for (text,) in grids),
+        started=started,
+        finished=finished,
+    )

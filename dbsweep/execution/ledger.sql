@@ -1,0 +1,41 @@
+-- The ledger of one run. Records are JSON; columns beside them are what is looked up by.
+CREATE TABLE run (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    name TEXT NOT NULL,
+    experiment TEXT NOT NULL,
+    plan TEXT NOT NULL,
+    started REAL NOT NULL,
+    finished REAL,
+    choice TEXT
+);
+CREATE TABLE trials (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    verdict TEXT
+);
+CREATE TABLE branches (
+    id TEXT PRIMARY KEY,
+    state TEXT NOT NULL,
+    last_step INTEGER NOT NULL DEFAULT 0,
+    reason TEXT NOT NULL DEFAULT '',
+    host TEXT,
+    pid INTEGER
+);
+CREATE TABLE checkpoints (
+    id TEXT PRIMARY KEY,
+    branch TEXT NOT NULL,
+    step INTEGER NOT NULL,
+    sha256 TEXT NOT NULL,
+    checkpoint TEXT NOT NULL,
+    log TEXT NOT NULL,
+    verdict TEXT
+);
+CREATE INDEX checkpoints_of_branch ON checkpoints (branch, step);
+CREATE TABLE scorecards (
+    checkpoint TEXT PRIMARY KEY,
+    scorecard TEXT NOT NULL
+);
+CREATE TABLE grids (
+    position INTEGER PRIMARY KEY,
+    grid TEXT NOT NULL
+);
