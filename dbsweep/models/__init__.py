@@ -1,0 +1,1 @@
+"""Stable Diffusion weights in and out: loading, hashes, checkpoints, export."""

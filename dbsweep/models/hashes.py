@@ -1,0 +1,56 @@
+"""Fingerprints of weights and of weight files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import Tensor, nn
+
+
+def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
+    """SHA-256 of the values of all weights, the same for equal weights whatever their dtype, device or order.
+
+    Args:
+        modules: by the name that tells them apart: ``{"unet": …, "text_encoder": …}``.
+
+    Returns:
+        64 hex digits. Floating-point values are hashed as float32, so float16 weights and their float32 copy agree.
+    """
+    digest = hashlib.sha256()
+    for module_name in sorted(modules):
+        state = modules[module_name].state_dict()
+        for key in sorted(state, key=_stable_name):
+            value = _canonical(state[key])
+            digest.update(f"{module_name}/{_stable_name(key)}:{value.dtype}:{tuple(value.shape)}\n".encode())
+            digest.update(value.numpy().data.cast("B") if value.numel() else b"")
+    return digest.hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, 64 hex digits; OSError when it cannot be read."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def short_hash(path: Path) -> str:
+    """The model hash that A1111 shows since January 2023: the first 10 hex digits of the file's SHA-256."""
+    return file_sha256(path)[:10]
+
+
+def old_short_hash(path: Path) -> str:
+    """The model hash that A1111 showed before: 8 hex digits of the SHA-256 of 64 KiB at offset 1 MiB."""
+    with path.open("rb") as stream:
+        stream.seek(0x100000)
+        return hashlib.sha256(stream.read(0x10000)).hexdigest()[:8]
+
+
+def _canonical(value: Tensor) -> Tensor:
+    value = value.detach().cpu()
+    return (value.float() if value.is_floating_point() else value).contiguous().reshape(-1)
+
+
+def _stable_name(key: str) -> str:
+    # transformers 5.6 dropped this prefix from CLIPTextModel's keys: the hash must not depend on its version.
+    return key.removeprefix("text_model.")

@@ -1,0 +1,179 @@
+"""Base models in: a diffusers folder, a single file, or a hub id becomes a `StableDiffusion`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from huggingface_hub import snapshot_download
+from torch import nn
+from transformers import CLIPTextModel, CLIPTokenizer
+from transformers.utils import logging as transformers_logging
+
+from dbsweep.errors import ModelError
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.hashes import weights_sha256
+from dbsweep.models.refusals import read_or_refuse
+from dbsweep.models.single_file import SINGLE_FILE_SUFFIXES, is_version_2, read_networks
+
+transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
+
+HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+CONFIG_FILES = ["model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json"]
+# No safety checker, no pickles, no second precision of the same weights.
+WEIGHT_FILES = [
+    "unet/diffusion_pytorch_model.safetensors",
+    "vae/diffusion_pytorch_model.safetensors",
+    "text_encoder/model.safetensors",
+]
+REQUIRED = (
+    "unet/config.json",
+    "vae/config.json",
+    "text_encoder/config.json",
+    "tokenizer",
+    "scheduler/scheduler_config.json",
+)
+SD1_CONFIG = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+SD2_CONFIG = "stabilityai/stable-diffusion-2-1"
+
+
+def load_base(
+    source: str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+) -> StableDiffusion:
+    """Loads a Stable Diffusion 1.x or 2.x for training and sampling, in evaluation mode.
+
+    No code that comes with a model is ever run: parts are loaded by fixed classes, pickles as plain weights,
+    and the safety checker is left out.
+
+    Args:
+        source: a diffusers pipeline folder, a ``.safetensors`` or ``.ckpt`` file, or a hub id (``HF_HUB_OFFLINE=1``
+            is honoured). Configuration, tokenizer and scheduler of a single file come from a diffusers folder beside
+            it that has its name without the suffix, or else from the hub's copy of its family.
+        dtype: of all networks, whatever the files hold.
+
+    Raises:
+        ModelError: it is missing, incomplete, damaged, or not a Stable Diffusion 1.x or 2.x.
+    """
+    path = Path(source)
+    if path.is_dir():
+        return _load_folder(path, source, dtype).to(device)
+    if path.is_file():
+        return _load_file(path, dtype).to(device)
+    if HUB_ID.fullmatch(source) and path.suffix not in SINGLE_FILE_SUFFIXES:
+        return _load_folder(_download(source, CONFIG_FILES + WEIGHT_FILES), source, dtype).to(device)
+    raise ModelError(f"base model {source}: no such folder or file, and not a hub id (owner/name); check the path")
+
+
+def restore_base(models: StableDiffusion) -> None:
+    """Puts UNet and text encoder back to the weights of ``models.source``; ModelError if its files changed."""
+    fresh = load_base(models.source, dtype=models.dtype)
+    if fresh.sha256 != models.sha256:
+        raise ModelError(f"base model {models.source}: its files changed since they were loaded; start again")
+    models.unet.load_state_dict(fresh.unet.state_dict())
+    models.text_encoder.load_state_dict(fresh.text_encoder.state_dict())
+
+
+def _load_folder(folder: Path, source: str, dtype: torch.dtype) -> StableDiffusion:
+    _check_folder(folder, source)
+    networks = {
+        "vae": _read_network(AutoencoderKL, folder / "vae", source, torch_dtype=dtype),
+        "unet": _read_network(UNet2DConditionModel, folder / "unet", source, torch_dtype=dtype),
+        "text_encoder": _read_network(CLIPTextModel, folder / "text_encoder", source, dtype=dtype),
+    }
+    return _bundle(networks, folder, source)
+
+
+def _load_file(path: Path, dtype: torch.dtype) -> StableDiffusion:
+    if path.suffix not in SINGLE_FILE_SUFFIXES:
+        raise ModelError(
+            f"base model {path}: not a model file; give a diffusers folder, a .safetensors or a .ckpt file"
+        )
+    folder = _config_folder(path)
+    _check_folder(folder, str(folder))
+    return _bundle(read_networks(path, folder, dtype), folder, str(path))
+
+
+def _config_folder(path: Path) -> Path:
+    beside = path.with_suffix("")
+    if beside.is_dir():
+        return beside
+    hub_id = SD2_CONFIG if is_version_2(path) else SD1_CONFIG
+    try:
+        return _download(hub_id, CONFIG_FILES)
+    except ModelError as error:
+        raise ModelError(
+            f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_id} cannot be had; "
+            f"put a diffusers folder of the same family at {beside}"
+        ) from error
+
+
+def _bundle(networks: dict[str, nn.Module], folder: Path, source: str) -> StableDiffusion:
+    for network in networks.values():
+        network.eval()
+    parts: dict[str, Any] = networks  # the classes of diffusers and transformers are untyped
+    return StableDiffusion(
+        **parts,
+        tokenizer=read_or_refuse(source, "tokenizer", lambda: _read_tokenizer(folder)),
+        scheduler_config=read_or_refuse(source, "scheduler", lambda: _read_scheduler_config(folder)),
+        source=source,
+        sha256=weights_sha256(networks),
+        text_encoder_sha256=weights_sha256({"text_encoder": networks["text_encoder"]}),
+    )
+
+
+def _check_folder(folder: Path, source: str) -> None:
+    if (folder / "text_encoder_2").exists():
+        raise ModelError(f"base model {source}: this is an SDXL model; only Stable Diffusion 1.x and 2.x are supported")
+    missing = [name for name in REQUIRED if not (folder / name).exists()]
+    if missing:
+        raise ModelError(
+            f"base model {source}: not a diffusers pipeline folder, it lacks {', '.join(missing)}; "
+            "give the folder that holds model_index.json"
+        )
+
+
+def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> nn.Module:  # noqa: ANN401
+    # A repository's fp16 variant has ".fp16" in its file names; the plain files are preferred.
+    variant = None if any(not _is_fp16(path) for path in _weight_files(folder)) else "fp16"
+    network, info = read_or_refuse(
+        source,
+        folder.name,
+        lambda: cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, variant=variant, **dtype),
+    )
+    # The libraries fill what a file lacks with noise and only warn.
+    lacking = sorted(str(key) for key in (*info["missing_keys"], *info["mismatched_keys"]))
+    if lacking:
+        raise ModelError(f"base model {source}: {folder.name} lacks {len(lacking)} weights, e.g. {lacking[0]}")
+    trained: nn.Module = network
+    return trained
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return [path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")]
+
+
+def _is_fp16(path: Path) -> bool:
+    return ".fp16" in path.suffixes
+
+
+def _read_tokenizer(folder: Path) -> CLIPTokenizer:
+    return CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
+
+
+def _read_scheduler_config(folder: Path) -> dict[str, object]:
+    config: dict[str, object] = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    return config
+
+
+def _download(hub_id: str, files: list[str]) -> Path:
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=files))
+    except (OSError, ValueError) as error:  # huggingface_hub's own errors are among these
+        raise ModelError(
+            f"base model {hub_id}: no such folder here, and not to be had from the hub or its local cache; "
+            "check the name, the network and HF_HUB_OFFLINE"
+        ) from error

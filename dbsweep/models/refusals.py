@@ -1,0 +1,38 @@
+"""Turning what libraries raise on bad model files into one-line errors."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Callable
+from typing import TypeVar
+
+from safetensors import SafetensorError
+
+from dbsweep.errors import ModelError
+
+T = TypeVar("T")
+
+# What damaged, foreign or truncated files raise in safetensors, diffusers, transformers, torch and json.
+LOADING_ERRORS = (
+    OSError,
+    SafetensorError,
+    pickle.UnpicklingError,
+    json.JSONDecodeError,
+    RuntimeError,
+    ValueError,
+    KeyError,
+    TypeError,
+    EOFError,
+)
+
+
+def read_or_refuse(source: str, part: str, read: Callable[[], T]) -> T:
+    """What ``read`` returns; ModelError in one line, naming the source and the part, when its files are damaged."""
+    try:
+        return read()
+    except LOADING_ERRORS as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise ModelError(
+            f"base model {source}: cannot read {part}, the file is damaged or foreign ({reason})"
+        ) from error

@@ -1,0 +1,1 @@
+"""Prompts to images: prompt grammar, batched sampler, image metadata."""

@@ -1,0 +1,178 @@
+"""Base models load from what people have, and bad ones are refused in one line."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from dbsweep.errors import ModelError
+from dbsweep.models.loading import load_base, restore_base
+
+
+@pytest.fixture
+def own_copy(tiny_sd: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
+
+
+def test_a_folder_loads_with_its_own_weights(tiny_sd: Path) -> None:
+    models = load_base(str(tiny_sd))
+    saved = load_file(tiny_sd / "unet" / "diffusion_pytorch_model.safetensors")
+    assert all(torch.equal(value, saved[key]) for key, value in models.unet.state_dict().items())
+    assert models.latent_shape(64) == (4, 8, 8)
+    assert models.prediction_type == "epsilon"
+    assert models.device == torch.device("cpu")
+    assert not any(network.training for network in models.networks.values())
+
+
+def test_half_precision_files_load_in_the_dtype_asked_for(own_copy: Path) -> None:
+    for path in own_copy.rglob("*.safetensors"):
+        save_file({key: value.half() for key, value in load_file(path).items()}, path, metadata={"format": "pt"})
+    models = load_base(str(own_copy))
+    assert models.dtype == torch.float32
+    assert load_base(str(own_copy), dtype=torch.float16).dtype == torch.float16
+    assert load_base(str(own_copy), dtype=torch.float16).sha256 == models.sha256
+
+
+def test_the_fp16_variant_of_a_repository_loads(own_copy: Path) -> None:
+    for path in list(own_copy.rglob("*.safetensors")):
+        path.rename(path.with_name(f"{path.stem}.fp16.safetensors"))
+    assert load_base(str(own_copy)).latent_shape(64) == (4, 8, 8)
+
+
+def test_the_hash_is_the_values(tiny_sd: Path, own_copy: Path) -> None:
+    first, second = load_base(str(tiny_sd)), load_base(str(own_copy))
+    assert first.sha256 == second.sha256
+    path = own_copy / "text_encoder" / "model.safetensors"
+    weights = load_file(path)
+    weights[sorted(weights)[0]].view(-1)[0] += 1.0
+    save_file(weights, path, metadata={"format": "pt"})
+    changed = load_base(str(own_copy))
+    assert changed.sha256 != first.sha256
+    assert changed.text_encoder_sha256 != first.text_encoder_sha256
+
+
+def test_restore_undoes_training(tiny_sd: Path) -> None:
+    models = load_base(str(tiny_sd))
+    before = {key: value.clone() for key, value in models.unet.state_dict().items()}
+    with torch.no_grad():
+        for parameter in (*models.unet.parameters(), *models.text_encoder.parameters()):
+            parameter.add_(1.0)
+    restore_base(models)
+    assert all(torch.equal(value, before[key]) for key, value in models.unet.state_dict().items())
+
+
+def test_restore_refuses_a_base_that_changed(own_copy: Path) -> None:
+    models = load_base(str(own_copy))
+    path = own_copy / "unet" / "diffusion_pytorch_model.safetensors"
+    save_file({key: value + 1 for key, value in load_file(path).items()}, path, metadata={"format": "pt"})
+    with pytest.raises(ModelError, match="its files changed"):
+        restore_base(models)
+
+
+def test_missing_paths_and_hub_ids_offline_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"no such folder or file, and not a hub id"):
+        load_base(str(tmp_path / "nowhere"))
+    with pytest.raises(ModelError, match=r"base model nobody/nothing: no such folder here.*HF_HUB_OFFLINE"):
+        load_base("nobody/nothing")
+    (tmp_path / "notes.txt").write_text("hello")
+    with pytest.raises(ModelError, match=r"notes.txt: not a model file; give"):
+        load_base(str(tmp_path / "notes.txt"))
+
+
+@pytest.mark.parametrize("part", ["unet/config.json", "tokenizer", "scheduler/scheduler_config.json"])
+def test_a_folder_that_lacks_a_part_is_refused_by_its_name(own_copy: Path, part: str) -> None:
+    path = own_copy / part
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    with pytest.raises(ModelError, match=f"lacks {part};"):
+        load_base(str(own_copy))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/model.safetensors",
+    ],
+)
+@pytest.mark.parametrize("kept_bytes", [0, 100, 5000])
+def test_truncated_weights_are_refused(own_copy: Path, name: str, kept_bytes: int) -> None:
+    path = own_copy / name
+    path.write_bytes(path.read_bytes()[:kept_bytes])
+    with pytest.raises(ModelError, match=rf"cannot read {name.split('/')[0]}") as caught:
+        load_base(str(own_copy))
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_a_file_lacks_are_not_filled_with_noise(own_copy: Path) -> None:
+    for name in ("unet/diffusion_pytorch_model.safetensors", "text_encoder/model.safetensors"):
+        path = own_copy / name
+        weights = load_file(path)
+        dropped = sorted(weights)[0]
+        save_file({key: value for key, value in weights.items() if key != dropped}, path, metadata={"format": "pt"})
+        with pytest.raises(ModelError, match=f"lacks 1 weights, e.g. {dropped}"):
+            load_base(str(own_copy))
+        save_file(weights, path, metadata={"format": "pt"})
+
+
+def test_sdxl_is_refused_by_name(own_copy: Path, tmp_path: Path) -> None:
+    (own_copy / "text_encoder_2").mkdir()
+    with pytest.raises(ModelError, match="this is an SDXL model"):
+        load_base(str(own_copy))
+    single = tmp_path / "xl.safetensors"
+    save_file(
+        {"conditioner.embedders.0.transformer.x": torch.zeros(1), "model.diffusion_model.x": torch.zeros(1)}, single
+    )
+    with pytest.raises(ModelError, match="this is an SDXL model"):
+        load_base(str(single))
+
+
+class Attack:
+    """Leaves a file behind when unpickled."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark = mark
+
+    def __reduce__(self):
+        return Path.touch, (self.mark,)
+
+
+def test_a_pickle_that_runs_code_is_refused_and_does_not_run(own_copy: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    single = tmp_path / "model.ckpt"
+    torch.save({"state_dict": {}, "callbacks": Attack(mark)}, single)
+    with pytest.raises(ModelError, match=r"refused, it is damaged or a pickle that holds code"):
+        load_base(str(single))
+    unet = own_copy / "unet" / "diffusion_pytorch_model.safetensors"
+    unet.unlink()
+    unet.with_suffix(".bin").write_bytes(pickle.dumps(Attack(mark)))
+    with pytest.raises(ModelError, match="cannot read unet"):
+        load_base(str(own_copy))
+    assert not mark.exists()
+
+
+def test_custom_pipeline_code_in_a_folder_is_never_imported(own_copy: Path, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    (own_copy / "pipeline.py").write_text(f"open({str(mark)!r}, 'w')")
+    index = json.loads((own_copy / "model_index.json").read_text())
+    index["_class_name"] = ["pipeline", "Custom"]
+    index["unet"] = ["pipeline", "Custom"]
+    (own_copy / "model_index.json").write_text(json.dumps(index))
+    load_base(str(own_copy))
+    assert not mark.exists()
+
+
+def test_a_single_file_that_is_no_whole_model_is_refused(tmp_path: Path) -> None:
+    single = tmp_path / "lora.safetensors"
+    save_file({"lora_unet_x.lora_down.weight": torch.zeros(1)}, single)
+    with pytest.raises(ModelError, match="no UNet and no text encoder and no VAE"):
+        load_base(str(single))
+    single.write_bytes(b"\x10")
+    with pytest.raises(ModelError, match="cannot read the file"):
+        load_base(str(single))
