@@ -3,38 +3,34 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
+from dbsweep.config.fields import Count, GuidanceScale, NotBool, Positive, Section, Seed
+from dbsweep.config.problems import Problems
 from dbsweep.records import Scalar
 
 
-class Axis(BaseModel):
-    """Base of axes: immutable, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Values(Axis):
+class Values(Section):
     """A grid axis: every value is tried with every value of the other grid axes."""
 
     values: tuple[Scalar, ...] = Field(min_length=1)
 
 
-class Uniform(Axis):
-    """Sampled uniformly between the bounds."""
+class Uniform(Section):
+    """Sampled uniformly between the bounds; rounded to a whole number for settings that are one."""
 
     uniform: tuple[float, float]
 
 
-class LogUniform(Axis):
-    """Sampled uniformly in the logarithm between the bounds."""
+class LogUniform(Section):
+    """Sampled uniformly in the logarithm between the bounds; rounded for settings that are whole numbers."""
 
-    loguniform: tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]]
+    loguniform: tuple[Positive, Positive]
 
 
-class Selected(Axis):
+class Selected(Section):
     """One of the values, sampled uniformly."""
 
     choice: tuple[Scalar, ...] = Field(min_length=1)
@@ -53,7 +49,16 @@ class AxisKind(StrEnum):
     SEED = "seed"
 
 
-class GridAxis(Axis):
+_ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
+    AxisKind.GUIDANCE_SCALE: TypeAdapter(GuidanceScale),
+    AxisKind.PROMPT_WEIGHT: TypeAdapter(Annotated[float, Field(allow_inf_nan=False), NotBool]),
+    AxisKind.NUM_INFERENCE_STEPS: TypeAdapter(Count),
+    AxisKind.SAMPLER: TypeAdapter(Annotated[str, Field(min_length=1)]),
+    AxisKind.SEED: TypeAdapter(Seed),
+}
+
+
+class GridAxis(Section):
     """One axis of a grid.
 
     Attributes:
@@ -64,7 +69,18 @@ class GridAxis(Axis):
 
     axis: AxisKind
     values: tuple[Scalar, ...] = Field(min_length=1)
-    word: str | None = None
+    word: str | None = Field(None, min_length=1)
+
+    @field_validator("values", mode="before")
+    @classmethod
+    def _values_fit_the_axis(cls, values: object, info: ValidationInfo) -> object:
+        kind = info.data.get("axis")
+        if kind is None or not isinstance(values, list | tuple):
+            return values
+        problems = Problems()
+        accepted = problems.check_all(_ALLOWED[kind], values, ())
+        problems.refuse("values")
+        return accepted
 
     @model_validator(mode="after")
     def _word_belongs_to_prompt_weight(self) -> GridAxis:

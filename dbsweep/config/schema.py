@@ -2,61 +2,64 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    Field,
+    TypeAdapter,
+    model_serializer,
+    model_validator,
+)
 
-from dbsweep.config.axes import GridAxis, SearchAxis
+from dbsweep.config.axes import AxisKind, GridAxis, SearchAxis, Values
+from dbsweep.config.concept import ClassImages, Concept, contains_words
+from dbsweep.config.fields import (
+    Count,
+    CountOrNone,
+    Fraction,
+    GuidanceScale,
+    ModelSource,
+    NotBool,
+    NotNegative,
+    Positive,
+    Section,
+    Seed,
+)
+from dbsweep.config.problems import Problems
+from dbsweep.config.search_axes import read_axes
 from dbsweep.records import Scalar
 
-
-class Section(BaseModel):
-    """Base of every section: immutable, unknown keys refused, defaults checked too."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
-
-
-Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
-Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
-
-
-class ClassImages(Section):
-    """How the base model draws the class images of prior preservation."""
-
-    folder: Path | None = Field(None, description="own class images to use first; topped up when too few")
-    negative_prompt: str = Field("", description="negative prompt of the class images")
-    guidance_scale: Annotated[float, Field(ge=1.0)] = Field(
-        3.0, description="CFG scale; moderate, so that they do not oversaturate"
-    )
-    num_inference_steps: Count = Field(20, description="sampling steps")
+__all__ = [
+    "ClassImages",
+    "Concept",
+    "Evaluate",
+    "Experiment",
+    "Grid",
+    "LearningRateSchedule",
+    "Resources",
+    "Search",
+    "Section",
+    "Tracking",
+    "Train",
+]
 
 
-class Concept(Section):
-    """One subject or style to teach."""
+def _run_name(name: str) -> str:
+    if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is None:
+        raise ValueError(f"must be 1 to 64 letters, digits, '.', '_' or '-', not beginning with a sign, got {name!r}")
+    return name
 
-    instance_images: Path = Field(description="folder of photos, relative to the experiment file")
-    instance_token: str = Field(min_length=1, description="the rare word that will mean the subject")
-    class_token: str = Field(min_length=1, description="the noun for its class: man, dog, style")
-    instance_prompt: str = Field(min_length=1, description="prompt that every photo is trained with")
-    class_prompt: str = Field(min_length=1, description="prompt of the class images")
-    sanity_prompts: tuple[str, ...] = Field(
-        min_length=1, description="subject in a style of another artist: overtraining shows here first"
-    )
-    class_images: ClassImages = ClassImages()
 
-    @model_validator(mode="after")
-    def _prompts_name_the_subject(self) -> Concept:
-        for prompt in (self.instance_prompt, *self.sanity_prompts):
-            if self.instance_token not in prompt.split() and self.instance_token not in prompt:
-                raise ValueError(f"prompt {prompt!r} does not contain the instance token {self.instance_token!r}")
-        if self.instance_token in self.class_prompt.split():
-            raise ValueError(
-                f"class_prompt {self.class_prompt!r} must not contain the instance token {self.instance_token!r}"
-            )
-        return self
+def _expanded(path: Path) -> Path:
+    return path.expanduser()
+
+
+_COUNT: TypeAdapter[int] = TypeAdapter(Count)
 
 
 class LearningRateSchedule(StrEnum):
@@ -76,39 +79,73 @@ class LearningRateSchedule(StrEnum):
 class Train(Section):
     """How one trial trains. Any of these may be an axis of `search`."""
 
-    resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8)] = Field(
+    resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(
         512, description="side of the square training images, pixels"
     )
     batch_size: Count = Field(1, description="instance images a forward pass; as many class images are added to it")
     gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
     learning_rate: Positive = Field(2e-6, description="AdamW's learning rate for UNet and text encoder")
     epochs: Count = Field(100, description="passes over the instance images")
-    class_images_per_instance: Annotated[int, Field(ge=0)] = Field(
+    class_images_per_instance: CountOrNone = Field(
         25, description="class images for each photo; 0 trains without prior preservation"
     )
     text_encoder_ratio: Fraction = Field(0.7, description="the text encoder trains while epoch < round(epochs * ratio)")
-    prior_loss_weight: Annotated[float, Field(ge=0.0)] = Field(1.0, description="weight of the class images' loss")
+    prior_loss_weight: NotNegative = Field(1.0, description="weight of the class images' loss")
     lr_scheduler: LearningRateSchedule = Field(LearningRateSchedule.CONSTANT, description="learning-rate schedule")
-    lr_warmup_steps: Annotated[int, Field(ge=0)] = Field(0, description="optimizer steps of linear warm-up")
+    lr_warmup_steps: CountOrNone = Field(0, description="optimizer steps of linear warm-up")
     optimizer: Literal["adamw", "adamw_8bit"] = Field(
         "adamw", description="8-bit needs bitsandbytes and saves 6 bytes a parameter"
     )
-    weight_decay: Annotated[float, Field(ge=0.0)] = Field(0.01, description="AdamW's weight decay")
+    weight_decay: NotNegative = Field(0.01, description="AdamW's weight decay")
     max_grad_norm: Positive = Field(1.0, description="gradient clipping by global norm")
     precision: Literal["fp32", "fp16", "bf16"] = Field("fp32", description="autocast precision of the forward pass")
     gradient_checkpointing: bool = Field(False, description="recompute activations: slower, less memory")
-    seed: int = Field(0, ge=0, description="decides noise, timesteps and image order, with the step alone")
+    seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")
 
 
 class Search(Section):
     """Which settings are swept: lists are grid axes, distributions are sampled `samples` times.
 
+    In YAML the axes stand beside `samples`, each in its short form (see `read_axes`); so they do in dumps.
+
     Attributes:
-        axes: by the setting's name in `Train`.
+        axes: by the setting's name in `Train`; every value is allowed there and has that field's type.
+        samples: points drawn when at least one axis is a distribution.
     """
 
     axes: dict[str, SearchAxis] = Field(default_factory=dict)
     samples: Count = 1
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_yaml_shape(cls, data: object) -> object:
+        if not isinstance(data, Mapping):
+            return data
+        section = {str(key): value for key, value in data.items()}
+        if isinstance(section.get("axes"), Mapping):
+            section |= section.pop("axes")
+        problems = Problems()
+        samples = problems.check(_COUNT, section.pop("samples", 1), ("samples",))
+        axes = read_axes(section, Train, problems)
+        problems.refuse("search")
+        return {"axes": axes, "samples": samples}
+
+    @model_validator(mode="after")
+    def _samples_need_a_distribution(self) -> Search:
+        if self.samples > 1 and all(isinstance(axis, Values) for axis in self.axes.values()):
+            raise ValueError(
+                f"`samples: {self.samples}` has no effect because no axis is a distribution "
+                "(loguniform, uniform, choice); remove it, or make one"
+            )
+        return self
+
+    @model_serializer
+    def _to_yaml_shape(self) -> dict[str, object]:
+        axes = {
+            name: list(axis.values) if isinstance(axis, Values) else axis.model_dump(mode="json")
+            for name, axis in self.axes.items()
+        }
+        return {"samples": self.samples, **axes}
 
 
 class Evaluate(Section):
@@ -116,16 +153,16 @@ class Evaluate(Section):
 
     every_epochs: Count = Field(10, description="epochs between checkpoints; the last epoch of a trial always has one")
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
-    guidance_scale: Annotated[float, Field(ge=1.0)] = Field(7.5, description="CFG scale")
+    guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
     num_inference_steps: Count = Field(20, description="sampling steps")
     sampler: str = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
     negative_prompt: str = Field("", description="negative prompt of all evaluation images")
-    seed: int = Field(420420, ge=0, description="image i of a prompt has seed + i (A1111's rule; D8ahazard's default)")
-    encoder: str = Field("ViT-L-14/openai", description="open_clip model/tag, a local open_clip folder, or minisd")
-    stop_overtrained: bool = Field(True, description="end a trial when its verdict is overtrained")
-    patience: Annotated[int, Field(ge=0)] = Field(
-        1, description="further checkpoints before an overtrained trial is ended"
+    seed: Seed = Field(420420, description="image i of a prompt has seed + i (A1111's rule; D8ahazard's default)")
+    encoder: ModelSource = Field(
+        "ViT-L-14/openai", description="open_clip model/tag, a local open_clip folder, or minisd"
     )
+    stop_overtrained: bool = Field(True, description="end a trial when its verdict is overtrained")
+    patience: CountOrNone = Field(1, description="further checkpoints before an overtrained trial is ended")
 
 
 class Grid(Section):
@@ -136,16 +173,31 @@ class Grid(Section):
     x: GridAxis
     y: GridAxis | None = None
     z: GridAxis | None = None
-    seeds: tuple[int, ...] = Field((0,), min_length=1)
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
+
+    @property
+    def axes(self) -> tuple[GridAxis, ...]:
+        """Its one to three axes: x, y, z."""
+        return tuple(axis for axis in (self.x, self.y, self.z) if axis is not None)
+
+    @model_validator(mode="after")
+    def _axes_fit_together(self) -> Grid:
+        kinds = [axis.axis for axis in self.axes]
+        if len(set(kinds)) < len(kinds):
+            raise ValueError(f"every axis must vary something else, got {', '.join(kinds)}")
+        if AxisKind.SEED in kinds and len(self.seeds) > 1:
+            raise ValueError("has a seed axis, so `seeds` must be left out")
+        for axis in self.axes:
+            if axis.word is not None and not contains_words(self.prompt, axis.word):
+                raise ValueError(f"the prompt must contain the word {axis.word!r} of its axis, got {self.prompt!r}")
+        return self
 
 
 class Resources(Section):
     """What one trial takes of the machine."""
 
     cpus_per_trial: Positive = Field(1.0, description="CPU cores")
-    gpus_per_trial: Annotated[float, Field(ge=0.0)] = Field(
-        0.0, description="GPUs; a fraction shares one GPU among trials"
-    )
+    gpus_per_trial: NotNegative = Field(0.0, description="GPUs; a fraction shares one GPU among trials")
 
 
 class Tracking(Section):
@@ -158,10 +210,8 @@ class Tracking(Section):
 class Experiment(Section):
     """One experiment file."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", description="name of the run and of its folder")
-    base_model: str = Field(
-        min_length=1, description="minisd, a diffusers folder, a hub id, or a .safetensors/.ckpt file"
-    )
+    name: Annotated[str, AfterValidator(_run_name)] = Field(description="name of the run and of its folder")
+    base_model: ModelSource = Field(description="minisd, a diffusers folder, a hub id, or a .safetensors/.ckpt file")
     concepts: tuple[Concept, ...] = Field(min_length=1)
     train: Train = Train()
     search: Search = Search()
@@ -169,8 +219,22 @@ class Experiment(Section):
     grids: tuple[Grid, ...] = ()
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
-    output: Path = Field(Path("runs"), description="folder of all runs, relative to the working directory")
+    output: Annotated[Path, AfterValidator(_expanded)] = Field(
+        Path("runs"), description="folder of all runs, relative to the working directory"
+    )
 
-    def train_for(self, settings: dict[str, Scalar]) -> Train:
+    @model_validator(mode="after")
+    def _tokens_differ(self) -> Experiment:
+        first: dict[str, int] = {}
+        problems = Problems()
+        for index, concept in enumerate(self.concepts):
+            earlier = first.setdefault(concept.instance_token.lower(), index)
+            if earlier != index:
+                message = f"must differ between concepts, got {concept.instance_token!r} as in concepts[{earlier}]"
+                problems.add(("concepts", index, "instance_token"), message)
+        problems.refuse("experiment")
+        return self
+
+    def train_for(self, settings: Mapping[str, Scalar]) -> Train:
         """The `train` section of one trial; ValidationError if a swept value is not allowed there."""
         return Train.model_validate({**self.train.model_dump(), **settings})

@@ -1,0 +1,64 @@
+"""The part of the experiment file that says what is taught."""
+
+from __future__ import annotations
+
+import re
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from dbsweep.config.fields import Count, GuidanceScale, LocalPath, Section
+from dbsweep.config.problems import Problems
+
+
+def contains_words(text: str, words: str) -> bool:
+    """Whether the words stand in the text as whole words, in any case (CLIP's tokenizer lowers it too)."""
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text, re.IGNORECASE) is not None
+
+
+class ClassImages(Section):
+    """How the base model draws the class images of prior preservation."""
+
+    folder: LocalPath | None = Field(None, description="own class images to use first; topped up when too few")
+    negative_prompt: str = Field("", description="negative prompt of the class images")
+    guidance_scale: GuidanceScale = Field(3.0, description="CFG scale; moderate, so that they do not oversaturate")
+    num_inference_steps: Count = Field(20, description="sampling steps")
+
+
+class Concept(Section):
+    """One subject or style to teach."""
+
+    instance_images: LocalPath = Field(description="folder of photos, relative to the experiment file")
+    instance_token: str = Field(min_length=1, description="the rare word that will mean the subject")
+    class_token: str = Field(min_length=1, description="the noun for its class: man, dog, style")
+    instance_prompt: str = Field(min_length=1, description="prompt that every photo is trained with")
+    class_prompt: str = Field(min_length=1, description="prompt of the class images")
+    sanity_prompts: tuple[str, ...] = Field(
+        min_length=1, description="subject in a style of another artist: overtraining shows here first"
+    )
+    class_images: ClassImages = ClassImages()
+
+    @field_validator("instance_prompt", "sanity_prompts")
+    @classmethod
+    def _prompts_name_the_subject(cls, given: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
+        token, problems = info.data.get("instance_token"), Problems()
+        for index, prompt in enumerate((given,) if isinstance(given, str) else given):
+            if token is not None and not contains_words(prompt, token):
+                at = () if isinstance(given, str) else (index,)
+                problems.add(at, f"must contain the instance token {token!r} as a word, got {prompt!r}")
+        problems.refuse("prompt")
+        return given
+
+    @field_validator("sanity_prompts")
+    @classmethod
+    def _sanity_prompts_add_a_style(cls, prompts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if info.data.get("instance_prompt") in prompts:
+            raise ValueError("must add a style to instance_prompt, got the same prompt")
+        return prompts
+
+    @field_validator("class_prompt")
+    @classmethod
+    def _class_prompt_leaves_the_subject_out(cls, prompt: str, info: ValidationInfo) -> str:
+        token = info.data.get("instance_token")
+        if token is not None and contains_words(prompt, token):
+            raise ValueError(f"must not contain the instance token {token!r}, got {prompt!r}")
+        return prompt

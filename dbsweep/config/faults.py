@@ -1,0 +1,82 @@
+"""Pydantic's errors as faults: YAML path, what is wrong, the value received, what is allowed, and the line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dbsweep.config.document import Document, fault_path
+from dbsweep.config.messages import describe, did_you_mean
+from dbsweep.config.problems import Location
+from dbsweep.errors import Fault
+
+
+def faults_of(error: ValidationError, model: type[BaseModel], document: Document) -> tuple[Fault, ...]:
+    """Every fault of a document that pydantic found when validating it as the model."""
+    return tuple(_fault(details, model, document) for details in error.errors() if not _is_echo(details))
+
+
+def _is_echo(details: ErrorDetails) -> bool:
+    # Pydantic also calls a list too short when its items are there but faulty; those are reported by themselves.
+    return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
+
+
+def _fault(details: ErrorDetails, model: type[BaseModel], document: Document) -> Fault:
+    at = details["loc"]
+    if details["type"] == "missing":
+        message = _missing(at, model)
+    elif details["type"] == "extra_forbidden":
+        message = _unknown(at, model)
+    else:
+        message = describe(details)
+    origin = document.origin(at)
+    return Fault(fault_path(at), message if origin is None else f"{message} ({origin})")
+
+
+def _missing(at: Location, model: type[BaseModel]) -> str:
+    section = _section_at(at[:-1], model)
+    field = None if section is None else section.model_fields.get(str(at[-1]))
+    meaning = "" if field is None or field.description is None else f": {field.description}"
+    return f"is missing{meaning}"
+
+
+def _unknown(at: Location, model: type[BaseModel]) -> str:
+    key, section = str(at[-1]), _section_at(at[:-1], model)
+    elsewhere = next((path for path in _sections_with(key, model) if path != at[:-1]), None)
+    if elsewhere is not None:
+        home = f"section `{fault_path(elsewhere)}`" if elsewhere else "the top of the file"
+        return f"is unknown here; it belongs to {home}"
+    return f"is an unknown key; {did_you_mean(key, () if section is None else section.model_fields)}"
+
+
+def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
+    """The models in an annotation such as ``tuple[Concept, ...]`` or ``GridAxis | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def _section_at(at: Location, model: type[BaseModel]) -> type[BaseModel] | None:
+    """The model of the section at a location; None where there is none."""
+    section: type[BaseModel] | None = model
+    for key in at:
+        if isinstance(key, int):
+            continue
+        field = None if section is None else section.model_fields.get(key)
+        section = None if field is None else next(_models_in(field.annotation), None)
+    return section
+
+
+def _sections_with(key: str, model: type[BaseModel]) -> Iterator[Location]:
+    """Where a key is at home: the root, or a section directly below it."""
+    if key in model.model_fields:
+        yield ()
+    for name, field in model.model_fields.items():
+        annotation = field.annotation
+        is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+        if is_section and any(key in section.model_fields for section in _models_in(annotation)):
+            yield (name,)

@@ -1,0 +1,64 @@
+"""The base class of all sections of the experiment file, and the types of number and path that they share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+
+class Section(BaseModel):
+    """Base of every section: immutable, unknown keys refused, defaults checked too."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+def _refuse_bool(value: object) -> object:
+    # Python counts True as 1, so `learning_rate: yes` would train at 1.0.
+    if isinstance(value, bool):
+        raise ValueError(f"must be a number, got {str(value).lower()}")
+    return value
+
+
+NotBool = BeforeValidator(_refuse_bool)
+Fraction = Annotated[float, Field(ge=0.0, le=1.0, allow_inf_nan=False), NotBool]
+Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False), NotBool]
+NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False), NotBool]
+GuidanceScale = Annotated[float, Field(ge=1.0, allow_inf_nan=False), NotBool]
+Count = Annotated[int, Field(ge=1), NotBool]
+CountOrNone = Annotated[int, Field(ge=0), NotBool]
+Seed = Annotated[int, Field(ge=0, lt=2**32), NotBool]
+
+
+def _expand(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError as error:
+        raise ValueError(f"has no home folder to put for `~`, got {str(path)!r}") from error
+
+
+def _resolve_path(path: Path, info: ValidationInfo) -> Path:
+    path = _expand(path)
+    if not isinstance(info.context, Path):
+        return path
+    return Path(os.path.abspath(info.context / path))
+
+
+def _resolve_source(source: str, info: ValidationInfo) -> str:
+    if source.startswith("~"):
+        return str(_expand(Path(source)))
+    if source == "minisd" or not isinstance(info.context, Path):
+        return source
+    local = Path(os.path.abspath(info.context / source))
+    looks_local = source.startswith((".", "/")) or source.endswith((".safetensors", ".ckpt"))
+    return str(local) if looks_local or local.is_dir() else source
+
+
+LocalPath = Annotated[Path, AfterValidator(_resolve_path)]
+"""A path; relative ones are resolved against the validation context, the folder of the experiment file."""
+
+ModelSource = Annotated[str, Field(min_length=1), AfterValidator(_resolve_source)]
+"""``minisd``, a hub id, or a path; what begins with ``.``, ``/`` or ``~``, ends in ``.safetensors`` or ``.ckpt``,
+or is a folder beside the experiment file counts as a path and is resolved as `LocalPath`."""

@@ -1,0 +1,42 @@
+"""Reading an experiment file, with overrides, into frozen objects; and writing it back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from dbsweep.config.document import read_document
+from dbsweep.config.faults import faults_of
+from dbsweep.config.overrides import apply_overrides
+from dbsweep.config.schema import Experiment
+from dbsweep.errors import ConfigError
+
+
+def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Reads an experiment file.
+
+    Args:
+        path: a YAML file; relative paths in it, photos and models, are resolved against its folder.
+        overrides: ``path=value`` strings such as ``train.seed=3``, ``search.learning_rate=[1e-4]`` or
+            ``concepts.0.instance_prompt=photo of ohwx man``; the value is read as YAML.
+
+    Raises:
+        ConfigError: the file or an override is wrong; carries every fault found.
+    """
+    document = apply_overrides(read_document(path), overrides)
+    try:
+        experiment = Experiment.model_validate(document.values, context=path.absolute().parent)
+    except ValidationError as error:
+        raise ConfigError(str(path), [*document.faults, *faults_of(error, Experiment, document)]) from error
+    if document.faults:
+        raise ConfigError(str(path), document.faults)
+    return experiment
+
+
+def dump_experiment(experiment: Experiment) -> str:
+    """The experiment as YAML of the same shape, defaults filled in; `load_experiment` reads it back equal."""
+    values = experiment.model_dump(mode="json", exclude_none=True)
+    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)

@@ -1,0 +1,76 @@
+"""Wording: what is wrong with a value, the value received, and what is allowed, in one line."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic_core import ErrorDetails
+
+# By pydantic's error types; the placeholders are the error's context.
+_MUST = {
+    "greater_than": "must be greater than {gt:g}",
+    "greater_than_equal": "must be at least {ge:g}",
+    "less_than": "must be less than {lt:g}",
+    "less_than_equal": "must be at most {le:g}",
+    "multiple_of": "must be a multiple of {multiple_of:g}",
+    "finite_number": "must be a finite number",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of reasonable size",
+    "int_from_float": "must be a whole number",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "string_type": "must be text (numbers, dates and yes/no need quotes to be text)",
+    "string_too_short": "must not be empty",
+    "path_type": "must be a path",
+    "tuple_type": "must be a list",
+    "model_type": "must be a section of `key: value` lines",
+    "dict_type": "must be a section of `key: value` lines",
+    "enum": "must be {expected}",
+    "literal_error": "must be {expected}",
+}
+_SHOWN_LENGTH = 60
+
+
+def shown(value: object) -> str:
+    """A value as the person wrote it, shortened: YAML's words for true, false and nothing, else Python's repr."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = repr(value)
+    return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
+
+
+def closest(word: object, allowed: Iterable[str]) -> str | None:
+    """The allowed word that was probably meant, if any."""
+    by_lower = {name.lower(): name for name in allowed}
+    matches = difflib.get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.6)
+    return by_lower[matches[0]] if matches else None
+
+
+def did_you_mean(word: object, allowed: Iterable[str]) -> str:
+    """``did you mean `seed`?``, or the list of what is allowed when nothing is close."""
+    names = list(allowed)
+    meant = closest(word, names)
+    return f"did you mean `{meant}`?" if meant is not None else f"allowed: {', '.join(names)}"
+
+
+def describe(error: ErrorDetails) -> str:
+    """One pydantic error as a line: what is wrong, the value received, what is allowed."""
+    context: dict[str, Any] = error.get("ctx", {})
+    kind, value = error["type"], error["input"]
+    if kind == "value_error":
+        return str(context["error"])
+    if kind == "too_short":
+        return f"needs at least {context['min_length']}, got {len(value) or 'none'}"
+    if kind not in _MUST:
+        return error["msg"]
+    line = f"{_MUST[kind].format(**context)}, got {shown(value)}"
+    meant = closest(value, re.findall(r"'([^']*)'", str(context.get("expected", ""))))
+    return f"{line}; did you mean `{meant}`?" if meant is not None else line
