@@ -1,0 +1,1 @@
+"""The eight rendering styles, each a function from a portrait to a finished image."""
