@@ -1,27 +1,23 @@
-"""What became of each trial, from what became of the branches that train it."""
+"""What became of a trial, from what became of the branches that train it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbsweep.records import BranchEnded, Plan, TrialPath, TrialState
+from dbsweep.records import BranchEnded, TrialPath, TrialState
 
 
-def trial_states(plan: Plan, ended: Mapping[str, BranchEnded], reached: Mapping[str, int]) -> dict[str, TrialState]:
-    """The state of every trial of the plan.
+def trial_state(path: TrialPath, ended: Mapping[str, BranchEnded], reached: Mapping[str, int]) -> TrialState:
+    """The state of the trial with this path.
 
     A trial is completed as soon as its own last step has been trained, even if its branch goes on for longer
     trials. If a branch of its path ended before the trial needed it to, the trial has that branch's state.
 
     Args:
-        plan: the plan of the run.
+        path: the branches that the trial leads through.
         ended: how each finished branch ended, by branch id.
         reached: the last checkpointed step of each branch that has begun.
     """
-    return {path.trial: _state(path, ended, reached) for path in plan.paths}
-
-
-def _state(path: TrialPath, ended: Mapping[str, BranchEnded], reached: Mapping[str, int]) -> TrialState:
     for branch, needed in path.segments:
         if reached.get(branch, -1) >= needed:
             continue

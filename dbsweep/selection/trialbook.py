@@ -1,0 +1,102 @@
+"""Keeps every trial's state and verdict up to date while the branches that train them report."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from dbsweep.records import (
+    BranchEnded,
+    BranchStarted,
+    Checkpoint,
+    CheckpointScored,
+    Event,
+    Plan,
+    Scorecard,
+    TrialPath,
+    TrialState,
+    Verdict,
+)
+from dbsweep.selection.outcome import trial_state
+from dbsweep.selection.verdict import judge
+
+
+@dataclass(frozen=True, slots=True)
+class TrialNews:
+    """What an event changed about one trial; None where nothing did."""
+
+    trial: str
+    state: TrialState | None
+    verdict: Verdict | None
+
+
+class TrialBook:
+    """Puts trials together from branches.
+
+    An event costs time proportional to the trials whose path leads through its branch.
+
+    Args:
+        plan: of the run.
+        base: scorecard of the untrained model.
+    """
+
+    def __init__(self, plan: Plan, base: Scorecard) -> None:
+        self._base = base
+        self._paths = {path.trial: path for path in plan.paths}
+        self._through: defaultdict[str, list[TrialPath]] = defaultdict(list)
+        for path in plan.paths:
+            for branch, _ in path.segments:
+                self._through[branch].append(path)
+        self._starts = {branch.id: branch.fork_step for branch in plan.branches}
+        self._ended: dict[str, BranchEnded] = {}
+        self._reached: dict[str, int] = {}
+        self._cards: defaultdict[str, dict[int, Scorecard]] = defaultdict(dict)
+        self._states = dict.fromkeys(self._paths, TrialState.PENDING)
+        self._verdicts: dict[str, Verdict] = {}
+
+    def record(self, event: Event) -> tuple[TrialNews, ...]:
+        """Take in one event and tell which trials it changed."""
+        if isinstance(event, CheckpointScored):
+            return self._record_checkpoint(event)
+        if isinstance(event, BranchStarted):
+            self._reached.setdefault(event.branch, self._starts[event.branch])
+            self._ended.pop(event.branch, None)
+        else:
+            self._ended[event.branch] = event
+        return self._news(self._through[event.branch], {})
+
+    def _record_checkpoint(self, event: CheckpointScored) -> tuple[TrialNews, ...]:
+        checkpoint = event.checkpoint
+        self._reached[checkpoint.branch] = max(self._reached.get(checkpoint.branch, 0), checkpoint.step)
+        if event.scorecard is not None:
+            self._cards[checkpoint.branch][checkpoint.step] = event.scorecard
+        paths = self._through[checkpoint.branch]
+        return self._news(paths, {p.trial: v for p in paths if (v := self._verdict(p, checkpoint, event.verdict))})
+
+    def _verdict(self, path: TrialPath, checkpoint: Checkpoint, running: Verdict | None) -> Verdict | None:
+        """The verdict of one trial at a checkpoint of one of its branches; None if it lies behind its end."""
+        if checkpoint.step > dict(path.segments)[checkpoint.branch]:
+            return None
+        if checkpoint.step == path.end_step:
+            return judge(self.cards_of(path), self._base, finished=True)
+        return running
+
+    def cards_of(self, path: TrialPath) -> list[tuple[int, Scorecard]]:
+        """(step, scorecard) of the trial's scored checkpoints so far, by rising step."""
+        cards = ((s, c) for branch, last in path.segments for s, c in self._cards[branch].items() if s <= last)
+        return sorted(cards, key=lambda pair: pair[0])
+
+    def _news(self, paths: Iterable[TrialPath], verdicts: dict[str, Verdict]) -> tuple[TrialNews, ...]:
+        news = []
+        for path in paths:
+            state = trial_state(path, self._ended, self._reached)
+            new_state = state if state is not self._states[path.trial] else None
+            verdict = verdicts.get(path.trial)
+            new_verdict = verdict if verdict != self._verdicts.get(path.trial) else None
+            self._states[path.trial] = state
+            if new_verdict is not None:
+                self._verdicts[path.trial] = new_verdict
+            if new_state is not None or new_verdict is not None:
+                news.append(TrialNews(path.trial, new_state, new_verdict))
+        return tuple(news)
