@@ -143,6 +143,11 @@ class Branch(Record):
         """The last step that this branch trains."""
         return self.milestones[-1].step
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """Of this branch: trials that sweep the batch size have epochs of different length."""
+        return self.milestones[-1].step // self.milestones[-1].epoch
+
 
 class TrialPath(Record):
     """Which checkpoints are a trial's: those of each branch up to the given step, from the base on.
@@ -180,6 +185,7 @@ class Plan(Record):
     """Everything that will be done, before anything is.
 
     Attributes:
+        steps_per_epoch: with the settings of `train`; `Branch.steps_per_epoch` has a swept batch size in it.
         notes: sentences for the person: what cannot be shared and why, warnings about the settings.
     """
 
