@@ -1,0 +1,49 @@
+"""What one image is drawn from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbsweep.errors import DbsweepError
+
+
+@dataclass(frozen=True)
+class ImageRequest:
+    """One image; equal requests give equal images, whatever is drawn beside them.
+
+    Attributes:
+        prompt, negative_prompt: with A1111's attention grammar (`dbsweep.sampling.grammar`).
+        seed: of the starting noise and of the noise that ancestral samplers add.
+        guidance_scale: CFG scale, at least 1; 1 is without guidance, and without the negative prompt.
+        num_inference_steps: sampling steps.
+        sampler: A1111's name (`dbsweep.sampling.schedulers.SAMPLERS`).
+        width, height: pixels, multiples of 8.
+
+    Raises:
+        DbsweepError: a number is out of its range.
+    """
+
+    prompt: str
+    negative_prompt: str = ""
+    seed: int = 0
+    guidance_scale: float = 7.5
+    num_inference_steps: int = 20
+    sampler: str = "DPM++ 2M Karras"
+    width: int = 512
+    height: int = 512
+
+    def __post_init__(self) -> None:
+        if not self.guidance_scale >= 1.0:
+            raise DbsweepError(f"guidance_scale must be at least 1, got {self.guidance_scale}")
+        if self.num_inference_steps < 1:
+            raise DbsweepError(f"num_inference_steps must be at least 1, got {self.num_inference_steps}")
+        if not 0 <= self.seed < 2**63:
+            raise DbsweepError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
+        for name, value in (("width", self.width), ("height", self.height)):
+            if value < 8 or value % 8:
+                raise DbsweepError(f"{name} must be a positive multiple of 8 pixels, got {value}")
+
+    @property
+    def is_guided(self) -> bool:
+        """Whether classifier-free guidance acts."""
+        return self.guidance_scale > 1.0

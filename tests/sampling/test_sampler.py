@@ -1,0 +1,176 @@
+"""Our batched sampler draws what diffusers' pipeline draws, whatever shares the batch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+
+from dbsweep.errors import DbsweepError
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.loading import load_base
+from dbsweep.sampling import conditioning
+from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.sampler import Image, Work, draw
+from dbsweep.sampling.schedulers import SAMPLERS, make_scheduler
+from tests.tiny_models import write_pipeline
+
+REQUEST = ImageRequest(
+    "photo of ohwx man", "red hair", seed=7, num_inference_steps=5, sampler="Euler", width=64, height=64
+)
+# One level of 255, where float rounding crosses a half.
+ROUNDING = 1
+
+
+def furthest(first: Image, second: Image) -> int:
+    """Largest difference of two images in levels of 255."""
+    return int(np.abs(first.astype(int) - second.astype(int)).max())
+
+
+def drawn_by_diffusers(folder: Path, request: ImageRequest) -> Image:
+    pipeline = StableDiffusionPipeline.from_pretrained(folder)
+    pipeline.set_progress_bar_config(disable=True)
+    pipeline.scheduler = make_scheduler(request.sampler, pipeline.scheduler.config)
+    images = pipeline(
+        request.prompt,
+        negative_prompt=request.negative_prompt,
+        num_inference_steps=request.num_inference_steps,
+        guidance_scale=request.guidance_scale,
+        height=request.height,
+        width=request.width,
+        generator=torch.Generator().manual_seed(request.seed),
+        output_type="np",
+    ).images
+    drawn: Image = (images[0] * 255).round().astype(np.uint8)
+    return drawn
+
+
+@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
+def test_one_image_is_what_diffusers_draws(models: StableDiffusion, tiny_sd: Path, sampler: str) -> None:
+    request = replace(REQUEST, sampler=sampler)
+    theirs = drawn_by_diffusers(tiny_sd, request)
+    assert theirs.std() > 5  # the tiny model's images are not flat, so equality means something
+    assert furthest(draw(models, [request])[0], theirs) <= ROUNDING
+
+
+@pytest.mark.parametrize(
+    "change", [{"guidance_scale": 1.0}, {"width": 128}, {"negative_prompt": ""}, {"num_inference_steps": 1}]
+)
+def test_settings_mean_what_diffusers_means(models: StableDiffusion, tiny_sd: Path, change: dict[str, object]) -> None:
+    request = replace(REQUEST, **change)  # type: ignore[arg-type]
+    assert furthest(draw(models, [request])[0], drawn_by_diffusers(tiny_sd, request)) <= ROUNDING
+
+
+def test_v_prediction_is_respected(tmp_path: Path) -> None:
+    folder = write_pipeline(tmp_path / "v", prediction_type="v_prediction")
+    models = load_base(str(folder))
+    ours = draw(models, [REQUEST])[0]
+    assert furthest(ours, drawn_by_diffusers(folder, REQUEST)) <= ROUNDING
+    epsilon = replace(models, scheduler_config={**models.scheduler_config, "prediction_type": "epsilon"})
+    assert furthest(ours, draw(epsilon, [REQUEST])[0]) > ROUNDING
+
+
+LONG = "photo of a man with " + ", ".join(["red hair"] * 12)  # more than 75 tokens of the tiny vocabulary
+MIXED = [
+    REQUEST,
+    replace(REQUEST, seed=8),
+    replace(REQUEST, prompt=LONG),
+    replace(REQUEST, negative_prompt=LONG),
+    replace(REQUEST, guidance_scale=1.0),
+    replace(REQUEST, guidance_scale=3.0, prompt="photo of (ohwx man:1.4)"),
+    replace(REQUEST, sampler="Euler a"),
+    replace(REQUEST, sampler="Euler a", seed=8),
+    replace(REQUEST, sampler="DPM++ 2M SDE Karras"),
+    replace(REQUEST, num_inference_steps=3),
+    replace(REQUEST, height=128),
+]
+
+
+def test_images_do_not_depend_on_their_batch(models: StableDiffusion) -> None:
+    alone = [draw(models, [request])[0] for request in MIXED]
+    for batch_size in (3, 16):
+        together = draw(models, MIXED, batch_size=batch_size)
+        assert [image.shape for image in together] == [image.shape for image in alone]
+        assert max(map(furthest, alone, together)) <= ROUNDING
+    assert len({image.tobytes() for image in alone}) == len(MIXED)
+
+
+def test_the_same_call_gives_the_same_bytes(models: StableDiffusion) -> None:
+    first, second = draw(models, MIXED), draw(models, MIXED)
+    assert all(np.array_equal(a, b) for a, b in zip(first, second, strict=True))
+
+
+def test_the_global_random_state_is_neither_used_nor_changed(models: StableDiffusion) -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    request = replace(REQUEST, sampler="Euler a")
+    first = draw(models, [request])[0]
+    assert torch.equal(before, torch.get_rng_state())
+    torch.manual_seed(2)
+    assert np.array_equal(first, draw(models, [request])[0])
+
+
+def test_work_counts_unet_evaluations(models: StableDiffusion) -> None:
+    work = Work()
+    # 3 guided images cost 2 evaluations a step, 1 unguided costs 1: 5 steps of one call of 7.
+    draw(
+        models,
+        [REQUEST, replace(REQUEST, seed=8), replace(REQUEST, seed=9), replace(REQUEST, guidance_scale=1.0)],
+        work=work,
+    )
+    assert work == Work(unet_calls=5, unet_evaluations=35)
+    # Heun evaluates twice a step but for the last: 2·5 - 1.
+    draw(models, [replace(REQUEST, sampler="Heun", guidance_scale=1.0)], work=work)
+    assert work == Work(unet_calls=14, unet_evaluations=44)
+
+
+def test_each_text_is_encoded_once(models: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded: list[int] = []
+    original = conditioning._encode_chunks
+
+    def count(models: StableDiffusion, chunks: list[conditioning.Chunk], clip_skip: int) -> list[torch.Tensor]:
+        encoded.append(len(chunks))
+        return original(models, chunks, clip_skip)
+
+    monkeypatch.setattr(conditioning, "_encode_chunks", count)
+    draw(models, [replace(REQUEST, seed=seed, num_inference_steps=1) for seed in range(6)], batch_size=2)
+    assert encoded == [2]
+
+
+def test_progress_counts_images(models: StableDiffusion) -> None:
+    done: list[int] = []
+    draw(
+        models,
+        [replace(REQUEST, seed=seed, num_inference_steps=1) for seed in range(5)],
+        batch_size=2,
+        progress=done.append,
+    )
+    assert done == [2, 4, 5]
+
+
+def test_training_mode_comes_back_and_gradients_stay_off(tiny_sd: Path) -> None:
+    models = load_base(str(tiny_sd))
+    models.unet.train()
+    draw(models, [replace(REQUEST, num_inference_steps=1)])
+    assert models.unet.training
+    assert not models.vae.training
+    assert all(parameter.grad is None and not parameter.is_inference() for parameter in models.unet.parameters())
+
+
+def test_half_precision_draws_nearly_the_same(models: StableDiffusion, tiny_sd: Path) -> None:
+    half = draw(load_base(str(tiny_sd), dtype=torch.bfloat16), [REQUEST])[0]
+    assert half.dtype == np.uint8
+    assert np.abs(half.astype(float) - draw(models, [REQUEST])[0]).mean() < 6
+
+
+def test_nothing_asked_nothing_drawn(models: StableDiffusion) -> None:
+    assert draw(models, []) == []
+
+
+def test_unknown_sampler_is_an_error(models: StableDiffusion) -> None:
+    with pytest.raises(DbsweepError, match=r"unknown sampler 'Eular a'; did you mean 'Euler a'\?"):
+        draw(models, [replace(REQUEST, sampler="Eular a")])
