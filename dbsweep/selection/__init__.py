@@ -1,0 +1,1 @@
+"""Scorecards to verdict and choice: pure functions, no torch."""

@@ -1,0 +1,149 @@
+"""Since when a training gives away style or prior without getting identity for it.
+
+A checkpoint is *given away* against an earlier one of the same path when style (or prior) is lower by at least
+`VerdictSettings.drop`, and identity has gained less than a fair price for it. Identity and style fall and rise
+together for a while in every DreamBooth; what matters is the exchange, not the fall. It raises the alarm when the
+fall is also more than chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dbsweep.records import Metric, Scorecard
+from dbsweep.selection.resampling import (
+    RESAMPLES,
+    Floats,
+    mean_interval,
+    resampled_means,
+    resampling_weights,
+    small_sample_factor,
+)
+
+WATCHED = (Metric.STYLE, Metric.PRIOR)
+"""What overtraining destroys."""
+
+
+@dataclass(frozen=True)
+class VerdictSettings:
+    """When a verdict calls a training overtrained, ready or collapsed.
+
+    Identity, style and prior are on the scale 0 to 1 of `dbsweep.records.Metric`.
+
+    Attributes:
+        drop: smallest fall of style or prior that matters, in units of the base model's.
+        identity_gain: a rise of identity below this is none.
+        fair_price: a fall of x is worth a rise of identity of at least `fair_price` · x.
+        error: chance that a training in which nothing changes is ever called overtrained.
+        planned_looks: number of checkpoints that will be judged; `error` is shared among them.
+        ready_identity: from here on the subject counts as learned.
+        collapsed_level: identity, style and prior all at or below this is noise.
+        resamples: bootstrap draws.
+        seed: of the bootstrap.
+    """
+
+    drop: float = 0.15
+    identity_gain: float = 0.05
+    fair_price: float = 0.5
+    error: float = 0.05
+    planned_looks: int = 10
+    ready_identity: float = 0.5
+    collapsed_level: float = 0.1
+    resamples: int = RESAMPLES
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """A fall of one metric between two checkpoints of a path.
+
+    Attributes:
+        before, after: positions in the sequence of scorecards.
+        drop: the fall; low, high: its 95% interval, of this pair alone.
+        gain: how much identity rose in between.
+    """
+
+    metric: Metric
+    before: int
+    after: int
+    drop: float
+    low: float
+    high: float
+    gain: float
+
+
+def find_overtraining(cards: Sequence[Scorecard], settings: VerdictSettings) -> Loss | None:
+    """The first checkpoint from which style or prior is given away for good.
+
+    An alarm that a later checkpoint takes back (style returns, or identity pays for it after all) does not count.
+
+    Args:
+        cards: the base model's first, then the path's by rising step; their samples are paired.
+
+    Returns:
+        The loss with the earliest `after`; of several, the largest fall. None where there is none.
+    """
+    identity = np.array([card.value(Metric.IDENTITY) for card in cards])
+    losses = [loss for metric in WATCHED for loss in _losses(cards, metric, identity, settings)]
+    return min(losses, key=lambda loss: (loss.after, -loss.drop), default=None)
+
+
+def paired_samples(cards: Sequence[Scorecard], metric: Metric) -> Floats:
+    """(n_cards, n_samples) of a metric; samples that some card misses (NaN) are left out for all.
+
+    Raises:
+        ValueError: the cards have different numbers of samples, so they are not paired.
+    """
+    samples = np.array([card.scores[metric].samples for card in cards], dtype=np.float64)
+    return samples[:, np.isfinite(samples).all(axis=0)]
+
+
+def _losses(cards: Sequence[Scorecard], metric: Metric, identity: Floats, settings: VerdictSettings) -> list[Loss]:
+    samples = paired_samples(cards, metric)
+    if samples.shape[1] < 2:
+        return []  # not measurable with this base model and encoder: nothing can be said
+    given_away = _given_away(samples.mean(axis=1), identity, settings)
+    found = []
+    for after in range(1, len(cards)):
+        real = _real_drops(samples[: after + 1], settings)
+        lasting = given_away[:after, after:].all(axis=1)
+        for before in np.flatnonzero(real & lasting):
+            found.append(_loss(samples, identity, metric, int(before), after))
+    return found
+
+
+def _given_away(values: Floats, identity: Floats, settings: VerdictSettings) -> npt.NDArray[np.bool_]:
+    """(n, n) whether the checkpoint of the column gave something away against that of the row."""
+    drop = values[:, None] - values[None, :]
+    gain = identity[None, :] - identity[:, None]
+    return (drop >= settings.drop) & (gain < np.maximum(settings.identity_gain, settings.fair_price * drop))
+
+
+def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bool_]:
+    """(n_earlier,) whether each earlier row is above the last one by more than chance.
+
+    One look compares with all earlier checkpoints at once, so the bootstrap is of the largest of the differences
+    (Westfall & Young 1993); over looks and metrics `settings.error` is divided (Bonferroni).
+    """
+    looks = max(settings.planned_looks, len(samples) - 1)
+    tail = settings.error / (len(WATCHED) * looks)
+    differences = samples[:-1] - samples[-1]
+    drops = differences.mean(axis=1)
+    weights = resampling_weights(samples.shape[1], settings.resamples, settings.seed)
+    largest = (resampled_means(differences, weights) - drops[:, None]).max(axis=0)
+    # The largest of m differences is ruled by their widest spread, so all m have a say in how wide it is; half of
+    # each is the scatter of the latest checkpoint, which they share.
+    degrees = len(samples) * (samples.shape[1] - 1) // 2
+    margin = np.quantile(largest, 1.0 - tail) * small_sample_factor(degrees, tail)
+    return np.asarray(drops > margin, dtype=np.bool_)
+
+
+def _loss(samples: Floats, identity: Floats, metric: Metric, before: int, after: int) -> Loss:
+    difference = samples[before] - samples[after]
+    low, high = mean_interval(difference)
+    gain = float(identity[after] - identity[before])
+    return Loss(metric, before, after, float(difference.mean()), low, high, gain)

@@ -1,0 +1,76 @@
+"""Bootstrap of means that stays honest with the four to sixteen samples that a scorecard has."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import ndtri, stdtrit
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+RESAMPLES = 10_000
+"""Bootstrap draws; the smallest tail that a verdict asks for is about 1/400."""
+
+
+@lru_cache(maxsize=32)
+def resampling_weights(n_samples: int, draws: int = RESAMPLES, seed: int = 0) -> Floats:
+    """How often each sample occurs in each bootstrap draw, as a share.
+
+    Returns:
+        (draws, n_samples) float64, read-only; rows sum to 1.
+    """
+    rng = np.random.default_rng(seed)
+    weights = rng.multinomial(n_samples, np.full(n_samples, 1.0 / n_samples), size=draws) / n_samples
+    weights.flags.writeable = False
+    return np.asarray(weights, dtype=np.float64)
+
+
+def resampled_means(samples: Floats, weights: Floats) -> Floats:
+    """Bootstrap means whose variance is the unbiased estimate s²/n.
+
+    The plain bootstrap underestimates the variance of a mean by (n - 1)/n, a quarter at n = 4, so the draws are
+    stretched around the mean by √(n / (n - 1)).
+
+    Args:
+        samples: (..., n) float64; the same column is the same prompt and seed in every row.
+        weights: (draws, n) from `resampling_weights`; rows of `samples` are resampled together, so stay paired.
+
+    Returns:
+        (..., draws) float64.
+    """
+    n = samples.shape[-1]
+    center = samples.mean(axis=-1, keepdims=True)
+    draws: Floats = center + np.sqrt(n / max(n - 1, 1)) * ((samples - center) @ weights.T)
+    return draws
+
+
+def small_sample_factor(degrees: int, tail: float) -> float:
+    """Student's t quantile over the normal one at the same tail.
+
+    A percentile of the bootstrap is a normal one in effect; with few samples the spread itself is uncertain, and
+    only t's heavier tail covers what it promises (Hesterberg 2015, "What Teachers Should Know About the
+    Bootstrap", section 4.3). 1.62 with 3 degrees of freedom (4 samples) and 1.21 with 7, for a tail of 0.025.
+    """
+    return float(stdtrit(max(degrees, 1), 1.0 - tail) / ndtri(1.0 - tail))
+
+
+def mean_interval(samples: Floats, *, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
+    """Two-sided bootstrap interval of the mean, widened for small samples.
+
+    Args:
+        samples: (n,) float64; NaN are left out.
+
+    Returns:
+        (low, high); both NaN when fewer than two samples are finite, because one says nothing about spread.
+    """
+    finite = samples[np.isfinite(samples)]
+    if len(finite) < 2:
+        return (float("nan"), float("nan"))
+    tail = (1.0 - confidence) / 2
+    mean = finite.mean()
+    spread = resampled_means(finite, resampling_weights(len(finite), seed=seed)) - mean
+    low, high = np.quantile(spread, [tail, 1.0 - tail]) * small_sample_factor(len(finite) - 1, tail)
+    return (float(mean + low), float(mean + high))
