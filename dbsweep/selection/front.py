@@ -18,8 +18,7 @@ def pareto_front(values: Floats) -> npt.NDArray[np.bool_]:
         (n,) bool; equal rows are on the front together.
     """
     rows, columns = values[:, None, :], values[None, :, :]
-    as_good = np.greater_equal(rows, columns).all(axis=2)
-    better = np.greater(rows, columns).any(axis=2)
-    complete = np.isfinite(values).all(axis=1)
-    beaten = (as_good & better & complete[:, None]).any(axis=0)
+    complete = np.isfinite(values.sum(axis=1))
+    beats = np.all(rows >= columns, axis=2) & np.any(rows > columns, axis=2) & complete[:, None]
+    beaten = np.any(beats, axis=0)
     return np.asarray(complete & ~beaten, dtype=np.bool_)
