@@ -175,4 +175,4 @@ def moustache(subject: Subject, frame: HeadFrame) -> list[Shape]:
     half, drop, thick = (0.34, 0.13, 0.1) if full else (0.24, 0.17, 0.045)
     knots = ((0.0, -thick), (0.18, -thick * 0.8), (half, drop), (0.16, thick * 0.7), (0.0, thick * 0.3))
     wing = curve(*knots)
-    return [Shape("beard", wing + [x, 0]), Shape("beard", mirrored(wing) + [x, 0])]
+    return [Shape("beard", wing + [x, y]), Shape("beard", mirrored(wing) + [x, y])]
