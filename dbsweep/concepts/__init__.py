@@ -1,0 +1,1 @@
+"""What is taught: photos, class images, prompts as tokens, and the cache of latents."""

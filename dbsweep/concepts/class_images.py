@@ -1,0 +1,125 @@
+"""Class images of prior preservation: which are wanted, which are missing, and the pool that keeps them."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from dbsweep.concepts.files import write_whole
+from dbsweep.concepts.photos import check_photos, list_photos
+from dbsweep.config.schema import Concept
+
+FIRST_SEED = 1_000_000
+"""Class image i has seed FIRST_SEED + i: far from the seeds of evaluations, which must not meet training images."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassImageRequest:
+    """One class image that the base model has to draw.
+
+    Attributes:
+        index: its place in the pool, 0-based; decides the file name.
+        width, height: pixels.
+    """
+
+    index: int
+    prompt: str
+    negative_prompt: str
+    seed: int
+    guidance_scale: float
+    num_inference_steps: int
+    sampler: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClassImagePool:
+    """The class images of one concept: the user's own first, then those that the base model drew.
+
+    The first n images are the same for every n, so smaller trials use a part of what larger ones draw.
+
+    Attributes:
+        folder: where drawn images lie, named by what they were drawn from.
+        own: the user's class images, sorted.
+        request: what image 0 of the folder is drawn from; the others differ in index and seed alone.
+    """
+
+    folder: Path
+    own: tuple[Path, ...]
+    request: ClassImageRequest
+
+    def paths(self, count: int) -> tuple[Path, ...]:
+        """The first images of the pool, drawn already or not."""
+        drawn = tuple(self._path(index) for index in range(max(0, count - len(self.own))))
+        return self.own[:count] + drawn
+
+    def missing(self, count: int) -> tuple[ClassImageRequest, ...]:
+        """What the base model still has to draw before `paths` of that count all exist."""
+        return tuple(
+            replace(self.request, index=index, seed=FIRST_SEED + index)
+            for index in range(max(0, count - len(self.own)))
+            if not self._path(index).exists()
+        )
+
+    def store(self, request: ClassImageRequest, image: npt.NDArray[np.uint8]) -> Path:
+        """Keeps a drawn image, (height, width, 3) uint8, with its caption beside it; returns its path."""
+        if image.shape != (request.height, request.width, 3):
+            raise ValueError(f"class image {request.index} has shape {image.shape}, asked for {request}")
+        path = self._path(request.index)
+        # The caption first: an image that is there is complete.
+        write_whole(path.with_suffix(".txt"), f"{request.prompt}\n".encode())
+        buffer = io.BytesIO()
+        Image.fromarray(image).save(buffer, "PNG")
+        write_whole(path, buffer.getvalue())
+        return path
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:06d}.png"
+
+
+def class_image_pool(
+    root: Path, concept: Concept, *, base_sha256: str, resolution: int, sampler: str = "DPM++ 2M Karras"
+) -> ClassImagePool:
+    """The pool of a concept's class images; concepts and runs that would draw the same images share it.
+
+    Args:
+        root: folder of all pools.
+        base_sha256: of the base model's weights.
+        resolution: side of the images, pixels.
+        sampler: A1111's name of the sampler that draws them.
+
+    Raises:
+        InputError: the user's own folder of class images is missing, empty or holds an unreadable one.
+    """
+    own: tuple[Path, ...] = ()
+    if concept.class_images.folder is not None:
+        own = list_photos(concept.class_images.folder)
+        check_photos(own)
+    request = ClassImageRequest(
+        index=0,
+        prompt=concept.class_prompt,
+        negative_prompt=concept.class_images.negative_prompt,
+        seed=FIRST_SEED,
+        guidance_scale=concept.class_images.guidance_scale,
+        num_inference_steps=concept.class_images.num_inference_steps,
+        sampler=sampler,
+        width=resolution,
+        height=resolution,
+    )
+    return ClassImagePool(folder=root / pool_key(request, base_sha256), own=own, request=request)
+
+
+def pool_key(request: ClassImageRequest, base_sha256: str) -> str:
+    """Folder name of a pool: the class prompt's words for people, then a hash of all that decides the images."""
+    settings = json.dumps([base_sha256, asdict(replace(request, index=0, seed=FIRST_SEED))], sort_keys=True)
+    words = re.sub(r"[^A-Za-z0-9]+", "-", request.prompt).strip("-")[:40]
+    return f"{words}-{hashlib.sha256(settings.encode()).hexdigest()[:16]}"

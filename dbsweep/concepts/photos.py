@@ -1,0 +1,114 @@
+"""Photos: finding them, checking that each can be read, and reading one as a square."""
+
+from __future__ import annotations
+
+import struct
+import warnings
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from dbsweep.errors import InputError
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+"""Files that are read as photos; captions and other files beside them are left alone."""
+
+UNREADABLE_SUFFIXES = (".arw", ".avif", ".cr2", ".dng", ".heic", ".heif", ".nef", ".psd", ".svg")
+"""Pictures that would be missed if they were passed over in silence."""
+
+_DECODING_ERRORS = (
+    OSError,  # no such file, no permission, not an image, truncated
+    ValueError,
+    SyntaxError,  # Pillow's word for a broken PNG chunk
+    EOFError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+    Image.DecompressionBombWarning,
+)
+
+
+def list_photos(folder: Path) -> tuple[Path, ...]:
+    """The photos in a folder, sorted by name; sub-folders are not searched.
+
+    Raises:
+        InputError: the folder is missing or holds no photo, or holds a picture of a kind that is not read.
+    """
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise InputError(f"photo folder {folder} {what}: give the folder that holds the photos")
+    files = sorted(p for p in folder.iterdir() if p.is_file() or p.is_symlink())
+    unread = [p.name for p in files if p.suffix.lower() in UNREADABLE_SUFFIXES]
+    if unread:
+        raise InputError(f"{folder} holds pictures that cannot be read ({', '.join(unread)}): convert them to PNG")
+    photos = tuple(p for p in files if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
+    if not photos:
+        raise InputError(f"no photos in {folder}: put some there ({', '.join(SUFFIXES)})")
+    return photos
+
+
+def check_photos(paths: Sequence[Path]) -> None:
+    """Opens and decodes every photo to its last row.
+
+    Raises:
+        InputError: naming each photo that cannot be read, with the reason.
+    """
+    faults = []
+    for path in paths:
+        try:
+            _decode(path)
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        raise InputError(f"{'; '.join(faults)}: replace or remove {'it' if len(faults) == 1 else 'them'}")
+
+
+def read_square(path: Path, resolution: int) -> npt.NDArray[np.uint8]:
+    """A photo as a square: turned upright by its EXIF tag, cropped at the centre, resized by Lanczos.
+
+    Transparency is laid on white. Returns (resolution, resolution, 3) uint8 RGB.
+
+    Raises:
+        InputError: the photo cannot be read.
+    """
+    square = ImageOps.fit(_decode(path), (resolution, resolution), Image.Resampling.LANCZOS)
+    return np.asarray(square, dtype=np.uint8)
+
+
+def _decode(path: Path) -> Image.Image:
+    """The whole photo, upright, RGB."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow would only warn
+            with Image.open(path) as image:
+                return _opaque(ImageOps.exif_transpose(image))
+    except _DECODING_ERRORS as error:
+        raise InputError(f"photo {path} cannot be read ({_reason(path, error)})") from error
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """RGB without transparency; 16-bit grey keeps its upper 8 bits, which Pillow would clip to white."""
+    if image.mode.startswith("I;16"):
+        image = Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
+    return image.convert("RGB")
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Why decoding failed, in a few words and one line."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    if isinstance(error, PermissionError):
+        return "no permission"
+    if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
+        return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+    if isinstance(error, UnidentifiedImageError):
+        return "an empty file" if path.stat().st_size == 0 else "not an image"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,64 @@
+"""How the tokenizer reads prompts: ids of a prompt, and the pieces of the instance token."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from transformers import CLIPTokenizer
+
+from dbsweep.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSplit:
+    """How the tokenizer splits one word.
+
+    Attributes:
+        word: as the experiment file has it.
+        pieces: as spelled in the vocabulary; ``</w>`` ends a word.
+        known: False if a piece is outside the vocabulary.
+    """
+
+    word: str
+    pieces: tuple[str, ...]
+    known: bool
+
+    @property
+    def warning(self) -> str | None:
+        """A sentence for the person, or None where the word is one known token."""
+        shown = ", ".join(piece.removesuffix("</w>") for piece in self.pieces)
+        if not self.pieces:
+            return f"instance_token {self.word!r} has no letters that the tokenizer reads: choose another word."
+        if not self.known:
+            return f"instance_token {self.word!r} is unknown to the tokenizer (it reads {shown}): choose another word."
+        if len(self.pieces) > 1:
+            return (
+                f"instance_token {self.word!r} is split into {len(self.pieces)} pieces ({shown}), each with a meaning"
+                " of its own: a rare word of one token is learned more cleanly."
+            )
+        return None
+
+
+def split_token(tokenizer: CLIPTokenizer, word: str) -> TokenSplit:
+    """The pieces into which the tokenizer splits a word (usually the instance token)."""
+    pieces = tokenizer.tokenize(word)
+    ids = tokenizer.convert_tokens_to_ids(pieces)
+    # CLIP's unknown token is its end token: never a piece of real text.
+    return TokenSplit(word=word, pieces=tuple(pieces), known=tokenizer.unk_token_id not in ids)
+
+
+def prompt_ids(tokenizer: CLIPTokenizer, prompt: str) -> torch.Tensor:
+    """Token ids of a prompt between start and end token, padded to the model's length.
+
+    Returns:
+        (model_max_length,) int64.
+
+    Raises:
+        InputError: the prompt is too long; a part of it would be dropped without a word.
+    """
+    length: int = tokenizer.model_max_length
+    ids: list[int] = tokenizer(prompt, padding="max_length", max_length=length).input_ids
+    if len(ids) > length:
+        raise InputError(f"prompt {prompt!r} has {len(ids) - 2} tokens, {length - 2} fit: shorten it")
+    return torch.tensor(ids, dtype=torch.int64)

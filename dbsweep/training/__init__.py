@@ -1,0 +1,1 @@
+"""The one training loop: DreamBooth with prior preservation, exact and resumable."""

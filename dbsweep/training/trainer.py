@@ -1,0 +1,235 @@
+"""The training loop: DreamBooth with prior preservation, one optimizer step after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from dbsweep.config.schema import Train
+from dbsweep.errors import TrialError
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.records import StepLog
+from dbsweep.training.conditioning import PromptEncoder
+from dbsweep.training.data import ConceptData, TrainingSet
+from dbsweep.training.log import Meter
+from dbsweep.training.objective import Losses, Objective, losses
+from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rate
+from dbsweep.training.order import images_of_step, steps_per_epoch
+from dbsweep.training.precision import Precision
+from dbsweep.training.randomness import Purpose, key
+from dbsweep.training.schedule import learning_rate
+from dbsweep.training.state import load_modules, load_optimizer, module_tensors, optimizer_tensors
+
+
+class Trainer:
+    """Trains the UNet, and the text encoder up to a step, of the given models in place.
+
+    An optimizer step sees ``batch_size * gradient_accumulation`` instance images (fewer at the end of an epoch), each
+    paired with a class image of its concept. Its loss is the mean over the instance images plus ``prior_loss_weight``
+    times the mean over the class images (Ruiz et al. 2023, eq. 2), however the step is cut into forward passes.
+
+    All that is random depends on (seed, purpose, step) alone, so training from `state` on gives the same weights, on
+    the CPU bit for bit, as never having stopped. To keep that true for dropout, each step seeds torch's global
+    generator.
+
+    Args:
+        models: weights become float32 where they are not.
+        steps_per_epoch: as planned; must agree with the data.
+        total_steps: of the whole trial; linear and cosine schedules depend on it.
+        text_encoder_steps: the text encoder trains while ``step < text_encoder_steps``. From then on it is outside
+            the optimizer: nothing moves it, weight decay included.
+
+    Attributes:
+        step: optimizer steps done since the untrained base model.
+
+    Raises:
+        ResourceError: the device lacks what the settings ask for.
+        ModelError: the model predicts what cannot be trained.
+    """
+
+    def __init__(
+        self,
+        models: StableDiffusion,
+        concepts: Sequence[ConceptData],
+        train: Train,
+        *,
+        steps_per_epoch: int,
+        total_steps: int,
+        text_encoder_steps: int,
+    ) -> None:
+        self.step = 0
+        self._train = train
+        self._device = models.device
+        self._precision = Precision(train.precision, self._device)
+        self._objective = Objective(models.scheduler_config, self._device)
+        self._data = TrainingSet(
+            concepts,
+            class_images_per_instance=train.class_images_per_instance,
+            scaling_factor=models.vae.config.scaling_factor,
+            timesteps=self._objective.timesteps,
+            seed=train.seed,
+        )
+        self._images_per_step = train.batch_size * train.gradient_accumulation
+        _check_epoch(steps_per_epoch, len(self._data), self._images_per_step)
+        self._total_steps = total_steps
+        self._text_encoder_steps = text_encoder_steps
+        self._unet, self._text_encoder = models.unet, models.text_encoder
+        self._modules: dict[str, nn.Module] = {"unet": models.unet, "text_encoder": models.text_encoder}
+        models.vae.requires_grad_(False)
+        _prepare(models, train)
+        self._begin()
+
+    def train_until(self, step: int, on_step: Callable[[int], None] | None = None) -> StepLog:
+        """Trains up to a step, counted from the untrained base model.
+
+        Args:
+            on_step: called after each step with the number of steps done.
+
+        Returns:
+            Figures averaged over the steps of this call.
+
+        Raises:
+            TrialError: loss or gradients are no longer finite; the weights are those before that step.
+        """
+        if step <= self.step:
+            raise ValueError(f"already at step {self.step}, asked to train until {step}")
+        meter = Meter(self._device)
+        while self.step < step:
+            meter.add(self._train_step())
+            self.step += 1
+            if on_step is not None:
+                on_step(self.step)
+        return meter.log(self.step, self._optimizer.param_groups[0]["lr"])
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """Copies of all that the next step depends on: float32 weights, moments, counters; on the CPU."""
+        trained = min(self.step, self._text_encoder_steps)
+        return {
+            "step": torch.tensor(self.step),
+            "text_encoder_steps_done": torch.tensor(trained),
+            **module_tensors(self._modules),
+            **optimizer_tensors(self._optimizer, self._names),
+            **self._precision.state(),
+        }
+
+    def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Goes on from `state` of a trainer with the same settings, of which the text encoder's end may differ.
+
+        Raises:
+            TrialError: the state is of another model, or its text encoder was trained longer or shorter than this
+                trainer would have.
+        """
+        step, trained = int(state["step"]), int(state["text_encoder_steps_done"])
+        if trained != min(step, self._text_encoder_steps):
+            raise TrialError(
+                f"the state at step {step} has a text encoder trained for {trained} steps, this trial needs"
+                f" {min(step, self._text_encoder_steps)}: start it from another checkpoint"
+            )
+        load_modules(self._modules, state)
+        self._begin()
+        load_optimizer(self._optimizer, self._names, state)
+        self._precision.load_state(state)
+        self.step = step
+
+    def _begin(self) -> None:
+        """A fresh optimizer over all that ever trains."""
+        trained = {"unet": self._unet}
+        if self._text_encoder_steps > 0:
+            trained["text_encoder"] = self._text_encoder
+        self._names = {p: f"{name}.{key}" for name, module in trained.items() for key, p in module.named_parameters()}
+        for module in self._modules.values():
+            module.requires_grad_(module in trained.values())
+        self._parameters = list(self._names)
+        self._optimizer = make_optimizer(self._train, self._parameters)
+        self._prompts = PromptEncoder(self._text_encoder, self._data.prompt_ids)
+
+    def _freeze_text_encoder(self) -> None:
+        # At the first step without it and not right after its last: a state between the two still has its moments,
+        # for another trial that goes on training it from there.
+        self._text_encoder.requires_grad_(False)
+        self._text_encoder.eval()
+        drop_parameters(self._optimizer, self._text_encoder.parameters())
+        self._parameters = list(self._unet.parameters())
+        with self._precision.autocast():
+            self._prompts.freeze()
+
+    def _train_step(self) -> torch.Tensor:
+        """One optimizer step; returns (loss, instance loss, prior loss, gradient norm), (4,) on the device."""
+        self._set_modes()
+        train = self._train
+        torch.manual_seed(key(train.seed, Purpose.DROPOUT, self.step) % 2**63)
+        epoch, images = images_of_step(train.seed, self.step, len(self._data), self._images_per_step)
+        for parameter in self._parameters:
+            parameter.grad = None
+        figures = torch.zeros(3, device=self._device)
+        for start in range(0, len(images), train.batch_size):
+            part = images[start : start + train.batch_size]
+            share = len(part) / len(images)  # parts of a step weigh by their images: exactly the large batch
+            found = self._losses(epoch, part)
+            loss = found.instance + train.prior_loss_weight * found.prior
+            torch.autograd.backward(self._precision.scale(share * loss))
+            figures += share * torch.stack([loss, found.instance, found.prior]).detach()
+        return torch.cat([figures, self._update(figures[0])[None]])
+
+    def _set_modes(self) -> None:
+        """Training mode again: sampling between two steps may have changed it."""
+        if not self._unet.training:
+            self._unet.train()
+        if self.step >= self._text_encoder_steps:
+            if not self._prompts.frozen:
+                self._freeze_text_encoder()
+        elif not self._text_encoder.training:
+            self._text_encoder.train()
+
+    def _losses(self, epoch: int, images: Sequence[int]) -> Losses:
+        """Forward pass of instance and class images together."""
+        batch = self._data.batch(epoch, images)
+        latents, noise, timesteps = (x.to(self._device) for x in (batch.latents, batch.noise, batch.timesteps))
+        noisy = self._objective.add_noise(latents, noise, timesteps)
+        with self._precision.autocast():
+            states = self._prompts.encode(batch.prompts)
+            prediction = self._unet(noisy, timesteps, encoder_hidden_states=states, return_dict=False)[0]
+        return losses(prediction, self._objective.target(latents, noise, timesteps), batch.instance_images)
+
+    def _update(self, loss: torch.Tensor) -> torch.Tensor:
+        """Clips the gradients and moves the weights; returns the norm before clipping."""
+        self._precision.unscale(self._optimizer)
+        gradients = [p.grad for p in self._parameters if p.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        self._check_finite(loss, norm)
+        if norm.item() > self._train.max_grad_norm:  # the check above has waited for the device already
+            nn.utils.clip_grads_with_norm_(self._parameters, self._train.max_grad_norm, norm)
+        set_learning_rate(self._optimizer, learning_rate(self._train, self.step, self._total_steps))
+        self._precision.step(self._optimizer)
+        return norm
+
+    def _check_finite(self, loss: torch.Tensor, norm: torch.Tensor) -> None:
+        # A scaled fp16 gradient may overflow: the scaler then skips the update and scales less.
+        checked = loss if self._precision.scaler is not None else loss + norm
+        if not torch.isfinite(checked).item():
+            raise TrialError(
+                f"the loss is not finite at step {self.step + 1} (loss {loss.item()}, gradient norm {norm.item()}):"
+                f" lower train.learning_rate (now {self._train.learning_rate:g})"
+                + ("" if self._train.precision == "fp32" else f", or use precision fp32 (now {self._train.precision})")
+            )
+
+
+def _check_epoch(planned: int, images: int, images_per_step: int) -> None:
+    actual = steps_per_epoch(images, images_per_step)
+    if planned != actual:
+        raise ValueError(f"{planned} steps an epoch were planned, {images} images make {actual}")
+
+
+def _prepare(models: StableDiffusion, train: Train) -> None:
+    """Float32 weights, and gradient checkpointing on or off."""
+    for module in (models.unet, models.text_encoder):
+        if module.dtype is not torch.float32:
+            module.to(torch.float32)
+    if train.gradient_checkpointing != models.unet.is_gradient_checkpointing:  # another trial may have left it on
+        verb = "enable" if train.gradient_checkpointing else "disable"
+        getattr(models.unet, f"{verb}_gradient_checkpointing")()
+        # transformers 5 renamed its methods on the way, and warns about the old names.
+        old, new = f"gradient_checkpointing_{verb}", f"activation_checkpointing_{verb}"
+        getattr(models.text_encoder, new if hasattr(models.text_encoder, new) else old)()
