@@ -11,7 +11,7 @@ from dbsweep.records import Checkpoint, Event, GridImage, Record, Scorecard
 
 
 class Decision(StrEnum):
-    """The answer to an event."""
+    """What a worker is told after each event that it reports."""
 
     GO_ON = "go_on"
     STOP = "stop"  # end the branch as interrupted, its state saved
@@ -46,11 +46,14 @@ class Prepared(Record):
     seconds: float
 
 
-OnEvent: TypeAlias = Callable[[Event], Decision]
-"""Told of every event, in the driver, one at a time; its answer may end the branch that the event came from."""
+Emit: TypeAlias = Callable[[Event], Decision]
+"""How a worker reports; called in the worker."""
+
+OnEvent: TypeAlias = Callable[[Event], None]
+"""Told of every event, one at a time, in the thread that called `Backend.run`."""
 
 OnProgress: TypeAlias = Callable[[Progress], None]
-"""Told of the preparation's progress, in the driver."""
+"""Told of the preparation's progress, in the thread that called `Backend.prepare`."""
 
 
 class Backend(Protocol):
@@ -71,8 +74,8 @@ class Backend(Protocol):
         parent ended before the fork, or was interrupted. Returns when all have ended.
 
         Raises:
-            KeyboardInterrupt: the person asked to stop; everything has been recorded.
-            Exception: what `on_event` raised; the branches have been asked to stop and have ended.
+            KeyboardInterrupt: the person asked to stop; the branches have saved their state and ended.
+            Exception: what `on_event` raised; it is not called again and the branches are ended.
         """
         ...
 

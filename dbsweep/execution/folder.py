@@ -9,9 +9,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
-from dbsweep.config.axes import Values
+from dbsweep.config.loading import dump_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import RunError
 from dbsweep.records import BASE, Plan
@@ -48,7 +46,7 @@ class RunFolder:
                 f"run {name!r} exists already in {output}: choose another with --name, or delete that folder"
             ) from error
         try:
-            run.experiment.write_text(experiment_yaml(experiment), encoding="utf-8")
+            run.experiment.write_text(dump_experiment(experiment), encoding="utf-8")
             run.plan.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
         except OSError:
             shutil.rmtree(run.path, ignore_errors=True)
@@ -142,17 +140,6 @@ def list_runs(output: Path) -> tuple[RunFolder, ...]:
     if not output.is_dir():
         return ()
     return tuple(RunFolder(path.resolve()) for path in sorted(output.iterdir()) if (path / "ledger.db").is_file())
-
-
-def experiment_yaml(experiment: Experiment) -> str:
-    """The experiment as a file that `dbsweep.config.loading.load_experiment` reads back to the same object."""
-    values = experiment.model_dump(mode="json")
-    axes = {
-        name: list(axis.values) if isinstance(axis, Values) else axis.model_dump(mode="json")
-        for name, axis in experiment.search.axes.items()
-    }
-    values["search"] = {"samples": experiment.search.samples, **axes}
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
 
 
 def _named(output: Path, name: str) -> RunFolder:

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import model_validator
 
 from dbsweep.config.schema import Experiment
-from dbsweep.records import Branch, Milestone, Plan, Record, Scorecard
+from dbsweep.records import Branch, Plan, Record, Scorecard
 
 
 class ClassImageNeed(Record):
@@ -65,13 +65,11 @@ class BranchJob(Record):
     Attributes:
         sweep: what all branches share.
         branch: what to train.
-        steps_per_epoch: of the plan.
         fork: known once the parent's checkpoint is; None for a branch from the base model.
     """
 
     sweep: SweepJob
     branch: Branch
-    steps_per_epoch: int
     fork: Fork | None = None
 
     @model_validator(mode="after")
@@ -82,12 +80,7 @@ class BranchJob(Record):
 
     def forked(self, fork: Fork) -> BranchJob:
         """The same job, its start known."""
-        return BranchJob(sweep=self.sweep, branch=self.branch, steps_per_epoch=self.steps_per_epoch, fork=fork)
-
-    @property
-    def last_milestone(self) -> Milestone:
-        """The end of the branch."""
-        return self.branch.milestones[-1]
+        return BranchJob(sweep=self.sweep, branch=self.branch, fork=fork)
 
 
 def sweep_job(
@@ -128,4 +121,4 @@ def sweep_job(
 
 def branch_jobs(job: SweepJob, plan: Plan) -> tuple[BranchJob, ...]:
     """One job per branch, parents before children."""
-    return tuple(BranchJob(sweep=job, branch=branch, steps_per_epoch=plan.steps_per_epoch) for branch in plan.branches)
+    return tuple(BranchJob(sweep=job, branch=branch) for branch in plan.branches)

@@ -179,7 +179,8 @@ class Ledger:
             try:
                 yield self._connection
             except (sqlite3.Error, ValueError) as error:
-                raise RunError(f"{self.path} cannot be used ({error}): restore it or start a new run") from error
+                reason = " ".join(str(error).split())[:200]
+                raise RunError(f"{self.path} cannot be used ({reason}): restore it or start a new run") from error
 
 
 def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -222,7 +223,7 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
         raise ValueError("it holds no run")
     name, experiment, plan, started, finished, choice = row
     trials = sql.execute("SELECT id, state, verdict FROM trials ORDER BY rowid").fetchall()
-    branches = sql.execute("SELECT id, state, reason FROM branches ORDER BY rowid").fetchall()
+    branches = sql.execute("SELECT id, state, reason, host FROM branches ORDER BY rowid").fetchall()
     checkpoints = sql.execute("SELECT id, checkpoint, log FROM checkpoints ORDER BY branch, step").fetchall()
     cards = sql.execute("SELECT checkpoint, scorecard FROM scorecards").fetchall()
     grids = sql.execute("SELECT grid FROM grids ORDER BY position").fetchall()
@@ -231,14 +232,15 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
         experiment=json.loads(experiment),
         plan=Plan.model_validate_json(plan),
         states={trial: TrialState(state) for trial, state, _ in trials},
-        branch_states={branch: TrialState(state) for branch, state, _ in branches},
-        failures={branch: reason for branch, _, reason in branches if reason},
+        branch_states={branch: TrialState(state) for branch, state, _, _ in branches},
+        failures={branch: reason for branch, _, reason, _ in branches if reason},
         checkpoints={key: Checkpoint.model_validate_json(text) for key, text, _ in checkpoints},
         logs={key: StepLog.model_validate_json(text) for key, _, text in checkpoints},
         scorecards={key: Scorecard.model_validate_json(text) for key, text in cards},
         verdicts={trial: Verdict.model_validate_json(text) for trial, _, text in trials if text is not None},
         choice=Choice.model_validate_json(choice) if choice is not None else None,
         grids=tuple(GridImage.model_validate_json(text) for (text,) in grids),
+        hosts={branch: host for branch, _, _, host in branches if host is not None},
         started=started,
         finished=finished,
     )

@@ -25,6 +25,7 @@ class BranchQueue:
         self._ready: list[tuple[tuple[int, int], str]] = []
         self._running: dict[str, BranchJob] = {}
         self._lineage: dict[str, list[tuple[int, Scorecard]]] = {}
+        self._reached: dict[str, int] = {}
         for job in jobs:
             if job.branch.parent is None or job.fork is not None:
                 self._push(job)
@@ -40,6 +41,10 @@ class BranchQueue:
     def running(self) -> tuple[BranchJob, ...]:
         """The branches taken and not ended."""
         return tuple(self._running.values())
+
+    def reached(self, branch: str) -> int:
+        """The last step of a branch that is in a checkpoint."""
+        return self._reached.get(branch, self._jobs[branch].branch.fork_step)
 
     def next(self) -> BranchJob | None:
         """Takes a released branch, or None if none is released now."""
@@ -76,6 +81,7 @@ class BranchQueue:
         checkpoint = event.checkpoint
         if checkpoint.branch not in self._running:
             return
+        self._reached[checkpoint.branch] = checkpoint.step
         lineage = self._lineage[checkpoint.branch]
         if event.scorecard is not None and checkpoint.step not in dict(lineage):
             lineage.append((checkpoint.step, event.scorecard))

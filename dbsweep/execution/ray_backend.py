@@ -1,0 +1,253 @@
+"""Branches as Ray Tune trials: on this machine's cores and GPUs, or on a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import ray
+from ray import tune
+
+from dbsweep.config.schema import Resources
+from dbsweep.errors import ResourceError
+from dbsweep.execution import ray_worker
+from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.queue import BranchQueue
+from dbsweep.execution.ray_worker import Body
+from dbsweep.execution.searcher import BranchSearcher, EventRelay
+from dbsweep.records import BranchEnded, Checkpoint, Event, GridImage, TrialState
+
+ENVIRONMENT = {
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # paths of the experiment file stay relative to where dbsweep was started
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning about trials without GPUs
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger has the metrics
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+"""What Ray reads from the environment; a value that the person has set wins."""
+
+PASSED_ON = ("HF_", "TRANSFORMERS_")
+"""Prefixes of variables that workers on other machines need. MLflow's are not among them: only the driver logs,
+and its password would stand in the cluster's job table."""
+
+SHARDS_PER_WORKER = 4
+"""Class images are drawn in this many parts a worker, so that progress shows and slow workers hold nobody up."""
+
+RETRIES = 2
+"""Times that a branch whose process died is started again; it goes on from its last checkpoint."""
+
+
+class RayBackend:
+    """Runs a sweep on Ray.
+
+    Args:
+        run: where the workers write.
+        resources: what one trial takes.
+        address: of a cluster, ``auto`` for the one that this machine belongs to, None for a Ray of our own.
+        body: what trains a branch, if not `dbsweep.execution.branch.run_branch`.
+    """
+
+    def __init__(
+        self, run: RunFolder, resources: Resources, *, address: str | None = None, body: Body | None = None
+    ) -> None:
+        self._run = run
+        self._resources = resources
+        self._address = address
+        self._body = body
+        self._owns_ray = False
+        self._started = False
+
+    def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+        """Draws class images and references and encodes photos, all at once on all workers."""
+        begun = time.monotonic()
+        self._start()
+        shards = SHARDS_PER_WORKER * self._workers()
+        references = self._task(ray_worker.draw_references).remote(job)
+        photos = self._task(ray_worker.encode_photos).remote(job)
+        draw = self._task(ray_worker.draw_class_images)
+        drawing = [draw.remote(job, shard, shards) for shard in range(shards)]
+        _watch([references, photos, *drawing], on_progress)
+        sha256, base = _result(references)
+        return Prepared(
+            base_sha256=sha256,
+            base=base,
+            class_images_drawn=sum(_result(part) for part in drawing),
+            seconds=time.monotonic() - begun,
+        )
+
+    def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
+        """Trains all branches; Tune works in a thread, so that events and Ctrl-C arrive in the caller's."""
+        self._start()
+        self._run.stop_request.unlink(missing_ok=True)
+        sweep = _TuneThread(jobs, self._tuner, self._run)
+        try:
+            sweep.run(on_event)
+        finally:
+            self._run.stop_request.unlink(missing_ok=True)
+
+    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+        """Draws the experiment's grids in one worker."""
+        if not job.experiment.grids:
+            return ()
+        self._start()
+        return tuple(_result(self._task(ray_worker.draw_grids).remote(job, checkpoint)))
+
+    def close(self) -> None:
+        """Ends the Ray that this object started; a cluster goes on."""
+        if self._owns_ray:
+            ray.shutdown()
+        self._owns_ray = self._started = False
+
+    def _start(self) -> None:
+        if self._started:
+            return
+        set_environment()
+        if not ray.is_initialized():
+            options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+            if self._address is not None:
+                passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+                options = {**options, "address": self._address, "runtime_env": {"env_vars": passed}}
+            ray.init(**options)
+            self._owns_ray = True
+        self._started = True
+        self._check_resources()
+
+    def _check_resources(self) -> None:
+        have = ray.cluster_resources()
+        for kind, wanted in (("CPU", self._resources.cpus_per_trial), ("GPU", self._resources.gpus_per_trial)):
+            if wanted > have.get(kind, 0.0):
+                field = f"resources.{kind.lower()}s_per_trial"
+                raise ResourceError(f"{field} is {wanted:g}, but Ray has {have.get(kind, 0.0):g}: lower it")
+
+    def _workers(self) -> int:
+        have = ray.cluster_resources()
+        workers = have.get("CPU", 1.0) / self._resources.cpus_per_trial
+        if self._resources.gpus_per_trial:
+            workers = min(workers, have.get("GPU", 0.0) / self._resources.gpus_per_trial)
+        return max(1, int(workers))
+
+    def _task(self, function: Callable[..., object]) -> Any:  # noqa: ANN401  (Ray types its remote functions as Any)
+        """The function as a Ray task that takes what a trial takes."""
+        resources = self._resources
+        return ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial)(function)
+
+    def _tuner(self, searcher: BranchSearcher, relay: EventRelay) -> tune.Tuner:
+        body = self._body
+        resources = {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial}
+
+        def branch(config: dict[str, Any]) -> None:
+            ray_worker.train_branch(config, body)
+
+        return tune.Tuner(
+            tune.with_resources(branch, resources),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: searcher.branch_of[trial.trial_id],
+                trial_dirname_creator=lambda trial: searcher.branch_of[trial.trial_id],
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(self._run.path / "ray"),
+                verbose=0,
+                callbacks=[relay],
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
+            ),
+        )
+
+
+def set_environment() -> None:
+    """What Ray must find before it starts."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    # Without its result files Tune would print an error for every trial; the ledger has the metrics.
+    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.CRITICAL)
+
+
+class _TuneThread:
+    """One call of `RayBackend.run`: Tune in a thread, its events handed to the caller's."""
+
+    def __init__(
+        self, jobs: Sequence[BranchJob], make_tuner: Callable[[BranchSearcher, EventRelay], tune.Tuner], run: RunFolder
+    ) -> None:
+        self._run = run
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        self._branches = BranchQueue(jobs)
+        searcher = BranchSearcher(self._branches, self._events.put, self._stop)
+        self._tuner = make_tuner(searcher, EventRelay(self._branches, searcher, self._events.put))
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
+
+    def run(self, on_event: OnEvent) -> None:
+        """Returns or raises as `Backend.run` does; a second Ctrl-C does not wait for the workers."""
+        self._thread.start()
+        failure: BaseException | None = None
+        while self._thread.is_alive() or not self._events.empty():
+            try:
+                self._hand_on(on_event if failure is None or isinstance(failure, KeyboardInterrupt) else None)
+            except KeyboardInterrupt as error:
+                if self._stop.is_set():
+                    raise
+                failure = self._end(error)
+            except Exception as error:  # noqa: BLE001  (raised again when the workers have ended)
+                failure = self._end(error)
+        if failure is not None:
+            raise failure
+        if self._error is not None:
+            raise self._error
+
+    def _hand_on(self, on_event: OnEvent | None) -> None:
+        try:
+            event = self._events.get(timeout=0.1)
+        except queue.Empty:
+            return
+        if on_event is not None:
+            on_event(event)
+
+    def _end(self, error: BaseException) -> BaseException:
+        """Asks the workers to end; the branches that wait are dropped by the searcher."""
+        self._stop.set()
+        self._run.stop_request.touch()
+        return error
+
+    def _fit(self) -> None:
+        try:
+            self._tuner.fit()
+        except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
+            self._error = error
+        reason = f"Ray Tune ended early: {self._error}" if self._error is not None else "Ray Tune ended early"
+        for job in self._branches.running:
+            step = self._branches.reached(job.branch.id)
+            self._events.put(BranchEnded(branch=job.branch.id, state=TrialState.FAILED, last_step=step, reason=reason))
+        for end in self._branches.drop_all(TrialState.FAILED, reason):
+            self._events.put(end)
+
+
+def _watch(tasks: list[Any], on_progress: OnProgress) -> None:
+    """Tells the progress until all tasks have ended; the first error ends the waiting."""
+    total = len(tasks)
+    on_progress(Progress(stage="shared inputs", done=0, total=total))
+    waiting = tasks
+    while waiting:
+        done, waiting = ray.wait(waiting, num_returns=1)
+        for task in done:
+            _result(task)
+        on_progress(Progress(stage="shared inputs", done=total - len(waiting), total=total))
+
+
+def _result(task: Any) -> Any:  # noqa: ANN401  (Ray types its references as Any)
+    """The task's value; its own error rather than Ray's wrapping of it."""
+    try:
+        return ray.get(task)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from error

@@ -1,0 +1,195 @@
+"""A back end that trains nothing: it replays tabulated score curves through the same queue, in simulated time."""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from dbsweep.errors import TrialError
+from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.judgement import Judgement
+from dbsweep.execution.queue import BranchQueue
+from dbsweep.records import (
+    BASE,
+    BranchEnded,
+    BranchStarted,
+    Checkpoint,
+    CheckpointScored,
+    Event,
+    GridImage,
+    Metric,
+    Milestone,
+    Scalar,
+    Score,
+    Scorecard,
+    StepLog,
+    TrialState,
+)
+
+Curve = Callable[[Mapping[str, Scalar], int], Mapping[Metric, float]]
+"""A branch's settings and a step → its scores; raises TrialError where the branch fails."""
+
+UNTRAINED: Mapping[Metric, float] = {
+    Metric.IDENTITY: 0.0,
+    Metric.STYLE: 1.0,
+    Metric.PRIOR: 1.0,
+    Metric.DIVERSITY: 1.0,
+    Metric.PROMPT_FIDELITY: 1.0,
+}
+"""Scores of the base model, on the scales that `Metric` describes."""
+
+SAMPLES = 8
+SPREAD = 0.02
+"""Sample i lies ``SPREAD · (i - 3.5)`` from the mean, at every checkpoint alike, as paired samples do."""
+
+
+class SimulatedBackend:
+    """Runs branches on paper.
+
+    Args:
+        curve: the scores that training would have reached.
+        workers: branches that run at the same time.
+        seconds_per_step, seconds_per_checkpoint: simulated durations.
+        base: scores of the untrained model.
+
+    Attributes:
+        clock: simulated seconds since the start.
+    """
+
+    def __init__(
+        self,
+        curve: Curve,
+        *,
+        workers: int = 2,
+        seconds_per_step: float = 1.0,
+        seconds_per_checkpoint: float = 10.0,
+        base: Mapping[Metric, float] = UNTRAINED,
+    ) -> None:
+        self._curve = curve
+        self._workers = workers
+        self._seconds_per_step = seconds_per_step
+        self._seconds_per_checkpoint = seconds_per_checkpoint
+        self._base = make_scorecard(BASE, base)
+        self.clock = 0.0
+
+    def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+        """Nothing to make; the base model's scorecard is as given."""
+        on_progress(Progress(stage="references", done=1, total=1))
+        sha256 = hashlib.sha256(job.base.encode()).hexdigest()
+        return Prepared(base_sha256=sha256, base=self._base, class_images_drawn=0, seconds=0.0)
+
+    def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
+        """Replays all branches; events come in the order of simulated time."""
+        queue = BranchQueue(jobs)
+        try:
+            self._replay_all(queue, on_event)
+        except KeyboardInterrupt:
+            asked = "asked to stop"
+            for job in queue.running:
+                on_event(_end(job, TrialState.INTERRUPTED, queue.reached(job.branch.id), asked))
+            for end in queue.drop_all(TrialState.INTERRUPTED, asked):
+                on_event(end)
+            raise
+
+    def _replay_all(self, queue: BranchQueue, on_event: OnEvent) -> None:
+        agenda: list[tuple[float, int, Event, Iterator[tuple[float, Event]]]] = []
+        order = itertools.count()
+
+        def schedule(events: Iterator[tuple[float, Event]]) -> None:
+            duration, event = next(events)
+            heapq.heappush(agenda, (self.clock + duration, next(order), event, events))
+
+        while not queue.finished:
+            while len(agenda) < self._workers and (job := queue.next()) is not None:
+                schedule(self._replay(job))
+            self.clock, _, event, events = heapq.heappop(agenda)
+            dropped = queue.record(event)
+            if not isinstance(event, BranchEnded):
+                schedule(events)
+            for told in (event, *dropped):
+                on_event(told)
+
+    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+        """No weights, no pictures."""
+        return ()
+
+    def close(self) -> None:
+        """Nothing was started."""
+
+    def _replay(self, job: BranchJob) -> Iterator[tuple[float, Event]]:
+        """(seconds since the previous one, event) of one branch, to its end."""
+        branch = job.branch
+        yield 0.0, BranchStarted(branch=branch.id, host="simulated", pid=0)
+        judgement = Judgement(
+            job.fork.lineage if job.fork is not None else (), self._base, job.sweep.experiment.evaluate
+        )
+        step = branch.fork_step
+        for milestone in branch.milestones:
+            duration = (milestone.step - step) * self._seconds_per_step + self._seconds_per_checkpoint
+            try:
+                event = self._checkpoint(job, milestone, judgement)
+            except TrialError as error:
+                yield duration, _end(job, TrialState.FAILED, step, str(error))
+                return
+            step = milestone.step
+            yield duration, event
+            if event.verdict is not None and judgement.over:
+                yield 0.0, _end(job, TrialState.STOPPED, step, event.verdict.evidence)
+                return
+        yield 0.0, _end(job, TrialState.COMPLETED, step)
+
+    def _checkpoint(self, job: BranchJob, milestone: Milestone, judgement: Judgement) -> CheckpointScored:
+        branch = job.branch
+        name = f"{branch.id}-{milestone.step:06d}"
+        scores = self._curve(branch.settings, milestone.step)
+        card = make_scorecard(name, scores) if milestone.evaluate else None
+        finished = milestone.step == branch.end_step
+        return CheckpointScored(
+            checkpoint=Checkpoint(
+                id=name,
+                branch=branch.id,
+                step=milestone.step,
+                epoch=milestone.epoch,
+                path=f"checkpoints/{branch.id}/{milestone.step:06d}",
+                sha256=hashlib.sha256(f"{branch.stages} {milestone.step}".encode()).hexdigest(),
+                bytes=0,
+            ),
+            log=_log(milestone.step, 1.0 / self._seconds_per_step),
+            scorecard=card,
+            verdict=judgement.add(milestone.step, card, finished=finished) if card is not None else None,
+        )
+
+
+def make_scorecard(checkpoint: str, scores: Mapping[Metric, float]) -> Scorecard:
+    """A scorecard of the given means, with paired samples about them."""
+    offsets = [SPREAD * (i - (SAMPLES - 1) / 2) for i in range(SAMPLES)]
+    return Scorecard(
+        checkpoint=checkpoint,
+        scores={
+            metric: Score(
+                value=mean, low=mean - SPREAD, high=mean + SPREAD, samples=tuple(mean + offset for offset in offsets)
+            )
+            for metric, mean in scores.items()
+        },
+        images=(),
+    )
+
+
+def _end(job: BranchJob, state: TrialState, step: int, reason: str = "") -> BranchEnded:
+    return BranchEnded(branch=job.branch.id, state=state, last_step=step, reason=reason)
+
+
+def _log(step: int, steps_per_s: float) -> StepLog:
+    return StepLog(
+        step=step,
+        loss=0.1,
+        instance_loss=0.05,
+        prior_loss=0.05,
+        learning_rate=0.0,
+        grad_norm=0.0,
+        steps_per_s=steps_per_s,
+        memory_bytes=0,
+    )

@@ -1,0 +1,1 @@
+"""Tests of the back ends, the run folder and the ledger."""

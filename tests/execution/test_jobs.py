@@ -1,0 +1,40 @@
+"""Jobs: plain JSON, and the class images that the hungriest trial needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from dbsweep.execution.jobs import BranchJob, Fork, sweep_job
+from dbsweep.records import Trial
+from tests.execution.sweeps import make_branch_jobs, make_experiment, make_plan, settings
+
+
+def test_a_job_travels_as_json() -> None:
+    job = make_branch_jobs(Path("/runs/demo"))[1].forked(Fork(step=20, checkpoint=Path("/x"), lineage=()))
+    assert BranchJob.model_validate_json(job.model_dump_json()) == job
+
+
+def test_a_fork_must_be_the_branch_s() -> None:
+    first, second, _ = make_branch_jobs(Path("/runs/demo"))
+    fork = Fork(step=30, checkpoint=Path("/x"), lineage=())
+    for job in (first, second):
+        with pytest.raises(ValidationError, match="does not start at step 30"):
+            job.forked(fork)
+
+
+def test_class_images_are_those_of_the_hungriest_trial_by_resolution() -> None:
+    plan = make_plan().model_copy(
+        update={
+            "trials": (
+                Trial(id="t001", settings={**settings(2, 1.0), "class_images_per_instance": 3}),
+                Trial(id="t002", settings={**settings(2, 1.0), "class_images_per_instance": 25}),
+                Trial(id="t003", settings={**settings(2, 1.0), "class_images_per_instance": 0, "resolution": 128}),
+            )
+        }
+    )
+    job = sweep_job(Path("r"), Path("c"), make_experiment(), plan, [12], base="b", encoder="e")
+    assert [(n.concept, n.resolution, n.count) for n in job.class_images] == [(0, 64, 300), (0, 128, 0)]
+    assert job.run_folder.is_absolute()

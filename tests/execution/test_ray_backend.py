@@ -1,0 +1,151 @@
+"""Branches on real Ray Tune with workers that train nothing: order, failures, deaths, stops."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dbsweep.config.schema import Resources
+from dbsweep.errors import ResourceError
+from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import BranchJob
+from dbsweep.execution.ray_backend import RayBackend
+from dbsweep.execution.simulated import UNTRAINED, make_scorecard
+from dbsweep.records import (
+    BranchEnded,
+    BranchStarted,
+    Checkpoint,
+    CheckpointScored,
+    Event,
+    StepLog,
+    TrialState,
+)
+from tests.execution.sweeps import make_branch_jobs
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+
+def pretend(job: BranchJob, emit: Emit, seconds: float = 0.0) -> None:
+    """Reports every checkpoint of a branch and trains nothing; the log's loss is its first lineage step."""
+    branch = job.branch
+    emit(BranchStarted(branch=branch.id, host="here", pid=os.getpid()))
+    for milestone in branch.milestones:
+        time.sleep(seconds)
+        name = f"{branch.id}-{milestone.step:06d}"
+        checkpoint = Checkpoint(
+            id=name, branch=branch.id, step=milestone.step, epoch=milestone.epoch, path=name, sha256="", bytes=0
+        )
+        log = StepLog(
+            step=milestone.step,
+            loss=len(job.fork.lineage) if job.fork else 0,
+            instance_loss=0,
+            prior_loss=0,
+            learning_rate=0,
+            grad_norm=0,
+            steps_per_s=1,
+            memory_bytes=0,
+        )
+        card = make_scorecard(name, UNTRAINED)
+        if emit(CheckpointScored(checkpoint=checkpoint, log=log, scorecard=card, verdict=None)) is Decision.STOP:
+            emit(BranchEnded(branch=branch.id, state=TrialState.INTERRUPTED, last_step=milestone.step))
+            return
+    emit(BranchEnded(branch=branch.id, state=TrialState.COMPLETED, last_step=branch.end_step))
+
+
+def run(
+    folder: Path, body: Callable[[BranchJob, Emit], None], on_event: Callable[[Event], None] | None = None
+) -> list[Event]:
+    events: list[Event] = []
+
+    def listen(event: Event) -> None:
+        events.append(event)
+        if on_event is not None:
+            on_event(event)
+
+    backend = RayBackend(RunFolder(folder), Resources(), body=body)
+    folder.mkdir(exist_ok=True)
+    backend.run(make_branch_jobs(folder), listen)
+    return events
+
+
+def ends(events: list[Event]) -> dict[str, TrialState]:
+    found = [event for event in events if isinstance(event, BranchEnded)]
+    assert len({end.branch for end in found}) == len(found)
+    return {end.branch: end.state for end in found}
+
+
+def test_branches_run_in_the_order_of_their_forks(tmp_path: Path) -> None:
+    events = run(tmp_path / "run", pretend)
+    assert ends(events) == dict.fromkeys(["b01", "b02", "b03"], TrialState.COMPLETED)
+    steps = [(e.checkpoint.branch, e.checkpoint.step) for e in events if isinstance(e, CheckpointScored)]
+    assert sorted(steps) == [("b01", s) for s in (10, 20, 30, 40)] + [
+        ("b02", 30),
+        ("b02", 40),
+        ("b03", 40),
+        ("b03", 50),
+    ]
+    lineage = {e.checkpoint.branch: e.log.loss for e in events if isinstance(e, CheckpointScored)}
+    assert lineage == {"b01": 0, "b02": 2, "b03": 3}
+
+
+def test_a_raising_branch_does_not_stop_the_others(tmp_path: Path) -> None:
+    def body(job: BranchJob, emit: Emit) -> None:
+        if job.branch.id == "b02":
+            raise ValueError("no luck")
+        pretend(job, emit)
+
+    events = run(tmp_path / "run", body)
+    assert ends(events) == {"b01": TrialState.COMPLETED, "b02": TrialState.FAILED, "b03": TrialState.FAILED}
+    reasons = {e.branch: e.reason for e in events if isinstance(e, BranchEnded)}
+    assert "no luck" in reasons["b02"]
+    assert "before the fork" in reasons["b03"]
+
+
+def test_a_killed_worker_is_started_again(tmp_path: Path) -> None:
+    marker = tmp_path / "died"
+
+    def body(job: BranchJob, emit: Emit) -> None:
+        if job.branch.id == "b02" and not marker.exists():
+            marker.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        pretend(job, emit)
+
+    assert ends(run(tmp_path / "run", body)) == dict.fromkeys(["b01", "b02", "b03"], TrialState.COMPLETED)
+    assert marker.exists()
+
+
+def test_ctrl_c_ends_the_workers_and_tells_of_every_branch(tmp_path: Path) -> None:
+    events: list[Event] = []
+
+    def on_event(event: Event) -> None:
+        events.append(event)
+        if sum(isinstance(e, CheckpointScored) for e in events) == 1 and isinstance(event, CheckpointScored):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", lambda job, emit: pretend(job, emit, 0.3), on_event)
+    assert ends(events) == dict.fromkeys(["b01", "b02", "b03"], TrialState.INTERRUPTED)
+    assert not any(thread.name == "tune" for thread in threading.enumerate())
+
+
+def test_what_the_listener_raises_comes_back_after_the_workers_ended(tmp_path: Path) -> None:
+    def on_event(event: Event) -> None:
+        if isinstance(event, CheckpointScored):
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        run(tmp_path / "run", lambda job, emit: pretend(job, emit, 0.3), on_event)
+    assert not RunFolder(tmp_path / "run").stop_request.exists()
+
+
+def test_more_than_the_machine_has_is_refused(tmp_path: Path) -> None:
+    backend = RayBackend(RunFolder(tmp_path), Resources(cpus_per_trial=4096), body=pretend)
+    with pytest.raises(ResourceError, match=r"resources\.cpus_per_trial is 4096, but Ray has 2"):
+        backend.run(make_branch_jobs(tmp_path), lambda event: None)
