@@ -137,7 +137,7 @@ def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bo
     largest = (resampled_means(differences, weights) - drops[:, None]).max(axis=0)
     # The largest of m differences is ruled by their widest spread, so all m have a say in how wide it is; half of
     # each is the scatter of the latest checkpoint, which they share.
-    degrees = len(samples) * (samples.shape[1] - 1) // 2
+    degrees = max(len(differences), 2) * (samples.shape[1] - 1) // 2
     margin = np.quantile(largest, 1.0 - tail) * small_sample_factor(degrees, tail)
     return np.asarray(drops > margin, dtype=np.bool_)
 

@@ -1,0 +1,158 @@
+"""Image and text encoders: any open_clip model by name, or from a local folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import open_clip
+import torch
+from PIL import Image
+
+from dbsweep.errors import ModelError
+
+Pixels: TypeAlias = npt.NDArray[np.uint8]
+"""One image: (h, w, 3) uint8 sRGB."""
+Embeddings: TypeAlias = npt.NDArray[np.float32]
+"""(n, d) float32, L2-normalised."""
+
+LOCAL, HUB = "local-dir:", "hf-hub:"
+
+
+class Encoder(Protocol):
+    """What scoring asks of an encoder."""
+
+    @property
+    def name(self) -> str:
+        """What it was loaded as."""
+
+    def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
+        """(n, d) float32, L2-normalised; (0, d) for no images."""
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """(m, d) float32, L2-normalised, in the space of the images."""
+
+
+class OpenClipEncoder:
+    """An open_clip model with its own preprocessing and tokenizer, in float32 evaluation mode.
+
+    Args:
+        name: what it was loaded as.
+        model: an open_clip model; moved to nothing and changed in nothing.
+        preprocess: PIL image to (3, s, s) float32 tensor.
+        tokenize: texts to (n, context) token ids.
+        batch_size: images or texts a forward pass.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        model: torch.nn.Module,
+        preprocess: Callable[[Image.Image], torch.Tensor],
+        tokenize: Callable[[list[str]], torch.Tensor],
+        *,
+        batch_size: int = 32,
+    ) -> None:
+        self.name = name
+        self._model: Any = model.eval().requires_grad_(False)
+        self._preprocess = preprocess
+        self._tokenize = tokenize
+        self._batch_size = batch_size
+
+    def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
+        """Embed images of any size; each row depends on its own image only."""
+
+        def encode(batch: Sequence[Pixels]) -> torch.Tensor:
+            tensors = [self._preprocess(Image.fromarray(image)) for image in batch]
+            features: torch.Tensor = self._model.encode_image(torch.stack(tensors).to(self._device), normalize=True)
+            return features
+
+        return self._in_batches(images, encode)
+
+    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
+        """Embed texts; what does not fit the model's context (77 tokens in CLIP) is cut off."""
+
+        def encode(batch: Sequence[str]) -> torch.Tensor:
+            features: torch.Tensor = self._model.encode_text(
+                self._tokenize(list(batch)).to(self._device), normalize=True
+            )
+            return features
+
+        return self._in_batches(texts, encode)
+
+    @property
+    def _device(self) -> torch.device:
+        parameter: torch.Tensor = next(self._model.parameters())
+        return parameter.device
+
+    def _in_batches(self, items: Sequence[Any], encode: Callable[[Sequence[Any]], torch.Tensor]) -> Embeddings:
+        starts = range(0, len(items), self._batch_size)
+        with torch.inference_mode():
+            rows = [encode(items[start : start + self._batch_size]).float().cpu().numpy() for start in starts]
+        if rows:
+            return np.concatenate(rows)
+        return np.zeros((0, 0), dtype=np.float32)
+
+
+def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, batch_size: int = 32) -> OpenClipEncoder:
+    """Load an encoder.
+
+    Args:
+        name_or_folder: ``ViT-L-14/openai`` (open_clip's model and pretrained tag), ``hf-hub:owner/name``, or a folder
+            with ``open_clip_config.json`` and weights, bare or after ``local-dir:``.
+        device: where it runs.
+        batch_size: images or texts a forward pass.
+
+    Raises:
+        ModelError: there is no such model, tag or folder, it holds no weights, or they cannot be fetched or read.
+    """
+    model_name, tag = _resolve(name_or_folder)
+    try:
+        model, preprocess = open_clip.create_model_from_pretrained(
+            model_name, pretrained=tag, device=device, force_quick_gelu=_wants_quick_gelu(model_name, tag)
+        )
+        tokenize = open_clip.get_tokenizer(model_name)
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"evaluate.encoder: cannot load {name_or_folder!r}: {reason}; {_advice(model_name)}"
+        ) from error
+    return OpenClipEncoder(name_or_folder, model, preprocess, tokenize, batch_size=batch_size)
+
+
+def _resolve(name: str) -> tuple[str, str | None]:
+    """open_clip's model name and pretrained tag."""
+    if name.startswith(HUB):
+        return name, None
+    folder = Path(name.removeprefix(LOCAL)).expanduser()
+    if name.startswith(LOCAL) or folder.is_dir():
+        if not (folder / "open_clip_config.json").is_file():
+            raise ModelError(
+                f"evaluate.encoder: {str(folder)!r} is not an open_clip folder: it has no open_clip_config.json"
+            )
+        return f"{LOCAL}{folder}", None
+    model, _, tag = name.rpartition("/")
+    if not model:
+        raise ModelError(
+            f"evaluate.encoder: {name!r} is neither a folder nor an open_clip model/tag like ViT-L-14/openai"
+        )
+    tags = open_clip.list_pretrained_tags_by_model(model)
+    if tag not in tags:
+        known = f"{model} has the tags {', '.join(tags)}" if tags else f"open_clip knows no pretrained model {model!r}"
+        raise ModelError(f"evaluate.encoder: there is no {name!r}: {known}")
+    return model, tag
+
+
+def _wants_quick_gelu(model: str, tag: str | None) -> bool:
+    # OpenAI's weights were trained with QuickGELU; open_clip only warns when the tag and the architecture disagree,
+    # and the embeddings are then quietly off.
+    return tag is not None and bool(open_clip.get_pretrained_cfg(model, tag).get("quick_gelu", False))
+
+
+def _advice(model_name: str) -> str:
+    if model_name.startswith(LOCAL):
+        return "check its open_clip_config.json, weights and tokenizer files"
+    return "without a network, give a local open_clip folder"

@@ -1,0 +1,79 @@
+"""Which prompts are drawn at every checkpoint, and what the base model is asked in their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from dbsweep.config.schema import Concept
+from dbsweep.records import PromptKind
+
+PromptKey: TypeAlias = tuple[PromptKind, int, int]
+"""(kind, concept, prompt_index), as in `dbsweep.records.SampleImage`."""
+
+
+@dataclass(frozen=True)
+class EvaluationPrompt:
+    """One prompt of the evaluation.
+
+    Attributes:
+        kind, concept, prompt_index: which prompt of which concept, 0-based within its kind.
+        prompt: what a checkpoint draws: "photo of ohwx man, ink poster style".
+        base_prompt: the same with the class noun for the subject, which the untrained model understands, and which
+            prompt fidelity compares with: "photo of man, ink poster style".
+    """
+
+    kind: PromptKind
+    concept: int
+    prompt_index: int
+    prompt: str
+    base_prompt: str
+
+    @property
+    def key(self) -> PromptKey:
+        """What tells it from the others."""
+        return (self.kind, self.concept, self.prompt_index)
+
+
+def evaluation_prompts(concepts: Sequence[Concept]) -> tuple[EvaluationPrompt, ...]:
+    """The prompts of all concepts: for each one its instance prompt, its sanity prompts, its class prompt."""
+    prompts = []
+    for index, concept in enumerate(concepts):
+        texts = [(PromptKind.INSTANCE, 0, concept.instance_prompt)]
+        texts += [(PromptKind.SANITY, place, text) for place, text in enumerate(concept.sanity_prompts)]
+        texts += [(PromptKind.CLASS, 0, concept.class_prompt)]
+        prompts += [
+            EvaluationPrompt(kind, index, place, text, base_prompt(text, concepts)) for kind, place, text in texts
+        ]
+    return tuple(prompts)
+
+
+def base_prompt(prompt: str, concepts: Sequence[Concept]) -> str:
+    """Put the class noun in place of every subject that the prompt names.
+
+    "ohwx man" becomes "man". A token without its class noun beside it becomes the noun, unless the prompt has the noun
+    elsewhere; then it goes, with the commas, brackets and spaces that it leaves empty.
+    """
+    for concept in concepts:
+        prompt = _without_token(prompt, concept.instance_token, concept.class_token)
+    return prompt
+
+
+def _without_token(prompt: str, token: str, noun: str) -> str:
+    name = rf"(?<!\w){re.escape(token)}(?!\w)"
+    if not re.search(name, prompt, re.IGNORECASE):
+        if token not in prompt:
+            return prompt
+        name = re.escape(token)  # part of a longer word
+    prompt = re.sub(rf"{name}\s+(?={re.escape(noun)}(?!\w))", "", prompt, flags=re.IGNORECASE)
+    has_noun = re.search(rf"(?<!\w){re.escape(noun)}(?!\w)", prompt, re.IGNORECASE)
+    prompt, removed = re.subn(name, "" if has_noun else noun, prompt, flags=re.IGNORECASE)
+    return _tidy(prompt) if removed and has_noun else prompt
+
+
+def _tidy(prompt: str) -> str:
+    prompt = re.sub(r"[(\[]\s*(:[\d.]+)?\s*[)\]]", "", prompt)
+    prompt = re.sub(r"(\s*,)+", ",", prompt)
+    return re.sub(r"\s+", " ", prompt).strip(" ,")

@@ -1,0 +1,131 @@
+"""What scores are measured against: the photos, and what the untrained base model draws for the same prompts."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dbsweep.errors import InputError, ModelError, RunError
+from dbsweep.records import PromptKind
+from dbsweep.scoring.encoders import Embeddings, Encoder, Pixels
+from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
+
+MIN_CONTRAST = 1.0
+"""Standard deviation of the pixels, in grey levels of 255, below which an image shows nothing."""
+
+
+@dataclass(frozen=True, eq=False)
+class Reference:
+    """Embeddings of photos, of the base model's images and of the prompts, by one encoder.
+
+    Attributes:
+        encoder: its name.
+        seeds: of every prompt, in the order of the rows of `base`.
+        photos: for each concept (n_photos, d).
+        prompts: the `base_prompt` of each prompt of the evaluation, in the order of all samples.
+        base: for each prompt (n_seeds, d), what the base model draws for its `base_prompt`.
+        texts: for each prompt (d,), its `base_prompt`.
+    """
+
+    encoder: str
+    seeds: tuple[int, ...]
+    photos: tuple[Embeddings, ...]
+    prompts: Mapping[PromptKey, str]
+    base: Mapping[PromptKey, Embeddings]
+    texts: Mapping[PromptKey, Embeddings]
+
+    def save(self, path: Path) -> None:
+        """Write an .npz file; the place holds the old file or the whole new one."""
+        keys = list(self.prompts)
+        prompts = [[kind.value, concept, place, text] for (kind, concept, place), text in self.prompts.items()]
+        head = {"encoder": self.encoder, "prompts": prompts}
+        arrays: dict[str, Any] = {"head": np.array(json.dumps(head)), "seeds": np.array(self.seeds, dtype=np.int64)}
+        arrays |= {f"photos{index}": rows for index, rows in enumerate(self.photos)}
+        arrays |= {f"base{index}": self.base[key] for index, key in enumerate(keys)}
+        arrays |= {f"text{index}": self.texts[key] for index, key in enumerate(keys)}
+        buffer = io.BytesIO()
+        np.savez(buffer, allow_pickle=False, **arrays)
+        fresh = path.with_name(f".{path.name}.{os.getpid()}")
+        fresh.write_bytes(buffer.getvalue())
+        fresh.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> Reference:
+        """Read what `save` wrote.
+
+        Raises:
+            RunError: the file is missing or damaged.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as arrays:
+                head = json.loads(str(arrays["head"]))
+                prompts = {(PromptKind(kind), concept, place): text for kind, concept, place, text in head["prompts"]}
+                photos = sum(name.startswith("photos") for name in arrays)
+                return cls(
+                    encoder=head["encoder"],
+                    seeds=tuple(arrays["seeds"].tolist()),
+                    photos=tuple(arrays[f"photos{index}"] for index in range(photos)),
+                    prompts=prompts,
+                    base={key: arrays[f"base{index}"] for index, key in enumerate(prompts)},
+                    texts={key: arrays[f"text{index}"] for index, key in enumerate(prompts)},
+                )
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise RunError(f"cannot read the reference scores {str(path)!r}: {error}; delete the file") from error
+
+
+def build_reference(
+    prompts: Sequence[EvaluationPrompt],
+    seeds: Sequence[int],
+    base_images: Mapping[str, Sequence[Pixels]],
+    photos: Sequence[Sequence[Pixels]],
+    encoder: Encoder,
+) -> Reference:
+    """Embed everything that checkpoints will be compared with.
+
+    Args:
+        prompts: of the evaluation.
+        seeds: at least two, drawn for every prompt at every checkpoint.
+        base_images: for each distinct `base_prompt`, what the base model drew: one image a seed, in the order of
+            `seeds`.
+        photos: for each concept its photos, square, at training resolution.
+        encoder: embeds images and texts.
+
+    Raises:
+        ModelError: an image of the base model shows nothing.
+        InputError: a photo shows nothing.
+    """
+    for prompt, images in base_images.items():
+        blank = [seed for seed, image in zip(seeds, images, strict=True) if shows_nothing(image)]
+        if blank:
+            raise ModelError(
+                f"the base model draws a blank image for {prompt!r} with seed {blank[0]}: it cannot be used"
+            )
+    for concept, images in enumerate(photos):
+        blank = [place for place, image in enumerate(images) if shows_nothing(image)]
+        if blank:
+            raise InputError(
+                f"concepts[{concept}]: photo {blank[0] + 1} of {len(images)} is one flat colour: remove it"
+            )
+    drawn = {prompt: encoder.encode_images(images) for prompt, images in base_images.items()}
+    texts = encoder.encode_texts([prompt.base_prompt for prompt in prompts])
+    return Reference(
+        encoder=encoder.name,
+        seeds=tuple(seeds),
+        photos=tuple(encoder.encode_images(images) for images in photos),
+        prompts={prompt.key: prompt.base_prompt for prompt in prompts},
+        base={prompt.key: drawn[prompt.base_prompt] for prompt in prompts},
+        texts={prompt.key: text for prompt, text in zip(prompts, texts, strict=True)},
+    )
+
+
+def shows_nothing(image: Pixels) -> bool:
+    """Whether an image is one flat colour, as from weights that are NaN."""
+    return float(image.std()) < MIN_CONTRAST
