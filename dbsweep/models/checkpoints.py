@@ -1,0 +1,161 @@
+"""Checkpoints on disk: trained weights, the state to go on from, and a manifest that makes them count."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import Field, ValidationError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from dbsweep.errors import ModelError
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.durable import flush, new_folder
+from dbsweep.models.hashes import file_sha256, weights_sha256
+from dbsweep.models.loading import restore_base
+from dbsweep.models.refusals import read_or_refuse
+from dbsweep.models.tensor_tree import State, read_tree, write_tree
+from dbsweep.records import Record
+
+MANIFEST = "manifest.json"
+
+
+class Precision(StrEnum):
+    """Of kept weights."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    BF16 = "bf16"
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Torch's name for it."""
+        return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.value]
+
+
+class CheckpointManifest(Record):
+    """What a checkpoint holds; written last, so a folder without it is no checkpoint.
+
+    Attributes:
+        id: ``b01-000120``: branch and step.
+        step, epoch: optimizer steps and epochs since the base model.
+        base_sha256: `StableDiffusion.sha256` of the base model that the weights belong to.
+        sha256: of the trained weights' values before rounding to ``precision``; filled in by `write_checkpoint`.
+        precision: of the weight files.
+        files: name → SHA-256 of the file; filled in by `write_checkpoint`.
+        bytes: of all files but the manifest; filled in by `write_checkpoint`.
+    """
+
+    id: str
+    step: int
+    epoch: int
+    base_sha256: str
+    sha256: str = ""
+    precision: Precision = Precision.FP32
+    files: dict[str, str] = Field(default_factory=dict)
+    bytes: int = 0
+
+
+def write_checkpoint(
+    folder: Path,
+    *,
+    unet: nn.Module,
+    text_encoder: nn.Module | None,
+    state: Mapping[str, State] | None,
+    manifest: CheckpointManifest,
+    precision: Precision = Precision.FP32,
+) -> CheckpointManifest:
+    """Writes a checkpoint that appears whole or not at all, in place of an older one of that name.
+
+    Args:
+        text_encoder: None where it was never trained and is the base model's.
+        state: what training goes on from (`dbsweep.models.tensor_tree`), or None.
+        manifest: id, step, epoch and base; the rest is filled in.
+
+    Returns:
+        The manifest as written.
+
+    Raises:
+        ResourceError: the disk is full; nothing is left behind.
+    """
+    networks = {"unet": unet} | ({"text_encoder": text_encoder} if text_encoder is not None else {})
+    with new_folder(folder) as temporary:
+        for name, network in networks.items():
+            save_file(_rounded(network, precision), temporary / f"{name}.safetensors")
+        if state is not None:
+            write_tree(temporary, state)
+        files = sorted(temporary.iterdir())
+        for file in files:
+            flush(file)
+        written = manifest.model_copy(
+            update={
+                "sha256": weights_sha256(networks),
+                "precision": precision,
+                "files": {file.name: file_sha256(file) for file in files},
+                "bytes": sum(file.stat().st_size for file in files),
+            }
+        )
+        (temporary / MANIFEST).write_text(written.model_dump_json(indent=2))
+        flush(temporary / MANIFEST)
+    return written
+
+
+def read_manifest(folder: Path) -> CheckpointManifest:
+    """The manifest; ModelError when there is none that can be read."""
+    try:
+        return CheckpointManifest.model_validate_json((folder / MANIFEST).read_text())
+    except (OSError, ValidationError, UnicodeDecodeError) as error:
+        raise ModelError(
+            f"checkpoint {folder}: no readable {MANIFEST}, so it was never finished; train it again"
+        ) from error
+
+
+def verify(folder: Path) -> bool:
+    """Whether the manifest and every file that it lists are there and unchanged."""
+    try:
+        manifest = read_manifest(folder)
+        return all(file_sha256(folder / name) == digest for name, digest in manifest.files.items())
+    except (ModelError, OSError):
+        return False
+
+
+def read_weights(folder: Path, models: StableDiffusion) -> None:
+    """Loads the weights into the networks of ``models``; a text encoder that was never trained becomes the base's.
+
+    Raises:
+        ModelError: not a finished checkpoint, damaged, or of another base model.
+    """
+    manifest = read_manifest(folder)
+    if manifest.base_sha256 != models.sha256:
+        raise ModelError(
+            f"checkpoint {folder}: trained from another base model (sha256 {manifest.base_sha256[:10]}) "
+            f"than {models.source} ({models.sha256[:10]})"
+        )
+    if "text_encoder.safetensors" in manifest.files:
+        _load(folder / "text_encoder.safetensors", models.text_encoder)
+    elif weights_sha256({"text_encoder": models.text_encoder}) != models.text_encoder_sha256:
+        restore_base(models)
+    _load(folder / "unet.safetensors", models.unet)
+
+
+def read_state(folder: Path) -> dict[str, Any]:
+    """The state that `write_checkpoint` was given, tensors on the CPU; ModelError when it is absent or damaged."""
+    if "state.json" not in read_manifest(folder).files:
+        raise ModelError(f"checkpoint {folder}: keeps no training state, so training cannot go on from it")
+    return read_or_refuse(f"checkpoint {folder}", "the training state", lambda: read_tree(folder))
+
+
+def _rounded(network: nn.Module, precision: Precision) -> dict[str, Tensor]:
+    def round_one(value: Tensor) -> Tensor:
+        value = value.detach().cpu()
+        return (value.to(precision.dtype) if value.is_floating_point() else value).contiguous()
+
+    return {name: round_one(value) for name, value in network.state_dict().items()}
+
+
+def _load(file: Path, network: nn.Module) -> None:
+    read_or_refuse(f"checkpoint {file.parent}", file.name, lambda: network.load_state_dict(load_file(file)))

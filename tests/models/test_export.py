@@ -1,0 +1,44 @@
+"""What is exported draws the same in diffusers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from safetensors.torch import load_file
+
+from dbsweep.models.export import save_pipeline
+from dbsweep.models.loading import load_base
+
+
+@pytest.mark.parametrize("dtype", [None, torch.float16])
+def test_an_exported_folder_loads_in_diffusers_with_the_same_weights(
+    tiny_sd: Path, tmp_path: Path, dtype: torch.dtype | None
+) -> None:
+    models = load_base(str(tiny_sd))
+    with torch.no_grad():
+        next(models.unet.parameters()).add_(0.25)
+        next(models.text_encoder.parameters()).add_(0.25)
+    save_pipeline(models, tmp_path / "out", dtype=dtype)
+    pipeline = StableDiffusionPipeline.from_pretrained(tmp_path / "out")
+    for name, network in models.networks.items():
+        theirs = getattr(pipeline, name).state_dict()
+        for key, value in network.state_dict().items():
+            assert torch.equal(theirs[key], value if dtype is None else value.to(dtype).float())
+    assert pipeline.scheduler.config.beta_end == 0.012
+    assert pipeline.tokenizer("ohwx man").input_ids == models.tokenizer("ohwx man").input_ids
+
+
+def test_an_exported_folder_is_a_base_model_again(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    save_pipeline(models, tmp_path / "out")
+    assert load_base(str(tmp_path / "out")).sha256 == models.sha256
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_the_text_encoder_has_the_names_that_older_transformers_read(tiny_sd: Path, tmp_path: Path) -> None:
+    save_pipeline(load_base(str(tiny_sd)), tmp_path / "out")
+    names = load_file(tmp_path / "out" / "text_encoder" / "model.safetensors")
+    assert "text_model.encoder.layers.0.mlp.fc1.weight" in names
