@@ -1,0 +1,132 @@
+"""The report as a frozen record: everything that the page shows, before anything is drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbsweep.config.schema import Experiment
+from dbsweep.records import RunRecord, TrialState
+from dbsweep.reports.curves import FrontPoint, Panel, front_points, panels
+from dbsweep.reports.decision import Decision, decision
+from dbsweep.reports.grids import GridTable, grid_tables
+from dbsweep.reports.story import Chapter, story
+from dbsweep.reports.strips import FilmStrip, film_strips
+from dbsweep.reports.trials import TrialTable, trial_table
+from dbsweep.reports.words import count, duration, listing, moment
+
+STRIPS_SHOWN = 40
+"""Most film strips on one page; the story's are always among them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A branch that could not go on, and the trials that were lost with it."""
+
+    branch: str
+    state: str
+    trials: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReportData:
+    """What the report shows, in the page's order.
+
+    Attributes:
+        facts: (name, value) pairs of the header: base model, when, where, how much.
+        progress: what is still to come; empty when the run is finished.
+        decision: None while nothing can be recommended.
+        chapters: the strips of the story; strips: all others.
+        strips_left_out: strips that the page has no room for.
+        notes: the plan's sentences for the person.
+    """
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    progress: str
+    decision: Decision | None
+    chapters: tuple[Chapter, ...]
+    table: TrialTable
+    panels: tuple[Panel, ...]
+    front: tuple[FrontPoint, ...]
+    grids: tuple[GridTable, ...]
+    strips: tuple[FilmStrip, ...]
+    strips_left_out: int
+    failures: tuple[Failure, ...]
+    notes: tuple[str, ...]
+
+
+def report_data(record: RunRecord, run_folder: Path) -> ReportData:
+    """Everything the report says about a run.
+
+    Args:
+        record: what the ledger knows; the run may still be going or have no choice.
+        run_folder: image paths of the record are relative to it. Images are not opened, and may be missing.
+
+    Raises:
+        pydantic.ValidationError: the record's experiment is not one.
+    """
+    folder = run_folder.resolve()
+    strips = film_strips(record, folder)
+    chapters = story(record, strips)
+    told = {chapter.strip.trial for chapter in chapters}
+    others = [strip for strip in strips if strip.trial not in told]
+    room = STRIPS_SHOWN - len(chapters)
+    return ReportData(
+        name=record.name,
+        facts=_facts(record),
+        progress=_progress(record),
+        decision=decision(record, folder),
+        chapters=chapters,
+        table=trial_table(record),
+        panels=panels(record),
+        front=front_points(record),
+        grids=grid_tables(record, folder),
+        strips=tuple(others[:room]),
+        strips_left_out=max(len(others) - room, 0),
+        failures=_failures(record),
+        notes=record.plan.notes,
+    )
+
+
+def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    experiment = Experiment.model_validate(record.experiment)
+    subjects = listing(f"{c.instance_token} {c.class_token}" for c in experiment.concepts)
+    plan, cost = record.plan, record.plan.cost
+    work = f"{count(len(plan.trials), 'trial')}, {count(cost.steps_shared, 'optimizer step')}"
+    if cost.steps_shared < cost.steps_alone:
+        work += f" ({cost.steps_alone:,} if each trained alone)"
+    facts = [("Base model", experiment.base_model), ("Subject", subjects), ("Sweep", work)]
+    facts.append(("Started", moment(record.started)))
+    if record.finished is not None:
+        facts.append(("Took", duration(record.finished - record.started)))
+    if record.hosts:
+        facts.append(("Machine" if len(set(record.hosts.values())) == 1 else "Machines", _hosts(record)))
+    return tuple(facts)
+
+
+def _hosts(record: RunRecord) -> str:
+    hosts = sorted(set(record.hosts.values()))
+    return listing(hosts) if len(hosts) <= 4 else f"{', '.join(hosts[:3])} and {len(hosts) - 3} more"
+
+
+def _progress(record: RunRecord) -> str:
+    if record.finished is not None:
+        return ""
+    open_states = (TrialState.PENDING, TrialState.RUNNING)
+    left = sum(state in open_states for state in record.states.values())
+    return f"This run is still going: {count(left, 'trial')} of {len(record.states)} to come."
+
+
+def _failures(record: RunRecord) -> tuple[Failure, ...]:
+    """The branches that failed or were interrupted; a stopped branch has a reason too, but is no failure."""
+    broken = (TrialState.FAILED, TrialState.INTERRUPTED)
+    found = []
+    for branch, state in record.branch_states.items():
+        if state in broken:
+            through = [p.trial for p in record.plan.paths if branch in dict(p.segments)]
+            lost = [trial for trial in through if record.states[trial] in (*broken, TrialState.PENDING)]
+            reason = record.failures.get(branch, "") or "no reason was recorded"
+            found.append(Failure(branch, state.value, listing(lost) if lost else "no trial", reason))
+    return tuple(found)

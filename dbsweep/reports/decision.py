@@ -1,0 +1,165 @@
+"""The choice as the report tells it: pictures side by side, scores in plain words, and how to get the weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+
+from dbsweep.concepts.photos import list_photos
+from dbsweep.config.schema import Experiment
+from dbsweep.errors import InputError
+from dbsweep.records import BASE, Metric, RunRecord, SampleImage, Score, Scorecard
+from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
+from dbsweep.reports.recipe import export_command, retraining_yaml
+from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
+
+PHOTOS_SHOWN = 12
+"""Photos of each concept beside the choice; the tutorial's usual number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One prompt, drawn by the base model and by the chosen checkpoint from the same seeds."""
+
+    kind: str
+    prompt: str
+    base_prompt: str
+    base: tuple[Picture, ...]
+    chosen: tuple[Picture, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ConceptPictures:
+    """One concept's photos and comparisons.
+
+    Attributes:
+        missing: why there are no photos; empty when there are.
+    """
+
+    name: str
+    photos: tuple[Picture, ...]
+    missing: str
+    comparisons: tuple[Comparison, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreLine:
+    """One score in plain words; `span` is (low, value, high) clipped to 0–1, for the bar."""
+
+    name: str
+    value: str
+    interval: str
+    span: tuple[float, float, float]
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Everything about the chosen checkpoint.
+
+    Attributes:
+        settings: (name, value) of every setting of its trial.
+        command: exports the weights; recipe: an experiment file that trains them again.
+    """
+
+    trial: str
+    checkpoint: str
+    epoch: int
+    step: int
+    reason: str
+    utility: str
+    settings: tuple[tuple[str, str], ...]
+    scores: tuple[ScoreLine, ...]
+    concepts: tuple[ConceptPictures, ...]
+    command: str
+    recipe: str
+    sha256: str
+
+
+MEANINGS = {
+    Metric.IDENTITY: "how alike the pictures are to your photos: 0 is any one of the class, 1 as alike as your photos "
+    "are to each other",
+    Metric.STYLE: "how much of a style prompt still shows: 1 is as much as in the base model, 0 none",
+    Metric.PRIOR: "how much the class without your subject has stayed itself: 1 is as in the base model",
+    Metric.DIVERSITY: "how different pictures of one prompt still are from each other",
+    Metric.PROMPT_FIDELITY: "how well the pictures match the words of their prompts",
+}
+
+
+def decision(record: RunRecord, run_folder: Path) -> Decision | None:
+    """The chosen checkpoint of a run; None while there is none."""
+    if record.choice is None:
+        return None
+    best = record.choice.best
+    card = record.scorecards.get(best.checkpoint)
+    checkpoint = record.checkpoints.get(best.checkpoint)
+    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    return Decision(
+        trial=best.trial,
+        checkpoint=best.checkpoint,
+        epoch=best.epoch,
+        step=best.step,
+        reason=record.choice.reason,
+        utility=number(best.utility),
+        settings=tuple((setting_name(name), setting(value)) for name, value in settings.items()),
+        scores=_score_lines(card),
+        concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
+        command=export_command(record.name),
+        recipe=retraining_yaml(record),
+        sha256=checkpoint.sha256 if checkpoint is not None else "",
+    )
+
+
+def _score_lines(card: Scorecard | None) -> tuple[ScoreLine, ...]:
+    scores = card.scores if card is not None else {}
+    return tuple(
+        ScoreLine(
+            name=METRIC_NAMES[metric],
+            value=number(scores[metric].value),
+            interval=f"{number(scores[metric].low)} to {number(scores[metric].high)}",
+            span=_span(scores[metric]),
+            meaning=meaning,
+        )
+        for metric, meaning in MEANINGS.items()
+        if metric in scores
+    )
+
+
+def _span(score: Score) -> tuple[float, float, float]:
+    low, value, high = (min(max(x, 0.0), 1.0) if isfinite(x) else 0.0 for x in (score.low, score.value, score.high))
+    return low, value, high
+
+
+def _concepts(record: RunRecord, card: Scorecard | None, where: str, run_folder: Path) -> tuple[ConceptPictures, ...]:
+    base, chosen = images_by_prompt(record.scorecards.get(BASE)), images_by_prompt(card)
+    experiment = Experiment.model_validate(record.experiment)
+    found = []
+    for index, concept in enumerate(experiment.concepts):
+        name = f"{concept.instance_token} {concept.class_token}"
+        photos, missing = _photos(concept.instance_images, name)
+        keys = sorted(key for key in {*base, *chosen} if key.concept == index)
+        comparisons = tuple(_comparison(key, base.get(key, ()), chosen.get(key, ()), where, run_folder) for key in keys)
+        found.append(ConceptPictures(name, photos, missing, comparisons))
+    return tuple(found)
+
+
+def _photos(folder: Path, name: str) -> tuple[tuple[Picture, ...], str]:
+    try:
+        paths = list_photos(folder)
+    except InputError as error:  # the report must outlive the photos
+        return (), str(error)
+    shown = paths[:PHOTOS_SHOWN]
+    return tuple(Picture((p,), f"photo of {name}: {p.name}", f"your photo · {p.name}") for p in shown), ""
+
+
+def _comparison(
+    key: PromptKey, base: tuple[SampleImage, ...], chosen: tuple[SampleImage, ...], where: str, run_folder: Path
+) -> Comparison:
+    return Comparison(
+        kind=KIND_NAMES[key.kind],
+        prompt=chosen[0].prompt if chosen else base[0].prompt,
+        base_prompt=base[0].prompt if base else "",
+        base=tuple(picture_of((image,), "base model", run_folder) for image in base),
+        chosen=tuple(picture_of((image,), where, run_folder) for image in chosen),
+    )

@@ -1,0 +1,56 @@
+"""How to make the chosen checkpoint again: the command that exports it and an experiment file that retrains it."""
+
+from __future__ import annotations
+
+import shlex
+
+import yaml
+
+from dbsweep.config.schema import Experiment, Train
+from dbsweep.records import RunRecord
+
+
+def export_command(run_name: str) -> str:
+    """The command that copies the chosen weights out of the run as a diffusers folder."""
+    return shlex.join(["dbsweep", "best", run_name, "--export", f"{run_name}-best"])
+
+
+def retraining_yaml(record: RunRecord) -> str:
+    """An experiment file that trains only the chosen trial, up to the chosen checkpoint.
+
+    Where the schedule does not depend on the length, `epochs` is the chosen epoch and `text_encoder_ratio` is
+    such that the text encoder freezes at the same epoch as in the sweep: the weights are the same bit for bit.
+
+    Raises:
+        ValueError: the run has no choice.
+    """
+    if record.choice is None:
+        raise ValueError(f"run {record.name!r} has no choice to retrain")
+    best = record.choice.best
+    experiment = Experiment.model_validate(record.experiment)
+    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    train = experiment.train_for({name.removeprefix("train."): value for name, value in settings.items()})
+    shortened = shorten(train, best.epoch)
+    heading = f"# The choice of run {record.name}: {best.trial}, epoch {best.epoch}, step {best.step}.\n"
+    if shortened.epochs != best.epoch:
+        heading += (
+            f"# Its learning-rate schedule spans {train.epochs} epochs: take the checkpoint of epoch {best.epoch}.\n"
+        )
+    content = {
+        "name": f"{record.name[:58]}-again",
+        "base_model": experiment.base_model,
+        "concepts": [c.model_dump(mode="json", exclude_defaults=True) for c in experiment.concepts],
+        "train": shortened.model_dump(mode="json"),
+        "evaluate": experiment.evaluate.model_dump(mode="json", exclude_defaults=True),
+    }
+    filled = {key: value for key, value in content.items() if value}
+    return heading + yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=100)
+
+
+def shorten(train: Train, epoch: int) -> Train:
+    """The settings that reach the weights of `epoch` at their end; unchanged where the schedule forbids it."""
+    if train.lr_scheduler.depends_on_length:
+        return train
+    text_encoder_epochs = min(round(train.epochs * train.text_encoder_ratio), epoch)
+    ratio = round(text_encoder_epochs / epoch, 6)
+    return train.model_copy(update={"epochs": epoch, "text_encoder_ratio": ratio})

@@ -1,0 +1,113 @@
+"""The trial table: one row a trial, with its settings, verdict and best checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbsweep.records import Metric, RunRecord, Scalar, utility
+from dbsweep.reports.families import heads
+from dbsweep.reports.strips import swept_settings
+from dbsweep.reports.words import number, setting, setting_name, standing
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A value of the table: what is shown, and what it sorts by."""
+
+    text: str
+    sort: Scalar
+
+
+@dataclass(frozen=True, slots=True)
+class TrialRow:
+    """One trial.
+
+    Attributes:
+        strip: id of the trial whose film strip shows it.
+        settings: one cell for each of `TrialTable.settings`.
+        badge: kind and text of its state or verdict.
+        scores: utility, identity, style and prior at its best checkpoint.
+        utility: 0 to 1, for the bar; 0 when nothing was scored.
+        best: the epoch of that checkpoint.
+        chosen: the choice is a checkpoint of this trial.
+    """
+
+    trial: str
+    strip: str
+    settings: tuple[Cell, ...]
+    badge: tuple[str, str]
+    evidence: str
+    scores: tuple[Cell, ...]
+    utility: float
+    best: Cell
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TrialTable:
+    """All trials, best utility first.
+
+    Attributes:
+        settings: names of the swept settings, the columns.
+        common: what all trials have in common, in words; may be empty.
+    """
+
+    settings: tuple[str, ...]
+    common: str
+    rows: tuple[TrialRow, ...]
+
+
+SCORE_COLUMNS = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
+
+
+def trial_table(record: RunRecord) -> TrialTable:
+    """The table of a run; trials without scores come last."""
+    swept = swept_settings(record)
+    strip_of = heads(record.plan)
+    rows = [_row(record, trial.id, trial.settings, swept, strip_of[trial.id]) for trial in record.plan.trials]
+    first = record.plan.trials[0].settings if record.plan.trials else {}
+    common = ", ".join(f"{setting_name(n)} {setting(v)}" for n, v in first.items() if n not in swept)
+    rows.sort(key=lambda row: (not row.chosen, -row.utility))
+    return TrialTable(tuple(setting_name(name) for name in swept), common, tuple(rows))
+
+
+def _row(record: RunRecord, trial: str, settings: dict[str, Scalar], swept: tuple[str, ...], strip: str) -> TrialRow:
+    verdict = record.verdicts.get(trial)
+    epoch, values = _best_checkpoint(record, trial)
+    best = utility(values) if values else 0.0
+    scores = [best if values else float("nan"), *(values.get(metric, float("nan")) for metric in SCORE_COLUMNS)]
+    return TrialRow(
+        trial=trial,
+        strip=strip,
+        settings=tuple(_setting_cell(settings.get(name)) for name in swept),
+        badge=standing(record.states[trial], verdict.state if verdict is not None else None),
+        evidence=verdict.evidence if verdict is not None else "",
+        scores=tuple(_score_cell(value) for value in scores),
+        utility=best,
+        best=Cell("–", -1) if epoch is None else Cell(str(epoch), epoch),
+        chosen=record.choice is not None and record.choice.best.trial == trial,
+    )
+
+
+def _best_checkpoint(record: RunRecord, trial: str) -> tuple[int | None, dict[Metric, float]]:
+    """Epoch and values of the chosen checkpoint if it is this trial's choice, else of the best, earliest of equals."""
+    chosen = record.choice.best if record.choice is not None else None
+    best: tuple[float, int | None, dict[Metric, float]] = (-1.0, None, {})
+    for checkpoint in record.checkpoints_of(trial):
+        card = record.scorecards.get(checkpoint.id)
+        if card is None or any(metric not in card.scores for metric in SCORE_COLUMNS):
+            continue
+        values = {metric: score.value for metric, score in card.scores.items()}
+        if chosen is not None and (trial, checkpoint.id) == (chosen.trial, chosen.checkpoint):
+            return checkpoint.epoch, values
+        if utility(values) > best[0]:
+            best = (utility(values), checkpoint.epoch, values)
+    return best[1], best[2]
+
+
+def _setting_cell(value: Scalar | None) -> Cell:
+    return Cell("–", -1) if value is None else Cell(setting(value), value)
+
+
+def _score_cell(value: float) -> Cell:
+    return Cell(number(value), -1 if value != value else round(value, 6))

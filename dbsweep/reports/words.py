@@ -1,0 +1,96 @@
+"""How numbers, settings, states and times are written for people."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Final
+
+from dbsweep.records import Metric, Scalar, TrialState, VerdictState
+
+METRIC_NAMES: Final[Mapping[Metric, str]] = MappingProxyType(
+    {
+        Metric.IDENTITY: "Identity",
+        Metric.STYLE: "Style",
+        Metric.PRIOR: "Prior",
+        Metric.DIVERSITY: "Diversity",
+        Metric.PROMPT_FIDELITY: "Prompt fidelity",
+    }
+)
+
+VERDICT_NAMES: Final[Mapping[VerdictState, str]] = MappingProxyType(
+    {
+        VerdictState.LEARNING: "still learning",
+        VerdictState.READY: "ready",
+        VerdictState.OVERTRAINED: "overtrained",
+        VerdictState.UNDERTRAINED: "undertrained",
+        VerdictState.COLLAPSED: "collapsed",
+    }
+)
+
+_ABBREVIATIONS: Final = {"lr": "learning-rate"}
+
+
+def setting_name(dotted: str) -> str:
+    """`class_images_per_instance` → `class images per instance`; A1111 and diffusers users know these words."""
+    words = dotted.removeprefix("train.").replace(".", " ").split("_")
+    return " ".join(_ABBREVIATIONS.get(word, word) for word in words)
+
+
+def number(value: float) -> str:
+    """A score with two decimals and a true minus sign; a dash where there is none (NaN)."""
+    if not math.isfinite(value):
+        return "–"
+    rounded = round(value, 2) + 0.0  # no "-0.00"
+    return f"{rounded:.2f}".replace("-", "−")
+
+
+def setting(value: Scalar) -> str:
+    """A setting's value, short: `0.7`, `2e-6`, and small rates alike in one notation (`2e-4`, not `0.0002`)."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, float):
+        return str(value)
+    if 0.0 < abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:.4g}"
+
+
+def count(amount: int, noun: str) -> str:
+    """`1 trial`, `24 trials`, `1,840 optimizer steps`; nouns that end in -ch get -es."""
+    plural = noun if amount == 1 else noun + ("es" if noun.endswith("ch") else "s")
+    return f"{amount:,} {plural}"
+
+
+def listing(names: Iterable[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *rest, last = names
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
+def moment(seconds: float) -> str:
+    """A time since the epoch as `22 November 2026, 14:20 UTC`."""
+    when = datetime.fromtimestamp(seconds, UTC)
+    return f"{when.day} {when:%B %Y, %H:%M} UTC"
+
+
+def duration(seconds: float) -> str:
+    """A span in the two largest units that say something: `45 s`, `5 min 42 s`, `3 h 05 min`."""
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def standing(state: TrialState, verdict: VerdictState | None) -> tuple[str, str]:
+    """The badge of a trial: its kind (a CSS class) and its text; failures outrank verdicts."""
+    if state in (TrialState.FAILED, TrialState.INTERRUPTED):
+        return state.value, state.value
+    if verdict is not None:
+        return verdict.value, VERDICT_NAMES[verdict]
+    return state.value, state.value
