@@ -56,6 +56,9 @@ def _resolve_source(source: str, info: ValidationInfo) -> str:
     return str(local) if looks_local or local.is_dir() else source
 
 
+HomePath = Annotated[Path, AfterValidator(_expand)]
+"""A path in which ``~`` stands for the home folder; relative ones stay relative to the working directory."""
+
 LocalPath = Annotated[Path, AfterValidator(_resolve_path)]
 """A path; relative ones are resolved against the validation context, the folder of the experiment file."""
 

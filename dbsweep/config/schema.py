@@ -23,6 +23,7 @@ from dbsweep.config.fields import (
     CountOrNone,
     Fraction,
     GuidanceScale,
+    HomePath,
     ModelSource,
     NotBool,
     NotNegative,
@@ -53,10 +54,6 @@ def _run_name(name: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is None:
         raise ValueError(f"must be 1 to 64 letters, digits, '.', '_' or '-', not beginning with a sign, got {name!r}")
     return name
-
-
-def _expanded(path: Path) -> Path:
-    return path.expanduser()
 
 
 _COUNT: TypeAdapter[int] = TypeAdapter(Count)
@@ -219,9 +216,7 @@ class Experiment(Section):
     grids: tuple[Grid, ...] = ()
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
-    output: Annotated[Path, AfterValidator(_expanded)] = Field(
-        Path("runs"), description="folder of all runs, relative to the working directory"
-    )
+    output: HomePath = Field(Path("runs"), description="folder of all runs, relative to the working directory")
 
     @model_validator(mode="after")
     def _tokens_differ(self) -> Experiment:

@@ -1,0 +1,102 @@
+"""The tree of stages as branches, chains that one worker trains in one go, and each trial's way along them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from dbsweep.plan.tree import Node
+from dbsweep.records import Branch, Milestone, TrialPath
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """Stages of a future branch; `parent` is the place in the list of chains of the one it forks from."""
+
+    nodes: tuple[Node, ...]
+    parent: int | None
+
+    @property
+    def fork_epoch(self) -> int:
+        return self.nodes[0].start
+
+    @property
+    def last(self) -> Node:
+        return self.nodes[-1]
+
+    @property
+    def fork_step(self) -> int:
+        return self.fork_epoch * self.last.steps_per_epoch
+
+
+def make_branches(nodes: Sequence[Node], every_epochs: int) -> tuple[tuple[Branch, ...], tuple[TrialPath, ...]]:
+    """Branches, parents before children, and the path of every trial, by trial id.
+
+    Where stages part, the longest continuation stays on the branch and the others fork from its checkpoint.
+
+    Args:
+        nodes: the tree, parents before children.
+        every_epochs: checkpoints are drawn and scored at multiples of it, and at the end of every trial.
+    """
+    chains = _chains(nodes)
+    width = max(2, len(str(len(chains))))
+    ids = [f"b{number:0{width}d}" for number in range(1, len(chains) + 1)]
+    branches = tuple(_branch(chain, ids, own, every_epochs) for chain, own in zip(chains, ids, strict=True))
+    return branches, _paths(chains, ids)
+
+
+def _chains(nodes: Sequence[Node]) -> list[_Chain]:
+    chains: list[_Chain] = []
+    waiting: list[tuple[Node, int | None]] = [(node, None) for node in reversed(nodes) if node.parent is None]
+    while waiting:
+        head, parent = waiting.pop()
+        chain, forks = [head], []
+        while chain[-1].children:
+            # max takes the first of equals, so the order of the trials decides.
+            longest = max(chain[-1].children, key=lambda child: child.reach)
+            forks += [child for child in chain[-1].children if child is not longest]
+            chain.append(longest)
+        waiting += [(fork, len(chains)) for fork in reversed(forks)]
+        chains.append(_Chain(tuple(chain), parent))
+    return chains
+
+
+def _branch(chain: _Chain, ids: Sequence[str], own: str, every_epochs: int) -> Branch:
+    last = chain.last
+    # All courses that end here have the same weights; the first one stands for them.
+    course = last.ended[0]
+    return Branch(
+        id=own,
+        parent=None if chain.parent is None else ids[chain.parent],
+        fork_step=chain.fork_step,
+        stages=tuple(node.stage_id for node in chain.nodes),
+        milestones=_milestones(chain, every_epochs),
+        trials=tuple(sorted(course.trial.id for node in chain.nodes for course in node.ended)),
+        settings=course.trial.settings,
+        text_encoder_steps=course.text_encoder_epochs * course.steps_per_epoch,
+    )
+
+
+def _milestones(chain: _Chain, every_epochs: int) -> tuple[Milestone, ...]:
+    last = chain.last
+    first = chain.fork_epoch - chain.fork_epoch % every_epochs + every_epochs
+    scored = set(range(first, last.end + 1, every_epochs)) | {node.end for node in chain.nodes if node.ended}
+    forks = {node.end for node in chain.nodes if len(node.children) > 1}
+    return tuple(
+        Milestone(step=epoch * last.steps_per_epoch, epoch=epoch, evaluate=epoch in scored, fork=epoch in forks)
+        for epoch in sorted(scored | forks)
+    )
+
+
+def _paths(chains: Sequence[_Chain], ids: Sequence[str]) -> tuple[TrialPath, ...]:
+    before: list[tuple[tuple[str, int], ...]] = []
+    paths: list[TrialPath] = []
+    for chain, own in zip(chains, ids, strict=True):
+        parent = chain.parent
+        before.append(() if parent is None else (*before[parent], (ids[parent], chain.fork_step)))
+        paths += [
+            TrialPath(trial=course.trial.id, segments=(*before[-1], (own, node.end_step)), end_step=node.end_step)
+            for node in chain.nodes
+            for course in node.ended
+        ]
+    return tuple(sorted(paths, key=lambda path: path.trial))

@@ -1,0 +1,68 @@
+"""Sentences about a plan: what cannot be shared and why, and settings that may not mean what they seem."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from dbsweep.plan.amounts import bytes_text
+from dbsweep.plan.courses import Course
+from dbsweep.plan.rates import Rates
+from dbsweep.plan.tree import grow_tree
+from dbsweep.records import Branch, Cost
+
+_FEW_EVALUATIONS = 3
+
+
+def notes_on(
+    courses: Sequence[Course], branches: Sequence[Branch], cost: Cost, photos: int, every_epochs: int, rates: Rates
+) -> tuple[str, ...]:
+    """All notes on a plan, the costly ones first."""
+    return (
+        *_unshared_schedules(courses, cost),
+        *_uneven_epochs(courses, photos),
+        *_few_evaluations(courses, every_epochs),
+        _disk(branches, rates),
+    )
+
+
+def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:
+    dependent = {course.train.lr_scheduler.value for course in courses if course.train.lr_scheduler.depends_on_length}
+    if not dependent:
+        return
+    shared = [replace(course, schedule_epochs=None) for course in courses]
+    more = cost.steps_shared - sum(node.steps for node in grow_tree(shared))
+    if more:
+        yield (
+            f"lr_scheduler {' and '.join(sorted(dependent))} depends on the total length, so trials of different "
+            f"epochs share nothing: {more:,} steps more than with a constant schedule"
+        )
+
+
+def _uneven_epochs(courses: Sequence[Course], photos: int) -> Iterator[str]:
+    batches = sorted({(course.train.batch_size, course.train.gradient_accumulation) for course in courses})
+    for batch_size, accumulation in batches:
+        images = batch_size * accumulation
+        if photos % images:
+            yield (
+                f"{photos} photos are not divisible by batch_size × gradient_accumulation = {batch_size} × "
+                f"{accumulation}: the last step of every epoch has {photos % images} of {images} images"
+            )
+
+
+def _few_evaluations(courses: Sequence[Course], every_epochs: int) -> Iterator[str]:
+    # The end of a trial is evaluated too, whether or not it is a multiple.
+    few = sum(-(-course.epochs // every_epochs) < _FEW_EVALUATIONS for course in courses)
+    if few:
+        yield (
+            f"{few:,} of {len(courses):,} trials have fewer than {_FEW_EVALUATIONS} checkpoints, too few to see when "
+            f"overtraining begins; lower evaluate.every_epochs ({every_epochs})"
+        )
+
+
+def _disk(branches: Sequence[Branch], rates: Rates) -> str:
+    milestones = [milestone for branch in branches for milestone in branch.milestones]
+    forks = sum(milestone.fork for milestone in milestones)
+    states = f", {forks:,} of them with {bytes_text(rates.state_bytes)} of state to fork from" if forks else ""
+    basis = f" ({rates.basis})" if rates.basis else ""
+    return f"{len(milestones):,} checkpoints of {bytes_text(rates.weight_bytes)}{states}{basis}"

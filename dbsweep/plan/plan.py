@@ -1,0 +1,57 @@
+"""From an experiment to its plan: trials, stages, branches, paths and cost."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbsweep.config.schema import Experiment
+from dbsweep.plan.branches import make_branches
+from dbsweep.plan.cost import cost_of
+from dbsweep.plan.courses import courses_of, steps_per_epoch
+from dbsweep.plan.notes import notes_on
+from dbsweep.plan.rates import Rates, rates_for
+from dbsweep.plan.space import make_trials
+from dbsweep.plan.tree import grow_tree
+from dbsweep.records import Plan
+
+
+def make_plan(experiment: Experiment, photo_counts: Sequence[int], rates: Rates | None = None) -> Plan:
+    """Plans a sweep.
+
+    Args:
+        photo_counts: instance images of each concept, in the experiment's order.
+        rates: for the forecast of disk and time; by default what `rates_for` knows about the base model.
+
+    Raises:
+        ConfigError: the search makes too many trials.
+    """
+    if len(photo_counts) != len(experiment.concepts) or min(photo_counts) < 1:
+        raise ValueError(f"{len(experiment.concepts)} concepts need as many photo counts above 0, got {photo_counts}")
+    rates = rates_for(experiment) if rates is None else rates
+    every_epochs, photos = experiment.evaluate.every_epochs, sum(photo_counts)
+    trials, removed = make_trials(experiment)
+    courses = courses_of(experiment, trials, photos)
+    nodes = grow_tree(courses)
+    branches, paths = make_branches(nodes, every_epochs)
+    cost = cost_of(experiment, courses, branches, paths, photo_counts, rates)
+    return Plan(
+        steps_per_epoch=steps_per_epoch(photos, experiment.train),
+        trials=trials,
+        stages=tuple(node.record() for node in nodes),
+        branches=branches,
+        paths=paths,
+        cost=cost,
+        notes=(*removed, *notes_on(courses, branches, cost, photos, every_epochs, rates)),
+    )
+
+
+def plan_json(plan: Plan) -> dict[str, int]:
+    """The answer of `dbsweep plan --json`; its keys are a contract with scripts."""
+    return {
+        "trials": len(plan.trials),
+        "branches": len(plan.branches),
+        "steps_alone": plan.cost.steps_alone,
+        "steps_shared": plan.cost.steps_shared,
+        "images": plan.cost.images,
+        "disk_bytes": plan.cost.disk_bytes,
+    }

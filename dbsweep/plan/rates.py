@@ -1,0 +1,83 @@
+"""How fast a machine trains and draws, and how large a model is on disk."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from dbsweep.config.schema import Experiment
+from dbsweep.records import Record
+
+
+class Rates(Record):
+    """What the forecast of disk and time is made from.
+
+    Attributes:
+        weight_bytes: trained weights of one checkpoint (UNet and text encoder in fp32).
+        state_bytes: what a checkpoint has on top when another branch starts from it: weights and optimizer moments.
+        seconds_per_step: of training one image with its class image; None if not known.
+        seconds_per_unet_pass: of the UNet on one image of a large batch; CFG takes two a step; None if not known.
+        workers: branches that train at the same time.
+        basis: where the figures come from, for the person.
+    """
+
+    weight_bytes: int
+    state_bytes: int
+    seconds_per_step: float | None = None
+    seconds_per_unet_pass: float | None = None
+    workers: int = Field(1, ge=1)
+    basis: str = ""
+
+
+_FP32_BYTES = 4
+_MOMENTS_BYTES = {"adamw": 8, "adamw_8bit": 2}
+# Parameters of UNet and text encoder together.
+_MINISD_PARAMETERS = 13_750_000
+_SD1_PARAMETERS = 983_000_000
+_SD2_PARAMETERS = 1_206_000_000
+# One core of a 2-core server CPU, text encoder training, 64 pixels.
+_MINISD_SECONDS = (0.20, 0.008)
+# SD 1.5 at 512 pixels, by words in the name of the GPU. A100: 115 UNet passes a second at batch 16, eager (diffusers'
+# published figures), a step taken as 6 passes at batch 2 and the optimizer; H200: 2.2 times that (MLPerf training 4.0).
+_GPU_SECONDS = {"A100": (0.13, 1 / 115), "H100": (0.07, 1 / 220), "H200": (0.06, 1 / 250)}
+_SD1_RESOLUTION = 512
+
+
+def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = None) -> Rates:
+    """Rates of an experiment's base model: measured for MiniSD, otherwise rough.
+
+    Args:
+        workers: branches that train at the same time.
+        gpu: name of the GPU, as its driver tells it; without it the time on GPUs is not known.
+    """
+    is_minisd = experiment.base_model == "minisd"
+    parameters, basis = _size(experiment.base_model)
+    moments = _MOMENTS_BYTES[experiment.train.optimizer]
+    on_cpu = experiment.resources.gpus_per_trial == 0
+    seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu, experiment.train.resolution)
+    return Rates(
+        weight_bytes=parameters * _FP32_BYTES,
+        state_bytes=parameters * (_FP32_BYTES + moments),
+        seconds_per_step=None if seconds is None else seconds[0],
+        seconds_per_unet_pass=None if seconds is None else seconds[1],
+        workers=workers,
+        basis=basis,
+    )
+
+
+def _size(base_model: str) -> tuple[int, str]:
+    name = base_model.lower()
+    if name == "minisd":
+        return _MINISD_PARAMETERS, "MiniSD's size"
+    if "stable-diffusion-2" in name:
+        return _SD2_PARAMETERS, "Stable Diffusion 2's size"
+    if "stable-diffusion-v1" in name:
+        return _SD1_PARAMETERS, "Stable Diffusion 1's size"
+    return _SD1_PARAMETERS, "taking the base model to be as large as Stable Diffusion 1"
+
+
+def _gpu_seconds(gpu: str | None, resolution: int) -> tuple[float, float] | None:
+    for word, (step, unet_pass) in _GPU_SECONDS.items():
+        if gpu is not None and word in gpu.upper():
+            area = (resolution / _SD1_RESOLUTION) ** 2
+            return step * area, unet_pass * area
+    return None

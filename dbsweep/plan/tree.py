@@ -1,0 +1,107 @@
+"""The tree of stages: a trie over the epochs of all trials, with equal epochs in a row as one stage."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from dbsweep.plan.courses import Course
+from dbsweep.records import Stage
+
+
+@dataclass(slots=True, eq=False)
+class Node:
+    """A stage while the tree is built.
+
+    Attributes:
+        stage_id: see `dbsweep.records.Stage`.
+        start, end: the epochs ``start + 1 … end`` are trained here.
+        courses: all that lead through it, in the order of the trials.
+        ended: those of them that end with it.
+        reach: the last epoch of the longest course through it.
+    """
+
+    stage_id: str
+    parent: Node | None
+    start: int
+    end: int
+    text_encoder_trains: bool
+    courses: tuple[Course, ...]
+    ended: tuple[Course, ...]
+    reach: int
+    children: list[Node] = field(default_factory=list)
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """The same for all courses that share a stage, because the batch size is in their key."""
+        return self.courses[0].steps_per_epoch
+
+    @property
+    def end_step(self) -> int:
+        """The last optimizer step that is trained here."""
+        return self.end * self.steps_per_epoch
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps that are trained here."""
+        return (self.end - self.start) * self.steps_per_epoch
+
+    def record(self) -> Stage:
+        """The stage as it passes between rooms."""
+        return Stage(
+            id=self.stage_id,
+            parent=None if self.parent is None else self.parent.stage_id,
+            start_step=self.start * self.steps_per_epoch,
+            end_step=self.end_step,
+            text_encoder_trains=self.text_encoder_trains,
+            trials=tuple(course.trial.id for course in self.courses),
+        )
+
+
+def grow_tree(courses: Sequence[Course]) -> tuple[Node, ...]:
+    """All stages of a set of courses, parents before children.
+
+    Each stage reaches to the next epoch at which one of its courses ends or freezes its text encoder, so the work is
+    in proportion to the stages on all courses together, not to epochs or pairs of trials.
+    """
+    nodes: list[Node] = []
+    waiting: list[tuple[Node | None, int, Sequence[Course]]] = [(None, 0, courses)]
+    while waiting:
+        parent, start, group = waiting.pop()
+        for members in _alike(group, start):
+            node = _new_node(parent, start, members)
+            nodes.append(node)
+            if parent is not None:
+                parent.children.append(node)
+            rest = [course for course in members if course.epochs > node.end]
+            if rest:
+                waiting.append((node, node.end, rest))
+    return tuple(nodes)
+
+
+def _alike(group: Iterable[Course], epoch: int) -> list[list[Course]]:
+    """Courses whose next epoch is the same, given that all before it were."""
+    alike: dict[tuple[str, int | None, bool], list[Course]] = {}
+    for course in group:
+        next_epoch = (course.key, course.schedule_epochs, course.span_from(epoch)[0])
+        alike.setdefault(next_epoch, []).append(course)
+    return list(alike.values())
+
+
+def _new_node(parent: Node | None, start: int, members: Sequence[Course]) -> Node:
+    text_encoder_trains = members[0].span_from(start)[0]
+    end = min(course.span_from(start)[1] for course in members)
+    ancestry = "" if parent is None else parent.stage_id
+    first = members[0]
+    identity = f"{ancestry} {first.key} {first.schedule_epochs} {text_encoder_trains} {start} {end}"
+    return Node(
+        stage_id=hashlib.sha256(identity.encode()).hexdigest()[:12],
+        parent=parent,
+        start=start,
+        end=end,
+        text_encoder_trains=text_encoder_trains,
+        courses=tuple(members),
+        ended=tuple(course for course in members if course.epochs == end),
+        reach=max(course.epochs for course in members),
+    )

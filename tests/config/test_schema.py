@@ -1,0 +1,163 @@
+"""Each section's own rules, and how their faults read."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from dbsweep.config.schema import Experiment, Train
+from tests.config.conftest import SMALL, Faults, Load
+
+TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got "
+WORD = "`word` is needed for axis prompt_weight and for no other"
+KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler' or 'seed', "
+
+
+@pytest.mark.parametrize(
+    ("more", "path", "message"),
+    [
+        ("train: {learning_rate: yes}", "train.learning_rate", "must be a number, got true"),
+        ("train: {learning_rate: fast}", "train.learning_rate", "must be a number, got 'fast'"),
+        ("train: {learning_rate: .nan}", "train.learning_rate", "must be a finite number, got nan"),
+        ("train: {weight_decay: .inf}", "train.weight_decay", "must be a finite number, got inf"),
+        ("train: {epochs: 2.5}", "train.epochs", "must be a whole number, got 2.5"),
+        ("train: {epochs: [1, 2]}", "train.epochs", "must be a whole number, got [1, 2]"),
+        (
+            "train: {gradient_checkpointing: maybe}",
+            "train.gradient_checkpointing",
+            "must be true or false, got 'maybe'",
+        ),
+        ("train: {text_encoder_ratio: 1.5}", "train.text_encoder_ratio", "must be at most 1, got 1.5"),
+        (
+            "train: {lr_scheduler: cosin}",
+            "train.lr_scheduler",
+            "must be 'constant', 'constant_with_warmup', 'linear' or 'cosine', got 'cosin'; did you mean `cosine`?",
+        ),
+        ("train: {optimizer: sgd}", "train.optimizer", "must be 'adamw' or 'adamw_8bit', got 'sgd'"),
+        ("train: fast", "train", "must be a section of `key: value` lines, got 'fast'"),
+        ("train:", "train", "must be a section of `key: value` lines, got nothing"),
+        ("evaluate: {sampler: 3}", "evaluate.sampler", TEXT + "3"),
+        ("output: 3", "output", "must be a path, got 3"),
+        ("wat: 1", "wat", "is an unknown key; allowed: " + ", ".join(Experiment.model_fields)),
+        ("grids: {}", "grids", "must be a list, got {}"),
+        ("grids: [3]", "grids[0]", "must be a section of `key: value` lines, got 3"),
+    ],
+)
+def test_wrong_values(faults: Faults, more: str, path: str, message: str):
+    assert faults(more) == {path: f"{message} (line 10)"}
+
+
+@pytest.mark.parametrize("name", ["", "a b", "../x", ".hidden", "a/b", "x" * 65])
+def test_names_are_safe_as_folders(faults: Faults, name: str):
+    assert "1 to 64 letters" in faults("", f"name='{name}'")["name"]
+
+
+def concept(**changes: str) -> str:
+    text = SMALL
+    for key, value in changes.items():
+        lines = [f"    {key}: {value}" if line.strip().startswith(key) else line for line in text.splitlines()]
+        text = "\n".join(lines) + "\n"
+    return text
+
+
+@pytest.mark.parametrize(
+    ("changes", "path", "message"),
+    [
+        (
+            {"instance_prompt": "photo of ohwxman"},
+            "concepts[0].instance_prompt",
+            "must contain the instance token 'ohwx' as a word, got 'photo of ohwxman' (line 7)",
+        ),
+        (
+            {"sanity_prompts": "[ohwx neon, man in ink]"},
+            "concepts[0].sanity_prompts[1]",
+            "must contain the instance token 'ohwx' as a word, got 'man in ink' (line 9)",
+        ),
+        (
+            {"class_prompt": "photo of OHWX man"},
+            "concepts[0].class_prompt",
+            "must not contain the instance token 'ohwx', got 'photo of OHWX man' (line 8)",
+        ),
+        (
+            {"sanity_prompts": "[photo of ohwx man]"},
+            "concepts[0].sanity_prompts",
+            "must add a style to instance_prompt, got the same prompt (line 9)",
+        ),
+        ({"instance_token": "''"}, "concepts[0].instance_token", "must not be empty, got '' (line 5)"),
+        ({"sanity_prompts": "[]"}, "concepts[0].sanity_prompts", "needs at least 1, got none (line 9)"),
+    ],
+)
+def test_prompts_fit_the_tokens(faults: Faults, changes: dict[str, str], path: str, message: str):
+    assert faults(text=concept(**changes)) == {path: message}
+
+
+@pytest.mark.parametrize("token", ["OHWX", "<man-toy>", "ohwx's"])
+def test_tokens_may_have_signs_and_capitals(load: Load, token: str):
+    text = concept(instance_token=f'"{token}"', instance_prompt=f'"photo of {token.lower()}, smiling"')
+    assert load(text=concept_with_sanity(text, token)).concepts[0].instance_token == token
+
+
+def concept_with_sanity(text: str, token: str) -> str:
+    return text.replace('["photo of ohwx man, neon style"]', f'["{token} in neon"]')
+
+
+def test_a_token_inside_the_class_word_is_not_that_word(load: Load):
+    assert load(text=SMALL.replace("class_prompt: photo of man", "class_prompt: photo of ohwxman")) is not None
+
+
+def test_concepts_need_different_tokens(faults: Faults):
+    second = SMALL[SMALL.index("  - instance_images") :].replace("ohwx", "OHWX")
+    assert faults(second) == {
+        "concepts[1].instance_token": "must differ between concepts, got 'OHWX' as in concepts[0] (line 11)"
+    }
+
+
+@pytest.mark.parametrize(
+    ("grid", "path", "message"),
+    [
+        ("x: {axis: guidance_scale, values: [0.5, 5]}", "grids[0].x.values[0]", "must be at least 1, got 0.5"),
+        ("x: {axis: guidance_scale, values: [a]}", "grids[0].x.values[0]", "must be a number, got 'a'"),
+        ("x: {axis: num_inference_steps, values: [2.5]}", "grids[0].x.values[0]", "must be a whole number, got 2.5"),
+        ("x: {axis: sampler, values: [3]}", "grids[0].x.values[0]", TEXT + "3"),
+        ("x: {axis: seed, values: []}", "grids[0].x.values", "needs at least 1, got none"),
+        ("x: {axis: seed, values: 3}", "grids[0].x.values", "must be a list, got 3"),
+        ("x: {axis: sead, values: [3]}", "grids[0].x.axis", KINDS + "got 'sead'; did you mean `seed`?"),
+        ("x: {axis: seed, values: [1], word: a}", "grids[0].x", WORD),
+        ("x: {axis: prompt_weight, values: [1]}", "grids[0].x", WORD),
+        (
+            "x: {axis: prompt_weight, values: [1], word: ohw}",
+            "grids[0]",
+            "the prompt must contain the word 'ohw' of its axis, got 'photo of ohwx man'",
+        ),
+        (
+            "x: {axis: seed, values: [1]}, z: {axis: seed, values: [1]}",
+            "grids[0]",
+            "every axis must vary something else, got seed, seed",
+        ),
+        ("x: {axis: seed, values: [1, 2]}, seeds: [1, 2]", "grids[0]", "has a seed axis, so `seeds` must be left out"),
+        ("y: {axis: seed, values: [1]}", "grids[0].x", "is missing"),
+    ],
+)
+def test_wrong_grids(faults: Faults, grid: str, path: str, message: str):
+    found = faults(f"grids: [{{prompt: photo of ohwx man, {grid}}}]")
+    assert found == {path: f"{message} (line 10)"}
+
+
+def test_grid_values_get_the_type_of_their_axis(load: Load):
+    grid = load(
+        "grids: [{prompt: p, x: {axis: guidance_scale, values: [3, 5e0]}, y: {axis: seed, values: [1]}}]"
+    ).grids[0]
+    assert [repr(value) for axis in grid.axes for value in axis.values] == ["3.0", "5.0", "1"]
+
+
+def test_settings_of_a_trial_replace_those_of_the_section(load: Load):
+    experiment = load("train: {seed: 5, epochs: 9}")
+    assert experiment.train_for({"epochs": 2, "learning_rate": 1e-5}) == Train(seed=5, epochs=2, learning_rate=1e-5)
+    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+        experiment.train_for({"epochs": 0})
+
+
+def test_everything_is_frozen(load: Load):
+    experiment = load()
+    with pytest.raises(ValidationError, match="frozen"):
+        experiment.train.epochs = 3  # type: ignore[misc]

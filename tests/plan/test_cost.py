@@ -1,0 +1,110 @@
+"""Images, disk and time, with the arithmetic shown."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from dbsweep.config.schema import Experiment
+from dbsweep.plan.plan import make_plan
+from dbsweep.plan.rates import Rates
+from dbsweep.records import Cost
+from tests.plan.experiments import CONCEPT, experiment
+
+RATES = Rates(weight_bytes=10**9, state_bytes=10**10, seconds_per_step=1.0, seconds_per_unet_pass=0.01, workers=1)
+# One instance, one sanity and one class prompt, four seeds each.
+EVALUATION = (1 + 1 + 1) * 4
+
+
+def cost(setup: Experiment, photos: tuple[int, ...] = (12,), rates: Rates = RATES) -> Cost:
+    return make_plan(setup, photos, rates).cost
+
+
+def small(**changes: Any) -> Experiment:
+    sections: dict[str, Any] = {
+        "train": {"epochs": 4, "text_encoder_ratio": 1, "class_images_per_instance": 2, "resolution": 64},
+        "evaluate": {"every_epochs": 2},
+    }
+    return experiment(**{**sections, **changes})
+
+
+def test_images_are_class_images_references_and_evaluations():
+    assert cost(small()).images == 12 * 2 + EVALUATION + 2 * EVALUATION
+
+
+def test_class_images_are_drawn_once_for_the_most_demanding_trial():
+    search = {"class_images_per_instance": [0, 3, 5], "prior_loss_weight": [0, 1]}
+    # Without the prior's loss none are needed: 0 and any weight, or weight 0, is one branch; 3 and 5 are two.
+    assert cost(small(search=search)).images == 12 * 5 + EVALUATION + 3 * 2 * EVALUATION
+    assert cost(small(search={"prior_loss_weight": [0]})).images == EVALUATION + 2 * EVALUATION
+
+
+def test_concepts_with_one_class_share_its_images():
+    second: dict[str, Any] = {
+        key: str(value).replace("ohwx", "zwx") for key, value in CONCEPT.items() if key != "sanity_prompts"
+    }
+    second |= {"sanity_prompts": ["zwx man in neon", "zwx man in ink"]}
+    evaluation = (1 + 1 + 1 + 1 + 2 + 1) * 4
+    together = cost(small(concepts=[CONCEPT, second]), (12, 20))
+    assert together.images == 20 * 2 + 3 * evaluation
+    # 32 photos are an epoch of 32 steps.
+    assert together.steps_shared == 4 * 32
+    apart = cost(small(concepts=[CONCEPT, {**second, "class_prompt": "picture of man"}]), (12, 20))
+    assert apart.images == (12 + 20) * 2 + 3 * evaluation
+
+
+def test_shared_checkpoints_are_evaluated_once():
+    search = {"epochs": [2, 4, 8], "text_encoder_ratio": [1]}
+    assert cost(small(search=search)).images == 12 * 2 + EVALUATION + 4 * EVALUATION
+
+
+def test_each_resolution_has_its_own_class_images_and_references():
+    search = {"resolution": [64, 128]}
+    assert cost(small(search=search)).images == 2 * (12 * 2 + EVALUATION + 2 * EVALUATION)
+
+
+def test_grids_draw_every_cell_with_every_seed():
+    scale = {"axis": "guidance_scale", "values": [3, 5, 7]}
+    weight = {"axis": "prompt_weight", "word": "man", "values": [0.8, 1.0]}
+    grids = [{"prompt": "a man", "x": scale, "y": weight, "seeds": [1, 2]}, {"prompt": "a", "x": scale}]
+    assert cost(small(grids=grids)).images - cost(small()).images == 3 * 2 * 2 + 3
+
+
+def test_disk_is_weights_states_and_images():
+    # Checkpoints at epochs 2 and 4 (trunk), fork at 1, and at 2 and 4 on the fork; state at the fork and one to resume.
+    setup = small(search={"text_encoder_ratio": [0.25, 1]})
+    found = cost(setup)
+    image_bytes = round(found.images * 64 * 64 * 1.7)
+    assert found.disk_bytes == 5 * 10**9 + (1 + 1) * 10**10 + image_bytes
+
+
+def test_time_is_training_and_drawing():
+    found = cost(small())
+    passes = found.images * 20 * 2  # 20 steps with CFG
+    assert found.seconds == pytest.approx(48 * 1.0 + passes * 0.01)
+
+
+def test_without_guidance_an_image_takes_half_the_passes():
+    evaluate = {"every_epochs": 2, "guidance_scale": 1}
+    found = cost(small(evaluate=evaluate))
+    assert found.seconds == pytest.approx(48 + 24 * 20 * 2 * 0.01 + 3 * EVALUATION * 20 * 0.01)
+
+
+def test_workers_divide_the_time_down_to_the_longest_way():
+    setup = small(search={"learning_rate": [1e-6, 1e-5, 1e-4, 1e-3]})
+    alone = cost(setup).seconds
+    assert alone is not None
+    assert cost(setup, rates=RATES.model_copy(update={"workers": 2})).seconds == pytest.approx(alone / 2)
+    assert cost(setup, rates=RATES.model_copy(update={"workers": 1000})).seconds == 48.0
+
+
+def test_larger_batches_take_longer_steps():
+    faster = RATES.model_copy(update={"seconds_per_unet_pass": 0.0})
+    assert cost(small(), rates=faster).seconds == 48
+    batches = {"epochs": 4, "text_encoder_ratio": 1, "batch_size": 2, "gradient_accumulation": 3}
+    assert cost(small(train=batches), rates=faster).seconds == 4 * 2 * 6
+
+
+def test_time_is_unknown_without_rates():
+    assert cost(small(), rates=Rates(weight_bytes=1, state_bytes=1)).seconds is None

@@ -1,0 +1,49 @@
+"""What a plan tells beside its numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbsweep.plan.plan import make_plan
+from tests.plan.experiments import experiment
+
+
+def notes(photos: int = 12, **changes: Any) -> str:
+    return "\n".join(make_plan(experiment(**changes), [photos]).notes)
+
+
+def test_schedules_that_cannot_share_are_counted():
+    search = {"epochs": [30, 60], "text_encoder_ratio": [1], "lr_scheduler": ["constant", "cosine"]}
+    # Cosine: 30 + 60 epochs where 60 would do, of 12 steps each.
+    assert "lr_scheduler cosine depends on the total length" in notes(search=search)
+    assert "360 steps more than with a constant schedule" in notes(search=search)
+
+
+def test_schedules_that_lose_nothing_are_not_mentioned():
+    assert "lr_scheduler" not in notes(train={"lr_scheduler": "cosine"})
+    assert "lr_scheduler" not in notes(search={"epochs": [30, 60]})
+
+
+def test_photos_that_do_not_fill_the_last_step():
+    found = notes(12, search={"batch_size": [1, 5]}, train={"gradient_accumulation": 2})
+    assert "12 photos are not divisible by batch_size × gradient_accumulation = 5 × 2" in found
+    assert "the last step of every epoch has 2 of 10 images" in found
+    assert "1 × 2" not in found
+    assert "divisible" not in notes(12, train={"batch_size": 4})
+
+
+def test_too_few_checkpoints():
+    search = {"epochs": [20, 21]}
+    assert "1 of 2 trials have fewer than 3 checkpoints" in notes(search=search)
+    assert "fewer" not in notes(search={"epochs": [21, 30]})
+
+
+def test_checkpoints_and_their_size():
+    assert "10 checkpoints of 55 MB (MiniSD's size)" in notes()
+    # 60 epochs, the text encoder in all or half of them: evaluations at 10 … 60, and at 40 … 60 after the fork.
+    found = notes(search={"epochs": [60], "text_encoder_ratio": [0.5, 1]})
+    assert "9 checkpoints of 55 MB, 1 of them with 165 MB of state to fork from" in found
+
+
+def test_removed_duplicates():
+    assert "1 trial removed: the same settings as another" in notes(search={"seed": [1, 1]})

@@ -1,0 +1,42 @@
+"""What is known about models and machines."""
+
+from __future__ import annotations
+
+from dbsweep.plan.rates import rates_for
+from tests.plan.experiments import experiment
+
+
+def test_minisd_is_known_on_the_cpu_alone():
+    assert rates_for(experiment(), workers=2).seconds_per_step is not None
+    assert rates_for(experiment(), workers=2).workers == 2
+    assert rates_for(experiment(resources={"gpus_per_trial": 1})).seconds_per_step is None
+
+
+def test_sizes_follow_the_model():
+    sizes = [
+        rates_for(experiment(base_model=name)).weight_bytes
+        for name in ("minisd", "stable-diffusion-v1-5/stable-diffusion-v1-5", "stabilityai/stable-diffusion-2-1")
+    ]
+    assert sizes == sorted(set(sizes))
+    unknown = rates_for(experiment(base_model="somebody/something"))
+    assert unknown.weight_bytes == sizes[1]
+    assert unknown.basis == "taking the base model to be as large as Stable Diffusion 1"
+
+
+def test_eight_bit_moments_take_less_disk():
+    full, small = (rates_for(experiment(train={"optimizer": name})) for name in ("adamw", "adamw_8bit"))
+    # fp32 weights and two moments of 4 bytes, or of 1 byte, a parameter.
+    assert small.state_bytes * 12 == full.state_bytes * 6
+
+
+def test_gpus_are_told_apart_by_name_and_resolution():
+    sd15 = experiment(base_model="stable-diffusion-v1-5/stable-diffusion-v1-5", train={"resolution": 512})
+    larger = experiment(base_model="stable-diffusion-v1-5/stable-diffusion-v1-5", train={"resolution": 1024})
+    a100 = rates_for(sd15, gpu="NVIDIA A100-SXM4-80GB").seconds_per_step
+    h200 = rates_for(sd15, gpu="NVIDIA H200").seconds_per_step
+    assert a100 is not None
+    assert h200 is not None
+    assert h200 < a100
+    assert rates_for(larger, gpu="NVIDIA H200").seconds_per_step == 4 * h200
+    assert rates_for(sd15, gpu="Voodoo 2").seconds_per_step is None
+    assert rates_for(sd15).seconds_per_step is None

@@ -1,0 +1,145 @@
+"""The tree of stages against brute force: every epoch of every trial as a prefix of keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dbsweep.config.schema import Experiment
+from dbsweep.plan.plan import make_plan
+from dbsweep.records import Plan, Stage, Trial
+from tests.plan.experiments import experiment
+
+PHOTOS = 3
+
+
+def plan_of(**changes: Any) -> Plan:
+    return make_plan(experiment(**changes), [PHOTOS])
+
+
+def epoch_keys(setup: Experiment, trial: Trial) -> list[tuple[object, ...]]:
+    """What determines the weights in each epoch, written out without any of the planner's code."""
+    train = setup.train_for(trial.settings)
+    no_prior = train.class_images_per_instance == 0 or train.prior_loss_weight == 0
+    fixed = (
+        train.learning_rate,
+        train.batch_size,
+        train.lr_scheduler,
+        "no prior" if no_prior else (train.class_images_per_instance, train.prior_loss_weight),
+        train.epochs if train.lr_scheduler in ("linear", "cosine") else "any length",
+    )
+    frozen_from = round(train.epochs * train.text_encoder_ratio)
+    return [(*fixed, epoch < frozen_from) for epoch in range(train.epochs)]
+
+
+def steps_of_epoch(setup: Experiment, trial: Trial) -> int:
+    return -(-PHOTOS // setup.train_for(trial.settings).batch_size)
+
+
+def stages_of(plan: Plan, trial_id: str) -> list[Stage]:
+    """The stages of a trial's path, from its branches."""
+    stages, branches = {s.id: s for s in plan.stages}, {b.id: b for b in plan.branches}
+    found = []
+    for branch_id, last in plan.path_of(trial_id).segments:
+        found += [stages[s] for s in branches[branch_id].stages if stages[s].end_step <= last]
+    return found
+
+
+axes = st.fixed_dictionaries(
+    {
+        "epochs": st.lists(st.integers(1, 9), min_size=1, max_size=4, unique=True),
+        "text_encoder_ratio": st.lists(st.sampled_from([0, 0.2, 0.25, 0.5, 0.75, 0.9, 1]), min_size=1, max_size=4),
+    },
+    optional={
+        "learning_rate": st.lists(st.sampled_from([1e-6, 1e-5]), min_size=1, max_size=2),
+        "batch_size": st.lists(st.integers(1, 3), min_size=1, max_size=2),
+        "class_images_per_instance": st.lists(st.sampled_from([0, 5]), min_size=1, max_size=2),
+        "prior_loss_weight": st.lists(st.sampled_from([0, 1]), min_size=1, max_size=2),
+        "lr_scheduler": st.lists(st.sampled_from(["constant", "linear", "cosine"]), min_size=1, max_size=2),
+    },
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(search=axes)
+def test_the_tree_is_the_trie_of_all_trials(search: dict[str, list[Any]]):
+    setup = experiment(search=search)
+    plan = make_plan(setup, [PHOTOS])
+    stages = {stage.id: stage for stage in plan.stages}
+    prefixes: dict[tuple[object, ...], int] = {}
+    trained: dict[tuple[str, int], tuple[object, ...]] = {}
+    for trial in plan.trials:
+        keys, steps = epoch_keys(setup, trial), steps_of_epoch(setup, trial)
+        path = stages_of(plan, trial.id)
+        # The path covers exactly the trial's steps, stage after stage.
+        assert [stage.start_step for stage in path] == [0, *(stage.end_step for stage in path[:-1])]
+        assert path[-1].end_step == plan.path_of(trial.id).end_step == len(keys) * steps
+        assert [stage.parent for stage in path] == [None, *(stage.id for stage in path[:-1])]
+        assert all(trial.id in stage.trials for stage in path)
+        flags = [stage.text_encoder_trains for stage in path for _ in range(stage.start_step, stage.end_step, steps)]
+        assert flags == [key[-1] for key in keys]
+        # One stage never stands for two different pasts.
+        for epoch in range(1, len(keys) + 1):
+            prefixes[tuple(keys[:epoch])] = steps
+        for stage in path:
+            past = tuple(keys[: stage.end_step // steps])
+            assert trained.setdefault((stage.id, stage.end_step), past) == past
+    # Nothing is trained twice: as many steps as there are different pasts.
+    assert sum(stage.end_step - stage.start_step for stage in stages.values()) == sum(prefixes.values())
+    assert len(stages) == len(plan.stages) == len(trained)
+    assert sum(len(stage.trials) for stage in plan.stages) == sum(len(stages_of(plan, t.id)) for t in plan.trials)
+
+
+def test_the_grid_of_the_design_takes_32_epochs_instead_of_80():
+    plan = plan_of(search={"epochs": [2, 4, 6, 8], "text_encoder_ratio": [0, 0.25, 0.5, 1]})
+    assert plan.cost.steps_alone == 80 * PHOTOS
+    assert plan.cost.steps_shared == 32 * PHOTOS
+
+
+@pytest.mark.parametrize(
+    ("search", "steps_shared"),
+    [
+        ({"epochs": [2, 4, 8], "text_encoder_ratio": [1]}, 8),  # one run, read three times
+        ({"epochs": [2, 4, 8], "text_encoder_ratio": [0]}, 8),
+        ({"epochs": [2, 4], "text_encoder_ratio": [0.5]}, 2 + 1 + 2),  # 1 + 1 frozen, 2 + 2 frozen
+        ({"epochs": [4], "text_encoder_ratio": [0.9, 1]}, 4),  # round(3.6) is 4: nothing is frozen
+        ({"epochs": [5], "text_encoder_ratio": [0.4, 0.5]}, 5),  # round(2.5) is 2, half to even
+        ({"epochs": [4], "text_encoder_ratio": [1], "learning_rate": [1e-6, 2e-6]}, 8),
+        (
+            {
+                "epochs": [4],
+                "text_encoder_ratio": [1],
+                "class_images_per_instance": [0, 5],
+                "prior_loss_weight": [0, 1],
+            },
+            8,
+        ),
+        ({"epochs": [4], "text_encoder_ratio": [1], "lr_warmup_steps": [0, 5]}, 4),  # constant has no warm-up
+        ({"epochs": [4], "text_encoder_ratio": [1], "lr_warmup_steps": [0, 5], "lr_scheduler": ["linear"]}, 8),
+        ({"epochs": [2, 4], "text_encoder_ratio": [1], "lr_scheduler": ["cosine"]}, 6),
+        ({"epochs": [2, 4], "text_encoder_ratio": [1], "lr_scheduler": ["constant_with_warmup"]}, 4),
+        ({"epochs": [2, 4], "text_encoder_ratio": [1], "seed": [0, 1]}, 8),
+    ],
+)
+def test_what_is_shared(search: dict[str, list[Any]], steps_shared: int):
+    assert plan_of(search=search).cost.steps_shared == steps_shared * PHOTOS
+
+
+def test_stage_ids_tell_the_past_and_nothing_else():
+    small = plan_of(search={"epochs": [2], "text_encoder_ratio": [1]})
+    renamed = make_plan(experiment(name="other", search={"epochs": [2], "text_encoder_ratio": [1, 0.9]}), [PHOTOS])
+    other = plan_of(search={"epochs": [2], "text_encoder_ratio": [1]}, train={"seed": 1})
+    assert small.stages[0].id == renamed.stages[0].id
+    assert small.stages[0].id != other.stages[0].id
+    assert len(small.stages[0].id) == 12
+
+
+def test_parents_come_before_children():
+    plan = plan_of(search={"epochs": [2, 5, 9], "text_encoder_ratio": [0, 0.3, 0.6, 1]})
+    seen: set[str | None] = {None}
+    for stage in plan.stages:
+        assert stage.parent in seen
+        seen.add(stage.id)
