@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +17,11 @@ from dbsweep.errors import ModelError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.refusals import read_or_refuse
-from dbsweep.models.single_file import SINGLE_FILE_SUFFIXES, is_version_2, read_networks
+from dbsweep.models.single_file import is_version_2, read_networks
+from dbsweep.models.sources import check_folder, check_source, prefers_fp16_variant
 
 transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
 
-HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 CONFIG_FILES = ["model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json"]
 # No safety checker, no pickles, no second precision of the same weights.
 WEIGHT_FILES = [
@@ -30,13 +29,6 @@ WEIGHT_FILES = [
     "vae/diffusion_pytorch_model.safetensors",
     "text_encoder/model.safetensors",
 ]
-REQUIRED = (
-    "unet/config.json",
-    "vae/config.json",
-    "text_encoder/config.json",
-    "tokenizer",
-    "scheduler/scheduler_config.json",
-)
 SD1_CONFIG = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 SD2_CONFIG = "stabilityai/stable-diffusion-2-1"
 
@@ -58,14 +50,13 @@ def load_base(
     Raises:
         ModelError: it is missing, incomplete, damaged, or not a Stable Diffusion 1.x or 2.x.
     """
+    check_source(source)
     path = Path(source)
     if path.is_dir():
         return _load_folder(path, source, dtype).to(device)
     if path.is_file():
         return _load_file(path, dtype).to(device)
-    if HUB_ID.fullmatch(source) and path.suffix not in SINGLE_FILE_SUFFIXES:
-        return _load_folder(_download(source, CONFIG_FILES + WEIGHT_FILES), source, dtype).to(device)
-    raise ModelError(f"base model {source}: no such folder or file, and not a hub id (owner/name); check the path")
+    return _load_folder(_download(source, CONFIG_FILES + WEIGHT_FILES), source, dtype).to(device)
 
 
 def restore_base(models: StableDiffusion) -> None:
@@ -78,7 +69,7 @@ def restore_base(models: StableDiffusion) -> None:
 
 
 def _load_folder(folder: Path, source: str, dtype: torch.dtype) -> StableDiffusion:
-    _check_folder(folder, source)
+    check_folder(folder)
     networks = {
         "vae": _read_network(AutoencoderKL, folder / "vae", source, torch_dtype=dtype),
         "unet": _read_network(UNet2DConditionModel, folder / "unet", source, torch_dtype=dtype),
@@ -88,12 +79,8 @@ def _load_folder(folder: Path, source: str, dtype: torch.dtype) -> StableDiffusi
 
 
 def _load_file(path: Path, dtype: torch.dtype) -> StableDiffusion:
-    if path.suffix not in SINGLE_FILE_SUFFIXES:
-        raise ModelError(
-            f"base model {path}: not a model file; give a diffusers folder, a .safetensors or a .ckpt file"
-        )
     folder = _config_folder(path)
-    _check_folder(folder, str(folder))
+    check_folder(folder, needs_weights=False)
     return _bundle(read_networks(path, folder, dtype), folder, str(path))
 
 
@@ -125,20 +112,8 @@ def _bundle(networks: dict[str, nn.Module], folder: Path, source: str) -> Stable
     )
 
 
-def _check_folder(folder: Path, source: str) -> None:
-    if (folder / "text_encoder_2").exists():
-        raise ModelError(f"base model {source}: this is an SDXL model; only Stable Diffusion 1.x and 2.x are supported")
-    missing = [name for name in REQUIRED if not (folder / name).exists()]
-    if missing:
-        raise ModelError(
-            f"base model {source}: not a diffusers pipeline folder, it lacks {', '.join(missing)}; "
-            "give the folder that holds model_index.json"
-        )
-
-
 def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> nn.Module:  # noqa: ANN401
-    # A repository's fp16 variant has ".fp16" in its file names; the plain files are preferred.
-    variant = None if any(not _is_fp16(path) for path in _weight_files(folder)) else "fp16"
+    variant = "fp16" if prefers_fp16_variant(folder) else None
     network, info = read_or_refuse(
         source,
         folder.name,
@@ -150,14 +125,6 @@ def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> 
         raise ModelError(f"base model {source}: {folder.name} lacks {len(lacking)} weights, e.g. {lacking[0]}")
     trained: nn.Module = network
     return trained
-
-
-def _weight_files(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if path.suffix in (".safetensors", ".bin")]
-
-
-def _is_fp16(path: Path) -> bool:
-    return ".fp16" in path.suffixes
 
 
 def _read_tokenizer(folder: Path) -> CLIPTokenizer:

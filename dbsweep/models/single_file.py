@@ -16,7 +16,6 @@ from transformers import CLIPTextModel
 from dbsweep.errors import ModelError
 from dbsweep.models.refusals import read_or_refuse
 
-SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
 UNET_PREFIX = "model.diffusion_model."
 TEXT_ENCODER_PREFIX = "cond_stage_model."
 VAE_PREFIX = "first_stage_model."

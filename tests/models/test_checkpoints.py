@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dbsweep.errors import ModelError, ResourceError
-from dbsweep.models import checkpoints
+from dbsweep.models import checkpoints, durable
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import (
     CheckpointManifest,
@@ -24,6 +24,7 @@ from dbsweep.models.checkpoints import (
 )
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.loading import load_base
+from dbsweep.models.tensor_tree import State
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_half_precision_halves_the_file_and_rounds(
 
 def test_state_comes_back_with_its_types(models: StableDiffusion, tmp_path: Path) -> None:
     buffer = torch.arange(6.0)
-    state = {
+    state: dict[str, State] = {
         "step": 7,
         "rate": 0.1 + 0.2,
         "is_warm": True,
@@ -129,13 +130,13 @@ def test_state_comes_back_with_its_types(models: StableDiffusion, tmp_path: Path
 
 def test_what_cannot_be_kept_is_refused_before_anything_is_left(models: StableDiffusion, tmp_path: Path) -> None:
     manifest = CheckpointManifest(id="x", step=7, epoch=1, base_sha256=models.sha256)
-    with pytest.raises(TypeError, match="state/f/0 is a function"):
+    with pytest.raises(TypeError, match="state/f/0 is a object"):
         write_checkpoint(
             tmp_path / "c",
             unet=models.unet,
             text_encoder=None,
-            state={"f": [write]},
-            manifest=manifest,  # type: ignore[list-item]
+            state={"f": [object()]},  # type: ignore[list-item]
+            manifest=manifest,
         )
     assert list(tmp_path.iterdir()) == []
 
@@ -212,7 +213,7 @@ def test_a_full_disk_leaves_the_older_checkpoint(
 
 def test_the_manifest_is_flushed_last(models: StableDiffusion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     flushed: list[str] = []
-    original = checkpoints.flush
+    original = durable.flush
 
     def record(path: Path) -> None:
         flushed.append(path.name)

@@ -85,11 +85,11 @@ def test_missing_paths_and_hub_ids_offline_are_refused(tmp_path: Path) -> None:
         load_base(str(tmp_path / "notes.txt"))
 
 
-@pytest.mark.parametrize("part", ["unet/config.json", "tokenizer", "scheduler/scheduler_config.json"])
+@pytest.mark.parametrize("part", ["unet/config.json", "unet", "tokenizer", "scheduler/scheduler_config.json"])
 def test_a_folder_that_lacks_a_part_is_refused_by_its_name(own_copy: Path, part: str) -> None:
     path = own_copy / part
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    with pytest.raises(ModelError, match=f"lacks {part};"):
+    with pytest.raises(ModelError, match=f"lacks {part}"):
         load_base(str(own_copy))
 
 
@@ -105,7 +105,9 @@ def test_a_folder_that_lacks_a_part_is_refused_by_its_name(own_copy: Path, part:
 def test_truncated_weights_are_refused(own_copy: Path, name: str, kept_bytes: int) -> None:
     path = own_copy / name
     path.write_bytes(path.read_bytes()[:kept_bytes])
-    with pytest.raises(ModelError, match=rf"cannot read {name.split('/')[0]}") as caught:
+    with pytest.raises(
+        ModelError, match=rf"base model file .*{name}: (truncated|\d+ bytes where its header says)"
+    ) as caught:
         load_base(str(own_copy))
     assert "\n" not in str(caught.value)
 
@@ -174,5 +176,5 @@ def test_a_single_file_that_is_no_whole_model_is_refused(tmp_path: Path) -> None
     with pytest.raises(ModelError, match="no UNet and no text encoder and no VAE"):
         load_base(str(single))
     single.write_bytes(b"\x10")
-    with pytest.raises(ModelError, match="cannot read the file"):
+    with pytest.raises(ModelError, match="truncated or not a safetensors file"):
         load_base(str(single))

@@ -1,0 +1,81 @@
+"""What a base model can be named by, checked without loading it (no torch import)."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+from dbsweep.errors import ModelError
+
+SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
+NETWORKS = ("unet", "vae", "text_encoder")
+REQUIRED = (*(f"{name}/config.json" for name in NETWORKS), "tokenizer", "scheduler/scheduler_config.json")
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether it has the form ``owner/name`` and cannot be meant as a model file."""
+    return _HUB_ID.fullmatch(source) is not None and Path(source).suffix not in SINGLE_FILE_SUFFIXES
+
+
+def check_source(source: str) -> None:
+    """Finds what can be found without reading weights; a hub id is only checked for its form.
+
+    Raises:
+        ModelError: no such path, a folder that lacks parts, SDXL, another kind of file, or a truncated one.
+    """
+    path = Path(source)
+    if path.is_dir():
+        check_folder(path)
+        for name in NETWORKS:
+            for file in (path / name).glob("*.safetensors"):
+                check_safetensors(file)
+    elif path.is_file():
+        if path.suffix not in SINGLE_FILE_SUFFIXES:
+            raise ModelError(
+                f"base model {path}: not a model file; give a diffusers folder, a .safetensors or a .ckpt file"
+            )
+        if path.suffix == ".safetensors":
+            check_safetensors(path)
+    elif not is_hub_id(source):
+        raise ModelError(f"base model {source}: no such folder or file, and not a hub id (owner/name); check the path")
+
+
+def check_folder(folder: Path, *, needs_weights: bool = True) -> None:
+    """ModelError unless the folder has all parts of a Stable Diffusion 1.x or 2.x pipeline."""
+    if (folder / "text_encoder_2").exists():
+        raise ModelError(f"base model {folder}: this is an SDXL model; only Stable Diffusion 1.x and 2.x are supported")
+    missing = [name for name in REQUIRED if not (folder / name).exists()]
+    if needs_weights:
+        missing += [f"{name}/*.safetensors" for name in NETWORKS if not _weight_files(folder / name)]
+    if missing:
+        raise ModelError(
+            f"base model {folder}: not a diffusers pipeline folder, it lacks {', '.join(missing)}; "
+            "give the folder that holds model_index.json"
+        )
+
+
+def check_safetensors(file: Path) -> None:
+    """ModelError unless the header can be read and the file is as long as the header says."""
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as stream:
+            header_size = int.from_bytes(stream.read(8), "little")
+            header = json.loads(stream.read(min(header_size, size)))
+        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
+        raise ModelError(f"base model file {file}: truncated or not a safetensors file; get it again") from error
+    expected = 8 + header_size + max(ends, default=0)
+    if size != expected:
+        raise ModelError(f"base model file {file}: {size} bytes where its header says {expected}; get it again")
+
+
+def prefers_fp16_variant(folder: Path) -> bool:
+    """Whether a network's folder holds only files of the ``fp16`` variant (``….fp16.safetensors``)."""
+    return all(".fp16" in path.suffixes for path in _weight_files(folder))
+
+
+def _weight_files(folder: Path) -> list[Path]:
+    return [path for suffix in (".safetensors", ".bin") for path in folder.glob(f"*{suffix}")]

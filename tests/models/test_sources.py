@@ -1,0 +1,58 @@
+"""A base model's name is checked before torch is imported."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dbsweep.errors import ModelError
+from dbsweep.models.sources import check_safetensors, check_source, is_hub_id
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("stable-diffusion-v1-5/stable-diffusion-v1-5", True),
+        ("owner/name", True),
+        ("owner/model.safetensors", False),
+        ("models/sd.ckpt", False),
+        ("name", False),
+        ("a/b/c", False),
+        ("../sd", False),
+        ("/abs/sd", False),
+    ],
+)
+def test_hub_ids_are_told_from_paths(source: str, expected: bool) -> None:
+    assert is_hub_id(source) is expected
+
+
+def test_good_sources_pass(tiny_sd: Path) -> None:
+    check_source(str(tiny_sd))
+    check_source("owner/name")
+
+
+def test_a_file_longer_or_shorter_than_its_header_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    content = (tiny_sd / "unet" / "diffusion_pytorch_model.safetensors").read_bytes()
+    file = tmp_path / "model.safetensors"
+    for wrong in (content[:-1], content + b"\0"):
+        file.write_bytes(wrong)
+        with pytest.raises(ModelError, match=f"{len(wrong)} bytes where its header says {len(content)}; get it again"):
+            check_safetensors(file)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"12345678", b"hello, I am a text file", b"\x02\0\0\0\0\0\0\0[]", b'\x0a\0\0\0\0\0\0\0{"a": {}} ']
+)
+def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "model.safetensors"
+    file.write_bytes(content)
+    with pytest.raises(ModelError, match="truncated or not a safetensors file"):
+        check_source(str(file))
+
+
+def test_checking_imports_no_torch() -> None:
+    code = "import sys; import dbsweep.models.sources; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
