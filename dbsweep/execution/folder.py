@@ -42,9 +42,7 @@ class RunFolder:
         try:
             run.path.mkdir(parents=True)
         except FileExistsError as error:
-            raise RunError(
-                f"run {name!r} exists already in {output}: choose another with --name, or delete that folder"
-            ) from error
+            raise _taken(output, name) from error
         try:
             run.experiment.write_text(dump_experiment(experiment), encoding="utf-8")
             run.plan.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
@@ -113,6 +111,11 @@ class RunFolder:
         """Folder of latents and class images, shared by all runs of the same output folder."""
         return self.path.parent / CACHE
 
+    @property
+    def base_scorecard(self) -> Path:
+        """The untrained model's scorecard as JSON, for the workers."""
+        return self.path / "base.json"
+
     def branch(self, branch: str) -> Path:
         """Folder of a branch's checkpoints."""
         return self.path / "checkpoints" / branch
@@ -120,6 +123,14 @@ class RunFolder:
     def checkpoint(self, branch: str, step: int) -> Path:
         """Folder of one checkpoint."""
         return self.branch(branch) / f"{step:06d}"
+
+    def interrupted(self, branch: str) -> Path:
+        """Where a branch that was asked to stop between two checkpoints leaves its state."""
+        return self.branch(branch) / "interrupted"
+
+    def event(self, branch: str, step: int) -> Path:
+        """What was reported of a checkpoint, as JSON; written last, it marks the checkpoint as finished."""
+        return self.images(branch, step) / "event.json"
 
     def images(self, branch: str, step: int) -> Path:
         """Folder of the images that a checkpoint drew."""
@@ -140,6 +151,16 @@ def list_runs(output: Path) -> tuple[RunFolder, ...]:
     if not output.is_dir():
         return ()
     return tuple(RunFolder(path.resolve()) for path in sorted(output.iterdir()) if (path / "ledger.db").is_file())
+
+
+def check_free(output: Path, name: str) -> None:
+    """RunError if the name cannot be given to a new run."""
+    if _named(output, name).path.exists():
+        raise _taken(output, name)
+
+
+def _taken(output: Path, name: str) -> RunError:
+    return RunError(f"run {name!r} exists already in {output}: choose another with --name, or delete that folder")
 
 
 def _named(output: Path, name: str) -> RunFolder:
