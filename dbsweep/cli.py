@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -35,6 +36,10 @@ def _print_json(value: object) -> None:
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
+def _print_lines(lines: Sequence[str]) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
 def _show_version(wanted: bool) -> None:
     if wanted:
         sys.stdout.write(f"dbsweep {__version__}\n")
@@ -53,13 +58,12 @@ def _root(
 @app.command()
 def plan(file: File, sets: Sets = None, as_json: Json = False) -> None:
     """Show what a sweep will do and cost, without starting it."""
-    from dbsweep import inspection
+    from dbsweep.plan.plan import plan_json
+    from dbsweep.plan.text import plan_lines
+    from dbsweep.sweep.preflight import load, make_plan
 
-    result = inspection.plan(file, sets or ())
-    if as_json:
-        _print_json(inspection.plan_json(result))
-    else:
-        typer.echo("\n".join(inspection.plan_text(result)))
+    result = make_plan(load(file, sets or ()))
+    _print_json(plan_json(result)) if as_json else _print_lines(plan_lines(result))
 
 
 @app.command()
@@ -70,65 +74,67 @@ def run(
     sets: Sets = None,
 ) -> None:
     """Run a sweep: train, score, judge, choose, report."""
-    from dbsweep import sweep
+    from rich.console import Console
 
-    raise typer.Exit(sweep.run(file, sets or (), name=name, address=address))
+    from dbsweep.reports.listings import best_text
+    from dbsweep.reports.terminal import TerminalView
+    from dbsweep.sweep.answers import read_run
+    from dbsweep.sweep.running import run_file
+
+    folder = run_file(file, sets or (), name=name, address=address, view=TerminalView(Console(stderr=True)))
+    record = read_run(folder)
+    if record.choice is None:
+        typer.echo(f"dbsweep: no checkpoint was scored; see `dbsweep trials {record.name}`", err=True)
+        raise typer.Exit(1)
+    _print_lines(best_text(record, folder.path))
 
 
 @app.command()
 def best(
     run_name: Run,
     as_json: Json = False,
-    export: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write the chosen model as a diffusers folder.")
-    ] = None,
+    export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the model as a diffusers folder.")] = None,
     runs: Runs = RUNS,
 ) -> None:
     """Show the chosen checkpoint and why; `--export` writes it as a model."""
-    from dbsweep import inspection
+    from dbsweep.reports.listings import best_json, best_text
+    from dbsweep.sweep.answers import export_best, find_run, read_run
 
-    found = inspection.find_run(run_name, runs)
-    if as_json:
-        _print_json(inspection.best_json(found))
-    else:
-        typer.echo("\n".join(inspection.best_text(found)))
+    folder = find_run(run_name, runs)
+    record = read_run(folder)
+    _print_json(best_json(record, folder.path)) if as_json else _print_lines(best_text(record, folder.path))
     if export is not None:
-        from dbsweep import sweep
-
-        sweep.export_best(found, export)
+        export_best(folder, export)
         typer.echo(f"Model written to {export}", err=True)
 
 
 @app.command()
 def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
     """List the trials of a run with their checkpoints' scores."""
-    from dbsweep import inspection
+    from dbsweep.reports.listings import trials_json, trials_text
+    from dbsweep.sweep.answers import find_run, read_run
 
-    found = inspection.find_run(run_name, runs)
-    if as_json:
-        _print_json(inspection.trials_json(found))
-    else:
-        typer.echo("\n".join(inspection.trials_text(found)))
+    record = read_run(find_run(run_name, runs))
+    _print_json(trials_json(record)) if as_json else _print_lines(trials_text(record))
 
 
 @app.command()
 def report(run_name: Run, runs: Runs = RUNS) -> None:
     """Write the report page of a run again from its ledger."""
-    from dbsweep import inspection, sweep
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.report import write_report
 
-    typer.echo(str(sweep.write_report(inspection.find_run(run_name, runs))))
+    _print_lines([str(write_report(find_run(run_name, runs)))])
 
 
 @app.command("runs")
 def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
     """List all runs."""
-    from dbsweep import inspection
+    from dbsweep.reports.listings import runs_json, runs_text
+    from dbsweep.sweep.answers import read_runs
 
-    rows = inspection.runs_json(runs)
-    if as_json:
-        _print_json(rows)
-    else:
-        typer.echo("\n".join(inspection.runs_text(runs)))
+    records = read_runs(runs)
+    _print_json(runs_json(records)) if as_json else _print_lines(runs_text(records))
 
 
 @minisd_app.command()

@@ -1,0 +1,112 @@
+"""One run from beginning to end: prepare, train, judge, choose, draw grids, report, track."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from dbsweep.errors import DbsweepError, RunError
+from dbsweep.execution.backend import Backend, Prepared
+from dbsweep.execution.backend import Progress as Preparation
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs
+from dbsweep.execution.ledger import Ledger
+from dbsweep.records import Checkpoint, Choice, Event, Plan
+from dbsweep.reports.progress import Progress
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.selection.candidates import list_candidates
+from dbsweep.selection.choice import choose
+from dbsweep.selection.trialbook import TrialBook
+
+
+class Conductor:
+    """Leads one run.
+
+    Every event is written to the ledger before anybody else hears of it.
+
+    Args:
+        folder, ledger, plan: of the run.
+        job: what the workers are told.
+        view: where the progress shows.
+        on_change: called after every change of the ledger (tracking listens).
+    """
+
+    def __init__(
+        self,
+        folder: RunFolder,
+        ledger: Ledger,
+        plan: Plan,
+        job: SweepJob,
+        view: TerminalView,
+        on_change: Callable[[], None],
+    ) -> None:
+        self._folder = folder
+        self._ledger = ledger
+        self._plan = plan
+        self._job = job
+        self._view = view
+        self._on_change = on_change
+        self._progress = Progress(plan)
+
+    def run(self, backend: Backend) -> Choice | None:
+        """Runs everything; returns the choice, None if no checkpoint was scored.
+
+        Raises:
+            DbsweepError: the shared inputs cannot be made.
+            KeyboardInterrupt: stopped by the person; the ledger says how far it came.
+        """
+        with self._view.showing(self._progress):
+            prepared = self._prepare(backend)
+            self._train(backend, prepared, branch_jobs(self._job, self._plan))
+            return self._conclude(backend)
+
+    def _prepare(self, backend: Backend) -> Prepared:
+        prepared = backend.prepare(self._job, self._on_preparation)
+        self._ledger.set_base(prepared.base)
+        self._on_change()
+        return prepared
+
+    def _on_preparation(self, preparation: Preparation) -> None:
+        self._progress.begin_phase(preparation.stage, preparation.done, preparation.total)
+        self._view.on_phase(preparation.stage, preparation.done, preparation.total)
+
+    def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
+        book = TrialBook(self._plan, prepared.base)
+
+        def on_event(event: Event) -> None:
+            self._ledger.record(event)
+            for news in book.record(event):
+                if news.state is not None:
+                    self._ledger.set_trial_state(news.trial, news.state)
+                if news.verdict is not None:
+                    self._ledger.set_verdict(news.trial, news.verdict)
+            self._progress.add(event)
+            self._view.on_event(event)
+            self._on_change()
+
+        backend.run(jobs, on_event)
+
+    def _conclude(self, backend: Backend) -> Choice | None:
+        record = self._ledger.read()
+        try:
+            choice = choose(list_candidates(record), paths=self._plan.paths)
+        except RunError as error:  # every trial failed: the ledger says why, and the report shows it
+            self._view.note(str(error))
+            self._ledger.finish()
+            return None
+        self._ledger.set_choice(choice)
+        self._draw_grids(backend, record.checkpoints[choice.best.checkpoint])
+        self._ledger.finish()
+        return choice
+
+    def _draw_grids(self, backend: Backend, checkpoint: Checkpoint) -> None:
+        """Grids are pictures beside the choice: one that cannot be drawn is said, and the run goes on."""
+        total = len(self._job.experiment.grids)
+        if total == 0:
+            return
+        self._progress.begin_phase("grids", 0, total)
+        self._view.on_phase("grids", 0, total)
+        try:
+            for grid in backend.draw_grids(self._job, checkpoint):
+                self._ledger.add_grid(grid)
+        except DbsweepError as error:
+            self._view.note(f"The grids could not be drawn: {error}")

@@ -1,0 +1,140 @@
+"""Tests of whole runs on the simulated back end: plan, events, verdicts, choice, ledger, report."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.errors import InputError, ModelError, ResourceError, RunError, TrialError
+from dbsweep.execution.backend import OnProgress, Prepared
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.simulated import Curve, SimulatedBackend
+from dbsweep.records import Metric, RunRecord, Scalar, TrialState, VerdictState
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep import preflight
+from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.running import run_experiment
+from tests.sweep.files import write_experiment
+
+STEPS_PER_EPOCH = 3
+
+
+def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
+    """The gentle rate learns slowly and keeps its style; the hard one learns at once and loses it from epoch 4 on."""
+    epoch = step / STEPS_PER_EPOCH
+    hard = float(settings["learning_rate"]) > 5e-4
+    identity = min(0.9, epoch * (0.45 if hard else 0.1))
+    style = max(0.1, 1.0 - 0.3 * max(0.0, epoch - 3)) if hard else 0.98
+    return dict.fromkeys(Metric, 1.0) | {Metric.IDENTITY: identity, Metric.STYLE: style, Metric.PRIOR: 0.95}
+
+
+def run(folder: Path, curve: Curve, **experiment: Path | str | int) -> tuple[RunRecord, RunFolder, str]:
+    """Runs four trials on paper; returns the ledger's record, the run's folder and what the terminal showed."""
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=200))
+    made = run_experiment(
+        load_experiment(write_experiment(folder, **experiment)), lambda *_: SimulatedBackend(curve), view
+    )
+    return read_run(made), made, out.getvalue()
+
+
+@pytest.fixture(autouse=True)
+def _any_base_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated back end needs no weights."""
+    monkeypatch.setattr("dbsweep.models.sources.check_source", lambda source: None)
+
+
+def test_a_run_ends_with_states_verdicts_and_a_choice_that_all_fit_the_curves(tmp_path):
+    record, folder, _ = run(tmp_path, curve)
+    trials = {(t.settings["learning_rate"], t.settings["epochs"]): t.id for t in record.plan.trials}
+    assert record.finished is not None
+    assert record.verdicts[trials[1e-4, 4]].state is VerdictState.UNDERTRAINED
+    assert record.verdicts[trials[1e-4, 8]].state is VerdictState.READY  # identity 0.8, style kept
+    assert record.verdicts[trials[1e-3, 8]].state is VerdictState.OVERTRAINED
+    assert record.choice is not None
+    # Harmonic means of (identity, style, prior): gentle at epoch 8 (0.8, 0.98, 0.95) = 0.90;
+    # hard at epoch 2 (0.9, 1, 0.95) = 0.948: enough identity, nothing lost yet.
+    assert record.choice.best.trial == trials[1e-3, 4]
+    assert record.choice.best.epoch == 2
+    assert (folder.path / "report" / "index.html").stat().st_size > 1000
+
+
+def test_an_overtrained_trial_is_stopped_and_its_later_steps_are_not_trained(tmp_path):
+    record, _, _ = run(tmp_path, curve)
+    hard = next(t.id for t in record.plan.trials if t.settings["learning_rate"] == 1e-3 and t.settings["epochs"] == 8)
+    assert record.states[hard] is TrialState.STOPPED
+    assert max(c.epoch for c in record.checkpoints_of(hard)) < 8
+
+
+def test_a_trial_that_fails_leaves_the_others_and_the_choice(tmp_path):
+    def failing(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
+        if float(settings["learning_rate"]) > 5e-4:
+            raise TrialError("the loss is NaN at step 3: lower train.learning_rate")
+        return curve(settings, step)
+
+    record, _, shown = run(tmp_path, failing)
+    assert sorted(str(s) for s in record.states.values()) == ["completed", "completed", "failed", "failed"]
+    assert record.choice is not None
+    assert "the loss is NaN" in next(iter(record.failures.values()))
+    assert "the loss is NaN at step 3" in shown
+
+
+def test_when_every_trial_fails_there_is_no_choice_but_a_ledger_and_a_report(tmp_path):
+    def failing(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
+        raise TrialError("the loss is NaN")
+
+    record, folder, _ = run(tmp_path, failing)
+    assert record.choice is None
+    assert set(record.states.values()) == {TrialState.FAILED}
+    assert (folder.path / "report" / "index.html").exists()
+
+
+def test_a_name_that_is_taken_is_refused_before_anything_is_written(tmp_path):
+    run(tmp_path / "a", curve)
+    file = tmp_path / "a" / "demo.yaml"
+    before = sorted(p for p in tmp_path.rglob("*"))
+    with pytest.raises(RunError, match=r"run 'demo' exists already"):
+        run_experiment(
+            load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
+        )
+    assert sorted(p for p in tmp_path.rglob("*")) == before
+
+
+class _BadBase(SimulatedBackend):
+    """A back end whose workers cannot load the base model."""
+
+    def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+        raise ModelError("base model x: its unet lacks 3 weights")
+
+
+def test_input_that_the_workers_refuse_leaves_nothing_half_written(tmp_path):
+    file = write_experiment(tmp_path)
+    with pytest.raises(ModelError, match="lacks 3 weights"):
+        run_experiment(load_experiment(file), lambda *_: _BadBase(curve), TerminalView(Console(file=io.StringIO())))
+    assert not (tmp_path / "runs" / "demo").exists()
+
+
+def test_a_photo_that_is_text_is_named_before_anything_is_written(tmp_path):
+    file = write_experiment(tmp_path)
+    (tmp_path / "photos" / "notes.png").write_text("not a picture")
+    with pytest.raises(InputError, match=r"notes\.png"):
+        run_experiment(
+            load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
+        )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_full_disk_is_found_before_anything_is_written(tmp_path, monkeypatch):
+    file = write_experiment(tmp_path)
+    monkeypatch.setattr(preflight, "RESERVE_BYTES", 2**62)
+    with pytest.raises(ResourceError, match=r"needs about .* GiB free: free some"):
+        run_experiment(
+            load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
+        )
+    assert not (tmp_path / "runs").exists()
