@@ -103,9 +103,10 @@ def sweep_job(
     needs: dict[tuple[int, int], int] = {}
     for trial in plan.trials:
         train = experiment.train_for(trial.settings)
+        per_photo = train.class_images_per_instance if train.prior_loss_weight > 0 else 0
         for concept, photos in enumerate(counts):
             key = (concept, train.resolution)
-            needs[key] = max(needs.get(key, 0), photos * train.class_images_per_instance)
+            needs[key] = max(needs.get(key, 0), photos * per_photo)
     return SweepJob(
         run_folder=run_folder.absolute(),
         cache_folder=cache_folder.absolute(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbsweep.config.schema import Evaluate
-from dbsweep.records import Scorecard, Verdict
+from dbsweep.records import Scorecard, Verdict, VerdictState
 from dbsweep.selection.stopping import should_stop
 from dbsweep.selection.verdict import judge
 
@@ -36,4 +36,6 @@ class Judgement:
     @property
     def over(self) -> bool:
         """Whether the branch should end now."""
-        return self._evaluate.stop_overtrained and should_stop(self._verdicts, self._evaluate.patience)
+        collapsed = bool(self._verdicts) and self._verdicts[-1].state is VerdictState.COLLAPSED
+        asked = self._evaluate.stop_overtrained or collapsed
+        return asked and should_stop(self._verdicts, self._evaluate.patience)

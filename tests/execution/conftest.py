@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+
+from dbsweep.execution.jobs import SweepJob
 
 
 @pytest.fixture(scope="session")
@@ -18,3 +21,18 @@ def ray_session() -> Iterator[None]:
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
     yield
     ray.shutdown()
+
+
+@pytest.fixture
+def tiny_job(tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> SweepJob:
+    """A prepared sweep of real training."""
+    from dbsweep.execution import loaded, prepare
+    from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job
+
+    monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+    loaded.reference.cache_clear()
+    job = make_tiny_job(tmp_path, tiny_sd)
+    prepare.draw_references(job)
+    prepare.draw_class_images(job)
+    prepare.encode_photos(job)
+    return job

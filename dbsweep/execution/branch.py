@@ -1,0 +1,232 @@
+"""The work of one worker: one branch, from its fork to its end, checkpoint by checkpoint."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from dbsweep.concepts.token import prompt_ids
+from dbsweep.config.schema import Concept, Train
+from dbsweep.errors import DbsweepError
+from dbsweep.execution import loaded
+from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.evaluation import draw_evaluation
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.history import History, write_event
+from dbsweep.execution.jobs import BranchJob
+from dbsweep.execution.judgement import Judgement
+from dbsweep.execution.retention import drop_state
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoints import CheckpointManifest, read_state, write_checkpoint
+from dbsweep.records import (
+    BranchEnded,
+    BranchStarted,
+    Checkpoint,
+    CheckpointScored,
+    Milestone,
+    Scorecard,
+    TrialState,
+)
+from dbsweep.scoring.scorecard import score_checkpoint
+from dbsweep.training.data import ConceptData
+from dbsweep.training.trainer import Trainer
+
+STATE_INTERVAL_S = 30.0
+"""A training state, three times the size of the weights, is kept at a checkpoint that nothing forks from only if
+at least this long has been trained since the last one: what is trained again after a crash costs less than writing."""
+
+STOP_CHECK_INTERVAL_S = 1.0
+"""How often a worker looks whether it has been asked to stop."""
+
+
+class _Stopped(Exception):
+    """The sweep was asked to stop."""
+
+
+def run_branch(job: BranchJob, emit: Emit) -> None:
+    """Trains one branch and reports what happens; what only this branch suffers from ends it as failed.
+
+    What an earlier attempt at the same branch has finished is reported again, not done again.
+    """
+    branch = job.branch.id
+    emit(BranchStarted(branch=branch, host=socket.gethostname(), pid=os.getpid()))
+    work = BranchWork(job, emit)
+    try:
+        state, reason = work.run()
+    except _Stopped:
+        state, reason = TrialState.INTERRUPTED, "asked to stop"
+    except DbsweepError as error:
+        state, reason = TrialState.FAILED, str(error)
+    emit(BranchEnded(branch=branch, state=state, last_step=work.reached, reason=reason))
+
+
+class BranchWork:
+    """One branch in training.
+
+    Attributes:
+        reached: the last step trained.
+    """
+
+    def __init__(self, job: BranchJob, emit: Emit) -> None:
+        self._job = job
+        self._emit = emit
+        self._run = RunFolder(job.sweep.run_folder)
+        self._models = loaded.models_to_change(job.sweep.base)
+        self._trainer: Trainer | None = None
+        self._resume_from: Path | None = None  # a state of this branch that the next one replaces
+        self._state_saved = self._stop_checked = time.monotonic()
+        self.reached = job.branch.fork_step
+
+    def run(self) -> tuple[TrialState, str]:
+        """Trains to the end or to the verdict that ends it; returns the state and its reason."""
+        branch = self._job.branch
+        history = History(self._run, branch)
+        judgement = self._start_judgement()
+        for milestone in branch.milestones:
+            event = history.events.get(milestone.step)
+            if event is None:
+                event = self._reach(milestone, history, judgement)
+            elif event.scorecard is not None:
+                judgement.add(milestone.step, event.scorecard, finished=milestone.step == branch.end_step)
+            self.reached = milestone.step
+            decision = self._emit(event)
+            if judgement.over:
+                return TrialState.STOPPED, event.verdict.evidence if event.verdict is not None else ""
+            if decision is Decision.STOP and milestone.step < branch.end_step:
+                self._save_and_stop()
+        return TrialState.COMPLETED, ""
+
+    def _start_judgement(self) -> Judgement:
+        lineage = self._job.fork.lineage if self._job.fork is not None else ()
+        base = Scorecard.model_validate_json(self._run.base_scorecard.read_text(encoding="utf-8"))
+        return Judgement(lineage, base, self._job.sweep.experiment.evaluate)
+
+    def _reach(self, milestone: Milestone, history: History, judgement: Judgement) -> CheckpointScored:
+        """Trains to a milestone, keeps its checkpoint, draws and scores."""
+        if self._trainer is None:
+            self._trainer = self._start_training(history)
+        log = self._trainer.train_until(milestone.step, self._after_step)
+        checkpoint = self._keep(milestone, self._trainer)
+        card = self._score(checkpoint) if milestone.evaluate else None
+        verdict = None
+        if card is not None:
+            verdict = judgement.add(milestone.step, card, finished=milestone.step == self._job.branch.end_step)
+        event = CheckpointScored(checkpoint=checkpoint, log=log, scorecard=card, verdict=verdict)
+        write_event(self._run, event)
+        return event
+
+    def _start_training(self, history: History) -> Trainer:
+        fork = self._job.fork
+        start = history.start if history.start is not None else (fork.checkpoint if fork is not None else None)
+        if start is None:
+            self._models = loaded.untrained_models(self._job.sweep.base)
+            loaded.models_to_change(self._job.sweep.base)
+            return make_trainer(self._job, self._models)
+        trainer = make_trainer(self._job, self._models)
+        trainer.load_state(read_state(start))
+        self._resume_from = history.start
+        return trainer
+
+    def _after_step(self, step: int) -> None:
+        self.reached = step
+        if time.monotonic() - self._stop_checked < STOP_CHECK_INTERVAL_S:
+            return
+        self._stop_checked = time.monotonic()
+        if self._run.stop_request.exists():
+            self._save_and_stop()
+
+    def _save_and_stop(self) -> NoReturn:
+        if self._trainer is not None:
+            steps_per_epoch = self._job.branch.steps_per_epoch
+            self._write(
+                self._run.interrupted(self._job.branch.id), self._trainer, self.reached // steps_per_epoch, True
+            )
+        raise _Stopped
+
+    def _keep(self, milestone: Milestone, trainer: Trainer) -> Checkpoint:
+        """Writes the checkpoint, with its state where a fork or a resumption may need it."""
+        branch, last = self._job.branch, milestone.step == self._job.branch.end_step
+        due = time.monotonic() - self._state_saved >= STATE_INTERVAL_S and not last
+        folder = self._run.checkpoint(branch.id, milestone.step)
+        manifest = self._write(folder, trainer, milestone.epoch, milestone.fork or due)
+        if milestone.fork or due or last:
+            self._drop_replaced()
+        if milestone.fork or due:
+            self._state_saved = time.monotonic()
+            self._resume_from = None if milestone.fork else folder
+        return Checkpoint(
+            id=manifest.id,
+            branch=branch.id,
+            step=milestone.step,
+            epoch=milestone.epoch,
+            path=self._run.relative(folder),
+            sha256=manifest.sha256,
+            bytes=manifest.bytes,
+        )
+
+    def _write(self, folder: Path, trainer: Trainer, epoch: int, with_state: bool) -> CheckpointManifest:
+        branch = self._job.branch
+        return write_checkpoint(
+            folder,
+            unet=self._models.unet,
+            text_encoder=self._models.text_encoder if branch.text_encoder_steps > 0 else None,
+            state=trainer.state() if with_state else None,
+            manifest=CheckpointManifest(
+                id=f"{branch.id}-{trainer.step:06d}",
+                step=trainer.step,
+                epoch=epoch,
+                base_sha256=self._models.sha256,
+            ),
+        )
+
+    def _drop_replaced(self) -> None:
+        """Drops the states that only a resumption would have needed; a later one has just been written."""
+        branch = self._job.branch
+        interrupted = self._run.interrupted(branch.id)
+        shutil.rmtree(interrupted, ignore_errors=True)
+        forks = {self._run.checkpoint(branch.id, m.step) for m in branch.milestones if m.fork}
+        if self._resume_from is not None and self._resume_from not in {*forks, interrupted}:
+            drop_state(self._resume_from)
+        self._resume_from = None
+
+    def _score(self, checkpoint: Checkpoint) -> Scorecard:
+        sweep = self._job.sweep
+        folder = self._run.images(checkpoint.branch, checkpoint.step)
+        drawn = draw_evaluation(self._models, sweep.experiment, self._run, folder, model_hash=checkpoint.sha256[:10])
+        encoder, reference = loaded.encoder(sweep.encoder), loaded.reference(self._run.reference)
+        return score_checkpoint(checkpoint.id, drawn.images, drawn.samples, encoder, reference)
+
+
+def make_trainer(job: BranchJob, models: StableDiffusion) -> Trainer:
+    """A trainer for the branch, at step 0 with whatever weights the models have.
+
+    Raises:
+        DbsweepError: photos or prompts cannot be used, or the device lacks what the settings ask for.
+    """
+    experiment, branch = job.sweep.experiment, job.branch
+    train = experiment.train_for(branch.settings)
+    if train.prior_loss_weight == 0.0:
+        train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count
+    return Trainer(
+        models,
+        [_concept_data(job, concept, train, models) for concept in experiment.concepts],
+        train,
+        steps_per_epoch=branch.steps_per_epoch,
+        total_steps=branch.end_step,
+        text_encoder_steps=branch.text_encoder_steps,
+    )
+
+
+def _concept_data(job: BranchJob, concept: Concept, train: Train, models: StableDiffusion) -> ConceptData:
+    photos = loaded.photo_latents(job.sweep, concept, train.resolution)
+    count = len(photos) * train.class_images_per_instance
+    return ConceptData(
+        instance=photos,
+        class_images=loaded.class_latents(job.sweep, concept, train.resolution, count),
+        instance_ids=prompt_ids(models.tokenizer, concept.instance_prompt),
+        class_ids=prompt_ids(models.tokenizer, concept.class_prompt),
+    )

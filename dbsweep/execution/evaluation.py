@@ -1,0 +1,108 @@
+"""What is drawn at every checkpoint: the evaluation's prompts from the evaluation's seeds, as PNG files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbsweep.config.schema import Experiment
+from dbsweep.execution.folder import RunFolder
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.records import SampleImage
+from dbsweep.sampling.infotext import write_png
+from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.sampler import draw
+from dbsweep.scoring.encoders import Pixels
+from dbsweep.scoring.prompts import EvaluationPrompt, evaluation_prompts
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Images of one checkpoint, or of the base model.
+
+    Attributes:
+        images: (h, w, 3) uint8, one for each of `samples`.
+        samples: says which prompt and seed each is, and where its file lies.
+    """
+
+    images: tuple[Pixels, ...]
+    samples: tuple[SampleImage, ...]
+
+
+def evaluation_seeds(experiment: Experiment) -> tuple[int, ...]:
+    """The seeds of every prompt; image i has seed + i, by A1111's rule."""
+    evaluate = experiment.evaluate
+    return tuple(range(evaluate.seed, evaluate.seed + evaluate.images_per_prompt))
+
+
+def draw_evaluation(
+    models: StableDiffusion,
+    experiment: Experiment,
+    run: RunFolder,
+    folder: Path,
+    *,
+    model_hash: str,
+    base: bool = False,
+) -> Evaluation:
+    """Draws every prompt with every seed and writes the images.
+
+    All branches draw at ``train.resolution``, also where a search sweeps the resolution, so that checkpoints
+    can be compared.
+
+    Args:
+        folder: inside the run folder.
+        model_hash: goes into the images' metadata.
+        base: draw the prompts with the class noun in the subject's place; equal ones are drawn once.
+    """
+    prompts = evaluation_prompts(experiment.concepts)
+    texts = [prompt.base_prompt if base else prompt.prompt for prompt in prompts]
+    wanted = [(text, seed) for text in dict.fromkeys(texts) for seed in evaluation_seeds(experiment)]
+    requests = [_request(experiment, text, seed) for text, seed in wanted]
+    drawn = dict(zip(wanted, draw(models, requests), strict=True))
+    files = {key: folder / f"{index:03d}-{key[1]}.png" for index, key in enumerate(wanted)}
+    folder.mkdir(parents=True, exist_ok=True)
+    for key, request in zip(wanted, requests, strict=True):
+        write_png(files[key], drawn[key], request, model_hash)
+    keys = [
+        (prompt, (text, seed))
+        for prompt, text in zip(prompts, texts, strict=True)
+        for seed in evaluation_seeds(experiment)
+    ]
+    return Evaluation(
+        images=tuple(drawn[key] for _, key in keys),
+        samples=tuple(_sample(prompt, key, run.relative(files[key])) for prompt, key in keys),
+    )
+
+
+def base_images(evaluation: Evaluation) -> dict[str, Sequence[Pixels]]:
+    """For each distinct prompt of a base evaluation its images, in the order of the seeds."""
+    images: dict[str, dict[int, Pixels]] = {}
+    for sample, image in zip(evaluation.samples, evaluation.images, strict=True):
+        images.setdefault(sample.prompt, {})[sample.seed] = image
+    return {prompt: list(by_seed.values()) for prompt, by_seed in images.items()}
+
+
+def _request(experiment: Experiment, prompt: str, seed: int) -> ImageRequest:
+    evaluate, resolution = experiment.evaluate, experiment.train.resolution
+    return ImageRequest(
+        prompt=prompt,
+        negative_prompt=evaluate.negative_prompt,
+        seed=seed,
+        guidance_scale=evaluate.guidance_scale,
+        num_inference_steps=evaluate.num_inference_steps,
+        sampler=evaluate.sampler,
+        width=resolution,
+        height=resolution,
+    )
+
+
+def _sample(prompt: EvaluationPrompt, key: tuple[str, int], path: str) -> SampleImage:
+    return SampleImage(
+        path=path,
+        prompt=key[0],
+        kind=prompt.kind,
+        concept=prompt.concept,
+        prompt_index=prompt.prompt_index,
+        seed=key[1],
+    )

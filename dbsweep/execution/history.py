@@ -1,0 +1,66 @@
+"""What an earlier attempt at a branch has left on the disk, and where to go on from."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.retention import has_state
+from dbsweep.models.checkpoints import read_manifest, verify
+from dbsweep.models.durable import flush
+from dbsweep.records import Branch, CheckpointScored
+
+
+class History:
+    """The finished milestones of a branch; empty for a first attempt.
+
+    Attributes:
+        events: by step, those that need not be done again, in order from the first milestone on.
+        start: checkpoint folder whose state training goes on from; None for the branch's own start, or if
+            nothing is left to train.
+    """
+
+    def __init__(self, run: RunFolder, branch: Branch) -> None:
+        self.events: dict[int, CheckpointScored] = {}
+        self.start: Path | None = None
+        for milestone in branch.milestones:
+            event = read_event(run, branch.id, milestone.step)
+            if event is None or not verify(run.checkpoint(branch.id, milestone.step)):
+                break
+            self.events[milestone.step] = event
+        if len(self.events) < len(branch.milestones):
+            self._find_start(run, branch.id)
+
+    def _find_start(self, run: RunFolder, branch: str) -> None:
+        stopped = run.interrupted(branch)
+        if verify(stopped) and read_manifest(stopped).step >= max(self.events, default=0):
+            self.start = stopped
+            return
+        while self.events:
+            step = max(self.events)
+            folder = run.checkpoint(branch, step)
+            if has_state(folder):
+                self.start = folder
+                return
+            del self.events[step]  # its weights are there, but not what training needs to go on
+
+
+def read_event(run: RunFolder, branch: str, step: int) -> CheckpointScored | None:
+    """What was reported of a checkpoint; None if it was not finished."""
+    try:
+        return CheckpointScored.model_validate_json(run.event(branch, step).read_text(encoding="utf-8"))
+    except (OSError, ValidationError, UnicodeDecodeError):
+        return None
+
+
+def write_event(run: RunFolder, event: CheckpointScored) -> None:
+    """Marks a checkpoint as finished; it appears whole or not at all."""
+    path = run.event(event.checkpoint.branch, event.checkpoint.step)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.write_text(event.model_dump_json(), encoding="utf-8")
+    flush(fresh)
+    os.replace(fresh, path)

@@ -1,0 +1,95 @@
+"""What one worker process loads once and keeps: models, encoders and latents, for all the branches it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import torch
+
+from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
+from dbsweep.concepts.latents import LatentMoments, cached_latents
+from dbsweep.concepts.photos import list_photos, read_square
+from dbsweep.config.schema import Concept
+from dbsweep.execution.jobs import SweepJob
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.loading import load_base, restore_base
+from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
+from dbsweep.scoring.reference import Reference
+
+
+def device() -> str:
+    """Where this process computes: Ray hides the GPUs that were not asked for."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@dataclass
+class _Base:
+    """The one base model of this process.
+
+    Attributes:
+        changed: its weights are no longer, or may no longer be, those of its source.
+    """
+
+    models: StableDiffusion
+    changed: bool = False
+
+
+@lru_cache(maxsize=1)
+def _base(source: str) -> _Base:
+    return _Base(load_base(source, device=device()))
+
+
+def untrained_models(source: str) -> StableDiffusion:
+    """The base model with its own weights."""
+    base = _base(source)
+    if base.changed:
+        restore_base(base.models)
+        base.changed = False
+    return base.models
+
+
+def models_to_change(source: str) -> StableDiffusion:
+    """The base model's networks, whatever their weights are now, for training or for loading a checkpoint."""
+    base = _base(source)
+    base.changed = True
+    return base.models
+
+
+@lru_cache(maxsize=1)
+def encoder(source: str) -> OpenClipEncoder:
+    """The scoring encoder."""
+    return load_encoder(source, device())
+
+
+@lru_cache(maxsize=1)
+def reference(path: Path) -> Reference:
+    """What scores are measured against."""
+    return Reference.load(path)
+
+
+def pool(job: SweepJob, concept: Concept, resolution: int) -> ClassImagePool:
+    """Where the concept's class images lie."""
+    sha256 = _base(job.base).models.sha256
+    return class_image_pool(job.cache_folder / "class_images", concept, base_sha256=sha256, resolution=resolution)
+
+
+def photo_latents(job: SweepJob, concept: Concept, resolution: int) -> LatentMoments:
+    """Latents of a concept's photos."""
+    return _latents(job.base, job.cache_folder, list_photos(concept.instance_images), resolution)
+
+
+def class_latents(job: SweepJob, concept: Concept, resolution: int, count: int) -> LatentMoments | None:
+    """Latents of a concept's first class images; None for none."""
+    if count == 0:
+        return None
+    return _latents(job.base, job.cache_folder, pool(job, concept, resolution).paths(count), resolution)
+
+
+@lru_cache(maxsize=16)
+def _latents(base: str, cache_folder: Path, paths: tuple[Path, ...], resolution: int) -> LatentMoments:
+    images = [read_square(path, resolution) for path in paths]
+    return cached_latents(
+        cache_folder / "latents", _base(base).models, images
+    )  # training never touches the autoencoder

@@ -1,0 +1,181 @@
+"""The worker's body on a tiny model: the same weights however a branch is cut, forked, stopped or resumed."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dbsweep.execution import branch as branch_module
+from dbsweep.execution import loaded
+from dbsweep.execution.backend import Decision
+from dbsweep.execution.branch import run_branch
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
+from dbsweep.execution.retention import has_state
+from dbsweep.models.checkpoints import read_weights, verify
+from dbsweep.models.hashes import weights_sha256
+from dbsweep.records import Branch, BranchEnded, BranchStarted, CheckpointScored, Event, TrialState
+from tests.execution.tiny_sweep import make_branch
+
+
+class Driver:
+    """Collects events; answers STOP after the checkpoint at a given step."""
+
+    def __init__(self, stop_at: int | None = None) -> None:
+        self.events: list[Event] = []
+        self._stop_at = stop_at
+
+    def __call__(self, event: Event) -> Decision:
+        self.events.append(event)
+        asked = isinstance(event, CheckpointScored) and event.checkpoint.step == self._stop_at
+        return Decision.STOP if asked else Decision.GO_ON
+
+    @property
+    def scored(self) -> dict[int, CheckpointScored]:
+        return {e.checkpoint.step: e for e in self.events if isinstance(e, CheckpointScored)}
+
+    @property
+    def hashes(self) -> dict[int, str]:
+        return {step: event.checkpoint.sha256 for step, event in self.scored.items()}
+
+    @property
+    def end(self) -> BranchEnded:
+        (end,) = [event for event in self.events if isinstance(event, BranchEnded)]
+        return end
+
+
+def train(job: SweepJob, branch: Branch, *, fork: Fork | None = None, stop_at: int | None = None) -> Driver:
+    driver = Driver(stop_at)
+    run_branch(BranchJob(sweep=job, branch=branch, fork=fork), driver)
+    return driver
+
+
+def fork_of(job: SweepJob, driver: Driver, step: int) -> Fork:
+    event = driver.scored[step]
+    cards = tuple((s, e.scorecard) for s, e in driver.scored.items() if s <= step and e.scorecard is not None)
+    return Fork(step=step, checkpoint=job.run_folder / event.checkpoint.path, lineage=cards)
+
+
+def test_a_branch_reports_checkpoints_with_pictures_and_scores(tiny_job: SweepJob) -> None:
+    driver = train(tiny_job, make_branch("b01", 2))
+    assert isinstance(driver.events[0], BranchStarted)
+    assert (driver.end.state, driver.end.last_step) == (TrialState.COMPLETED, 4)
+    assert list(driver.scored) == [2, 4]
+    event = driver.scored[4]
+    assert event.scorecard is not None
+    assert event.verdict is not None
+    assert len(event.scorecard.images) == 3 * 2
+    assert all((tiny_job.run_folder / image.path).is_file() for image in event.scorecard.images)
+    assert event.log.step == 4
+    folder = tiny_job.run_folder / event.checkpoint.path
+    assert verify(folder)
+    models = loaded.models_to_change(tiny_job.base)
+    read_weights(folder, models)
+    assert weights_sha256({"unet": models.unet, "text_encoder": models.text_encoder}) == event.checkpoint.sha256
+
+
+def test_a_second_branch_in_the_same_process_starts_at_the_base_again(tiny_job: SweepJob) -> None:
+    first, second = (train(tiny_job, make_branch(name, 1)) for name in ("b01", "b02"))
+    assert first.hashes == second.hashes
+    assert train(tiny_job, make_branch("b03", 1, learning_rate=2e-3)).hashes != first.hashes
+
+
+def test_a_fork_has_the_weights_of_a_training_in_one_go(tiny_job: SweepJob) -> None:
+    alone = train(tiny_job, make_branch("b01", 3, text_encoder_epochs=2))
+    # The parent goes on training the text encoder, the child freezes it after the second epoch.
+    parent = train(tiny_job, make_branch("b02", 3, forks=(2,), text_encoder_epochs=3))
+    child = make_branch("b03", 3, parent="b02", fork_epoch=2, text_encoder_epochs=2)
+    forked = train(tiny_job, child, fork=fork_of(tiny_job, parent, 4))
+    assert parent.hashes[4] == alone.hashes[4]
+    assert forked.hashes[6] == alone.hashes[6]
+    assert parent.hashes[6] != alone.hashes[6]
+
+
+def test_states_are_kept_at_forks_only(tiny_job: SweepJob) -> None:
+    driver = train(tiny_job, make_branch("b01", 3, forks=(2,)))
+    folders = {step: tiny_job.run_folder / event.checkpoint.path for step, event in driver.scored.items()}
+    assert {step: has_state(folder) for step, folder in folders.items()} == {2: False, 4: True, 6: False}
+
+
+def test_the_newest_state_replaces_the_one_before(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(branch_module, "STATE_INTERVAL_S", 0.0)
+    seen: dict[int, list[int]] = {}
+    branch = make_branch("b01", 5, forks=(1,))
+    run = RunFolder(tiny_job.run_folder)
+
+    def emit(event: Event) -> Decision:
+        if isinstance(event, CheckpointScored):
+            steps = [m.step for m in branch.milestones if m.step <= event.checkpoint.step]
+            seen[event.checkpoint.step] = [s for s in steps if has_state(run.checkpoint("b01", s))]
+        return Decision.GO_ON
+
+    run_branch(BranchJob(sweep=tiny_job, branch=branch), emit)
+    assert seen == {2: [2], 4: [2, 4], 6: [2, 6], 8: [2, 8], 10: [2]}
+    assert all(verify(run.checkpoint("b01", step)) for step in seen)
+
+
+def test_a_stop_at_a_checkpoint_can_be_gone_on_from(tiny_job: SweepJob) -> None:
+    alone = train(tiny_job, make_branch("b01", 3))
+    stopped = train(tiny_job, make_branch("b02", 3), stop_at=4)
+    assert (stopped.end.state, stopped.end.last_step) == (TrialState.INTERRUPTED, 4)
+    resumed = train(tiny_job, make_branch("b02", 3))
+    assert resumed.end.state is TrialState.COMPLETED
+    assert repr(resumed.scored[2]) == repr(stopped.scored[2])  # told again, not made again
+    assert list(resumed.hashes.values()) == list(alone.hashes.values())
+    assert not RunFolder(tiny_job.run_folder).interrupted("b02").exists()
+
+
+def test_a_stop_between_checkpoints_loses_no_step(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = train(tiny_job, make_branch("b01", 3))
+    run = RunFolder(tiny_job.run_folder)
+    monkeypatch.setattr(branch_module, "STOP_CHECK_INTERVAL_S", 0.0)
+    run.stop_request.touch()
+    stopped = train(tiny_job, make_branch("b02", 3))
+    assert (stopped.end.state, stopped.end.last_step, stopped.scored) == (TrialState.INTERRUPTED, 1, {})
+    run.stop_request.unlink()
+    trained: list[int] = []
+    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
+    assert train(tiny_job, make_branch("b02", 3)).hashes == alone.hashes
+    assert trained == [2, 3, 4, 5, 6]
+
+
+@pytest.mark.parametrize("damage", ["event", "weights", "everything"])
+def test_after_a_crash_a_branch_goes_on_from_what_is_whole(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch, damage: str
+) -> None:
+    monkeypatch.setattr(branch_module, "STATE_INTERVAL_S", 0.0)
+    run = RunFolder(tiny_job.run_folder)
+    whole = train(tiny_job, make_branch("b01", 3, forks=(1, 2)))
+    match damage:
+        case "event":
+            run.event("b01", 4).unlink()
+        case "weights":
+            weights = run.checkpoint("b01", 4) / "unet.safetensors"
+            weights.write_bytes(weights.read_bytes()[:-1] + b"\x55")
+        case "everything":
+            shutil.rmtree(run.branch("b01"))
+    assert train(tiny_job, make_branch("b01", 3, forks=(1, 2))).hashes == whole.hashes
+
+
+def test_nan_ends_the_branch_as_failed(tiny_job: SweepJob) -> None:
+    driver = train(tiny_job, make_branch("b01", 2, learning_rate=1e30))
+    assert driver.end.state is TrialState.FAILED
+    assert "not finite" in driver.end.reason
+
+
+def test_unreadable_photos_fail_the_branch_with_the_reason(tiny_job: SweepJob, tmp_path: Path) -> None:
+    loaded._latents.cache_clear()
+    (tmp_path / "photos" / "0.png").write_bytes(b"no picture")
+    driver = train(tiny_job, make_branch("b01", 1))
+    assert driver.end.state is TrialState.FAILED
+    assert "0.png" in driver.end.reason
+
+
+def test_a_fork_from_a_checkpoint_without_state_says_so(tiny_job: SweepJob) -> None:
+    parent = train(tiny_job, make_branch("b01", 2))
+    child = make_branch("b02", 2, parent="b01", fork_epoch=1)
+    driver = train(tiny_job, child, fork=fork_of(tiny_job, parent, 2))
+    assert driver.end.state is TrialState.FAILED
+    assert "keeps no training state" in driver.end.reason

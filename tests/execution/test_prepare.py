@@ -1,0 +1,72 @@
+"""Shared inputs: made once, found again, the same however many workers make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dbsweep.execution import loaded, prepare
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import SweepJob
+from dbsweep.records import BASE, Metric, Scorecard
+from tests.execution.tiny_sweep import make_tiny_job
+
+
+def drawn(job: SweepJob) -> dict[str, bytes]:
+    return {path.name: pixels(path) for path in sorted(job.cache_folder.glob("class_images/*/*.png"))}
+
+
+def pixels(path: Path) -> bytes:
+    with Image.open(path) as image:
+        return image.tobytes()
+
+
+def test_class_images_do_not_depend_on_the_shards(tmp_path: Path, tiny_sd: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    whole, parts = make_tiny_job(tmp_path / "a", tiny_sd), make_tiny_job(tmp_path / "b", tiny_sd)
+    assert prepare.draw_class_images(whole) == 4  # two photos, two class images each
+    # The second worker looks after the first has stored its part.
+    assert [prepare.draw_class_images(parts, shard, 2) for shard in range(2)] == [2, 2]
+    assert list(drawn(whole)) == list(drawn(parts)) == [f"{index:06d}.png" for index in range(4)]
+    assert len(set(drawn(whole).values())) == 4
+
+
+def test_what_is_there_is_not_drawn_again(tiny_job: SweepJob) -> None:
+    assert prepare.draw_class_images(tiny_job) == 0
+    victim = sorted(tiny_job.cache_folder.glob("class_images/*/*.png"))[1]
+    before = pixels(victim)
+    victim.unlink()
+    assert prepare.draw_class_images(tiny_job) == 1
+    assert pixels(victim) == before
+
+
+def test_references_are_the_untrained_model_s_even_after_training(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = RunFolder(tiny_job.run_folder)
+    before = run.reference.read_bytes()
+    models = loaded.models_to_change(tiny_job.base)
+    for parameter in models.unet.parameters():
+        parameter.data.zero_()
+    sha256, card = prepare.draw_references(tiny_job)
+    assert run.reference.read_bytes() == before
+    assert sha256 == models.sha256
+    assert card.checkpoint == BASE
+    assert repr(Scorecard.model_validate_json(run.base_scorecard.read_text())) == repr(card)
+
+
+def test_the_base_scorecard_has_its_pictures(tiny_job: SweepJob) -> None:
+    _, card = prepare.draw_references(tiny_job)
+    assert card.value(Metric.STYLE) == pytest.approx(1.0)
+    assert card.value(Metric.IDENTITY) == pytest.approx(0.0)
+    # instance and class prompt are the same for the base: drawn once, listed twice
+    assert len(card.images) == 3 * 2
+    assert len({image.path for image in card.images}) == 2 * 2
+    for image in card.images:
+        assert "ohwx" not in image.prompt
+        with Image.open(tiny_job.run_folder / image.path) as picture:
+            assert picture.size == (64, 64)
+            assert picture.info["parameters"].startswith(image.prompt)
