@@ -86,8 +86,7 @@ def style_retention(styled: Floats, plain: Floats, base_styled: Floats, base_pla
     base_length = (base_shifts * directions).sum(axis=1).mean()
     if not base_length >= MIN_STYLE_AGREEMENT * np.linalg.norm(base_shifts, axis=1).mean() > 0.0:
         return np.full(len(styled), np.nan)
-    projections: Floats = (shifts * directions).sum(axis=1)
-    return projections / base_length
+    return np.asarray((shifts * directions).sum(axis=1) / base_length, dtype=np.float64)
 
 
 def prior_preservation(images: Floats, base: Floats, photos: Floats) -> Floats:

@@ -85,11 +85,12 @@ def find_overtraining(cards: Sequence[Scorecard], settings: VerdictSettings) -> 
         cards: the base model's first, then the path's by rising step; their samples are paired.
 
     Returns:
-        The loss with the earliest `after`; of several, the largest fall. None where there is none.
+        The loss with the earliest `after`; of several, the one with the largest fall less the gain. None where there
+        is none.
     """
     identity = np.array([card.value(Metric.IDENTITY) for card in cards])
     losses = [loss for metric in WATCHED for loss in _losses(cards, metric, identity, settings)]
-    return min(losses, key=lambda loss: (loss.after, -loss.drop), default=None)
+    return min(losses, key=lambda loss: (loss.after, loss.gain - loss.drop), default=None)
 
 
 def paired_samples(cards: Sequence[Scorecard], metric: Metric) -> Floats:
@@ -109,9 +110,10 @@ def _losses(cards: Sequence[Scorecard], metric: Metric, identity: Floats, settin
     given_away = _given_away(samples.mean(axis=1), identity, settings)
     found = []
     for after in range(1, len(cards)):
-        real = _real_drops(samples[: after + 1], settings)
         lasting = given_away[:after, after:].all(axis=1)
-        for before in np.flatnonzero(real & lasting):
+        if not lasting.any():
+            continue  # spares the bootstrap
+        for before in np.flatnonzero(lasting & _real_drops(samples[: after + 1], settings)):
             found.append(_loss(samples, identity, metric, int(before), after))
     return found
 

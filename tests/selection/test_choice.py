@@ -1,0 +1,184 @@
+"""The recommended checkpoint: utility, one standard error, policies, words."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import numpy as np
+import pytest
+
+from dbsweep.errors import RunError
+from dbsweep.records import Checkpoint, Choice, Metric, Scorecard, TrialPath
+from dbsweep.selection.choice import ChoiceSettings, choose
+from tests.selection.curves import Level, card, flat_card, noisy_cards
+
+NAN = math.nan
+FAST = ChoiceSettings(resamples=2000)
+
+
+def checkpoint(branch: str, step: int) -> Checkpoint:
+    name = f"{branch}-{step:06d}"
+    return Checkpoint(id=name, branch=branch, step=step, epoch=step // 12, path=name, sha256=name, bytes=1)
+
+
+def candidate(trial: str, branch: str, step: int, *level: float) -> tuple[str, Checkpoint, Scorecard]:
+    at = checkpoint(branch, step)
+    return trial, at, flat_card(at.id, *level)
+
+
+def test_the_best_utility_wins() -> None:
+    """Harmonic means: 3 / (1/.8 + 1/.8 + 1/.8) = 0.8; 3 / (1/1 + 1/.5 + 1/1) = 0.75; 3 / (1/.4 + 1 + 1) = 0.67."""
+    choice = choose(
+        [
+            candidate("t001", "b01", 120, 0.4, 1.0, 1.0),
+            candidate("t002", "b02", 240, 1.0, 0.5, 1.0),
+            candidate("t003", "b03", 360, 0.8, 0.8, 0.8),
+        ],
+        settings=FAST,
+    )
+    assert [(row.trial, round(row.utility, 2)) for row in choice.candidates] == [
+        ("t003", 0.8),
+        ("t002", 0.75),
+        ("t001", 0.67),
+    ]
+    assert choice.best == choice.candidates[0]
+    assert [row.on_front for row in choice.candidates] == [True, True, True]
+
+
+def noisy(
+    branch: str, levels: list[Level], *, scatter: float, seed: int = 1
+) -> list[tuple[str, Checkpoint, Scorecard]]:
+    cards = noisy_cards(levels, scatter=scatter, seed=seed)
+    return [(f"t{branch[1:]}", checkpoint(branch, step), scored) for step, scored in cards]
+
+
+def styled(step: int, style: np.ndarray) -> tuple[str, Checkpoint, Scorecard]:
+    """A checkpoint of b01 with identity and prior 0.8 and these style samples."""
+    at = checkpoint("b01", step)
+    return "t001", at, card(at.id, {Metric.IDENTITY: [0.8] * 4, Metric.STYLE: style, Metric.PRIOR: [0.8] * 4})
+
+
+def test_an_earlier_checkpoint_of_the_same_training_wins_within_one_standard_error() -> None:
+    """Style 0.78 and 0.80 where samples scatter by 0.4 against each other: no more than chance. Style 0.3: more."""
+    wobble = np.tile([0.2, -0.2], 4)
+    candidates = [styled(100, 0.3 + wobble), styled(200, 0.78 + wobble), styled(300, 0.8 - wobble)]
+    within = choose(candidates, settings=FAST)
+    assert (within.best.step, within.candidates[0].step) == (200, 300)
+    assert "step 200 is the earliest within one standard error" in within.reason
+    assert choose(candidates, settings=ChoiceSettings(standard_errors=0.0)).best.step == 300
+
+
+def test_the_standard_error_is_paired() -> None:
+    """Both checkpoints scatter widely from seed to seed, but always by the same: their difference is certain."""
+    style = np.array([0.2, 1.4, 0.5, 1.1, 0.3, 1.3, 0.6, 1.0])  # mean 0.8
+    assert choose([styled(100, style - 0.05), styled(200, style)], settings=FAST).best.step == 200
+
+
+def test_steps_of_other_trainings_do_not_compare() -> None:
+    early = noisy("b01", [(0.79, 0.79, 0.79)], scatter=0.2)
+    late = noisy("b02", [(0.1, 1.0, 1.0), (0.8, 0.8, 0.8)], scatter=0.2)
+    assert choose([*early, *late], settings=FAST).best.checkpoint == "b02-000200"
+
+
+@pytest.mark.parametrize(
+    ("segments", "expected"),
+    [
+        ((("b01", 100), ("b02", 300)), "b01-000100"),  # the fork's parent is the same training
+        ((("b01", 50), ("b02", 300)), "b02-000300"),  # forked before it
+    ],
+)
+def test_a_parent_branch_is_the_same_training_up_to_the_fork(
+    segments: tuple[tuple[str, int], ...], expected: str
+) -> None:
+    candidates = noisy("b01", [(0.79, 0.79, 0.79), (0.8, 0.8, 0.8), (0.8, 0.8, 0.8)], scatter=0.2)
+    parent, _, child = candidates
+    child = ("t002", checkpoint("b02", 300), child[2])
+    paths = [TrialPath(trial="t002", segments=segments, end_step=300)]
+    best = choose([parent, child], settings=ChoiceSettings(standard_errors=3.0, resamples=2000), paths=paths).best
+    assert best.checkpoint == expected
+    assert choose([parent, child], settings=FAST).best.checkpoint == "b02-000300"
+
+
+def test_a_candidate_with_nan_is_never_chosen() -> None:
+    choice = choose([candidate("t001", "b01", 100, NAN, 1.0, 1.0), candidate("t002", "b02", 200, 0.1, 0.1, 0.1)])
+    assert choice.best.trial == "t002"
+    assert choice.candidates[1].utility == 0.0
+    assert not choice.candidates[1].on_front
+    assert "Left out: 1 whose scores are not numbers." in choice.reason
+    assert "the only checkpoint with scores" in choice.reason
+
+
+def test_a_metric_that_is_nan_everywhere_has_no_say() -> None:
+    """Utilities with style counted as 1: 3 / (1/.5 + 1 + 1/.5) = 0.6 and 3 / (1/.8 + 1 + 1/.8) = 0.86."""
+    choice = choose([candidate("t001", "b01", 100, 0.5, NAN, 0.5), candidate("t002", "b02", 200, 0.8, NAN, 0.8)])
+    assert (choice.best.trial, round(choice.best.utility, 2)) == ("t002", 0.86)
+    assert [row.on_front for row in choice.candidates] == [True, False]
+    assert "style could not be measured and had no say" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("candidates", "message"),
+    [
+        ([], "no checkpoint of this run has been scored"),
+        (
+            [candidate("t001", "b01", 100, NAN, NAN, NAN)],
+            "none of the 1 scored checkpoints has scores that are numbers",
+        ),
+        (
+            [candidate("t001", "b01", 100, NAN, 1.0, 1.0), candidate("t001", "b01", 200, 1.0, NAN, 1.0)],
+            "none of the 2 scored checkpoints",
+        ),
+    ],
+)
+def test_nothing_to_choose_is_an_error(candidates: list[tuple[str, Checkpoint, Scorecard]], message: str) -> None:
+    with pytest.raises(RunError, match=message):
+        choose(candidates)
+
+
+def test_one_candidate_is_the_choice() -> None:
+    choice = choose([candidate("t001", "b01", 120, 0.8, 0.7, 0.9)])
+    assert choice.best.on_front
+    assert choice.reason == (
+        "t001 at step 120 (epoch 10): identity 0.80 of the photos', style 0.70 and prior 0.90 of the base model's; "
+        "their harmonic mean is 0.79. It is the only checkpoint with scores, so there was nothing to compare."
+    )
+
+
+def test_without_any_utility_the_most_identity_wins() -> None:
+    choice = choose([candidate("t001", "b01", 100, -0.3, 1.0, 1.0), candidate("t002", "b02", 200, -0.1, 1.0, 1.0)])
+    assert choice.best.trial == "t002"
+    assert "No checkpoint has identity, style and prior all above 0" in choice.reason
+
+
+def test_ties_go_to_fewer_steps_then_to_the_name_whatever_the_order() -> None:
+    same = (0.8, 0.8, 0.8)
+    candidates = [
+        candidate("t003", "b03", 200, *same),
+        candidate("t002", "b02", 100, *same),
+        candidate("t001", "b01", 100, *same),
+        candidate("t004", "b04", 50, 0.2, 0.2, 0.2),
+    ]
+    results: list[Choice] = []
+    for seed in range(5):
+        random.Random(seed).shuffle(candidates)
+        results.append(choose(candidates, settings=FAST))
+    assert [row.trial for row in results[0].candidates] == ["t001", "t002", "t003", "t004"]
+    assert all(result == results[0] for result in results)
+
+
+def test_the_reason_names_the_best_of_another_trial() -> None:
+    choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.6, 0.6, 0.6)])
+    assert "That is the highest of 2 checkpoints" in choice.reason
+    assert "The best of another trial is t002 at step 60 with 0.60." in choice.reason
+
+
+def test_a_sweep_of_noise_is_chosen_well() -> None:
+    """Twenty simulated sweeps: the chosen checkpoint's true utility is on average within 0.05 of the true best."""
+    curve = [(0.3, 0.95, 0.95), (0.6, 0.9, 0.9), (0.8, 0.8, 0.85), (0.85, 0.6, 0.7), (0.85, 0.3, 0.5)]
+    truth = [3 / sum(1 / value for value in level) for level in curve]
+    regrets = [
+        max(truth) - truth[choose(noisy("b01", curve, scatter=0.15, seed=s), settings=FAST).best.step // 100 - 1]
+        for s in range(20)
+    ]
+    assert np.mean(regrets) <= 0.05

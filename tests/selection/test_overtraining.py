@@ -1,0 +1,107 @@
+"""When style or prior is given away, and how surely it is seen."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dbsweep.records import Metric, Scorecard
+from dbsweep.selection.overtraining import VerdictSettings, find_overtraining, paired_samples
+from tests.selection.curves import Level, base_card, card, flat_card, noisy_cards
+
+FAST = VerdictSettings(resamples=2000)
+GENTLE: list[Level] = [(0.3, 0.97, 0.97), (0.6, 0.9, 0.95), (0.8, 0.85, 0.92)]
+
+
+def path(*levels: Level) -> list[Scorecard]:
+    return [base_card(), *(flat_card(f"c{i}", *level) for i, level in enumerate(levels))]
+
+
+@pytest.mark.parametrize(
+    ("levels", "expected"),
+    [
+        pytest.param([], None, id="nothing yet"),
+        pytest.param([(0.0, 1.0, 1.0)] * 4, None, id="nothing learnt"),
+        pytest.param([(0.4, 0.9, 1.0), (0.8, 0.7, 1.0)], None, id="0.7 of style and 0.3 paid with 0.8 of identity"),
+        pytest.param([*GENTLE, (0.8, 0.75, 0.9)], None, id="a fall of 0.1 does not matter"),
+        pytest.param([*GENTLE, (0.82, 0.4, 0.9)], (Metric.STYLE, 3, 4), id="style"),
+        pytest.param([*GENTLE, (0.82, 0.85, 0.4)], (Metric.PRIOR, 3, 4), id="prior"),
+        pytest.param([(0.03, 0.5, 1.0)], (Metric.STYLE, 0, 1), id="damage without learning"),
+        pytest.param([(0.7, 0.8, 1.0), (0.78, 0.6, 1.0), (0.86, 0.4, 1.0)], (Metric.STYLE, 1, 2), id="0.08 for 0.2"),
+        pytest.param([(0.7, 0.8, 1.0), (0.85, 0.6, 1.0)], None, id="0.15 for 0.2 is a fair price"),
+        pytest.param([*GENTLE, (0.8, 0.4, 0.9), (0.8, 0.84, 0.9)], None, id="style comes back"),
+        pytest.param([*GENTLE, (0.6, 0.85, 0.9)], None, id="identity falls alone"),
+        pytest.param([*GENTLE, (0.8, 0.5, 0.9), (0.8, 0.2, 0.2)], (Metric.STYLE, 3, 4), id="the first of several"),
+    ],
+)
+def test_onset_on_exact_curves(levels: list[Level], expected: tuple[Metric, int, int] | None) -> None:
+    loss = find_overtraining(path(*levels), FAST)
+    assert (loss and (loss.metric, loss.before, loss.after)) == expected
+
+
+def test_the_loss_carries_its_numbers() -> None:
+    loss = find_overtraining(path((0.8, 0.82, 0.9), (0.81, 0.41, 0.9)), FAST)
+    assert loss is not None
+    assert (loss.drop, loss.low, loss.high, loss.gain) == pytest.approx((0.41, 0.41, 0.41, 0.01))
+
+
+def test_samples_that_disagree_are_no_evidence() -> None:
+    """Means 0.8 and 0.5; without scatter that is a fall, with one prompt up and the other down it is none."""
+    before = np.array([0.8] * 8)
+    after = np.array([1.4, 1.3, 1.5, 1.4, -0.4, -0.4, -0.3, -0.5])
+    cards = [base_card()]
+    for name, style in (("a", before), ("b", after)):
+        cards.append(card(name, {Metric.IDENTITY: [0.8] * 4, Metric.STYLE: style, Metric.PRIOR: [0.9] * 4}))
+    assert find_overtraining(cards, FAST) is None
+    assert find_overtraining(path((0.8, 0.8, 0.9), (0.8, 0.5, 0.9)), FAST) is not None
+
+
+def test_a_sample_missing_anywhere_is_left_out_everywhere() -> None:
+    rows = [[0.1, np.nan, 0.3], [0.4, 0.5, 0.6]]
+    cards = [card(str(i), {Metric.STYLE: row}) for i, row in enumerate(rows)]
+    assert paired_samples(cards, Metric.STYLE) == pytest.approx(np.array([[0.1, 0.3], [0.4, 0.6]]))
+
+
+def test_a_style_that_cannot_be_measured_has_no_say() -> None:
+    cards = [
+        card(str(i), {Metric.IDENTITY: [0.8] * 4, Metric.STYLE: [np.nan] * 8, Metric.PRIOR: [prior] * 4})
+        for i, prior in enumerate((1.0, 0.9, 0.2))
+    ]
+    assert find_overtraining(cards[:2], FAST) is None
+    loss = find_overtraining(cards, FAST)
+    assert loss is not None
+    assert loss.metric is Metric.PRIOR
+
+
+def alarms(levels: list[Level], scatter: float, trials: int, settings: VerdictSettings) -> float:
+    """Share of simulated trainings in which some look raises the alarm."""
+    hits = 0
+    for seed in range(trials):
+        cards = [base_card(), *(c for _, c in noisy_cards(levels, scatter=scatter, seed=seed))]
+        hits += any(find_overtraining(cards[: looks + 1], settings) is not None for looks in range(1, len(cards)))
+    return hits / trials
+
+
+@pytest.mark.parametrize("level", [(0.8, 0.85, 0.9), (0.0, 1.0, 1.0)], ids=["learned", "nothing learnt"])
+def test_no_change_is_rarely_called_overtrained(level: Level) -> None:
+    """A/A: 8 looks at a training that stays as it is; at most 5% of 200 trainings, however much samples scatter."""
+    settings = VerdictSettings(resamples=2000, planned_looks=8)
+    for scatter in (0.15, 0.3):
+        assert alarms([level] * 8, scatter, 200, settings) <= 0.05
+
+
+def test_a_clear_fall_is_found() -> None:
+    """Style falls by 0.4 and stays there; samples scatter by 0.15, and 8 of them see it in at least 90%."""
+    levels = [*GENTLE, (0.82, 0.45, 0.9), (0.82, 0.45, 0.9)]
+    assert alarms(levels, 0.15, 100, FAST) >= 0.9
+
+
+def test_the_onset_is_found_at_its_checkpoint() -> None:
+    levels = [*GENTLE, (0.82, 0.25, 0.9), (0.82, 0.15, 0.8), (0.8, 0.1, 0.7)]
+    onsets = []
+    for seed in range(100):
+        cards = [base_card(), *(c for _, c in noisy_cards(levels, scatter=0.15, seed=seed))]
+        loss = find_overtraining(cards, FAST)
+        onsets.append(loss.after if loss else 0)
+    assert np.mean([abs(onset - 4) <= 1 for onset in onsets]) >= 0.95
+    assert np.mean([onset == 4 for onset in onsets]) >= 0.9

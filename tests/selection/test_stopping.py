@@ -1,0 +1,37 @@
+"""When a trial is ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbsweep.records import Verdict, VerdictState
+from dbsweep.selection.stopping import should_stop
+
+STATES = {
+    "L": VerdictState.LEARNING,
+    "R": VerdictState.READY,
+    "O": VerdictState.OVERTRAINED,
+    "U": VerdictState.UNDERTRAINED,
+    "C": VerdictState.COLLAPSED,
+}
+
+
+@pytest.mark.parametrize(
+    ("history", "patience", "stop"),
+    [
+        ("", 0, False),
+        ("LR", 0, False),
+        ("LRO", 0, True),
+        ("LRO", 1, False),
+        ("LROO", 1, True),
+        ("LOROR", 1, False),
+        ("LORO", 1, False),
+        ("OOO", 2, True),
+        ("OO", 2, False),
+        ("C", 5, True),
+        ("LRU", 0, False),
+    ],
+)
+def test_should_stop(history: str, patience: int, stop: bool) -> None:
+    verdicts = [Verdict(state=STATES[letter], onset_step=None, evidence="") for letter in history]
+    assert should_stop(verdicts, patience) is stop

@@ -1,0 +1,125 @@
+"""States and evidence sentences of verdicts."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from dbsweep.records import Metric, Scorecard, VerdictState
+from dbsweep.selection.overtraining import VerdictSettings
+from dbsweep.selection.verdict import judge
+from tests.selection.curves import Level, base_card, card, flat_card
+
+NAN = math.nan
+
+
+def steps(*levels: Level) -> list[tuple[int, Scorecard]]:
+    return [(120 * (i + 1), flat_card(f"c{i}", *level)) for i, level in enumerate(levels)]
+
+
+@pytest.mark.parametrize(
+    ("levels", "finished", "state", "onset"),
+    [
+        ([], False, VerdictState.LEARNING, None),
+        ([], True, VerdictState.UNDERTRAINED, None),
+        ([(0.2, 1.0, 1.0)], False, VerdictState.LEARNING, None),
+        ([(0.2, 1.0, 1.0)], True, VerdictState.UNDERTRAINED, None),
+        ([(0.2, 1.0, 1.0), (0.5, 0.9, 0.9)], False, VerdictState.READY, None),
+        ([(0.8, 0.8, 0.9)], True, VerdictState.READY, None),
+        ([(0.8, 0.8, 0.9), (0.8, 0.3, 0.9)], False, VerdictState.OVERTRAINED, 240),
+        ([(0.8, 0.8, 0.9), (0.8, 0.3, 0.9), (0.8, 0.3, 0.9)], True, VerdictState.OVERTRAINED, 240),
+        ([(0.8, 0.8, 0.9), (NAN, 0.3, 0.9)], False, VerdictState.COLLAPSED, 240),
+        ([(0.1, 0.05, -0.4)], False, VerdictState.COLLAPSED, 120),
+        ([(0.1, 0.05, 0.4)], False, VerdictState.OVERTRAINED, 120),
+        ([(0.8, 0.8, 0.9), (0.8, 0.2, 0.9), (0.0, 0.0, 0.0)], True, VerdictState.COLLAPSED, 360),
+    ],
+)
+def test_states(levels: list[Level], finished: bool, state: VerdictState, onset: int | None) -> None:
+    verdict = judge(steps(*levels), base_card(), finished=finished)
+    assert (verdict.state, verdict.onset_step) == (state, onset)
+
+
+@pytest.mark.parametrize(
+    ("levels", "evidence"),
+    [
+        (
+            [(0.8, 0.8, 0.9), (0.79, 0.82, 0.9), (0.8, 0.41, 0.9)],
+            "style fell from 0.82 to 0.41 of the base's between step 240 and 360 "
+            "(95% CI of the drop 0.41–0.41) while identity rose 0.01",
+        ),
+        (
+            [(0.8, 0.8, 0.9), (0.7, 0.8, 0.3)],
+            "prior fell from 0.90 to 0.30 of the base's between step 120 and 240 "
+            "(95% CI of the drop 0.60–0.60) while identity fell 0.10",
+        ),
+        ([(0.5, NAN, NAN)], "at step 120 style and prior could not be measured: the images are blank or not a number"),
+        (
+            [(0.02, 0.03, -0.5)],
+            "at step 120 nothing is left of subject or base model: identity 0.02, style 0.03, prior -0.50",
+        ),
+        ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at step 120; 0.50 of identity is asked for"),
+        ([], "no checkpoint has been scored yet"),
+    ],
+)
+def test_evidence(levels: list[Level], evidence: str) -> None:
+    assert judge(steps(*levels), base_card(), finished=False).evidence == evidence
+
+
+def test_an_undertrained_trial_gets_advice() -> None:
+    verdict = judge(steps((0.2, 1.0, 1.0)), base_card(), finished=True)
+    assert verdict.evidence.endswith("0.50 of identity is asked for: train longer or with a higher learning rate")
+
+
+def test_the_level_asked_for_is_a_setting() -> None:
+    settings = VerdictSettings(ready_identity=0.75)
+    assert judge(steps((0.7, 1.0, 1.0)), base_card(), finished=False, settings=settings).state is VerdictState.LEARNING
+
+
+def unmeasurable(metric: Metric, *levels: Level) -> list[Scorecard]:
+    """The base's card and one a level, on all of which a metric is NaN."""
+    cards = [base_card(), *(card for _, card in steps(*levels))]
+    return [card(c.checkpoint, {m: [NAN] * 4 if m is metric else c.scores[m].samples for m in c.scores}) for c in cards]
+
+
+def test_a_metric_that_the_base_cannot_give_is_no_collapse() -> None:
+    base, *cards = unmeasurable(Metric.STYLE, (0.2, 1.0, 1.0), (0.7, 1.0, 0.9))
+    verdict = judge([(100, cards[0]), (200, cards[1])], base, finished=False)
+    assert verdict.state is VerdictState.READY
+    assert verdict.evidence == "identity 0.70, prior 0.90 at step 200; 0.50 of identity is asked for"
+
+
+def test_without_identity_there_is_no_verdict() -> None:
+    base, last = unmeasurable(Metric.IDENTITY, (0.2, 0.1, 0.9))
+    verdict = judge([(100, last)], base, finished=False)
+    assert verdict.state is VerdictState.LEARNING
+    assert verdict.evidence.startswith("identity cannot be measured")
+
+
+def test_judging_again_gives_the_same() -> None:
+    rng = np.random.default_rng(0)
+    levels = [(0.5, 0.9, 0.9), (0.8, 0.8, 0.9), (0.8, 0.3, 0.8)]
+    cards = [
+        (
+            100 * i,
+            card(
+                str(i),
+                dict(
+                    zip(
+                        Metric,
+                        (
+                            level[0] + rng.normal(0, 0.05, 4),
+                            level[1] + rng.normal(0, 0.05, 8),
+                            level[2] + rng.normal(0, 0.05, 4),
+                        ),
+                        strict=False,
+                    )
+                ),
+            ),
+        )
+        for i, level in enumerate(levels, start=1)
+    ]
+    first = judge(cards, base_card(), finished=True)
+    assert first.state is VerdictState.OVERTRAINED
+    assert judge(cards, base_card(), finished=True) == first
