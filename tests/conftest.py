@@ -6,9 +6,15 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: tests never reach for a network
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+# A busy machine is slow, not wrong.
+settings.register_profile("dbsweep", deadline=None)
+settings.load_profile("dbsweep")
 
 
 @pytest.fixture(scope="session")

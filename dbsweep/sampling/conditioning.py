@@ -12,6 +12,12 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.sampling.grammar import Break, parse
 
 CHUNK_TOKENS = 75
+LEAST_MEAN = 1e-3
+"""Means of a chunk below so many of its standard deviations are rounding noise, and no scale to go back to.
+
+SD 1 and 2 are far above (about 0.1); a text encoder whose final norm has no bias yet has a mean of zero, where
+A1111's quotient of means would be arbitrary.
+"""
 ENCODE_BATCH = 64
 """Chunks that go through the text encoder at once, so that thousands of prompts fit in memory."""
 COMMA_BACKTRACK = 20
@@ -65,7 +71,7 @@ def encode_prompts(models: StableDiffusion, prompts: Sequence[str], *, clip_skip
 
     Returns:
         For each prompt (77·chunks, d) in the text encoder's dtype on its device. Weights scale the output, which
-        is then scaled back to the chunk's mean (A1111's "original" emphasis).
+        is then scaled back to the chunk's mean (A1111's "original" emphasis), unless that mean is about zero.
     """
     distinct = list(dict.fromkeys(prompts))
     chunks = {prompt: make_chunks(prompt, models) for prompt in distinct}
@@ -105,4 +111,7 @@ def _weighted(encoding: Tensor, weights: list[float]) -> Tensor:
     factors = torch.ones(len(encoding), dtype=encoding.dtype, device=encoding.device)
     factors[1 : 1 + len(weights)] = torch.tensor(weights, dtype=encoding.dtype)
     weighted = encoding * factors[:, None]
-    return weighted * (encoding.mean() / weighted.mean())
+    before, after = float(encoding.float().mean()), float(weighted.float().mean())
+    if min(abs(before), abs(after)) < LEAST_MEAN * float(encoding.float().std()) or before * after < 0:
+        return weighted
+    return weighted * (before / after)
