@@ -8,6 +8,8 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
+from dbsweep.reports.data import ReportData
+from dbsweep.reports.decision import ConceptPictures, Decision
 from dbsweep.reports.grids import GridTable
 from dbsweep.reports.images import blank, read_image
 from dbsweep.reports.pictures import Picture
@@ -53,6 +55,42 @@ class _Page:
         return draft.replace(path)
 
 
+def write_sheets(data: ReportData, folder: Path) -> tuple[Path, ...]:
+    """Write the choice, the strips of the story and all grids as PNG files.
+
+    Returns:
+        The paths written: ``choice.png``, ``film-strip-<trial>.png``, ``grid-<number>.png``.
+    """
+    paths = [choice_png(data.decision, folder / "choice.png")] if data.decision is not None else []
+    paths += [film_strip_png(c.strip, folder / f"film-strip-{c.strip.trial}.png") for c in data.chapters]
+    paths += [grid_png(grid, folder / f"grid-{i}.png") for i, grid in enumerate(data.grids, start=1)]
+    return tuple(paths)
+
+
+def choice_png(decision: Decision, path: Path, *, cell: int = 128) -> Path:
+    """Write the photos, and what the base model and the chosen checkpoint draw for the same prompts and seeds.
+
+    Args:
+        decision: from `dbsweep.reports.decision.decision`.
+        path: the PNG file to write; its folder is made if needed.
+        cell: side of an image, pixels.
+
+    Returns:
+        `path`.
+    """
+    seeds = max((len(side) for k in decision.concepts for c in k.comparisons for side in (c.base, c.chosen)), default=1)
+    half = seeds * (cell + GAP) + 2 * MARGIN
+    photos = cell // 2
+    heights = [photos + 3 * LINE + len(concept.comparisons) * (cell + LINE) for concept in decision.concepts]
+    page = _Page.blank(2 * half, LINE + 2 * MARGIN + sum(heights))
+    page.write(MARGIN, MARGIN, f"{decision.trial}, epoch {decision.epoch}", size=20, ink=ACCENT)
+    y = LINE + 2 * MARGIN
+    for concept, height in zip(decision.concepts, heights, strict=True):
+        _place_concept(page, concept, y, half, cell)
+        y += height
+    return page.save(path)
+
+
 def film_strip_png(strip: FilmStrip, path: Path, *, cell: int = 128) -> Path:
     """Write a film strip, one image (the first seed) for each prompt and checkpoint.
 
@@ -65,7 +103,7 @@ def film_strip_png(strip: FilmStrip, path: Path, *, cell: int = 128) -> Path:
         `path`.
     """
     pitch, row = cell + GAP, cell + LINE
-    top = MARGIN + 2 * LINE + LINE + 16
+    top = MARGIN + 3 * LINE + 24
     width = max(2 * MARGIN + len(strip.columns) * pitch - GAP, _text_width(strip.settings, 14) + 2 * MARGIN)
     page = _Page.blank(width, top + len(strip.rows) * row + LINE + MARGIN)
     page.write(MARGIN, MARGIN, f"{strip.trial}: {strip.badge[1]}", size=20)
@@ -107,6 +145,23 @@ def grid_png(grid: GridTable, path: Path, *, cell: int = 128) -> Path:
         for x, picture in enumerate(row.pictures):
             _place_seeds(page, left + x * pitch, top + y * (cell + GAP), picture, cell)
     return page.save(path)
+
+
+def _place_concept(page: _Page, concept: ConceptPictures, y: int, half: int, cell: int) -> None:
+    """Photos at half size in one row, then a row for each prompt: the base model left, the chosen checkpoint right."""
+    page.write(MARGIN, y, f"photos of {concept.name}", ink=MUTED)
+    for i, photo in enumerate(concept.photos[: (2 * half - 2 * MARGIN) // (cell // 2 + GAP)]):
+        page.place(MARGIN + i * (cell // 2 + GAP), y + LINE, photo, cell // 2)
+    y += LINE + cell // 2 + LINE // 2
+    page.write(MARGIN, y, "the base model")
+    page.write(half, y, "after training", ink=ACCENT)
+    for row, comparison in enumerate(concept.comparisons):
+        top = y + LINE + row * (cell + LINE)
+        sides = ((MARGIN, comparison.base_prompt, comparison.base), (half, comparison.prompt, comparison.chosen))
+        for x, prompt, pictures in sides:
+            page.write(x, top + 2, prompt, ink=MUTED)
+            for i, picture in enumerate(pictures):
+                page.place(x + i * (cell + GAP), top + LINE, picture, cell)
 
 
 def _place_seeds(page: _Page, x: int, y: int, picture: Picture | None, cell: int) -> None:

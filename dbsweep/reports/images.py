@@ -85,10 +85,11 @@ def sheet(tiles: Sequence[Image.Image | None]) -> Image.Image:
 
 
 def data_uri(image: Image.Image, *, lossless: bool) -> str:
-    """An image as a WebP data URI."""
+    """An image as a WebP data URI; small ones get the higher quality, because their pixels will be enlarged."""
     buffer = io.BytesIO()
+    quality = 60 if lossless else 90 if image.height <= PIXEL_ART else 78
     # Method 2 costs a third of the default's time for 1% more bytes.
-    image.save(buffer, "WEBP", lossless=lossless, quality=60 if lossless else 88, method=2)
+    image.save(buffer, "WEBP", lossless=lossless, quality=quality, method=2)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from dbsweep import __version__
 from dbsweep.reports import charts
+from dbsweep.reports.contact import write_sheets
 from dbsweep.reports.data import ReportData
 from dbsweep.reports.images import Album
 from dbsweep.reports.strips import SCORE_ROWS
@@ -25,13 +26,16 @@ def render_report(data: ReportData, out_dir: Path) -> Path:
 
     Args:
         data: what to show; images are read here, missing ones shown as missing.
-        out_dir: usually ``runs/<name>/report``; made if needed. Its ``images`` folder is the report's own.
+        out_dir: usually ``runs/<name>/report``; made if needed. Its folders ``images`` (full-size files) and
+            ``sheets`` (see `dbsweep.reports.contact.write_sheets`) are the report's own and written anew.
 
     Returns:
         The path of ``index.html``.
     """
     out_dir.mkdir(parents=True, exist_ok=True)
-    shutil.rmtree(out_dir / "images", ignore_errors=True)
+    for folder in ("images", "sheets"):
+        shutil.rmtree(out_dir / folder, ignore_errors=True)
+    write_sheets(data, out_dir / "sheets")
     page = out_dir / "index.html"
     draft = out_dir / f".index.html.{os.getpid()}"
     draft.write_text(page_html(data, Album(out_dir)), encoding="utf-8")

@@ -53,7 +53,7 @@ def _clearest(
 
 
 def _scores(record: RunRecord, strip: FilmStrip, metric: Metric) -> list[float]:
-    cards = [record.scorecards[c.checkpoint] for c in strip.columns[1:] if c.checkpoint in record.scorecards]
+    cards = [record.scorecards[c.checkpoint] for c in strip.columns if c.checkpoint in record.scorecards]
     return [card.value(metric) for card in cards if metric in card.scores]
 
 

@@ -60,9 +60,8 @@ def setting(value: Scalar) -> str:
 
 
 def count(amount: int, noun: str) -> str:
-    """`1 trial`, `24 trials`, `1,840 optimizer steps`; nouns that end in -ch get -es."""
-    plural = noun if amount == 1 else noun + ("es" if noun.endswith("ch") else "s")
-    return f"{amount:,} {plural}"
+    """`1 trial`, `24 epochs`, `1,840 optimizer steps`."""
+    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
 
 
 def listing(names: Iterable[str]) -> str:

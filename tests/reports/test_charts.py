@@ -1,0 +1,81 @@
+"""Charts: where points land, what hovering shows, odd data."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dbsweep.reports.charts import HEIGHT, WIDTH, Scale, front_chart, line_chart, outline, span, ticks
+from dbsweep.reports.curves import Curve, FrontPoint, Panel, Point
+
+
+def point(epoch: int, value: float, spread: float = 0.0, tip: str = "tip") -> Point:
+    return Point(epoch, value, value - spread, value + spread, tip)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"),
+    [
+        (-0.04, 1.04, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)),
+        (0, 60, (0.0, 20.0, 40.0, 60.0)),
+        (0.07, 0.115, (0.07, 0.08, 0.09, 0.1, 0.11)),
+        (0, 1, (0.0, 0.2, 0.4, 0.6, 0.8, 1.0)),
+    ],
+)
+def test_ticks_are_round(low: float, high: float, expected: tuple[float, ...]) -> None:
+    assert ticks(low, high) == pytest.approx(expected)
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_ticks_lie_within_and_are_few(low: float, width: float) -> None:
+    found = ticks(low, low + width)
+    assert 2 <= len(found) <= 12
+    assert all(low - 1e-6 * width <= t <= low + width + 1e-6 * width for t in found)
+
+
+def test_span_leaves_air_and_survives_flat_and_missing_values() -> None:
+    assert span([0.0, 1.0]) == pytest.approx((-0.04, 1.04))
+    low, high = span([0.3, 0.3])
+    assert low < 0.3 < high
+    assert span([float("nan")]) == pytest.approx((-0.04, 1.04))
+
+
+def test_scale() -> None:
+    assert Scale(0, 10, 40, 240)(5) == 140
+
+
+def test_a_line_chart_draws_values_inside_its_frame_with_their_tips() -> None:
+    chosen = Curve("t1", "chosen", (point(0, 0.0), point(10, 0.9, 0.05, "t1, epoch 10\nIdentity 0.90")))
+    other = Curve("t2", "overtrained", (point(0, 0.0), point(10, 0.4)))
+    svg = ET.fromstring(line_chart(Panel("Identity", "unit", 10, (other, chosen))))
+    dots = svg.findall(".//circle")
+    assert len(dots) == 4
+    assert all(0 <= float(d.get("cx", "")) <= WIDTH and 0 <= float(d.get("cy", "")) <= HEIGHT for d in dots)
+    here = [d.get("data-tip", "").split() for d in dots if "here" in d.get("class", "")]
+    assert here == [["t1,", "epoch", "10", "Identity", "0.90"]]
+    assert float(dots[3].get("cy", "")) < float(dots[1].get("cy", ""))  # 0.9 is drawn above 0.4
+    assert len(svg.findall(".//polygon")) == 1
+    assert [g.get("class") for g in svg.findall("g")] == ["curve overtrained", "curve chosen"]
+
+
+def test_tips_are_escaped() -> None:
+    svg = line_chart(Panel("<b>", "u", None, (Curve('"x"', "plain", (point(1, 0.5, tip="<script>"),)),)))
+    assert "<script>" not in svg
+    assert ET.fromstring(svg).find(".//circle").get("data-tip") == "<script>"  # type: ignore[union-attr]
+
+
+def test_the_front_is_outlined_by_what_nothing_beats_in_both() -> None:
+    values = [(0.1, 0.99), (0.5, 0.9), (0.4, 0.8), (0.9, 0.5), (0.9, 0.4)]
+    points = [FrontPoint(identity, style, 1.0, "plain", "tip") for identity, style in values]
+    assert outline(points) == ((0.9, 0.5), (0.5, 0.9), (0.1, 0.99))
+
+
+def test_the_front_labels_the_choice_and_fades_what_lost_the_prior() -> None:
+    points = (FrontPoint(0.9, 0.1, 0.0, "plain", "a"), FrontPoint(0.8, 0.9, 1.0, "chosen", "t1, epoch 5\nmore"))
+    svg = ET.fromstring(front_chart(points))
+    opacity = [float(d.get("fill-opacity", "")) for d in svg.findall("circle")]
+    assert opacity[0] < opacity[1]
+    assert [t.text for t in svg.findall("text") if t.get("class") == "label"] == ["t1, epoch 5"]

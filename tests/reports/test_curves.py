@@ -1,0 +1,56 @@
+"""Curves and the front as points."""
+
+from __future__ import annotations
+
+import math
+
+from dbsweep.records import Metric, RunRecord
+from dbsweep.reports.curves import front_points, panels
+
+
+def test_panels_and_their_curves(record: RunRecord) -> None:
+    found = panels(record)
+    assert [panel.title for panel in found] == ["Utility", "Identity", "Style", "Prior", "Training loss"]
+    identity = found[1]
+    assert [(c.trial, c.tone) for c in identity.curves] == [
+        ("t002", "undertrained"),
+        ("t006", "overtrained"),
+        ("t004", "chosen"),
+    ]
+    assert [p.epoch for p in identity.curves[0].points] == [0, 10, 20, 30, 40, 50, 60]
+
+
+def test_points_carry_the_interval_and_name_the_trials(record: RunRecord) -> None:
+    curve = panels(record)[1].curves[0]
+    card = record.scorecards["b01-000120"].scores[Metric.IDENTITY]
+    point = curve.points[1]
+    assert (point.value, point.low, point.high) == (card.value, card.low, card.high)
+    low, high = (f"{v:.2f}".replace("-", "−") for v in (card.low, card.high))
+    assert point.tip == f"t001 and t002, epoch 10\nIdentity {card.value:.2f} ({low} to {high})"
+    assert curve.points[0].tip.startswith("base model\n")
+
+
+def test_values_that_are_not_numbers_leave_a_gap(record: RunRecord) -> None:
+    card = record.scorecards["b01-000240"]
+    lost = card.scores[Metric.STYLE].model_copy(update={"value": math.nan})
+    broken = card.model_copy(update={"scores": {**card.scores, Metric.STYLE: lost}})
+    changed = record.model_copy(update={"scorecards": {**record.scorecards, "b01-000240": broken}})
+    style = next(panel for panel in panels(changed) if panel.title == "Style")
+    curve = next(curve for curve in style.curves if curve.trial == "t002")
+    assert [p.epoch for p in curve.points] == [0, 10, 30, 40, 50, 60]
+
+
+def test_a_run_that_has_measured_nothing_has_no_panels(record: RunRecord) -> None:
+    empty = record.model_copy(update={"checkpoints": {}, "scorecards": {}, "logs": {}, "choice": None})
+    assert panels(empty) == ()
+    assert front_points(empty) == ()
+
+
+def test_the_front_has_each_checkpoint_once_and_the_chosen_last(record: RunRecord) -> None:
+    assert record.choice is not None
+    points = front_points(record)
+    assert len(points) == len(record.checkpoints) < len(record.choice.candidates)
+    assert [p.tone for p in points].count("chosen") == 1
+    assert points[-1].tone == "chosen"
+    best = record.choice.best
+    assert points[-1].tip.startswith(f"{best.trial}, epoch {best.epoch}\n")

@@ -1,0 +1,71 @@
+"""The report's record: header, progress, failures, and room on the page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbsweep.records import RunRecord, TrialState
+from dbsweep.reports import data as data_module
+from dbsweep.reports.data import report_data
+
+
+def test_the_header(record: RunRecord, run_folder: Path) -> None:
+    assert dict(report_data(record, run_folder).facts) == {
+        "Base model": "minisd",
+        "Subject": "ohwx man",
+        "Sweep": "6 trials, 2,160 optimizer steps (2,880 if each trained alone)",
+        "Started": "22 November 2026, 14:20 UTC",
+        "Took": "5 min 31 s",
+        "Machine": "workstation",
+    }
+
+
+def test_many_machines_are_counted(record: RunRecord, run_folder: Path) -> None:
+    hosts = {f"b{i}": f"node{i}" for i in range(6)}
+    facts = dict(report_data(record.model_copy(update={"hosts": hosts}), run_folder).facts)
+    assert facts["Machines"] == "node0, node1, node2 and 3 more"
+
+
+def test_every_strip_is_shown_once(record: RunRecord, run_folder: Path) -> None:
+    data = report_data(record, run_folder)
+    shown = [chapter.strip.trial for chapter in data.chapters] + [strip.trial for strip in data.strips]
+    assert sorted(shown) == ["t002", "t004", "t006"]
+    assert data.progress == ""
+
+
+def test_strips_beyond_the_page_are_counted(
+    record: RunRecord, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(data_module, "STRIPS_SHOWN", 1)
+    changed = record.model_copy(update={"verdicts": {}})  # without verdicts only the choice has a chapter
+    data = report_data(changed, run_folder)
+    assert [chapter.strip.trial for chapter in data.chapters] == ["t004"]
+    assert (data.strips, data.strips_left_out) == ((), 2)
+
+
+def test_a_run_that_still_goes_on_says_so(record: RunRecord, run_folder: Path) -> None:
+    states = {**record.states, "t005": TrialState.RUNNING, "t006": TrialState.PENDING}
+    going = record.model_copy(update={"finished": None, "states": states})
+    assert report_data(going, run_folder).progress == "This run is still going: 2 trials of 6 to come."
+
+
+def test_failures_name_reason_and_trials_but_a_stopped_branch_is_none(record: RunRecord, run_folder: Path) -> None:
+    changed = record.model_copy(
+        update={
+            "branch_states": {**record.branch_states, "b01": TrialState.FAILED, "b03": TrialState.STOPPED},
+            "failures": {"b01": "loss is NaN at step 17", "b03": "overtrained since step 240"},
+            "states": {**record.states, "t002": TrialState.FAILED},
+        }
+    )
+    (failure,) = report_data(changed, run_folder).failures
+    assert (failure.branch, failure.state, failure.trials) == ("b01", "failed", "t002")
+    assert failure.reason == "loss is NaN at step 17"
+
+
+def test_nothing_is_opened(record: RunRecord, tmp_path: Path) -> None:
+    data = report_data(record, tmp_path / "elsewhere")
+    picture = data.chapters[0].strip.rows[0].pictures[0]
+    assert picture is not None
+    assert not picture.paths[0].exists()

@@ -1,0 +1,52 @@
+"""The choice: pairs of pictures, scores in words, photos that have gone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbsweep.records import Metric, RunRecord
+from dbsweep.reports.decision import decision
+
+
+def test_base_and_chosen_are_paired_by_prompt_and_seed(record: RunRecord, run_folder: Path) -> None:
+    told = decision(record, run_folder)
+    assert told is not None
+    assert record.choice is not None
+    (concept,) = told.concepts
+    assert concept.name == "ohwx man"
+    assert [(c.base_prompt, c.prompt) for c in concept.comparisons] == [
+        ("photo of man", "photo of ohwx man"),
+        ("photo of man, ink poster style", "photo of ohwx man, ink poster style"),
+        ("photo of man, pencil sketch style", "photo of ohwx man, pencil sketch style"),
+        ("photo of man", "photo of man"),
+    ]
+    for c in concept.comparisons:
+        assert [p.caption.split()[-1] for p in c.base] == [p.caption.split()[-1] for p in c.chosen]
+        assert all(record.choice.best.checkpoint in p.paths[0].name for p in c.chosen)
+        assert all(p.paths[0].name.startswith("base-") for p in c.base)
+
+
+def test_scores_come_with_their_interval(record: RunRecord, run_folder: Path) -> None:
+    told = decision(record, run_folder)
+    assert told is not None
+    assert record.choice is not None
+    score = record.scorecards[record.choice.best.checkpoint].scores[Metric.PRIOR]
+    line = next(line for line in told.scores if line.name == "Prior")
+    assert (line.value, line.interval) == (f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}")
+    assert line.span == (min(score.low, 1.0), score.value, min(score.high, 1.0))
+
+
+def test_all_photos_are_shown_and_their_loss_is_survived(record: RunRecord, run_folder: Path) -> None:
+    told = decision(record, run_folder)
+    assert told is not None
+    assert len(told.concepts[0].photos) == 12
+    assert told.concepts[0].missing == ""
+    concept = {**record.experiment["concepts"][0], "instance_images": str(run_folder / "gone")}  # type: ignore[index]
+    moved = decision(record.model_copy(update={"experiment": {**record.experiment, "concepts": [concept]}}), run_folder)
+    assert moved is not None
+    assert moved.concepts[0].photos == ()
+    assert "does not exist" in moved.concepts[0].missing
+
+
+def test_without_a_choice_there_is_no_decision(record: RunRecord, run_folder: Path) -> None:
+    assert decision(record.model_copy(update={"choice": None}), run_folder) is None

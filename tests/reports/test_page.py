@@ -1,0 +1,193 @@
+"""The page: complete by itself, honest about what is missing, safe with what users write."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import shutil
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dbsweep.records import RunRecord, TrialState
+from dbsweep.reports.data import report_data
+from dbsweep.reports.page import cell_size, render_report
+from tests.reports.synthetic import Synthetic, plain_drawing
+
+VOID = {"meta", "link", "img", "br", "hr", "input"}
+
+
+def opened(path: Path) -> Image.Image:
+    """An image as RGB, its file closed again."""
+    with Image.open(path) as image:
+        return image.convert("RGB")
+
+
+class Document(HTMLParser):
+    """Collects tags with their attributes, and checks that they close in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.stack: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.stack.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.stack, f"</{tag}> closes nothing"
+        assert self.stack.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.stack and self.stack[-1] not in ("style", "script"):
+            self.words.append(data)
+
+    def values(self, attribute: str) -> list[str]:
+        return [value for _, attrs in self.tags if (value := attrs.get(attribute)) is not None]
+
+    @property
+    def text(self) -> str:
+        return re.sub(r"\s+", " ", " ".join(self.words))
+
+
+def rendered(record: RunRecord, run_folder: Path, out: Path) -> Document:
+    document = Document(render_report(report_data(record, run_folder), out).read_text(encoding="utf-8"))
+    assert document.stack == []
+    return document
+
+
+@pytest.fixture(scope="module")
+def page(record: RunRecord, run_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Document:
+    return rendered(record, run_folder, tmp_path_factory.mktemp("report"))
+
+
+def test_nothing_is_fetched_from_anywhere(page: Document) -> None:
+    assert all(source.startswith("data:image/webp;base64,") for source in page.values("src"))
+    assert all(link.startswith(("#", "data:,")) for link in page.values("href"))
+    (policy,) = (attrs["content"] for tag, attrs in page.tags if attrs.get("http-equiv") == "Content-Security-Policy")
+    assert policy is not None
+    assert "default-src 'none'" in policy
+    assert {tag for tag, _ in page.tags}.isdisjoint({"iframe", "object", "embed"})
+    assert all("src" not in attrs for tag, attrs in page.tags if tag == "script")
+
+
+def test_every_picture_decodes_and_has_words(page: Document) -> None:
+    photos, comparisons, strips, cells = 12, 4 * 2 * 2, 3 * 4 * 7, 4 * 5
+    assert len(page.values("src")) == photos + comparisons + strips + cells
+    for source in set(page.values("src")):
+        Image.open(io.BytesIO(base64.b64decode(source.split(",", 1)[1]))).load()
+    assert all(attrs.get("alt") for tag, attrs in page.tags if tag == "img" and "src" in attrs)
+
+
+def test_links_lead_somewhere_and_ids_are_unique(page: Document) -> None:
+    ids = page.values("id")
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in page.values("href") if link.startswith("#")} <= set(ids)
+
+
+def test_what_the_person_needs_is_there(page: Document, record: RunRecord) -> None:
+    assert record.choice is not None
+    best = record.choice.best
+    for words in (
+        f"{best.trial}, epoch {best.epoch}",
+        record.choice.reason,
+        "dbsweep best synthetic --export synthetic-best",
+        "base_model: minisd",
+        "overtrained from here",
+        "CFG scale",
+        "How to read this page",
+        record.verdicts["t006"].evidence,
+    ):
+        assert words in page.text
+    assert all(trial.id in page.text for trial in record.plan.trials)
+
+
+def test_the_report_can_be_moved(record: RunRecord, tmp_path: Path) -> None:
+    def large(*args: object) -> Image.Image:
+        return plain_drawing(*args).resize((320, 320))  # type: ignore[arg-type]
+
+    run = Synthetic(tmp_path / "run", rates=(2e-4,), epochs=(10,), draw=large)
+    document = rendered(run.record, tmp_path / "run", tmp_path / "run/report")
+    shutil.move(tmp_path / "run/report", tmp_path / "moved")
+    shutil.rmtree(tmp_path / "run")
+    originals = " ".join(document.values("data-originals")).split()
+    assert len(originals) > 10
+    for link in originals:
+        assert opened(tmp_path / "moved" / link).size == (320, 320)
+    assert all("run/" not in value for value in document.values("src"))
+
+
+def test_what_users_write_cannot_become_markup(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    attack = "</script><script>alert(1)</script><img src=x onerror=alert(1)>\"'"
+    cards = {
+        name: card.model_copy(
+            update={"images": tuple(i.model_copy(update={"prompt": i.prompt + attack}) for i in card.images)}
+        )
+        for name, card in record.scorecards.items()
+    }
+    assert record.choice is not None
+    hostile = record.model_copy(
+        update={
+            "name": "x" + attack,
+            "scorecards": cards,
+            "choice": record.choice.model_copy(update={"reason": attack}),
+            "failures": {"b01": attack},
+            "branch_states": {**record.branch_states, "b01": TrialState.FAILED},
+            "hosts": {"b01": attack},
+            "plan": record.plan.model_copy(update={"notes": (attack,)}),
+            "grids": tuple(g.model_copy(update={"prompt": attack, "x_label": attack}) for g in record.grids),
+        }
+    )
+    document = rendered(hostile, run_folder, tmp_path)
+    assert len([tag for tag, _ in document.tags if tag == "script"]) == 1
+    assert not any("onerror" in attrs for _, attrs in document.tags)
+    assert attack in document.text
+
+
+def test_missing_images_are_shown_as_missing(record: RunRecord, tmp_path: Path) -> None:
+    document = rendered(record, tmp_path / "gone", tmp_path / "report")
+    assert "missing base-0-420420.png" in document.text
+    labels = [label for label in document.values("aria-label") if label.endswith("file missing")]
+    assert any("ink poster style” by base model" in label for label in labels)
+
+
+def test_a_run_without_a_choice_says_so(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    bare = record.model_copy(
+        update={
+            "choice": None,
+            "scorecards": {},
+            "verdicts": {},
+            "grids": (),
+            "logs": {},
+            "finished": None,
+            "states": dict.fromkeys(record.states, TrialState.PENDING),
+        }
+    )
+    document = rendered(bare, run_folder, tmp_path)
+    assert "No choice yet" in document.text
+    assert "This run is still going: 6 trials of 6 to come." in document.text
+    assert {link[1:] for link in document.values("href") if link.startswith("#")} <= set(document.values("id"))
+
+
+def test_a_second_report_replaces_the_first(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images/0001.png").write_bytes(b"of an earlier report")
+    render_report(report_data(record, run_folder), tmp_path)
+    render_report(report_data(record, run_folder), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["index.html", "sheets"]
+
+
+@pytest.mark.parametrize(("columns", "size"), [(3, 128), (9, 128), (10, 96), (11, 96), (14, 96), (30, 64)])
+def test_cells_fit_the_page(columns: int, size: int) -> None:
+    assert cell_size(columns) == size

@@ -1,0 +1,57 @@
+"""The recipe leads to the chosen weights again."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
+from dbsweep.records import RunRecord
+from dbsweep.reports.recipe import export_command, retraining_yaml, shorten
+
+
+def test_the_export_command_quotes_what_a_shell_would_split() -> None:
+    assert export_command("quick") == "dbsweep best quick --export quick-best"
+    assert export_command("my run") == "dbsweep best 'my run' --export 'my run-best'"
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 10, 60, 100])
+@pytest.mark.parametrize("ratio", [0.0, 0.2, 0.25, 0.5, 0.7, 1.0])
+def test_a_shorter_training_freezes_the_text_encoder_at_the_same_epoch(epochs: int, ratio: float) -> None:
+    train = Train(epochs=epochs, text_encoder_ratio=ratio)
+    for epoch in range(1, epochs + 1):
+        short = shorten(train, epoch)
+        assert short.epochs == epoch
+        frozen_at = round(short.epochs * short.text_encoder_ratio)
+        assert frozen_at == min(round(epochs * ratio), epoch)
+
+
+def test_a_schedule_that_spans_the_training_is_not_shortened() -> None:
+    train = Train(epochs=60, lr_scheduler=LearningRateSchedule.COSINE)
+    assert shorten(train, 20) == train
+
+
+def test_the_yaml_is_an_experiment_with_the_chosen_settings(record: RunRecord) -> None:
+    assert record.choice is not None
+    best = record.choice.best
+    again = Experiment.model_validate(yaml.safe_load(retraining_yaml(record)))
+    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    assert again.train.learning_rate == settings["learning_rate"]
+    assert again.train.class_images_per_instance == settings["class_images_per_instance"]
+    assert again.train.epochs == best.epoch
+    assert again.search.axes == {}
+    assert again.concepts == Experiment.model_validate(record.experiment).concepts
+
+
+def test_the_yaml_says_where_to_stop_under_a_schedule(record: RunRecord) -> None:
+    train = {**Train(epochs=60, lr_scheduler=LearningRateSchedule.LINEAR, resolution=64).model_dump(mode="json")}
+    changed = record.model_copy(update={"experiment": {**record.experiment, "train": train}})
+    assert record.choice is not None
+    text = retraining_yaml(changed)
+    assert f"take the checkpoint of epoch {record.choice.best.epoch}" in text
+    assert yaml.safe_load(text)["train"]["epochs"] == 60
+
+
+def test_no_choice_no_recipe(record: RunRecord) -> None:
+    with pytest.raises(ValueError, match="has no choice to retrain"):
+        retraining_yaml(record.model_copy(update={"choice": None}))

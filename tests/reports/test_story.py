@@ -1,0 +1,45 @@
+"""The story tells too little, right and too much, each with the clearest trial."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbsweep.records import RunRecord, VerdictState
+from dbsweep.reports.story import story
+from dbsweep.reports.strips import film_strips
+from tests.reports.synthetic import Synthetic
+
+
+def test_three_chapters_in_order(record: RunRecord, run_folder: Path) -> None:
+    chapters = story(record, film_strips(record, run_folder))
+    assert [(c.title, c.strip.trial) for c in chapters] == [
+        ("Too little", "t002"),
+        ("Right", "t004"),
+        ("Too much", "t006"),
+    ]
+    little, right, much = (chapter.sentence for chapter in chapters)
+    assert little.startswith("t002 ends after 60 epochs with identity 0.58")
+    assert right.startswith("t004 at epoch ")
+    assert "style falls from" in much
+    assert f"overtrained from epoch {next(c.epoch for c in chapters[2].strip.columns if c.onset)} on" in much
+
+
+def test_the_clearest_trials_are_told(tmp_path: Path) -> None:
+    run = Synthetic(tmp_path, rates=(1e-5, 5e-5, 2e-4, 4e-4, 8e-4), seeds=2)
+    chapters = {c.title: c.strip.trial for c in story(run.record, film_strips(run.record, tmp_path))}
+    assert chapters["Too little"] == "t002"  # 1e-5 learns less than 5e-5
+    assert chapters["Too much"] == "t010"  # 8e-4 loses more than 4e-4
+
+
+def test_a_sweep_that_only_went_well_has_one_chapter(record: RunRecord, run_folder: Path) -> None:
+    fine = {
+        trial: verdict.model_copy(update={"state": VerdictState.READY, "onset_step": None})
+        for trial, verdict in record.verdicts.items()
+    }
+    changed = record.model_copy(update={"verdicts": fine})
+    assert [c.title for c in story(changed, film_strips(changed, run_folder))] == ["Right"]
+
+
+def test_without_a_choice_the_others_are_still_told(record: RunRecord, run_folder: Path) -> None:
+    changed = record.model_copy(update={"choice": None})
+    assert [c.title for c in story(changed, film_strips(changed, run_folder))] == ["Too little", "Too much"]

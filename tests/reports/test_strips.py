@@ -1,0 +1,92 @@
+"""Film strips: columns, marks, rows and who shares them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbsweep.records import BASE, RunRecord, TrialPath
+from dbsweep.reports.strips import FilmStrip, film_strips, settings_text, swept_settings
+from tests.reports.synthetic import STEPS_PER_EPOCH
+
+
+@pytest.fixture
+def strips(record: RunRecord, run_folder: Path) -> dict[str, FilmStrip]:
+    return {strip.trial: strip for strip in film_strips(record, run_folder)}
+
+
+def test_one_strip_for_each_training_not_for_each_trial(strips: dict[str, FilmStrip]) -> None:
+    assert {trial: strip.trials for trial, strip in strips.items()} == {
+        "t002": ("t002", "t001"),
+        "t004": ("t004", "t003"),
+        "t006": ("t006", "t005"),
+    }
+    assert strips["t002"].note == "t001 is this same training, ended earlier."
+
+
+def test_columns_run_from_the_base_model_to_the_last_checkpoint(strips: dict[str, FilmStrip]) -> None:
+    columns = strips["t002"].columns
+    assert [column.title for column in columns] == ["base", *(f"epoch {e}" for e in range(10, 61, 10))]
+    assert [column.ends for column in columns if column.ends] == [("t001",), ("t002",)]
+    assert columns[0].scores == ("0.00", "1.00", "1.00", "0.00")
+
+
+def test_rows_show_each_prompt_with_its_token_and_the_base_images_first(strips: dict[str, FilmStrip]) -> None:
+    rows = strips["t004"].rows
+    assert [(row.kind, row.prompt) for row in rows] == [
+        ("subject", "photo of ohwx man"),
+        ("sanity prompt", "photo of ohwx man, ink poster style"),
+        ("sanity prompt", "photo of ohwx man, pencil sketch style"),
+        ("class, without the subject", "photo of man"),
+    ]
+    first, second = rows[1].pictures[:2]
+    assert first is not None
+    assert second is not None
+    assert [path.name for path in first.paths] == ["base-1-420420.png", "base-1-420421.png"]
+    assert first.alt == "“photo of man, ink poster style” by base model"
+    assert second.caption == "t004, epoch 10 · “photo of ohwx man, ink poster style” · seeds 420420, 420421"
+
+
+def test_overtraining_is_marked_once_and_all_that_follows_is_lost(
+    record: RunRecord, strips: dict[str, FilmStrip]
+) -> None:
+    onset = record.verdicts["t006"].onset_step
+    assert onset is not None
+    columns = strips["t006"].columns
+    assert [column.step for column in columns if column.onset] == [onset]
+    assert [column.lost for column in columns] == [column.step >= onset for column in columns]
+    assert not any(column.lost for column in strips["t002"].columns)
+
+
+def test_only_the_chosen_checkpoint_is_marked_chosen(record: RunRecord, strips: dict[str, FilmStrip]) -> None:
+    assert record.choice is not None
+    chosen = [(s.trial, c.checkpoint) for s in strips.values() for c in s.columns if c.chosen]
+    assert chosen == [("t004", record.choice.best.checkpoint)]
+    assert [strip.trial for strip in strips.values() if strip.holds_choice] == ["t004"]
+
+
+def test_a_fork_says_how_much_it_shares(record: RunRecord, run_folder: Path) -> None:
+    parent, child = record.plan.branches[:2]
+    forked = child.model_copy(update={"parent": parent.id, "fork_step": 20 * STEPS_PER_EPOCH})
+    paths = tuple(
+        TrialPath(trial=p.trial, segments=((parent.id, forked.fork_step), *p.segments), end_step=p.end_step)
+        if p.trial == "t004"
+        else p
+        for p in record.plan.paths
+    )
+    branches = (parent, forked, *record.plan.branches[2:])
+    changed = record.model_copy(update={"plan": record.plan.model_copy(update={"paths": paths, "branches": branches})})
+    strip = next(s for s in film_strips(changed, run_folder) if s.trial == "t004")
+    assert "Its first 20 epochs are shared with other trials, trained once." in strip.note
+    assert strip.columns[1].checkpoint.startswith(parent.id)
+
+
+def test_a_run_without_scorecards_has_no_strips(record: RunRecord, run_folder: Path) -> None:
+    only_base = record.model_copy(update={"scorecards": {BASE: record.scorecards[BASE]}, "choice": None})
+    assert film_strips(only_base, run_folder) == ()
+
+
+def test_settings_in_words_are_those_that_differ(record: RunRecord) -> None:
+    assert swept_settings(record) == ("learning_rate", "epochs")
+    assert settings_text(record, "t003") == "learning rate 2e-4 · epochs 20"

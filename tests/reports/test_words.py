@@ -1,0 +1,80 @@
+"""Numbers, settings and times as people read them."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbsweep.records import Scalar, TrialState, VerdictState
+from dbsweep.reports.words import count, duration, listing, moment, number, setting, setting_name, standing
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [(0.824, "0.82"), (1.0, "1.00"), (-0.126, "−0.13"), (-0.001, "0.00"), (float("nan"), "–"), (float("inf"), "–")],
+)
+def test_number(value: float, text: str) -> None:
+    assert number(value) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2e-6, "2e-6"),
+        (0.0002, "2e-4"),
+        (1.25e-5, "1.25e-5"),
+        (0.7, "0.7"),
+        (0.0, "0"),
+        (25, "25"),
+        (True, "yes"),
+        (False, "no"),
+        ("cosine", "cosine"),
+    ],
+)
+def test_setting(value: Scalar, text: str) -> None:
+    assert setting(value) == text
+
+
+@pytest.mark.parametrize(
+    ("dotted", "text"),
+    [("class_images_per_instance", "class images per instance"), ("train.lr_scheduler", "learning-rate scheduler")],
+)
+def test_setting_name(dotted: str, text: str) -> None:
+    assert setting_name(dotted) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "noun", "text"),
+    [(1, "trial", "1 trial"), (24, "trial", "24 trials"), (1840, "step", "1,840 steps"), (20, "epoch", "20 epochs")],
+)
+def test_count(amount: int, noun: str, text: str) -> None:
+    assert count(amount, noun) == text
+
+
+@pytest.mark.parametrize(("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
+def test_listing(names: list[str], text: str) -> None:
+    assert listing(names) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(44.6, "45 s"), (60, "1 min 00 s"), (331, "5 min 31 s"), (3600, "1 h 00 min"), (11_100, "3 h 05 min")],
+)
+def test_duration(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
+
+
+def test_moment_is_in_universal_time() -> None:
+    assert moment(0.0) == "1 January 1970, 00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "badge"),
+    [
+        (TrialState.FAILED, VerdictState.READY, ("failed", "failed")),
+        (TrialState.STOPPED, VerdictState.OVERTRAINED, ("overtrained", "overtrained")),
+        (TrialState.RUNNING, VerdictState.LEARNING, ("learning", "still learning")),
+        (TrialState.PENDING, None, ("pending", "pending")),
+    ],
+)
+def test_standing(state: TrialState, verdict: VerdictState | None, badge: tuple[str, str]) -> None:
+    assert standing(state, verdict) == badge
