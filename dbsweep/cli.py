@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from dbsweep import __version__
 from dbsweep.errors import DbsweepError
+
+if TYPE_CHECKING:  # these load ray and plotly
+    from dbsweep.execution.folder import RunFolder
+    from dbsweep.reports.terminal import TerminalView
 
 app = typer.Typer(
     name="dbsweep",
@@ -26,6 +31,7 @@ app.add_typer(minisd_app, name="minisd")
 File = Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (YAML).")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, or its folder.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override one value of the file.")]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to run on, or `auto`.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]
 
@@ -38,6 +44,35 @@ def _print_json(value: object) -> None:
 
 def _print_lines(lines: Sequence[str]) -> None:
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _view() -> TerminalView:
+    from rich.console import Console
+
+    from dbsweep.reports.terminal import TerminalView
+
+    return TerminalView(Console(stderr=True))
+
+
+def _print_outcome(folder: RunFolder) -> None:
+    """The choice; exit code 1 where there is none."""
+    from dbsweep.reports.listings import best_text
+    from dbsweep.sweep.answers import read_run
+
+    record = read_run(folder)
+    if record.choice is None:
+        typer.echo(f"dbsweep: nothing could be chosen; see `dbsweep trials {record.name}`", err=True)
+        raise typer.Exit(1)
+    _print_lines(best_text(record, folder.path))
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Ctrl-C ends with the shell's exit code for it; how to go on has been said."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
 
 
 def _show_version(wanted: bool) -> None:
@@ -70,23 +105,27 @@ def plan(file: File, sets: Sets = None, as_json: Json = False) -> None:
 def run(
     file: File,
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run; default: the file's.")] = None,
-    address: Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to run on, or `auto`.")] = None,
+    address: Address = None,
     sets: Sets = None,
 ) -> None:
     """Run a sweep: train, score, judge, choose, report."""
-    from rich.console import Console
-
-    from dbsweep.reports.listings import best_text
-    from dbsweep.reports.terminal import TerminalView
-    from dbsweep.sweep.answers import read_run
     from dbsweep.sweep.running import run_file
 
-    folder = run_file(file, sets or (), name=name, address=address, view=TerminalView(Console(stderr=True)))
-    record = read_run(folder)
-    if record.choice is None:
-        typer.echo(f"dbsweep: no checkpoint was scored; see `dbsweep trials {record.name}`", err=True)
-        raise typer.Exit(1)
-    _print_lines(best_text(record, folder.path))
+    with _interruptible():
+        folder = run_file(file, sets or (), name=name, address=address, view=_view())
+    _print_outcome(folder)
+
+
+@app.command()
+def resume(run_name: Run, address: Address = None, runs: Runs = RUNS) -> None:
+    """Go on with a run that was interrupted; what is done is kept."""
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.running import on_ray, resume_run
+
+    folder = find_run(run_name, runs)
+    with _interruptible():
+        resume_run(folder, on_ray(address), _view())
+    _print_outcome(folder)
 
 
 @app.command()

@@ -1,33 +1,39 @@
-"""Running an experiment file: the ends of a run, where `conductor` is its middle."""
+"""Running an experiment file, or going on with a run: the ends of a run, where `conductor` is its middle."""
 
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import DbsweepError
+from dbsweep.errors import DbsweepError, RunError
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
 from dbsweep.execution.ledger import Ledger
-from dbsweep.records import Plan
+from dbsweep.records import Plan, RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
-from dbsweep.sweep.preflight import (
-    check_inputs,
-    count_photos,
-    load,
-    make_plan,
-    resolve_base,
-    resolve_encoder,
-)
+from dbsweep.sweep.preflight import check_inputs, count_photos, load, make_plan, resolve_base, resolve_encoder
 from dbsweep.sweep.report import write_report
 from dbsweep.sweep.tracking import BackgroundTracking
 
 MakeBackend: TypeAlias = Callable[[RunFolder, Experiment], Backend]
+
+
+def on_ray(address: str | None) -> MakeBackend:
+    """Back ends on a Ray cluster, or on a Ray of this machine's own where the address is None."""
+
+    def make(folder: RunFolder, experiment: Experiment) -> Backend:
+        from dbsweep.execution.ray_backend import RayBackend  # ray takes seconds to import: after the checks
+
+        return RayBackend(folder, experiment.resources, address=address)
+
+    return make
 
 
 def run_file(
@@ -45,13 +51,7 @@ def run_file(
         DbsweepError: an input is wrong; nothing has been written.
         KeyboardInterrupt: stopped by the person; the ledger says how far it came.
     """
-
-    def on_ray(folder: RunFolder, experiment: Experiment) -> Backend:
-        from dbsweep.execution.ray_backend import RayBackend  # ray takes seconds to import: after the checks
-
-        return RayBackend(folder, experiment.resources, address=address)
-
-    return run_experiment(load(file, overrides, name), on_ray, view)
+    return run_experiment(load(file, overrides, name), on_ray(address), view)
 
 
 def run_experiment(experiment: Experiment, make_backend: MakeBackend, view: TerminalView) -> RunFolder:
@@ -64,7 +64,7 @@ def run_experiment(experiment: Experiment, make_backend: MakeBackend, view: Term
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)
     with Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
         try:
-            _run(experiment, plan, folder, ledger, make_backend(folder, experiment), view)
+            _lead(experiment, plan, folder, ledger, make_backend, view)
         except DbsweepError:
             if not ledger.read().checkpoints:  # wrong input, found by the first worker: leave nothing half-written
                 shutil.rmtree(folder.path)
@@ -72,8 +72,39 @@ def run_experiment(experiment: Experiment, make_backend: MakeBackend, view: Term
     return folder
 
 
-def _run(
-    experiment: Experiment, plan: Plan, folder: RunFolder, ledger: Ledger, backend: Backend, view: TerminalView
+def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView) -> RunFolder:
+    """Goes on with a run that was interrupted; what is finished is not done again.
+
+    Raises:
+        RunError: the run is over already.
+    """
+    experiment = load_experiment(folder.experiment)
+    with Ledger.open(folder.ledger) as ledger:
+        record = ledger.read()
+        if record.finished is not None:
+            raise RunError(f"run {record.name!r} is over: see `dbsweep best {record.name}`")
+        check_inputs(experiment, record.plan)
+        view.note(describe_rest(record))
+        _lead(experiment, record.plan, folder, ledger, make_backend, view)
+    return folder
+
+
+def describe_rest(record: RunRecord) -> str:
+    """What resuming will skip, continue and do, in one line."""
+    reached = Counter(checkpoint.branch for checkpoint in record.checkpoints.values())
+    whole = sum(reached[branch.id] == len(branch.milestones) for branch in record.plan.branches)
+    begun = sum(0 < reached[branch.id] < len(branch.milestones) for branch in record.plan.branches)
+    left = len(record.plan.branches) - whole - begun
+    return f"Going on with {record.name}: {whole} branches are done, {begun} continue, {left} are still to do"
+
+
+def _lead(
+    experiment: Experiment,
+    plan: Plan,
+    folder: RunFolder,
+    ledger: Ledger,
+    make_backend: MakeBackend,
+    view: TerminalView,
 ) -> None:
     job = sweep_job(
         folder.path,
@@ -84,10 +115,14 @@ def _run(
         base=resolve_base(experiment.base_model),
         encoder=resolve_encoder(experiment.evaluate.encoder),
     )
+    backend = make_backend(folder, experiment)
     tracking = BackgroundTracking(experiment, folder, ledger)
     try:
         Conductor(folder, ledger, plan, job, view, tracking.notice).run(backend)
         write_report(folder)
+    except KeyboardInterrupt:
+        view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.name}")
+        raise
     finally:
         backend.close()
         for line in tracking.close():

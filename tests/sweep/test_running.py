@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -11,15 +11,15 @@ from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import InputError, ModelError, ResourceError, RunError, TrialError
-from dbsweep.execution.backend import OnProgress, Prepared
+from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.simulated import Curve, SimulatedBackend
-from dbsweep.records import Metric, RunRecord, Scalar, TrialState, VerdictState
+from dbsweep.records import CheckpointScored, Event, Metric, RunRecord, Scalar, TrialState, VerdictState
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep import preflight
 from dbsweep.sweep.answers import read_run
-from dbsweep.sweep.running import run_experiment
+from dbsweep.sweep.running import resume_run, run_experiment
 from tests.sweep.files import write_experiment
 
 STEPS_PER_EPOCH = 3
@@ -138,3 +138,42 @@ def test_a_full_disk_is_found_before_anything_is_written(tmp_path, monkeypatch):
             load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
         )
     assert not (tmp_path / "runs").exists()
+
+
+class _Interrupted(SimulatedBackend):
+    """A back end whose person presses Ctrl-C at the third checkpoint."""
+
+    def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
+        seen = 0
+
+        def pressing(event: Event) -> None:
+            nonlocal seen
+            seen += isinstance(event, CheckpointScored)
+            if seen == 3:
+                seen += 1
+                raise KeyboardInterrupt
+            on_event(event)
+
+        super().run(jobs, pressing)
+
+
+def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tmp_path):
+    undisturbed, _, _ = run(tmp_path / "a", curve)
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=200))
+    experiment = load_experiment(write_experiment(tmp_path / "b"))
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
+    folder = RunFolder.open(experiment.output, "demo")
+    interrupted = read_run(folder)
+    assert "go on with: dbsweep resume demo" in out.getvalue()
+    assert TrialState.INTERRUPTED in interrupted.states.values()
+    assert len(interrupted.checkpoints) == 2
+
+    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+    resumed = read_run(folder)
+    assert resumed.states == undisturbed.states
+    assert resumed.verdicts == undisturbed.verdicts
+    assert resumed.choice == undisturbed.choice
+    with pytest.raises(RunError, match="is over"):
+        resume_run(folder, lambda *_: SimulatedBackend(curve), view)

@@ -1,0 +1,75 @@
+"""Tests of the answers about a run: the JSON contract and its text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dbsweep.errors import RunError
+from dbsweep.records import RunRecord
+from dbsweep.reports.listings import best_json, best_text, runs_json, runs_text, trials_json, trials_text
+from tests.reports.synthetic import Synthetic
+
+
+@pytest.fixture(scope="module")
+def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
+    return Synthetic(tmp_path_factory.mktemp("run")).record
+
+
+def test_a_trial_has_the_keys_of_the_contract(record):
+    trials = json.loads(json.dumps(trials_json(record)))
+    assert [t["trial"] for t in trials] == [t.id for t in record.plan.trials]
+    scored = next(t for t in trials if t["checkpoints"])
+    assert {"trial", "settings", "state", "verdict", "checkpoints"} <= scored.keys()
+    contract = {"learning_rate", "epochs", "class_images_per_instance", "text_encoder_ratio"}
+    assert contract <= scored["settings"].keys()
+    checkpoint = scored["checkpoints"][0]
+    assert checkpoint.keys() == {"step", "epoch", "sha256", "scores"}
+    assert {"identity", "style", "prior", "utility"} <= checkpoint["scores"].keys()
+
+
+def test_a_trials_checkpoints_rise_and_end_at_its_own_last_step(record):
+    ends = {path.trial: path.end_step for path in record.plan.paths}
+    for trial in trials_json(record):
+        steps = [c["step"] for c in trial["checkpoints"]]
+        assert steps == sorted(steps)
+        assert all(step <= ends[trial["trial"]] for step in steps)
+
+
+def test_the_best_is_the_ledgers_choice_with_an_absolute_path(record, tmp_path):
+    best = json.loads(json.dumps(best_json(record, tmp_path)))
+    assert record.choice is not None
+    assert best["checkpoint"] == record.choice.best.checkpoint
+    assert Path(best["path"]) == tmp_path / record.checkpoints[best["checkpoint"]].path
+    assert best["scores"]["utility"] == pytest.approx(record.choice.best.utility)
+    assert best.keys() == {"run", "trial", "checkpoint", "step", "epoch", "settings", "scores", "verdict", "path"}
+
+
+def test_without_a_choice_the_error_says_where_to_look(record, tmp_path):
+    unchosen = record.model_copy(update={"choice": None, "finished": None})
+    with pytest.raises(RunError, match=r"has no choice: it is still going on; see `dbsweep trials"):
+        best_json(unchosen, tmp_path)
+
+
+def test_the_text_names_what_to_keep_and_how_to_export_it(record, tmp_path):
+    assert record.choice is not None
+    text = "\n".join(best_text(record, tmp_path))
+    assert f"keep {record.choice.best.checkpoint}" in text
+    assert f"dbsweep best {record.name} --export" in text
+    assert record.choice.reason in text
+
+
+def test_the_trials_table_has_a_line_for_each(record):
+    header, *lines = trials_text(record)
+    assert header.split()[:2] == ["trial", "learning_rate"]
+    assert [line.split()[0] for line in lines] == [t.id for t in record.plan.trials]
+
+
+def test_runs_are_counted_and_an_empty_folder_is_said_to_be(record):
+    (row,) = runs_json([record])
+    assert row["trials"] == len(record.plan.trials)
+    assert row["best"] == (record.choice.best.checkpoint if record.choice else None)
+    assert runs_text([record])[1].startswith(record.name)
+    assert runs_text([])[0].startswith("No runs yet")

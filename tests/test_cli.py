@@ -1,0 +1,109 @@
+"""Tests of the command line: answers on stdout, mistakes as one clear message with exit code 2."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from dbsweep import cli
+from tests.sweep.files import write_experiment
+
+
+def call(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, *words: str) -> tuple[int, str, str]:
+    """(exit code, stdout, stderr) of `dbsweep WORDS`, as the installed command runs it."""
+    monkeypatch.setattr("sys.argv", ["dbsweep", *words])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    out, err = capsys.readouterr()
+    code = exit_.value.code
+    return (code if isinstance(code, int) else 0), out, err
+
+
+@pytest.fixture
+def dbsweep(capsys, monkeypatch):
+    return lambda *words: call(capsys, monkeypatch, *(str(word) for word in words))
+
+
+def test_plan_as_json_has_the_contract_s_keys_and_numbers(dbsweep, tmp_path):
+    code, out, _ = dbsweep("plan", write_experiment(tmp_path), "--json")
+    assert code == 0
+    plan = json.loads(out)
+    assert plan.keys() == {"trials", "branches", "steps_alone", "steps_shared", "images", "disk_bytes"}
+    # Two rates, each with 4 and 8 epochs of 3 photos: alone 2·(12 + 24) = 72 steps. Ratio 0.5 freezes after 2 and
+    # after 4 epochs, so the 4-epoch trial shares its first 2 epochs: 2·(24 + 6) = 60.
+    assert (plan["trials"], plan["branches"]) == (4, 4)
+    assert (plan["steps_alone"], plan["steps_shared"]) == (72, 60)
+
+
+def test_plan_as_text_says_what_is_shared(dbsweep, tmp_path):
+    code, out, _ = dbsweep("plan", write_experiment(tmp_path))
+    assert code == 0
+    assert "4 trials" in out
+    assert "72" in out
+    assert "60" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--set", "train.seeed=3"), "seed"),
+        (("--set", "search.learning_rate=[-1e-6]"), "search.learning_rate[0]"),
+        (("--set", "search.epochs=[]"), "search.epochs"),
+        (("--set", "name=../escape"), "name"),
+    ],
+)
+def test_a_wrong_setting_is_one_message_and_exit_code_2(dbsweep, tmp_path, words, message):
+    code, out, err = dbsweep("plan", write_experiment(tmp_path), *words)
+    assert code == 2
+    assert out == ""
+    assert message in err
+    assert "Traceback" not in err
+
+
+def test_a_missing_photo_folder_is_named(dbsweep, tmp_path):
+    file = write_experiment(tmp_path)
+    for photo in (tmp_path / "photos").iterdir():
+        photo.unlink()
+    code, _, err = dbsweep("plan", file)
+    assert code == 2
+    assert f"no photos in {tmp_path / 'photos'}" in err
+
+
+def test_a_base_model_that_is_none_is_refused_and_nothing_is_written(dbsweep, tmp_path):
+    not_a_model = tmp_path / "model"
+    not_a_model.mkdir()
+    code, _, err = dbsweep("run", write_experiment(tmp_path / "x", base=not_a_model))
+    assert code == 2
+    assert "not a diffusers pipeline folder" in err
+    assert not (tmp_path / "x" / "runs").exists()
+
+
+def test_an_unknown_run_is_an_error_with_the_names_there_are(dbsweep, tmp_path):
+    code, _, err = dbsweep("best", "nothing", "--runs", tmp_path)
+    assert code == 2
+    assert "no run 'nothing'" in err
+
+
+def test_runs_of_an_empty_folder_are_an_empty_list(dbsweep, tmp_path):
+    assert dbsweep("runs", "--json", "--runs", tmp_path)[:2] == (0, "[]\n")
+
+
+def test_subjects_are_written_and_never_overwritten(dbsweep, tmp_path):
+    words = ("minisd", "subject", "--seed", 5, "--class", "woman", "--photos", 3, "--out", tmp_path / "photos")
+    code, out, _ = dbsweep(*words)
+    assert code == 0
+    assert out.startswith("3 photos")
+    before = {p.name: p.read_bytes() for p in (tmp_path / "photos").iterdir()}
+    assert sorted(before) == ["photo_01.png", "photo_02.png", "photo_03.png"]
+    code, _, err = dbsweep(*words)
+    assert code == 2
+    assert str(tmp_path / "photos") in err
+    assert {p.name: p.read_bytes() for p in (tmp_path / "photos").iterdir()} == before
+
+
+def test_an_unknown_class_is_refused(dbsweep, tmp_path: Path):
+    code, _, err = dbsweep("minisd", "subject", "--seed", 5, "--class", "cat", "--out", tmp_path / "p")
+    assert code == 2
+    assert "cat" in err
