@@ -404,6 +404,7 @@ class RunRecord(Record):
         checkpoints, logs: by checkpoint id.
         scorecards: by checkpoint id; ``"base"`` is the untrained model's.
         verdicts: trial id → its latest verdict.
+        base_sha256: of the base model's weights; None before they are loaded.
         hosts: branch id → the machine that trains it; branches that have not started are absent.
         started, finished: seconds since the epoch; None while running.
     """
@@ -420,6 +421,7 @@ class RunRecord(Record):
     verdicts: dict[str, Verdict]
     choice: Choice | None
     grids: tuple[GridImage, ...]
+    base_sha256: str | None = None
     hosts: dict[str, str] = Field(default_factory=dict)
     started: float
     finished: float | None

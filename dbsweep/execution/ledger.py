@@ -106,9 +106,10 @@ class Ledger:
                 case _:
                     assert_never(event)
 
-    def set_base(self, scorecard: Scorecard) -> None:
-        """Keeps the untrained model's scorecard under the id ``"base"``."""
+    def set_base(self, scorecard: Scorecard, sha256: str | None = None) -> None:
+        """Keeps the untrained model's scorecard under the id ``"base"``, and the SHA-256 of its weights."""
         with self._writing() as sql:
+            sql.execute("UPDATE run SET base_sha256 = ?", (sha256,))
             sql.execute("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (BASE, scorecard.model_dump_json()))
 
     def set_trial_state(self, trial_id: str, state: TrialState) -> None:
@@ -218,10 +219,10 @@ def _record_checkpoint(sql: sqlite3.Connection, event: CheckpointScored) -> None
 
 
 def _read(sql: sqlite3.Connection) -> RunRecord:
-    row = sql.execute("SELECT name, experiment, plan, started, finished, choice FROM run").fetchone()
+    row = sql.execute("SELECT name, experiment, plan, started, finished, choice, base_sha256 FROM run").fetchone()
     if row is None:
         raise ValueError("it holds no run")
-    name, experiment, plan, started, finished, choice = row
+    name, experiment, plan, started, finished, choice, base_sha256 = row
     trials = sql.execute("SELECT id, state, verdict FROM trials ORDER BY rowid").fetchall()
     branches = sql.execute("SELECT id, state, reason, host FROM branches ORDER BY rowid").fetchall()
     checkpoints = sql.execute("SELECT id, checkpoint, log FROM checkpoints ORDER BY branch, step").fetchall()
@@ -240,6 +241,7 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
         verdicts={trial: Verdict.model_validate_json(text) for trial, _, text in trials if text is not None},
         choice=Choice.model_validate_json(choice) if choice is not None else None,
         grids=tuple(GridImage.model_validate_json(text) for (text,) in grids),
+        base_sha256=base_sha256,
         hosts={branch: host for branch, _, _, host in branches if host is not None},
         started=started,
         finished=finished,

@@ -6,7 +6,8 @@ CREATE TABLE run (
     plan TEXT NOT NULL,
     started REAL NOT NULL,
     finished REAL,
-    choice TEXT
+    choice TEXT,
+    base_sha256 TEXT
 );
 CREATE TABLE trials (
     id TEXT PRIMARY KEY,

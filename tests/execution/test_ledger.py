@@ -87,7 +87,7 @@ def test_a_new_ledger_is_all_pending(tmp_path: Path) -> None:
 def test_events_come_back_as_they_went_in(tmp_path: Path) -> None:
     event = checkpoint(10)
     with create(tmp_path) as ledger:
-        ledger.set_base(make_scorecard(BASE, UNTRAINED))
+        ledger.set_base(make_scorecard(BASE, UNTRAINED), "cd" * 32)
         ledger.record(BranchStarted(branch="b01", host="node-7", pid=4))
         assert ledger.read().branch_states["b01"] is TrialState.RUNNING
         ledger.record(event)
@@ -95,6 +95,7 @@ def test_events_come_back_as_they_went_in(tmp_path: Path) -> None:
         ledger.set_trial_state("t001", TrialState.FAILED)
         ledger.set_verdict("t001", LEARNING)
         record = ledger.read()
+    assert record.base_sha256 == "cd" * 32
     assert record.hosts == {"b01": "node-7"}
     assert record.failures == {"b01": "NaN"}
     assert record.branch_states["b01"] is TrialState.FAILED

@@ -90,4 +90,5 @@ def make_branch(
 
 def _normalised(rows: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(norms, 1e-6)).astype(np.float32)
+    scaled: npt.NDArray[np.float32] = (rows / np.maximum(norms, 1e-6)).astype(np.float32)
+    return scaled

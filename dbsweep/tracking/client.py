@@ -1,0 +1,52 @@
+"""Reaching an MLflow store: quiet, with short time limits, and never by a relative path."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+ENVIRONMENT = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default a call to a dead server sleeps for four minutes
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+}
+"""What MLflow reads when it is imported or calls a server; a value that the person has set wins."""
+
+ARTIFACTS = "mlartifacts"
+
+
+def default_uri(output: Path) -> str:
+    """A SQLite file in the output folder; absolute, so that it does not depend on the working directory."""
+    return f"sqlite:///{(output.absolute() / 'mlflow.db').as_posix()}"
+
+
+def ui_command(uri: str) -> str:
+    """The one command that opens MLflow's pages about a store, or the address of a server that shows them itself."""
+    if uri.startswith(("http://", "https://")):
+        return f"open {uri} in a browser"
+    return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(uri)}"
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client; importing MLflow costs about two seconds of CPU, so this belongs into a thread."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    from mlflow.tracking import MlflowClient
+
+    for logger in ("mlflow", "alembic"):
+        logging.getLogger(logger).setLevel(logging.ERROR)  # a new SQLite file tells of every table
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+def artifact_location(uri: str) -> str | None:
+    """Where artifacts of a SQLite store lie: beside its file. None lets a server decide."""
+    prefix = "sqlite:///"
+    if not uri.startswith(prefix):
+        return None
+    return (Path(uri.removeprefix(prefix)).parent / ARTIFACTS).absolute().as_uri()

@@ -1,0 +1,128 @@
+"""What MLflow is told of a run: params, metrics and tags, computed from the ledger's record alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbsweep import __version__
+from dbsweep.records import Checkpoint, RunRecord, Scorecard, TrialState, utility
+
+RUN_TAG = "dbsweep.run"
+TRIAL_TAG = "dbsweep.trial"
+STEP_TAG = "dbsweep.step"
+"""On a trial's run: the last step that has been logged, pictures included; it goes with the step's metrics."""
+
+STATUS = {
+    TrialState.PENDING: "SCHEDULED",
+    TrialState.RUNNING: "RUNNING",
+    TrialState.COMPLETED: "FINISHED",
+    TrialState.STOPPED: "FINISHED",
+    TrialState.FAILED: "FAILED",
+    TrialState.INTERRUPTED: "KILLED",
+}
+"""MLflow's word for a trial's state."""
+
+PARAM_SECTIONS = ("base_model", "train", "evaluate", "search", "resources")
+"""Sections of the experiment that become params. The tracking section, whose URI may hold a password, does not."""
+
+PARAM_LENGTH = 500
+"""Characters of a param's value that every store accepts."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """Everything about one step of one trial.
+
+    Attributes:
+        timestamp_ms: when it was drawn, or the start of the run: telling it again gives the same point.
+    """
+
+    checkpoint: Checkpoint
+    metrics: Mapping[str, float]
+    scorecard: Scorecard | None
+    timestamp_ms: int
+
+
+def run_key(record: RunRecord) -> str:
+    """Tells this run from another of the same name."""
+    return f"{record.name}@{record.started:.3f}"
+
+
+def run_params(record: RunRecord) -> dict[str, str]:
+    """Params of the parent run, by dotted names."""
+    sections = {name: record.experiment[name] for name in PARAM_SECTIONS if name in record.experiment}
+    return {name: str(value)[:PARAM_LENGTH] for name, value in _flat(sections, "") if value is not None}
+
+
+def run_tags(record: RunRecord) -> dict[str, str]:
+    """Tags of the parent run: what is known from the start, and the choice once there is one."""
+    tags = {"dbsweep.version": __version__, "dbsweep.trials": str(len(record.plan.trials))}
+    if record.base_sha256 is not None:
+        tags["dbsweep.base_sha256"] = record.base_sha256
+    if record.choice is not None:
+        best = record.choice.best
+        tags |= {
+            "dbsweep.choice.trial": best.trial,
+            "dbsweep.choice.checkpoint": best.checkpoint,
+            "dbsweep.choice.step": str(best.step),
+            "dbsweep.choice.utility": f"{best.utility:.4f}",
+            "dbsweep.choice.reason": record.choice.reason,
+        }
+    return tags
+
+
+def trial_tags(record: RunRecord, trial: str) -> dict[str, str]:
+    """Tags of a trial's run: its state, its verdict, and whether it was chosen."""
+    tags = {"dbsweep.state": record.states[trial].value}
+    verdict = record.verdicts.get(trial)
+    if verdict is not None:
+        tags |= {"dbsweep.verdict": verdict.state.value, "dbsweep.evidence": verdict.evidence}
+        if verdict.onset_step is not None:
+            tags["dbsweep.onset_step"] = str(verdict.onset_step)
+    if record.choice is not None:
+        chosen = record.choice.best.trial == trial
+        tags["dbsweep.chosen"] = str(record.choice.best.step) if chosen else "no"
+    reasons = [
+        record.failures[branch] for branch, _ in record.plan.path_of(trial).segments if branch in record.failures
+    ]
+    return tags | ({"dbsweep.reason": reasons[0]} if reasons else {})
+
+
+def trial_points(record: RunRecord, trial: str, run_folder: Path) -> tuple[Point, ...]:
+    """The trial's checkpoints by rising step, shared ones included."""
+    return tuple(_point(record, checkpoint, run_folder) for checkpoint in record.checkpoints_of(trial))
+
+
+def _point(record: RunRecord, checkpoint: Checkpoint, run_folder: Path) -> Point:
+    card, log = record.scorecards.get(checkpoint.id), record.logs[checkpoint.id]
+    metrics: dict[str, float] = {
+        "epoch": checkpoint.epoch,
+        "loss": log.loss,
+        "instance_loss": log.instance_loss,
+        "prior_loss": log.prior_loss,
+        "learning_rate": log.learning_rate,
+        "grad_norm": log.grad_norm,
+        "steps_per_s": log.steps_per_s,
+    }
+    if card is not None:
+        metrics |= {metric.value: score.value for metric, score in card.scores.items()}
+        metrics["utility"] = utility({metric: score.value for metric, score in card.scores.items()})
+    return Point(checkpoint, metrics, card, _timestamp_ms(record, card, run_folder))
+
+
+def _timestamp_ms(record: RunRecord, card: Scorecard | None, run_folder: Path) -> int:
+    if card is not None and card.images:
+        picture = run_folder / card.images[0].path
+        if picture.is_file():
+            return int(picture.stat().st_mtime * 1000)
+    return int(record.started * 1000)
+
+
+def _flat(value: object, name: str) -> Iterator[tuple[str, object]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _flat(item, f"{name}.{key}" if name else str(key))
+    else:
+        yield name, value
