@@ -1,0 +1,126 @@
+"""Photos are found, checked and read as squares; what cannot be used is named with its fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dbsweep.concepts.photos import check_photos, list_photos, read_square
+from dbsweep.errors import InputError
+
+
+def photo(path: Path, size: tuple[int, int] = (20, 10), colour: object = (200, 30, 40), mode: str = "RGB") -> Path:
+    Image.new(mode, size, colour).save(path)  # type: ignore[arg-type]
+    return path
+
+
+def test_photos_are_listed_by_name_without_captions_and_hidden_files(tmp_path: Path) -> None:
+    for name in ("b.PNG", "a.jpg", "c.webp", ".hidden.png"):
+        photo(tmp_path / name)
+    (tmp_path / "a.txt").write_text("a caption")
+    (tmp_path / "d.png").mkdir()
+    assert [path.name for path in list_photos(tmp_path)] == ["a.jpg", "b.PNG", "c.webp"]
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        (None, r"photo folder .*x does not exist: give the folder"),
+        ([], r"no photos in .*x: put some there \(\.bmp, .*\.webp\)"),
+        (["notes.txt"], r"no photos in .*x: put some there"),
+        (["a.png", "b.HEIC", "c.dng"], r"cannot be read \(b\.HEIC, c\.dng\): convert them to PNG"),
+    ],
+)
+def test_a_folder_without_photos_is_an_error(tmp_path: Path, files: list[str] | None, message: str) -> None:
+    folder = tmp_path / "x"
+    for name in files or []:
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(b"")
+    if files == []:
+        folder.mkdir()
+    with pytest.raises(InputError, match=message):
+        list_photos(folder)
+
+
+def test_a_photo_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a\.png is a file, not a folder"):
+        list_photos(photo(tmp_path / "a.png"))
+
+
+def test_every_bad_photo_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
+    rng = np.random.default_rng(0)
+    photo(tmp_path / "0good.png")
+    (tmp_path / "1text.jpg").write_text("not a photo")
+    Image.fromarray(rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)).save(tmp_path / "2cut.png")
+    Image.fromarray(rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)).save(tmp_path / "3cut.jpg")
+    for name in ("2cut.png", "3cut.jpg"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+    (tmp_path / "4empty.png").write_bytes(b"")
+    photo(tmp_path / "5bomb.png", (40, 40))
+    (tmp_path / "6gone.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(InputError) as caught:
+        check_photos(list_photos(tmp_path))
+    message = str(caught.value)
+    assert "\n" not in message
+    assert message.endswith("replace or remove them")
+    assert "0good" not in message
+    for fault in (
+        "1text.jpg cannot be read (not an image)",
+        "2cut.png cannot be read (",
+        "3cut.jpg cannot be read (",
+        "4empty.png cannot be read (an empty file)",
+        "5bomb.png cannot be read (more than 1,000 pixels)",
+        "6gone.png cannot be read (no such file)",
+    ):
+        assert fault in message
+
+
+def test_a_bad_photo_is_an_error_when_read_too(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("text")
+    with pytest.raises(InputError, match=r"photo .*a\.png cannot be read \(not an image\)"):
+        read_square(tmp_path / "a.png", 8)
+
+
+def test_good_photos_pass(tmp_path: Path) -> None:
+    check_photos([photo(tmp_path / "a.png"), photo(tmp_path / "b.jpg")])
+
+
+def test_the_square_is_the_centre(tmp_path: Path) -> None:
+    pixels = np.zeros((10, 30, 3), dtype=np.uint8)
+    pixels[:, 10:20] = 255
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    square = read_square(tmp_path / "a.png", 8)
+    assert square.shape == (8, 8, 3)
+    assert square.dtype == np.uint8
+    assert square.min() > 240  # Lanczos looks a little beyond the edge
+
+
+def test_the_photo_is_turned_upright(tmp_path: Path) -> None:
+    pixels = np.zeros((16, 16, 3), dtype=np.uint8)
+    pixels[:8] = 255  # white above
+    exif = Image.Exif()
+    exif[0x0112] = 3  # shot upside down
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif)
+    square = read_square(tmp_path / "a.png", 16)
+    assert (square[0].max(), square[-1].min()) == (0, 255)
+
+
+@pytest.mark.parametrize(
+    ("mode", "colour", "expected"),
+    [
+        ("L", 100, (100, 100, 100)),
+        ("I;16", 100 * 256 + 7, (100, 100, 100)),
+        ("RGBA", (10, 20, 30, 255), (10, 20, 30)),
+        ("RGBA", (10, 20, 30, 0), (255, 255, 255)),
+        ("LA", (10, 0), (255, 255, 255)),
+        ("1", 1, (255, 255, 255)),
+    ],
+)
+def test_all_modes_become_rgb(tmp_path: Path, mode: str, colour: object, expected: tuple[int, ...]) -> None:
+    square = read_square(photo(tmp_path / "a.png", colour=colour, mode=mode), 4)
+    assert square.reshape(-1, 3).tolist() == [list(expected)] * 16

@@ -1,0 +1,93 @@
+"""Small training data and trainers for the tests of this room."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import functools
+import hashlib
+import math
+from pathlib import Path
+
+import torch
+
+from dbsweep.concepts.latents import LatentMoments
+from dbsweep.concepts.token import prompt_ids
+from dbsweep.config.schema import Train
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.loading import load_base
+from dbsweep.training.data import ConceptData
+from dbsweep.training.trainer import Trainer
+
+PHOTOS = 5
+ALWAYS = 10**9
+"""As `text_encoder_steps`: the text encoder trains to the end."""
+
+
+def fresh_models(tiny_sd: Path, prediction_type: str = "epsilon") -> StableDiffusion:
+    """Models that the test may train."""
+    models = loaded(tiny_sd)
+    return dataclasses.replace(
+        models,
+        unet=copy.deepcopy(models.unet),
+        text_encoder=copy.deepcopy(models.text_encoder),
+        scheduler_config={**models.scheduler_config, "prediction_type": prediction_type},
+    )
+
+
+@functools.cache
+def loaded(tiny_sd: Path) -> StableDiffusion:
+    """Loaded once a session; not to be changed."""
+    return load_base(str(tiny_sd))
+
+
+def moments(count: int, seed: int) -> LatentMoments:
+    """Latents of ``count`` images that do not exist."""
+    generator = torch.Generator().manual_seed(seed)
+    mean = torch.randn(count, 4, 8, 8, generator=generator)
+    return LatentMoments(mean, torch.full_like(mean, -4.0))
+
+
+def concept(models: StableDiffusion, class_images: int, photos: int = PHOTOS, seed: int = 1) -> ConceptData:
+    """One concept."""
+    return ConceptData(
+        instance=moments(photos, seed),
+        class_images=moments(class_images, seed + 100) if class_images else None,
+        instance_ids=prompt_ids(models.tokenizer, "photo of ohwx man"),
+        class_ids=prompt_ids(models.tokenizer, "photo of man"),
+    )
+
+
+def settings(**changes: object) -> Train:
+    """Settings that move the weights visibly in a few steps."""
+    given = {"resolution": 64, "learning_rate": 1e-3, "class_images_per_instance": 3, "seed": 7, **changes}
+    return Train.model_validate(given)
+
+
+def make_trainer(models: StableDiffusion, train: Train, text_encoder_steps: int = ALWAYS) -> Trainer:
+    """A trainer over one concept with as many class images as the settings use."""
+    data = concept(models, train.class_images_per_instance * PHOTOS)
+    per_epoch = math.ceil(PHOTOS / (train.batch_size * train.gradient_accumulation))
+    return Trainer(
+        models,
+        [data],
+        train,
+        steps_per_epoch=per_epoch,
+        total_steps=40,
+        text_encoder_steps=text_encoder_steps,
+    )
+
+
+def state_sha256(state: dict[str, torch.Tensor]) -> str:
+    """Of every bit of a training state."""
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        digest.update(f"{name} {state[name].dtype} {tuple(state[name].shape)}".encode())
+        digest.update(state[name].contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def distance(one: torch.nn.Module, other: torch.nn.Module, start: torch.nn.Module) -> float:
+    """Length of the difference of two trained networks over the length of what training changed."""
+    a, b, s = (torch.nn.utils.parameters_to_vector(m.parameters()).detach().double() for m in (one, other, start))
+    return ((a - b).norm() / (b - s).norm()).item()

@@ -1,0 +1,99 @@
+"""Batches pair each photo with a class image of its concept, and an image's draws do not depend on the others."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pytest
+import torch
+
+from dbsweep.concepts.latents import LatentMoments
+from dbsweep.concepts.token import prompt_ids
+from dbsweep.training.data import ConceptData, TrainingSet
+from tests.tiny_models import make_tokenizer
+
+TOKENIZER = make_tokenizer()
+
+
+def constant(values: list[float]) -> LatentMoments:
+    """Images of one value each, with hardly any variance."""
+    mean = torch.tensor(values)[:, None, None, None].expand(-1, 4, 2, 2).clone()
+    return LatentMoments(mean, torch.full_like(mean, -30.0))
+
+
+def concept(name: str, photos: list[float], class_images: list[float]) -> ConceptData:
+    return ConceptData(
+        instance=constant(photos),
+        class_images=constant(class_images) if class_images else None,
+        instance_ids=prompt_ids(TOKENIZER, f"photo of ohwx {name}"),
+        class_ids=prompt_ids(TOKENIZER, f"photo of {name}"),
+    )
+
+
+MAN = concept("man", [1, 2], [10, 11, 12, 13, 14, 15])
+DOG = concept("dog", [3], [20, 21, 22])
+
+
+def training_set(concepts: list[ConceptData], per_instance: int, seed: int = 0) -> TrainingSet:
+    return TrainingSet(concepts, class_images_per_instance=per_instance, scaling_factor=2.0, timesteps=1000, seed=seed)
+
+
+def test_each_photo_meets_class_images_of_its_concept_among_the_first() -> None:
+    data = training_set([MAN, DOG], 2)
+    assert len(data) == 3
+    partners: dict[int, set[float]] = {0: set(), 1: set(), 2: set()}
+    for epoch in range(60):
+        batch = data.batch(epoch, [2, 0, 1])
+        values = (batch.latents[:, 0, 0, 0] / 2.0).round().tolist()
+        assert values[:3] == [3, 1, 2]
+        assert batch.instance_images == 3
+        for image, value in zip([2, 0, 1], values[3:], strict=True):
+            partners[image].add(value)
+    assert partners == {0: {10, 11, 12, 13}, 1: {10, 11, 12, 13}, 2: {20, 21}}
+
+
+def test_prompts_follow_the_images_and_equal_prompts_are_one() -> None:
+    data = training_set([MAN, DOG, MAN], 1)
+    assert data.prompt_ids.shape == (4, 77)
+    batch = data.batch(0, [0, 2, 3])
+    expected = [MAN.instance_ids, DOG.instance_ids, MAN.instance_ids, MAN.class_ids, DOG.class_ids, MAN.class_ids]
+    assert [data.prompt_ids[row].tolist() for row in batch.prompts] == [ids.tolist() for ids in expected]
+
+
+def test_without_class_images_there_is_one_half() -> None:
+    batch = training_set([concept("man", [1, 2], [])], 0).batch(0, [1, 0])
+    assert (len(batch.latents), batch.instance_images, len(batch.prompts)) == (2, 2, 2)
+
+
+def test_too_few_class_images_are_a_mistake_of_the_caller() -> None:
+    with pytest.raises(ValueError, match="8 class images wanted, 6 given"):
+        training_set([MAN], 4)
+
+
+def test_draws_do_not_depend_on_the_other_images() -> None:
+    data = training_set([MAN, DOG], 1)
+    together, alone = data.batch(5, [2, 1]), data.batch(5, [1])
+    for field in ("latents", "noise", "timesteps"):
+        assert torch.equal(getattr(together, field)[[1, 3]], getattr(alone, field))
+    other = data.batch(6, [1])
+    assert not torch.equal(other.noise, alone.noise)
+    assert not torch.equal(alone.noise[0], alone.noise[1])
+    assert not torch.equal(training_set([MAN, DOG], 1, seed=1).batch(5, [1]).noise, alone.noise)
+
+
+def test_latents_are_sampled_from_the_posterior() -> None:
+    wide = dataclasses.replace(
+        MAN, instance=LatentMoments(torch.full((2, 4, 2, 2), 5.0), torch.full((2, 4, 2, 2), 1.0))
+    )
+    data = training_set([wide], 0)
+    drawn = torch.cat([data.batch(epoch, [0, 1]).latents for epoch in range(200)]) / 2.0
+    assert drawn.mean().item() == pytest.approx(5.0, abs=0.1)
+    assert drawn.var().item() == pytest.approx(2.718, rel=0.1)  # exp(1)
+
+
+def test_timesteps_cover_the_schedule() -> None:
+    data = training_set([MAN], 1)
+    drawn = torch.cat([data.batch(epoch, [0, 1]).timesteps for epoch in range(300)])
+    assert drawn.min() < 10
+    assert drawn.max() in range(990, 1000)
+    assert drawn.float().mean().item() == pytest.approx(499.5, abs=40)

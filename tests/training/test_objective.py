@@ -1,0 +1,40 @@
+"""Noise, target and loss are diffusers' and the equations'."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from diffusers import DDPMScheduler
+
+from dbsweep.errors import ModelError
+from dbsweep.training.objective import Objective, losses
+from tests.tiny_models import SCHEDULER
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_noise_and_target_equal_diffusers(prediction_type: str) -> None:
+    config = {**SCHEDULER, "prediction_type": prediction_type}
+    ours, theirs = Objective(config, CPU), DDPMScheduler.from_config(config)
+    latents, noise = torch.randn(2, 5, 4, 8, 8, generator=torch.Generator().manual_seed(0))
+    timesteps = torch.tensor([0, 1, 500, 998, 999])
+    assert ours.timesteps == 1000
+    torch.testing.assert_close(ours.add_noise(latents, noise, timesteps), theirs.add_noise(latents, noise, timesteps))
+    expected = noise if prediction_type == "epsilon" else theirs.get_velocity(latents, noise, timesteps)
+    torch.testing.assert_close(ours.target(latents, noise, timesteps), expected)
+
+
+def test_a_model_that_predicts_something_else_is_refused() -> None:
+    with pytest.raises(ModelError, match="prediction_type 'sample'; epsilon and v_prediction can be trained"):
+        Objective({**SCHEDULER, "prediction_type": "sample"}, CPU)
+
+
+def test_losses_of_the_two_halves() -> None:
+    prediction = torch.tensor([1.0, 3.0, 0.0, 2.0]).reshape(4, 1, 1, 1)
+    target = torch.zeros(4, 1, 1, 1)
+    found = losses(prediction, target, 2)
+    assert (found.instance.item(), found.prior.item()) == (5.0, 2.0)  # (1 + 9) / 2 and (0 + 4) / 2
+    found = losses(prediction.bfloat16(), target, 4)
+    assert (found.instance.item(), found.prior.item()) == (3.5, 0.0)  # 14 / 4
+    assert found.instance.dtype == torch.float32

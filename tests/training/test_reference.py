@@ -1,0 +1,132 @@
+"""Ten steps of the loop against a plain one written from the equations with diffusers' scheduler and torch's AdamW."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import DDPMScheduler
+from torch.nn import functional
+
+from dbsweep.config.schema import Train
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.hashes import weights_sha256
+from dbsweep.training.data import ConceptData
+from dbsweep.training.order import partner
+from dbsweep.training.randomness import Purpose, generator
+from dbsweep.training.trainer import Trainer
+from tests.training.dreambooth import ALWAYS, PHOTOS, concept, distance, fresh_models, settings
+
+STEPS = 10
+TOLERANCE = 5e-4
+"""Largest `distance`; rounding gives up to 8e-5, for the reference sums in another order, image by image. (Single
+weights may differ more: AdamW magnifies the rounding of gradients that are zero in theory, as those of CLIP's key
+biases.)"""
+
+
+def draws(train: Train, data: ConceptData, epoch: int, image: int, half: int) -> tuple[torch.Tensor, ...]:
+    """Latent, noise and timestep of one image, from the documented counters."""
+    counters = (epoch, image, half)
+    source, index = data.instance, image
+    if half == 1:
+        assert data.class_images is not None
+        count = PHOTOS * train.class_images_per_instance
+        source, index = data.class_images, partner(train.seed, epoch, image, count)
+    size = source.mean.shape[1:]
+    posterior = generator(train.seed, Purpose.LATENT, *counters).standard_normal(size, dtype="float32")
+    noise = generator(train.seed, Purpose.NOISE, *counters).standard_normal(size, dtype="float32")
+    timestep = generator(train.seed, Purpose.TIMESTEP, *counters).integers(1000)
+    latent = 0.18215 * (source.mean[index] + source.logvar[index].mul(0.5).exp() * torch.from_numpy(posterior))
+    return latent, torch.from_numpy(noise), torch.tensor(timestep)
+
+
+def epochs(train: Train) -> Iterator[tuple[int, list[int]]]:
+    """(epoch, images) of every optimizer step."""
+    size = train.batch_size * train.gradient_accumulation
+    for epoch in range(STEPS):
+        order = generator(train.seed, Purpose.ORDER, epoch).permutation(PHOTOS).tolist()
+        for start in range(0, PHOTOS, size):
+            yield epoch, order[start : start + size]
+
+
+def reference(models: StableDiffusion, data: ConceptData, train: Train, text_encoder_steps: int) -> None:
+    """DreamBooth one image at a time: the loss of a step is the mean of its images' losses."""
+    scheduler = DDPMScheduler.from_config(dict(models.scheduler_config))
+    halves = (0, 1) if train.class_images_per_instance else (0,)
+    weight = {0: 1.0, 1: train.prior_loss_weight}
+
+    def optimizer(*modules: torch.nn.Module) -> torch.optim.AdamW:
+        parameters = [p for module in modules for p in module.parameters()]
+        return torch.optim.AdamW(parameters, lr=train.learning_rate, weight_decay=train.weight_decay, foreach=False)
+
+    # Two optimizers with the same settings are one with two parts; clipping spans both.
+    parts = {models.unet: optimizer(models.unet), models.text_encoder: optimizer(models.text_encoder)}
+    for step, (epoch, images) in zip(range(STEPS), epochs(train), strict=False):
+        training = [models.unet] + ([models.text_encoder] if step < text_encoder_steps else [])
+        models.unet.zero_grad()
+        models.text_encoder.zero_grad()
+        loss = torch.zeros(())
+        for image in images:
+            for half in halves:
+                latent, noise, timestep = (x[None] for x in draws(train, data, epoch, image, half))
+                states = models.text_encoder([data.instance_ids, data.class_ids][half][None])[0]
+                prediction = models.unet(scheduler.add_noise(latent, noise, timestep), timestep, states).sample
+                velocity = models.scheduler_config["prediction_type"] == "v_prediction"
+                target = scheduler.get_velocity(latent, noise, timestep) if velocity else noise
+                loss = loss + weight[half] * functional.mse_loss(prediction, target) / len(images)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_([p for m in training for p in m.parameters()], train.max_grad_norm)
+        for module in training:
+            parts[module].step()
+
+
+CASES = {
+    "prior and text encoder": (settings(), ALWAYS, "epsilon"),
+    "no prior": (settings(class_images_per_instance=0), ALWAYS, "epsilon"),
+    "text encoder off": (settings(), 0, "epsilon"),
+    "text encoder up to step 4": (settings(weight_decay=0.1), 4, "epsilon"),
+    "v-prediction": (settings(prior_loss_weight=0.3), ALWAYS, "v_prediction"),
+    "batch": (settings(batch_size=2), ALWAYS, "epsilon"),
+    "accumulation": (settings(batch_size=2, gradient_accumulation=2), 3, "epsilon"),
+    "accumulation, v-prediction, no prior": (
+        settings(gradient_accumulation=3, class_images_per_instance=0),
+        ALWAYS,
+        "v_prediction",
+    ),
+    "clipping": (settings(max_grad_norm=0.05), ALWAYS, "epsilon"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str) -> None:
+    train, text_encoder_steps, prediction_type = CASES[case]
+    start, ours, theirs = (fresh_models(tiny_sd, prediction_type) for _ in range(3))
+    data = concept(ours, PHOTOS * train.class_images_per_instance)
+    trainer = Trainer(
+        ours,
+        [data],
+        train,
+        steps_per_epoch=math.ceil(PHOTOS / (train.batch_size * train.gradient_accumulation)),
+        total_steps=STEPS,
+        text_encoder_steps=text_encoder_steps,
+    )
+    trainer.train_until(STEPS)
+    reference(theirs, data, train, text_encoder_steps)
+    assert distance(ours.unet, theirs.unet, start.unet) < TOLERANCE
+    if text_encoder_steps:
+        assert distance(ours.text_encoder, theirs.text_encoder, start.text_encoder) < TOLERANCE
+    else:
+        ours_sha256, theirs_sha256 = (weights_sha256({"": m.text_encoder}) for m in (ours, start))
+        assert ours_sha256 == theirs_sha256
+
+
+def test_the_comparison_notices_a_prior_weight_that_is_one_per_cent_off(tiny_sd: Path) -> None:
+    train = settings()
+    start, right, wrong = (fresh_models(tiny_sd) for _ in range(3))
+    data = concept(right, PHOTOS * train.class_images_per_instance)
+    reference(right, data, train, 0)
+    reference(wrong, data, settings(prior_loss_weight=1.01), 0)
+    assert distance(right.unet, wrong.unet, start.unet) > 2 * TOLERANCE
