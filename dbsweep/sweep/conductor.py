@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from dbsweep.errors import DbsweepError, RunError
 from dbsweep.execution.backend import Backend, Prepared
@@ -27,24 +27,14 @@ class Conductor:
         folder, ledger, plan: of the run.
         job: what the workers are told.
         view: where the progress shows.
-        on_change: called after every change of the ledger (tracking listens).
     """
 
-    def __init__(
-        self,
-        folder: RunFolder,
-        ledger: Ledger,
-        plan: Plan,
-        job: SweepJob,
-        view: TerminalView,
-        on_change: Callable[[], None],
-    ) -> None:
+    def __init__(self, folder: RunFolder, ledger: Ledger, plan: Plan, job: SweepJob, view: TerminalView) -> None:
         self._folder = folder
         self._ledger = ledger
         self._plan = plan
         self._job = job
         self._view = view
-        self._on_change = on_change
         self._progress = Progress(plan)
 
     def run(self, backend: Backend) -> Choice | None:
@@ -61,8 +51,7 @@ class Conductor:
 
     def _prepare(self, backend: Backend) -> Prepared:
         prepared = backend.prepare(self._job, self._on_preparation)
-        self._ledger.set_base(prepared.base)
-        self._on_change()
+        self._ledger.set_base(prepared.base, prepared.base_sha256)
         return prepared
 
     def _on_preparation(self, preparation: Preparation) -> None:
@@ -81,7 +70,6 @@ class Conductor:
                     self._ledger.set_verdict(news.trial, news.verdict)
             self._progress.add(event)
             self._view.on_event(event)
-            self._on_change()
 
         backend.run(jobs, on_event)
 

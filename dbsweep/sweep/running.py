@@ -20,7 +20,7 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
 from dbsweep.sweep.preflight import check_inputs, count_photos, load, make_plan, resolve_base, resolve_encoder
 from dbsweep.sweep.report import write_report
-from dbsweep.sweep.tracking import BackgroundTracking
+from dbsweep.sweep.tracking import tracked
 
 MakeBackend: TypeAlias = Callable[[RunFolder, Experiment], Backend]
 
@@ -116,14 +116,12 @@ def _lead(
         encoder=resolve_encoder(experiment.evaluate.encoder),
     )
     backend = make_backend(folder, experiment)
-    tracking = BackgroundTracking(experiment, folder, ledger)
     try:
-        Conductor(folder, ledger, plan, job, view, tracking.notice).run(backend)
-        write_report(folder)
+        with tracked(experiment, folder, ledger, view):
+            Conductor(folder, ledger, plan, job, view).run(backend)
+            write_report(folder)
     except KeyboardInterrupt:
         view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.name}")
         raise
     finally:
         backend.close()
-        for line in tracking.close():
-            view.note(line)

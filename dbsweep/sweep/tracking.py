@@ -1,58 +1,84 @@
-"""MLflow beside the sweep: a thread that logs what the ledger has, so that a slow server never slows a trial."""
+"""MLflow beside a sweep: a thread that logs what the ledger has, so that a slow server never slows a trial."""
 
 from __future__ import annotations
 
 import threading
-from pathlib import Path
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.tracking.client import default_uri, ui_command
+from dbsweep.tracking.mlflow_log import MlflowTracker, SyncStatus
 
-INTERVAL_S = 20.0
+INTERVAL_S = 15.0
 """Seconds between two looks at the ledger while a sweep goes on."""
 
+PATIENCE_S = 60.0
+"""Seconds that the end of a run waits for a slow server."""
 
-class BackgroundTracking:
-    """Keeps MLflow up to date until closed.
 
-    Nothing is lost by a server that cannot be reached: the next look logs everything that is missing, and
-    `dbsweep track` does so later.
+class TrackingThread:
+    """Brings MLflow up to date every few seconds until closed.
 
     Args:
-        experiment: says where MLflow is.
+        tracker: used by this thread alone.
         folder, ledger: of the run.
+        interval_s: between two looks.
     """
 
-    def __init__(self, experiment: Experiment, folder: RunFolder, ledger: Ledger) -> None:
-        self._experiment = experiment
+    def __init__(
+        self, tracker: MlflowTracker, folder: RunFolder, ledger: Ledger, *, interval_s: float = INTERVAL_S
+    ) -> None:
+        self._tracker = tracker
         self._folder = folder
         self._ledger = ledger
-        self._changed = threading.Event()
+        self._interval_s = interval_s
+        self._status = SyncStatus("MLflow was not reached")
+        self._error: Exception | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name="mlflow", daemon=True)
-        if experiment.tracking.enabled:
-            self._thread.start()
+        self._thread.start()
 
-    def notice(self) -> None:
-        """The ledger has changed."""
-        self._changed.set()
-
-    def close(self) -> list[str]:
-        """Logs what is left, and tells the person how to look at it or why it is missing."""
-        if not self._experiment.tracking.enabled:
-            return []
+    def close(self, patience_s: float = PATIENCE_S) -> SyncStatus:
+        """Looks a last time and ends; raises what went wrong in the thread, if it was not the server."""
         self._closing.set()
-        self._changed.set()
-        self._thread.join()
-        return self._lines
+        self._thread.join(patience_s)
+        if self._error is not None:
+            raise self._error
+        return SyncStatus(f"MLflow took longer than {patience_s:g} s") if self._thread.is_alive() else self._status
 
     def _keep_up(self) -> None:
-        from dbsweep.tracking.mlflow_log import MlflowTracker  # seconds to import: in this thread
+        last = False
+        while not last:
+            last = self._closing.wait(self._interval_s)  # a look after the end has been asked for sees everything
+            try:
+                self._status = self._tracker.sync(self._ledger.read(), self._folder.path)
+            except Exception as error:  # noqa: BLE001  (raised again by `close`)
+                self._error = error
+                return
 
-        tracker = MlflowTracker(self._experiment.tracking, self._folder.path.parent)
-        while not self._closing.is_set():
-            self._changed.wait()
-            self._changed.clear()
-            status = tracker.sync(self._ledger.read(), self._folder.path)
-            self._closing.wait(INTERVAL_S)
+
+def tracking_uri(experiment: Experiment, folder: RunFolder) -> str:
+    """Where MLflow keeps the run."""
+    return experiment.tracking.uri or default_uri(folder.path.parent)
+
+
+@contextmanager
+def tracked(experiment: Experiment, folder: RunFolder, ledger: Ledger, view: TerminalView) -> Iterator[None]:
+    """Keeps MLflow up to date with the ledger until the block ends.
+
+    A server that is away neither stops nor slows the sweep: it is said what is missing, and the next sync logs it.
+    """
+    if not experiment.tracking.enabled:
+        yield
+        return
+    uri = tracking_uri(experiment, folder)
+    thread = TrackingThread(MlflowTracker(uri, experiment.tracking.experiment), folder, ledger)
+    try:
+        yield
+    finally:
+        status = thread.close()
+        view.note(f"MLflow: {ui_command(uri)}" if status.worked else f"Not everything is logged: {status.reason}")
