@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import open_clip
 from diffusers import AutoencoderKL, DDIMScheduler, UNet2DConditionModel
+from torch import nn
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 LATENT_CHANNELS: Final = 8
@@ -24,6 +26,29 @@ NOISE_SCHEDULE: Final[dict[str, Any]] = {
 """The noise schedule of SD 1.5."""
 
 
+CLIP_CONFIG: Final[dict[str, Any]] = {
+    "model_cfg": {
+        "embed_dim": 128,
+        "vision_cfg": {"image_size": 64, "layers": 4, "width": 128, "head_width": 32, "patch_size": 8},
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 1921,
+            "width": 96,
+            "heads": 3,
+            "layers": 2,
+            "hf_tokenizer_name": "minisd",
+        },
+    },
+    "preprocess_cfg": {
+        "mean": [0.5, 0.5, 0.5],
+        "std": [0.5, 0.5, 0.5],
+        "interpolation": "bicubic",
+        "resize_mode": "shortest",
+    },
+}
+"""`open_clip_config.json`. A tokenizer name makes open_clip read the tokenizer from the model's own folder."""
+
+
 def new_autoencoder() -> AutoencoderKL:
     """Return an untrained autoencoder: 64×64×3 pixels to 8×8×8 latents, thin where the image is large."""
     return AutoencoderKL(
@@ -34,7 +59,7 @@ def new_autoencoder() -> AutoencoderKL:
         block_out_channels=(16, 48, 96, 128),
         layers_per_block=1,
         latent_channels=LATENT_CHANNELS,
-        norm_num_groups=8,
+        norm_num_groups=4,
         sample_size=64,
     )
 
@@ -47,7 +72,7 @@ def new_unet() -> UNet2DConditionModel:
         out_channels=LATENT_CHANNELS,
         down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
         up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        block_out_channels=(160, 224),
+        block_out_channels=(128, 128),
         layers_per_block=1,
         cross_attention_dim=TEXT_WIDTH,
         attention_head_dim=4,
@@ -70,6 +95,17 @@ def new_text_encoder(tokenizer: CLIPTokenizer) -> CLIPTextModel:
         pad_token_id=tokenizer.pad_token_id,
     )
     return CLIPTextModel(config)
+
+
+def new_clip() -> nn.Module:
+    """Return an untrained open_clip model: a vision transformer on 8-pixel patches and a small text tower."""
+    config = CLIP_CONFIG["model_cfg"]
+    model: nn.Module = open_clip.CLIP(
+        embed_dim=config["embed_dim"],
+        vision_cfg=config["vision_cfg"],
+        text_cfg=config["text_cfg"],
+    )
+    return model
 
 
 def new_scheduler() -> DDIMScheduler:

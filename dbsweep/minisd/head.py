@@ -95,9 +95,7 @@ def eyes(subject: Subject, frame: HeadFrame) -> list[Shape]:
 
 def _lashes(x: float, y: float, side: int) -> list[Shape]:
     ends = ((0.12, -0.15, 0.21, -0.26), (0.165, -0.08, 0.29, -0.15))
-    return [
-        Shape("lid", np.array([[x + side * a, y + b], [x + side * c, y + d]]), 0.055) for a, b, c, d in ends
-    ]
+    return [Shape("lid", np.array([[x + side * a, y + b], [x + side * c, y + d]]), 0.055) for a, b, c, d in ends]
 
 
 def nose(subject: Subject, frame: HeadFrame) -> list[Shape]:
@@ -175,4 +173,4 @@ def moustache(subject: Subject, frame: HeadFrame) -> list[Shape]:
     half, drop, thick = (0.34, 0.13, 0.1) if full else (0.24, 0.17, 0.045)
     knots = ((0.0, -thick), (0.18, -thick * 0.8), (half, drop), (0.16, thick * 0.7), (0.0, thick * 0.3))
     wing = curve(*knots)
-    return [Shape("beard", wing + [x, y]), Shape("beard", mirrored(wing) + [x, y])]
+    return [Shape("beard", wing + np.array([x, y])), Shape("beard", mirrored(wing) + np.array([x, y]))]

@@ -63,7 +63,11 @@ def _face(subject: Subject, frame: head.HeadFrame) -> list[Shape]:
 def _clothes(subject: Subject, scene: Scene) -> list[Shape]:
     """Return shoulders and what is worn on them."""
     broad = {"man": 1.5, "woman": 1.25}.get(subject.klass, 1.4)
-    neckline = ((0.46, 1.2), (0.0, 1.42), (-0.46, 1.2)) if scene.shirt != "collar" else ((0.42, 1.16), (0.0, 1.5), (-0.42, 1.16))
+    neckline = (
+        ((0.46, 1.2), (0.0, 1.42), (-0.46, 1.2))
+        if scene.shirt != "collar"
+        else ((0.42, 1.16), (0.0, 1.5), (-0.42, 1.16))
+    )
     left = ((-0.62, 1.2), (-broad * 0.86, 1.36), (-broad, 1.75), (-broad * 1.02, 2.6))
     right = tuple((-x, y) for x, y in reversed(left))
     body = np.concatenate([curve(*left), curve(*right), curve(*neckline)])

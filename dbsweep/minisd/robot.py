@@ -46,10 +46,20 @@ def _top(subject: Subject, h: float) -> list[Shape]:
     """Return what stands on the head, in the robot's signal colour."""
     kind = subject.hair_style
     if kind == "crest":
-        fin = curve((-0.5, -h * 0.9), (-0.36, -h * 1.3), (0.0, -h * 1.5), (0.36, -h * 1.3), (0.5, -h * 0.9), (0, -0.7), closed=True)
+        fin = curve(
+            (-0.5, -h * 0.9),
+            (-0.36, -h * 1.3),
+            (0.0, -h * 1.5),
+            (0.36, -h * 1.3),
+            (0.5, -h * 0.9),
+            (0, -0.7),
+            closed=True,
+        )
         return [Shape("hair", fin)]
     if kind == "lamp":
-        bulb = np.concatenate([ellipse(0, -h * 1.08, 0.3, 0.38, np.pi, 2 * np.pi), np.array([[0.3, -0.8], [-0.3, -0.8]])])
+        bulb = np.concatenate(
+            [ellipse(0, -h * 1.08, 0.3, 0.38, np.pi, 2 * np.pi), np.array([[0.3, -0.8], [-0.3, -0.8]])]
+        )
         return [Shape("hair", bulb), Shape("sheen", ellipse(0, -h * 1.1, 0.18, 0.22, 1.1 * np.pi, 1.5 * np.pi), 0.06)]
     shapes: list[Shape] = []
     feet = ((0.0, 0.0),) if kind == "antenna" else ((-0.36, -0.2), (0.36, 0.2))

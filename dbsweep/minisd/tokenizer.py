@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from importlib import resources
+from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
@@ -35,7 +36,7 @@ def count_words(seed: int, captions: int) -> Counter[str]:
         caption = describe(draw_sample(seed, index), np.random.default_rng([seed, index, 7]))
         counts.update(word.strip(",") for word in caption.text.split())
     listed = resources.files("dbsweep.minisd").joinpath("words.txt").read_text(encoding="utf-8")
-    counts.update({word: 12 for word in sorted(set(listed.split()))})
+    counts.update(dict.fromkeys(sorted(set(listed.split())), 12))
     return counts
 
 
@@ -46,7 +47,7 @@ def learn_merges(counts: Counter[str], merges: int) -> list[tuple[str, str]]:
     while len(learnt) < merges:
         pairs: Counter[tuple[str, str]] = Counter()
         for word, pieces in words.items():
-            for pair in zip(pieces, pieces[1:], strict=False):
+            for pair in pairwise(pieces):
                 pairs[pair] += counts[word]
         if not pairs:
             break

@@ -1,4 +1,8 @@
-"""The loop that all three trainings share: schedule, average of weights, progress, checkpoints that survive a kill."""
+"""The loop that all trainings share: schedule, average of weights, progress, checkpoints that survive a kill.
+
+Two processes of one thread each train faster on two cores than one process of two threads, so a loop can be one of
+several workers that average their gradients.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +10,21 @@ import math
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
+
+from dbsweep.minisd.muon import new_optimizers
 
 LossFn = Callable[[torch.Generator], Tensor]
 """Draws its batch and noise from the generator of the step and returns the loss."""
+OnSave = Callable[[nn.ModuleDict], None]
+"""Called at each checkpoint with the modules holding averaged weights."""
+SAVED: Final = "state.pt"
 
 
 @dataclass(frozen=True)
@@ -24,162 +34,145 @@ class LoopPlan:
     name: str
     steps: int
     learning_rate: float
+    """Muon's rate, for matrices and kernels."""
+    adam_rate: float = 1e-3
+    """AdamW's rate, for everything else."""
     weight_decay: float = 0.0
-    warmup: int = 200
-    """Steps over which the learning rate rises from 0."""
-    cooldown: float = 0.3
-    """Last share of the steps, over which the learning rate falls to 0."""
+    warmup: int = 50
+    """Steps over which the learning rates rise from 0."""
+    cooldown: float = 0.4
+    """Last share of the steps, over which the learning rates fall to 0."""
     ema_decay: float = 0.998
     save_every: int = 500
     """Steps between checkpoints."""
     seed: int = 0
 
-    def rate_at(self, step: int) -> float:
-        """Return the learning rate of a step (0-based): linear rise, plateau, cosine fall."""
-        left = (self.steps - step) / max(1.0, self.steps * self.cooldown)
-        fall = 0.5 - 0.5 * math.cos(math.pi * min(1.0, left))
-        return self.learning_rate * min(1.0, (step + 1) / max(1, self.warmup)) * fall
+    def factor_at(self, step: int) -> float:
+        """Return what the rates are multiplied by at a step (0-based): linear rise, plateau, linear fall."""
+        fall = (self.steps - step) / max(1.0, self.steps * self.cooldown)
+        return min(1.0, (step + 1) / max(1, self.warmup), fall)
 
 
-class WeightAverage:
-    """An exponential moving average of the trained parameters, unbiased at the start."""
+@dataclass(frozen=True)
+class Workers:
+    """This process among those that train together."""
 
-    def __init__(self, modules: nn.ModuleDict, decay: float) -> None:
-        """Start from the present weights."""
-        self._live = dict(modules.named_parameters())
-        self.decay = decay
-        self.values = {name: value.detach().clone() for name, value in self._live.items()}
+    rank: int = 0
+    count: int = 1
 
-    @torch.no_grad()
-    def update(self, step: int) -> None:
-        """Move the average towards the present weights."""
-        weight = 1 - min(self.decay, (1 + step) / (10 + step))
-        torch._foreach_lerp_(list(self.values.values()), [p.detach() for p in self._live.values()], weight)
-
-    @torch.no_grad()
-    def write_to(self, modules: nn.ModuleDict) -> None:
-        """Put the averaged weights into `modules`."""
-        for name, value in modules.named_parameters():
-            value.copy_(self.values[name])
+    def average(self, tensors: list[Tensor]) -> None:
+        """Replace each tensor by its mean over the workers."""
+        if self.count > 1:
+            flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
+            dist.all_reduce(flat)
+            flat /= self.count
+            for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+                tensor.copy_(part.view_as(tensor))
 
 
 @dataclass
-class Trained:
-    """What a loop leaves behind: the modules hold the averaged weights, `finished` says whether all steps ran."""
+class Loop:
+    """One training: what is trained, by which plan, where its checkpoint lives, who hears of it."""
 
-    finished: bool
-    loss: float
+    modules: nn.ModuleDict
+    plan: LoopPlan
+    folder: Path
+    report: Callable[[str], None]
+    workers: Workers = field(default_factory=Workers)
+    on_save: OnSave | None = None
+    stop_after: int | None = None
+    """Stop, with a checkpoint, when this many steps have been taken in all; for tests."""
 
+    def run(self, loss_fn: LossFn) -> bool:
+        """Train from the last checkpoint on, leave the averaged weights in `modules`, say whether all steps ran.
 
-def parameter_groups(modules: nn.ModuleDict, weight_decay: float) -> list[dict[str, Any]]:
-    """Return optimizer groups; embeddings, norms and biases are not decayed."""
-    decayed, kept = [], []
-    for name, value in modules.named_parameters():
-        plain = value.ndim < 2 or "embedding" in name
-        (kept if plain else decayed).append(value)
-    return [{"params": decayed, "weight_decay": weight_decay}, {"params": kept, "weight_decay": 0.0}]
+        Every step draws from a generator seeded by (seed, step, worker), so a training that was killed goes on to
+        the very same weights.
 
+        Raises:
+            FloatingPointError: if the loss is not finite.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self._params = dict(self.modules.named_parameters())
+        self._optimizers = new_optimizers(
+            self.modules, self.plan.learning_rate, self.plan.adam_rate, self.plan.weight_decay
+        )
+        self._average = {name: value.detach().clone() for name, value in self._params.items()}
+        first, mean, began = self._restore(), 0.0, time.monotonic()
+        last = self.plan.steps if self.stop_after is None else min(self.stop_after, self.plan.steps)
+        for step in range(first, last):
+            value = self._step(step, loss_fn)
+            mean = value if step == first else 0.98 * mean + 0.02 * value
+            done = step + 1
+            if self.workers.rank == 0 and (done % 50 == 0 or done == last):
+                self._tell(done, first, mean, began)
+            if self.workers.rank == 0 and (done % self.plan.save_every == 0 or done == last):
+                self._save(done)
+        self._show_average()
+        return last == self.plan.steps
 
-SAVED: Final = "state.pt"
+    def _step(self, step: int, loss_fn: LossFn) -> float:
+        """Take one optimizer step, move the average, and return the loss."""
+        seed = (self.plan.seed << 40) + (self.workers.rank << 32) + step
+        loss = loss_fn(torch.Generator().manual_seed(seed))
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise FloatingPointError(f"{self.plan.name}: the loss is {value} at step {step}; lower the learning rate")
+        self.modules.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.workers.average([p.grad for p in self._params.values() if p.grad is not None])
+        torch.nn.utils.clip_grad_norm_(self._params.values(), 1.0)
+        for optimizer in self._optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = group.setdefault("full_lr", group["lr"]) * self.plan.factor_at(step)
+            optimizer.step()
+        weight = 1 - min(self.plan.ema_decay, (1 + step) / (10 + step))
+        live = [value.detach() for value in self._params.values()]
+        torch._foreach_lerp_(list(self._average.values()), live, weight)
+        return value
 
+    def _tell(self, done: int, first: int, mean: float, began: float) -> None:
+        rate = (done - first) / max(1e-9, time.monotonic() - began)
+        left = int((self.plan.steps - done) / rate)
+        self.report(
+            f"{self.plan.name}: step {done}/{self.plan.steps}  loss {mean:.4f}  {rate:.2f} steps/s  "
+            f"{left // 60}:{left % 60:02d} left"
+        )
 
-def train_loop(
-    modules: nn.ModuleDict,
-    loss_fn: LossFn,
-    plan: LoopPlan,
-    folder: Path,
-    report: Callable[[str], None],
-    on_save: Callable[[nn.ModuleDict], None] | None = None,
-    stop_after: int | None = None,
-) -> Trained:
-    """Train until `plan.steps`, from the last checkpoint in `folder` if there is one.
+    @torch.no_grad()
+    def _show_average(self) -> None:
+        for name, value in self._params.items():
+            value.copy_(self._average[name])
 
-    Every step draws from a generator seeded by (seed, step), so a training that was killed goes on to the very
-    same weights.
+    @torch.no_grad()
+    def _save(self, step: int) -> None:
+        """Write the checkpoint under its name only when it is complete, then show the averaged weights."""
+        partial = self.folder / f"{SAVED}.partial"
+        torch.save(
+            {
+                "step": step,
+                "modules": self.modules.state_dict(),
+                "optimizers": [optimizer.state_dict() for optimizer in self._optimizers],
+                "average": self._average,
+            },
+            partial,
+        )
+        os.replace(partial, self.folder / SAVED)
+        if self.on_save is not None:
+            live = {name: value.clone() for name, value in self._params.items()}
+            self._show_average()
+            self.on_save(self.modules)
+            for name, value in self._params.items():
+                value.copy_(live[name])
 
-    Args:
-        modules: what is trained; on return they hold the averaged weights.
-        loss_fn: the loss of one step.
-        plan: length, rate and seed.
-        folder: where the checkpoint lives.
-        report: takes one progress line.
-        on_save: called with the modules holding averaged weights at each checkpoint.
-        stop_after: stop (with a checkpoint) when this many steps have been taken in all; for tests.
-
-    Raises:
-        FloatingPointError: if the loss is not finite.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    optimizer = torch.optim.AdamW(parameter_groups(modules, plan.weight_decay), lr=plan.learning_rate, betas=(0.9, 0.99))
-    average = WeightAverage(modules, plan.ema_decay)
-    first = _restore(folder / SAVED, modules, optimizer, average)
-    last = plan.steps if stop_after is None else min(stop_after, plan.steps)
-    mean, began = 0.0, time.monotonic()
-    for step in range(first, last):
-        mean = _take_step(step, modules, loss_fn, plan, optimizer, mean)
-        average.update(step)
-        done = step + 1
-        if done % 50 == 0 or done == last:
-            report(_progress(plan, done, first, mean, began))
-        if done % plan.save_every == 0 or done == last:
-            _save(folder / SAVED, modules, optimizer, average, done)
-            if on_save is not None:
-                _with_average(modules, average, on_save)
-    average.write_to(modules)
-    return Trained(last == plan.steps, mean)
-
-
-def _take_step(
-    step: int, modules: nn.ModuleDict, loss_fn: LossFn, plan: LoopPlan, optimizer: torch.optim.Optimizer, mean: float
-) -> float:
-    """Take one optimizer step and return the running mean of the loss."""
-    for group in optimizer.param_groups:
-        group["lr"] = plan.rate_at(step)
-    loss = loss_fn(torch.Generator().manual_seed((plan.seed << 32) + step))
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
-    torch.nn.utils.clip_grad_norm_(modules.parameters(), 1.0)
-    optimizer.step()
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise FloatingPointError(f"{plan.name}: the loss is {value} at step {step}; lower the learning rate")
-    return value if mean == 0.0 else 0.98 * mean + 0.02 * value
-
-
-def _progress(plan: LoopPlan, done: int, first: int, mean: float, began: float) -> str:
-    rate = (done - first) / max(1e-9, time.monotonic() - began)
-    left = int((plan.steps - done) / rate)
-    return f"{plan.name}: step {done}/{plan.steps}  loss {mean:.4f}  {rate:.2f} steps/s  {left // 60}:{left % 60:02d} left"
-
-
-def _with_average(
-    modules: nn.ModuleDict, average: WeightAverage, on_save: Callable[[nn.ModuleDict], None]
-) -> None:
-    live = {name: value.detach().clone() for name, value in modules.named_parameters()}
-    average.write_to(modules)
-    on_save(modules)
-    with torch.no_grad():
-        for name, value in modules.named_parameters():
-            value.copy_(live[name])
-
-
-def _save(
-    path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, average: WeightAverage, step: int
-) -> None:
-    partial = path.with_suffix(".partial")
-    state = {"modules": modules.state_dict(), "optimizer": optimizer.state_dict(), "average": average.values}
-    torch.save({**state, "step": step}, partial)
-    os.replace(partial, path)
-
-
-def _restore(
-    path: Path, modules: nn.ModuleDict, optimizer: torch.optim.Optimizer, average: WeightAverage
-) -> int:
-    """Load a checkpoint and return the step it was taken after; 0 if there is none."""
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    modules.load_state_dict(state["modules"])
-    optimizer.load_state_dict(state["optimizer"])
-    average.values = state["average"]
-    return int(state["step"])
+    def _restore(self) -> int:
+        """Load the checkpoint and return the step it was taken after; 0 if there is none."""
+        path = self.folder / SAVED
+        if not path.exists():
+            return 0
+        state = torch.load(path, weights_only=True)
+        self.modules.load_state_dict(state["modules"])
+        for optimizer, saved in zip(self._optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
+        self._average = state["average"]
+        return int(state["step"])

@@ -81,7 +81,14 @@ def neon(portrait: Portrait) -> Image.Image:
     hair = TUBE_HAIR[subject.hair_colour]
     cloth = vivid(CLOTH_RGB[scene.shirt_colour], 1.2, 1.4) if scene.shirt_colour != "black" else (120, 90, 255)
     iris = vivid(natural(subject, scene)["iris"], 1.2, 1.6)
-    own: dict[Role, Rgb] = {"hair": hair, "hair_back": hair, "beard": hair, "brow": hair, "clothes": cloth, "trim": cloth}
+    own: dict[Role, Rgb] = {
+        "hair": hair,
+        "hair_back": hair,
+        "beard": hair,
+        "brow": hair,
+        "clothes": cloth,
+        "trim": cloth,
+    }
     own |= {"iris": iris, "skin": (120, 200, 255)} if subject.klass == "robot" else {"iris": iris}
     tubes = GLOW_LINES | own
     wall: Rgb = ((14, 10, 30), (10, 12, 34), (22, 8, 30))[scene.texture % 3]
@@ -90,7 +97,10 @@ def neon(portrait: Portrait) -> Image.Image:
         if shape.role in ("blush", "sheen", "shadow", "glint", "lens", "pupil", "eye"):
             continue
         rgb = tubes.get(shape.role, hair)
-        inside = tuple(round(w + (c - w) * (0.16 if shape.role in ("hair", "hair_back", "beard") else 0.05)) for w, c in zip(wall, rgb, strict=True))
+        inside = tuple(
+            round(w + (c - w) * (0.16 if shape.role in ("hair", "hair_back", "beard") else 0.05))
+            for w, c in zip(wall, rgb, strict=True)
+        )
         for target, base in ((canvas, inside), (glow, (0, 0, 0))):
             if shape.role in ("iris", "mark", "earring", "teeth", "dark_lens"):
                 target.draw(shape, rgb)
@@ -102,5 +112,3 @@ def neon(portrait: Portrait) -> Image.Image:
     halo = glow.image.resize((SIZE, SIZE), Image.Resampling.BOX).filter(ImageFilter.GaussianBlur(2.2))
     core = canvas.finish()
     return to_image(core * 1.08 + 1.1 * pixels(halo))
-
-

@@ -109,7 +109,9 @@ def ink_poster(portrait: Portrait) -> Image.Image:
     subject, pose = portrait.subject, portrait.pose
     canvas = Canvas(CREAM)
     cx, cy = pose.centre
-    canvas.draw(Shape("clothes", ellipse(cx, cy - 0.02, 0.40, 0.40)), VERMILION if subject.hair_colour != "red" else MUSTARD)
+    canvas.draw(
+        Shape("clothes", ellipse(cx, cy - 0.02, 0.40, 0.40)), VERMILION if subject.hair_colour != "red" else MUSTARD
+    )
     skin = CREAM if luminance(natural(subject, portrait.scene)["skin"]) > 0.45 else (206, 150, 104)
     hair = POSTER_HAIR[subject.hair_colour]
     fills: dict[Role, Rgb] = {

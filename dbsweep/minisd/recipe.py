@@ -1,0 +1,48 @@
+"""How MiniSD was made: the sizes and lengths of its trainings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbsweep.minisd.training_loop import LoopPlan
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Sizes and lengths; the defaults are those of the shipped weights."""
+
+    seed: int = 0
+    renders: int = 64_000
+    """Pictures in the training set."""
+    autoencoder_steps: int = 4_000
+    autoencoder_batch: int = 12
+    """Pictures a step and worker."""
+    denoiser_steps: int = 10_000
+    denoiser_batch: int = 32
+    """Pictures a step and worker."""
+    clip_steps: int = 1_500
+    clip_batch: int = 128
+    """Pictures a step."""
+    workers: int = 2
+    """Processes that train together; the weights depend on how many."""
+    save_every: int = 250
+    """Steps between checkpoints."""
+
+    @property
+    def autoencoder_plan(self) -> LoopPlan:
+        """Return how the autoencoder is trained."""
+        return LoopPlan(
+            "autoencoder", self.autoencoder_steps, 2e-3, ema_decay=0.995, save_every=self.save_every, seed=self.seed
+        )
+
+    @property
+    def denoiser_plan(self) -> LoopPlan:
+        """Return how the denoiser and the text encoder are trained."""
+        return LoopPlan(
+            "denoiser", self.denoiser_steps, 2e-3, weight_decay=0.01, save_every=self.save_every, seed=self.seed
+        )
+
+    @property
+    def clip_plan(self) -> LoopPlan:
+        """Return how the open_clip model is trained."""
+        return LoopPlan("clip", self.clip_steps, 2e-3, weight_decay=0.05, save_every=self.save_every, seed=self.seed)

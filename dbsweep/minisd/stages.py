@@ -1,0 +1,110 @@
+"""The stages of making MiniSD, each resumable and skipped when its result is there."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+
+import torch
+from diffusers import AutoencoderKL
+from torch import nn
+from transformers import CLIPTokenizer
+
+from dbsweep.minisd.architecture import new_autoencoder, new_clip
+from dbsweep.minisd.folder import replace_folder, save_clip, save_pipeline
+from dbsweep.minisd.recipe import Recipe
+from dbsweep.minisd.tokenizer import build_tokenizer, save_tokenizer
+from dbsweep.minisd.train_autoencoder import autoencoder_loss
+from dbsweep.minisd.train_clip import clip_loss
+from dbsweep.minisd.train_denoiser import DenoiserData, denoiser_loss, encode_renders, new_denoiser, scaling_factor
+from dbsweep.minisd.training_loop import Loop, Workers
+from dbsweep.minisd.workers import train_together
+from dbsweep.minisd.world import Renders, draw_samples, open_renders
+
+
+def say(line: str) -> None:
+    """Print one line of progress with the time of day."""
+    print(f"{time.strftime('%H:%M:%S')}  {line}", flush=True)
+
+
+def renders_stage(recipe: Recipe, out: Path) -> Renders:
+    """Return the pictures of the training set, rendered once."""
+    return open_renders(out / "renders.npy", recipe.seed, recipe.renders)
+
+
+def tokenizer_stage(recipe: Recipe, out: Path) -> CLIPTokenizer:
+    """Return the tokenizer, built once."""
+    folder = out / "tokenizer"
+    if not folder.exists():
+        replace_folder(folder, lambda target: save_tokenizer(build_tokenizer(recipe.seed), target))
+    tokenizer: CLIPTokenizer = CLIPTokenizer.from_pretrained(folder)
+    return tokenizer
+
+
+def autoencoder_stage(recipe: Recipe, out: Path) -> AutoencoderKL:
+    """Return the trained autoencoder with its scaling factor."""
+    folder = out / "vae"
+    if not folder.exists():
+        renders_stage(recipe, out)
+        train_together(partial(_train_autoencoder, recipe), out / "autoencoder", recipe.workers)
+    vae: AutoencoderKL = AutoencoderKL.from_pretrained(folder)
+    return vae
+
+
+def _train_autoencoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
+    renders = renders_stage(recipe, folder.parent)
+    torch.manual_seed(recipe.seed)
+    vae = new_autoencoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    loop = Loop(nn.ModuleDict({"vae": vae}), recipe.autoencoder_plan, folder, say, workers)
+    loop.run(autoencoder_loss(vae, renders, recipe.autoencoder_batch))
+    if workers.rank == 0:
+        latents = encode_renders(vae, renders, folder.parent / "latents.npy", say)
+        vae.register_to_config(scaling_factor=round(scaling_factor(latents), 4))
+        replace_folder(folder.parent / "vae", vae.save_pretrained)
+
+
+def denoiser_stage(recipe: Recipe, out: Path) -> Path:
+    """Return the pipeline folder; it appears at the first checkpoint and gets better until the last."""
+    autoencoder_stage(recipe, out)
+    tokenizer_stage(recipe, out)
+    train_together(partial(_train_denoiser, recipe), out / "denoiser", recipe.workers)
+    return out / "pipeline"
+
+
+def _train_denoiser(recipe: Recipe, workers: Workers, folder: Path) -> None:
+    out = folder.parent
+    vae = AutoencoderKL.from_pretrained(out / "vae")
+    tokenizer = tokenizer_stage(recipe, out)
+    latents = encode_renders(vae, renders_stage(recipe, out), out / "latents.npy", say)
+    samples = draw_samples(recipe.seed, len(latents))
+    data = DenoiserData(latents, vae.config["scaling_factor"], samples)
+    modules = new_denoiser(tokenizer, recipe.seed)
+
+    def save(averaged: nn.ModuleDict) -> None:
+        save_pipeline(out / "pipeline", vae, averaged["unet"], averaged["text_encoder"], tokenizer)
+
+    loop = Loop(modules, recipe.denoiser_plan, folder, say, workers, on_save=save)
+    loop.run(denoiser_loss(modules, data, tokenizer, recipe.denoiser_batch))
+
+
+def clip_stage(recipe: Recipe, out: Path) -> Path:
+    """Return the folder of the open_clip model."""
+    renders_stage(recipe, out)
+    tokenizer_stage(recipe, out)
+    train_together(partial(_train_clip, recipe), out / "clip-training", 1)
+    return out / "clip"
+
+
+def _train_clip(recipe: Recipe, workers: Workers, folder: Path) -> None:
+    out = folder.parent
+    tokenizer = tokenizer_stage(recipe, out)
+    renders = renders_stage(recipe, out)
+    torch.manual_seed(recipe.seed)
+    model = new_clip()
+
+    def save(averaged: nn.ModuleDict) -> None:
+        save_clip(out / "clip", averaged["clip"], tokenizer)
+
+    loop = Loop(nn.ModuleDict({"clip": model}), recipe.clip_plan, folder, say, workers, on_save=save)
+    loop.run(clip_loss(model, renders, draw_samples(recipe.seed, len(renders)), tokenizer, recipe.clip_batch))

@@ -1,0 +1,105 @@
+"""Training of the denoiser and the text encoder together, on cached latents and fresh captions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from diffusers import AutoencoderKL
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from transformers import CLIPTokenizer
+
+from dbsweep.minisd.architecture import new_scheduler, new_text_encoder, new_unet
+from dbsweep.minisd.captions import training_caption
+from dbsweep.minisd.train_autoencoder import to_tensor
+from dbsweep.minisd.training_loop import LossFn
+from dbsweep.minisd.world import Renders, Sample
+
+BATCH: Final = 32
+"""Pictures a step and worker."""
+EMPTY_SHARE: Final = 0.1
+"""Share of empty captions, for classifier-free guidance."""
+SNR_GAMMA: Final = 5.0
+"""Cap of the signal-to-noise weighting of the loss (Hang et al. 2023, Min-SNR, eq. 10)."""
+
+Latents = NDArray[np.float16]
+"""(n, 8, 8, 8) float16: the means of the latents, before the scaling factor."""
+
+
+@dataclass(frozen=True)
+class DenoiserData:
+    """What the denoiser is trained on: latents scaled to unit variance, and what each of them shows."""
+
+    latents: Latents
+    scaling_factor: float
+    samples: list[Sample]
+
+
+@torch.no_grad()
+def encode_renders(vae: AutoencoderKL, renders: Renders, path: Path, report: Callable[[str], None]) -> Latents:
+    """Return the latent means of `renders`, from `path` if they were encoded before."""
+    if not path.exists():
+        parts = []
+        for start in range(0, len(renders), 256):
+            with torch.autocast("cpu", torch.bfloat16):
+                mean = vae.encode(to_tensor(renders[start : start + 256])).latent_dist.mean
+            parts.append(mean.half().numpy())
+            if start % 8192 == 0:
+                report(f"latents: {start}/{len(renders)}")
+        partial = path.with_suffix(".partial.npy")
+        np.save(partial, np.concatenate(parts))
+        os.replace(partial, path)
+    latents: Latents = np.load(path)
+    return latents
+
+
+def scaling_factor(latents: Latents) -> float:
+    """Return what brings `latents` to unit standard deviation, as SD's `scaling_factor` does."""
+    return float(1.0 / latents[:8192].astype(np.float32).std())
+
+
+def snr_weights(timesteps: Tensor, alphas_cumprod: Tensor) -> Tensor:
+    """Return min(SNR, gamma) / SNR of each timestep: the Min-SNR weight for noise prediction."""
+    alpha = alphas_cumprod[timesteps]
+    snr = alpha / (1 - alpha)
+    return snr.clamp(max=SNR_GAMMA) / snr
+
+
+def batch_captions(samples: list[Sample], seed: int) -> list[str]:
+    """Return a fresh caption for each sample, a tenth of them empty."""
+    rng = np.random.default_rng(seed)
+    return ["" if rng.random() < EMPTY_SHARE else training_caption(sample, rng) for sample in samples]
+
+
+def new_denoiser(tokenizer: CLIPTokenizer, seed: int) -> nn.ModuleDict:
+    """Return the untrained denoiser and text encoder, as `unet` and `text_encoder`."""
+    torch.manual_seed(seed)
+    unet = new_unet().to(memory_format=torch.channels_last)
+    return nn.ModuleDict({"unet": unet, "text_encoder": new_text_encoder(tokenizer)})
+
+
+def denoiser_loss(modules: nn.ModuleDict, data: DenoiserData, tokenizer: CLIPTokenizer, batch: int = BATCH) -> LossFn:
+    """Return the loss of one step: the error of the predicted noise, weighted by Min-SNR."""
+    unet, text_encoder, scheduler = modules["unet"], modules["text_encoder"], new_scheduler()
+
+    def loss(generator: torch.Generator) -> Tensor:
+        picks = torch.randint(len(data.latents), (batch,), generator=generator)
+        caption_seed = int(torch.randint(1 << 62, (1,), generator=generator))
+        latents = torch.from_numpy(data.latents[picks.numpy()]).float() * data.scaling_factor
+        noise = torch.randn(latents.shape, generator=generator)
+        timesteps = torch.randint(scheduler.config["num_train_timesteps"], (batch,), generator=generator)
+        texts = batch_captions([data.samples[int(i)] for i in picks], caption_seed)
+        ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
+        noisy = scheduler.add_noise(latents, noise, timesteps).to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            predicted = unet(noisy, timesteps, text_encoder(ids).last_hidden_state).sample
+        error = (predicted.float() - noise).pow(2).mean(dim=(1, 2, 3))
+        return (error * snr_weights(timesteps, scheduler.alphas_cumprod)).mean()
+
+    return loss
