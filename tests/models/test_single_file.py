@@ -1,0 +1,73 @@
+"""Single files in the original layout load as the same model."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dbsweep.errors import ModelError
+from dbsweep.models.loading import load_base
+from tests.models.ldm_layout import ldm_state
+
+
+@pytest.fixture
+def state(tiny_sd: Path) -> dict[str, Tensor]:
+    return ldm_state(load_base(str(tiny_sd)))
+
+
+@pytest.fixture
+def single(tiny_sd: Path, tmp_path: Path) -> Path:
+    """Where to write a file; its configuration lies beside it, without weights."""
+    shutil.copytree(tiny_sd, tmp_path / "model", ignore=shutil.ignore_patterns("*.safetensors"))
+    return tmp_path / "model.safetensors"
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_a_single_file_is_the_model_that_it_was_written_from(
+    state: dict[str, Tensor], single: Path, tiny_sd: Path, suffix: str, dtype: torch.dtype
+) -> None:
+    path = single.with_suffix(suffix)
+    state = {key: value.to(dtype) for key, value in state.items()}
+    if suffix == ".ckpt":
+        torch.save({"state_dict": state, "global_step": 3}, path)
+    else:
+        save_file(state, path)
+    loaded = load_base(str(path), dtype=dtype)
+    assert loaded.sha256 == load_base(str(tiny_sd), dtype=dtype).sha256
+    assert loaded.dtype == dtype
+    assert loaded.source == str(path)
+    assert not any(network.training for network in loaded.networks.values())
+
+
+@pytest.mark.parametrize(
+    "dropped",
+    [
+        "model.diffusion_model.out.2.weight",
+        "first_stage_model.decoder.conv_out.weight",
+        "cond_stage_model.transformer.text_model.final_layer_norm.weight",
+    ],
+)
+def test_a_file_that_lacks_a_weight_is_refused(state: dict[str, Tensor], single: Path, dropped: str) -> None:
+    save_file({key: value for key, value in state.items() if key != dropped}, single)
+    with pytest.raises(ModelError, match=r"lacks 1 weights|cannot read (unet|vae|text_encoder)"):
+        load_base(str(single))
+
+
+def test_a_file_of_another_shape_is_refused(state: dict[str, Tensor], single: Path) -> None:
+    key = "model.diffusion_model.input_blocks.0.0.weight"
+    save_file({**state, key: torch.zeros(8, 4, 3, 3)}, single)
+    with pytest.raises(ModelError, match="cannot read unet"):
+        load_base(str(single))
+
+
+def test_offline_without_a_configuration_says_where_to_put_one(state: dict[str, Tensor], tmp_path: Path) -> None:
+    path = tmp_path / "alone.safetensors"
+    save_file(state, path)
+    with pytest.raises(ModelError, match=f"put a diffusers folder of the same family at {tmp_path / 'alone'}"):
+        load_base(str(path))
