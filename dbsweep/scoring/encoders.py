@@ -11,6 +11,7 @@ import numpy.typing as npt
 import open_clip
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
 from dbsweep.errors import ModelError
 
@@ -115,7 +116,7 @@ def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, bat
             model_name, pretrained=tag, device=device, force_quick_gelu=_wants_quick_gelu(model_name, tag)
         )
         tokenize = open_clip.get_tokenizer(model_name)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError) as error:
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"evaluate.encoder: cannot load {name_or_folder!r}: {reason}; {_advice(model_name)}"

@@ -65,7 +65,8 @@ class Reference:
             RunError: the file is missing or damaged.
         """
         try:
-            with np.load(path, allow_pickle=False) as arrays:
+            # From memory: NumPy leaves the file of a damaged archive open.
+            with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as arrays:
                 head = json.loads(str(arrays["head"]))
                 prompts = {(PromptKind(kind), concept, place): text for kind, concept, place, text in head["prompts"]}
                 photos = sum(name.startswith("photos") for name in arrays)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +16,7 @@ COUNTS = {Metric.IDENTITY: 4, Metric.STYLE: 8, Metric.PRIOR: 4}
 """Samples of one concept with two sanity prompts and four seeds."""
 
 
-def card(name: str, samples: dict[Metric, npt.ArrayLike]) -> Scorecard:
+def card(name: str, samples: Mapping[Metric, npt.ArrayLike]) -> Scorecard:
     scores = {}
     for metric, values in samples.items():
         row = np.asarray(values, dtype=np.float64)

@@ -1,0 +1,105 @@
+"""Encoders load from folders, embed in batches, and say what is wrong."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import open_clip
+import pytest
+import torch
+from PIL import Image
+
+from dbsweep.errors import ModelError
+from dbsweep.scoring.encoders import load_encoder
+
+
+def some_images(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, size=(40 + i, 40 + i, 3), dtype=np.uint8) for i in range(count)]
+
+
+@pytest.mark.parametrize("prefix", ["", "local-dir:"])
+def test_a_folder_loads_bare_or_with_prefix(clip_folder: Path, prefix: str) -> None:
+    encoder = load_encoder(f"{prefix}{clip_folder}", "cpu")
+    assert encoder.name == f"{prefix}{clip_folder}"
+    texts = encoder.encode_texts(["photo of man", "photo of woman"])
+    assert texts.shape == (2, 16)
+    assert texts.dtype == np.float32
+    assert np.linalg.norm(texts, axis=1) == pytest.approx([1.0, 1.0], abs=1e-5)
+    assert not np.allclose(texts[0], texts[1])
+
+
+def test_images_get_the_models_own_preprocessing(clip_folder: Path) -> None:
+    """The reference is written out: bicubic to 32 px, then (x / 255 - 0.5) / 0.5, as the folder's config says."""
+    image = some_images(1)[0]
+    model = open_clip.create_model(f"local-dir:{clip_folder}").eval()
+    small = np.asarray(Image.fromarray(image).resize((32, 32), Image.Resampling.BICUBIC), dtype=np.float32)
+    tensor = torch.from_numpy((small / 255.0 - 0.5) / 0.5).permute(2, 0, 1)[None]
+    with torch.inference_mode():
+        expected = torch.nn.functional.normalize(model.encode_image(tensor), dim=-1).numpy()
+    assert load_encoder(str(clip_folder)).encode_images([image]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_batching_changes_nothing(clip_folder: Path) -> None:
+    images, texts = some_images(5), ["a", "b c", "d", "e f g", "h"]
+    alone, together = load_encoder(str(clip_folder), batch_size=1), load_encoder(str(clip_folder), batch_size=2)
+    assert alone.encode_images(images) == pytest.approx(together.encode_images(images), abs=1e-5)
+    assert alone.encode_texts(texts) == pytest.approx(together.encode_texts(texts), abs=1e-5)
+
+
+def test_nothing_to_embed_is_no_error(clip_folder: Path) -> None:
+    assert len(load_encoder(str(clip_folder)).encode_images([])) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ViT-L-14", "neither a folder nor an open_clip model/tag"),
+        ("ViT-L-14/nonsense", "ViT-L-14 has the tags openai"),
+        ("NoSuchModel/openai", "open_clip knows no pretrained model 'NoSuchModel'"),
+        ("local-dir:/nowhere/at/all", "'/nowhere/at/all' is not an open_clip folder: it has no open_clip_config.json"),
+    ],
+)
+def test_wrong_names_are_explained(name: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        load_encoder(name)
+
+
+def test_a_folder_without_weights_is_refused(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copy(clip_folder / "open_clip_config.json", tmp_path)
+    with pytest.raises(ModelError, match=r"cannot load .*weights"):
+        load_encoder(str(tmp_path))
+
+
+def test_damaged_weights_are_refused(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(clip_folder, tmp_path / "clip")
+    weights = tmp_path / "clip" / "open_clip_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(ModelError, match=r"check its open_clip_config.json, weights"):
+        load_encoder(str(tmp_path / "clip"))
+
+
+def test_weights_of_another_architecture_are_refused(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(clip_folder, tmp_path / "clip")
+    config = json.loads((clip_folder / "open_clip_config.json").read_text())
+    config["model_cfg"]["vision_cfg"]["layers"] = 2
+    (tmp_path / "clip" / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError, match=r"cannot load .*CLIP"):
+        load_encoder(str(tmp_path / "clip"))
+
+
+def test_openai_weights_get_quick_gelu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """open_clip only warns when a tag was trained with QuickGELU and the architecture has GELU."""
+    asked: list[bool] = []
+
+    def create(*_: object, force_quick_gelu: bool, **__: object) -> tuple[torch.nn.Module, object]:
+        asked.append(force_quick_gelu)
+        return torch.nn.Linear(1, 1), None
+
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", create)
+    load_encoder("ViT-L-14/openai")
+    load_encoder("ViT-L-14/laion400m_e32")
+    assert asked == [True, False]

@@ -1,0 +1,167 @@
+"""Metrics against arithmetic done by hand, and their degenerate cases."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from dbsweep.scoring import metrics
+
+NAN = math.nan
+X, Y, Z = [1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]
+
+
+def rows(*values: list[float]) -> npt.NDArray[np.float64]:
+    return np.array(values, dtype=np.float64)
+
+
+def towards(cosine: float, other: list[float]) -> list[float]:
+    """The unit vector with this cosine to X, its rest along `other`."""
+    rest = math.sqrt(1.0 - cosine**2)
+    return [cosine * x + rest * y for x, y in zip(X, other, strict=True)]
+
+
+PHOTOS = rows(X, towards(0.8, Y))
+"""Two photos; their cosine, and so the leave-one-out ceiling, is 0.8."""
+
+
+def test_row_mean_leaves_nan_out() -> None:
+    assert metrics.row_mean(rows([1.0, NAN, 3.0], [NAN, NAN, NAN])) == pytest.approx([2.0, NAN], nan_ok=True)
+
+
+def test_cosine_to_others() -> None:
+    """X·Y = 0, X·(0.8, 0.6) = 0.8, Y·(0.8, 0.6) = 0.6: means 0.4, 0.3, 0.7."""
+    assert metrics.cosine_to_others(rows(X, Y, towards(0.8, Y))) == pytest.approx([0.4, 0.3, 0.7])
+    assert np.isnan(metrics.cosine_to_others(rows(X))).all()
+
+
+def test_identity_gap() -> None:
+    """Base images along Z have cosine 0 to both photos; the photos have 0.8 to each other."""
+    assert metrics.identity_gap(PHOTOS, rows(Z, Z)) == pytest.approx((0.0, 0.8))
+
+
+def test_one_photo_is_measured_against_itself() -> None:
+    """A base image with cosine 0.6 to the only photo: from 0.6 to 1."""
+    assert metrics.identity_gap(rows(X), rows(towards(0.6, Z))) == pytest.approx((0.6, 0.4))
+
+
+@pytest.mark.parametrize(
+    "base",
+    [rows(X, X), PHOTOS, rows(X, X, X, [-1.0, 0.0, 0.0])],
+    ids=["nearer than the photos", "the photos", "no further than chance"],
+)
+def test_a_class_that_looks_like_the_subject_has_no_scale(base: npt.NDArray[np.float64]) -> None:
+    assert math.isnan(metrics.identity_gap(PHOTOS, base)[1])
+    assert np.isnan(metrics.identity(rows(X), PHOTOS, base)).all()
+    assert np.isnan(metrics.prior_preservation(base, base, PHOTOS)).all()
+
+
+def test_identity() -> None:
+    """Base at cosine 0, ceiling 0.8. X: mean(1, 0.8) = 0.9 → 1.125; Y: mean(0, 0.6) = 0.3 → 0.375; Z: 0 → 0."""
+    assert metrics.identity(rows(X, Y, Z), PHOTOS, rows(Z, Z)) == pytest.approx([1.125, 0.375, 0.0])
+
+
+def test_identity_of_base_and_photos_is_0_and_1() -> None:
+    base = rows(Z, towards(0.3, Z))
+    assert metrics.identity(base, PHOTOS, base).mean() == pytest.approx(0.0)
+    leave_one_out = metrics.cosine_to_others(PHOTOS).mean()
+    start, length = metrics.identity_gap(PHOTOS, base)
+    assert (leave_one_out - start) / length == pytest.approx(1.0)
+
+
+def test_a_blank_image_is_missing_and_spoils_no_other() -> None:
+    blank = [NAN] * 3
+    assert metrics.identity(rows(X, blank), PHOTOS, rows(Z, Z)) == pytest.approx([1.125, NAN], nan_ok=True)
+    base = rows(X, Y, Z)
+    assert metrics.diversity(rows(X, blank, Z), base) == pytest.approx([1.0, NAN, 1.0], nan_ok=True)
+
+
+STYLED, PLAIN = rows(Y, Y), rows(X, X)
+"""Two seeds of a base model that answers the style with the shift Y - X, of length √2."""
+
+
+@pytest.mark.parametrize(
+    ("styled", "plain", "expected"),
+    [
+        (STYLED, PLAIN, [1.0, 1.0]),
+        (PLAIN, PLAIN, [0.0, 0.0]),
+        (rows(Y, X), PLAIN, [1.0, 0.0]),
+        (rows(Z, Z), PLAIN, [0.5, 0.5]),  # (Z - X)·(Y - X)/√2 / √2 = 1/2
+        (PLAIN, STYLED, [-1.0, -1.0]),
+        (rows([0.5, 0.5, 0.0], [0.5, 0.5, 0.0]), PLAIN, [0.5, 0.5]),
+    ],
+    ids=["as base", "gone", "one seed lost it", "another style", "reversed", "half way"],
+)
+def test_style_retention(
+    styled: npt.NDArray[np.float64], plain: npt.NDArray[np.float64], expected: list[float]
+) -> None:
+    assert metrics.style_retention(styled, plain, STYLED, PLAIN) == pytest.approx(expected)
+
+
+def test_style_leaves_the_own_seed_out_of_the_direction() -> None:
+    """Shifts b_1 = Y - X and b_2 = Z - X: u_1 = b_2/√2, u_2 = b_1/√2, b_i·u_i = 1/√2 each, so the base has 1 and 1.
+
+    The checkpoint's d = (Y - X, Y - X): d·u_1 = 1/√2 → 1; d·u_2 = √2 → 2.
+    """
+    base_styled = rows(Y, Z)
+    assert metrics.style_retention(base_styled, PLAIN, base_styled, PLAIN) == pytest.approx([1.0, 1.0])
+    assert metrics.style_retention(STYLED, PLAIN, base_styled, PLAIN) == pytest.approx([1.0, 2.0])
+
+
+@pytest.mark.parametrize(
+    "base_styled",
+    [PLAIN, rows(Y, [2.0, -1.0, 0.0])],
+    ids=["no shift at all", "shifts Y - X and X - Y point away from each other"],
+)
+def test_a_style_unknown_to_the_base_cannot_be_measured(base_styled: npt.NDArray[np.float64]) -> None:
+    assert np.isnan(metrics.style_retention(STYLED, PLAIN, base_styled, PLAIN)).all()
+
+
+def test_style_of_one_seed_cannot_be_measured() -> None:
+    assert np.isnan(metrics.style_retention(rows(Y), rows(X), rows(Y), rows(X))).all()
+
+
+BASE = rows(Z, towards(0.0, [0.0, 0.6, 0.8]))
+"""Two class images, Z and (0, 0.6, 0.8): mean cosines to the photos 0 and (0 + 0.36)/2 = 0.18, so the scale runs from
+0.09 to 0.8, a length of 0.71; their cosine to each other is 0.8."""
+
+
+def test_prior_is_1_as_the_base() -> None:
+    assert metrics.prior_preservation(BASE, BASE, PHOTOS) == pytest.approx([1.0, 1.0])
+
+
+def test_prior_counts_the_drift_to_the_subject() -> None:
+    """Images X: cosine 0.9 to the photos. Drifts 0.9 - 0 and 0.9 - 0.18 over 0.71 → 1.268 and 1.014.
+
+    Losses: to the other base image 0.8 before and 0 now: 0.8 / 0.71 = 1.127 each; mean drift 1.141 is worse.
+    """
+    expected = [1.0 - 0.9 / 0.71, 1.0 - 0.72 / 0.71]
+    assert metrics.prior_preservation(rows(X, X), BASE, PHOTOS) == pytest.approx(expected)
+
+
+def test_prior_counts_ruins_that_look_like_nothing() -> None:
+    """Images -Z: cosine 0 to the photos, no drift; to the other base image -0.8 and -1 where it was 0.8."""
+    expected = [1.0 - (0.8 + 0.8) / 0.71, 1.0 - (0.8 + 1.0) / 0.71]
+    assert metrics.prior_preservation(rows([0.0, 0.0, -1.0], [0.0, 0.0, -1.0]), BASE, PHOTOS) == pytest.approx(expected)
+
+
+def test_another_proper_member_of_the_class_is_no_loss() -> None:
+    """The two seeds draw each other's man: likeness to the class even rises from 0.8 to 1; drift is ±0.18."""
+    swapped = metrics.prior_preservation(BASE[::-1], BASE, PHOTOS)
+    assert swapped.mean() == pytest.approx(1.0)
+
+
+def test_diversity() -> None:
+    """Base distances 1 (X to Y); images X and (0.8, 0.6, 0) are 0.2 apart; copies are 0 apart."""
+    base = rows(X, Y)
+    assert metrics.diversity(base, base) == pytest.approx([1.0, 1.0])
+    assert metrics.diversity(PHOTOS, base) == pytest.approx([0.2, 0.2])
+    assert metrics.diversity(rows(X, X), base) == pytest.approx([0.0, 0.0])
+    assert np.isnan(metrics.diversity(base, rows(X, X))).all()
+
+
+def test_prompt_fidelity_is_the_plain_cosine() -> None:
+    assert metrics.prompt_fidelity(rows(X, towards(0.3, Y)), np.array(X)) == pytest.approx([1.0, 0.3])

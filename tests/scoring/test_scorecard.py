@@ -1,0 +1,204 @@
+"""From images to a scorecard, with an encoder that is arithmetic."""
+
+from __future__ import annotations
+
+import math
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dbsweep.records import BASE, Metric, PromptKind, SampleImage
+from dbsweep.scoring.encoders import Pixels, load_encoder
+from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
+from dbsweep.scoring.reference import Reference, build_reference
+from dbsweep.scoring.scorecard import score_base, score_checkpoint, unmeasurable
+from tests.scoring.conftest import CornerEncoder, pixels
+
+SEEDS = (1, 2, 3, 4)
+TEXTS = {"photo of man": "photo of ohwx man", "man, ink": "ohwx man, ink", "man, neon": "ohwx man, neon"}
+PROMPTS = (
+    EvaluationPrompt(PromptKind.INSTANCE, 0, 0, "photo of ohwx man", "photo of man"),
+    EvaluationPrompt(PromptKind.SANITY, 0, 0, "ohwx man, ink", "man, ink"),
+    EvaluationPrompt(PromptKind.SANITY, 0, 1, "ohwx man, neon", "man, neon"),
+    EvaluationPrompt(PromptKind.CLASS, 0, 0, "photo of man", "photo of man"),
+)
+SUBJECT, INK, NEON = np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, 1.0])
+MEN = [np.array([0.3, 0.1 * i, 0.05 * i * i]) - 0.6 for i in range(4)]
+BLANK: Pixels = np.zeros((4, 4, 3), dtype=np.uint8)
+
+
+def unit(direction: np.ndarray) -> np.ndarray:
+    return np.asarray(direction / np.linalg.norm(direction))
+
+
+def base_images() -> dict[str, list[Pixels]]:
+    """Four men; in ink and neon they move along one axis each."""
+    return {
+        "photo of man": [pixels(unit(man)) for man in MEN],
+        "man, ink": [pixels(unit(man + INK)) for man in MEN],
+        "man, neon": [pixels(unit(man + NEON)) for man in MEN],
+    }
+
+
+PHOTOS = [[pixels(unit(SUBJECT + 0.1 * INK * i)) for i in range(5)]]
+DRAWN = [(prompt, seed) for prompt in PROMPTS for seed in SEEDS]
+SAMPLES = [
+    SampleImage(path="", prompt=p.prompt, kind=p.kind, concept=p.concept, prompt_index=p.prompt_index, seed=seed)
+    for p, seed in DRAWN
+]
+
+
+def base_drawn() -> list[Pixels]:
+    images = base_images()
+    return [images[prompt.base_prompt][SEEDS.index(seed)] for prompt, seed in DRAWN]
+
+
+def drawn_as(changes: dict[PromptKey, list[Pixels]]) -> list[Pixels]:
+    """The base model's images, but for some prompts."""
+    images = base_drawn()
+    return [
+        changes[prompt.key][SEEDS.index(seed)] if prompt.key in changes else image
+        for (prompt, seed), image in zip(DRAWN, images, strict=True)
+    ]
+
+
+INSTANCE, CLASS = (PromptKind.INSTANCE, 0, 0), (PromptKind.CLASS, 0, 0)
+INK_KEY, NEON_KEY = (PromptKind.SANITY, 0, 0), (PromptKind.SANITY, 0, 1)
+TAUGHT = {INSTANCE: [pixels(unit(SUBJECT + 0.02 * i * INK)) for i in range(4)]}
+"""The instance prompt draws the subject."""
+STYLED = {
+    **TAUGHT,
+    INK_KEY: [pixels(unit(SUBJECT + 0.02 * i * INK + INK)) for i in range(4)],
+    NEON_KEY: [pixels(unit(SUBJECT + 0.02 * i * INK + NEON)) for i in range(4)],
+}
+"""... and the sanity prompts draw it in their styles."""
+BURNT = dict.fromkeys((INSTANCE, INK_KEY, NEON_KEY, CLASS), TAUGHT[INSTANCE])
+"""Everything is the subject."""
+
+
+@pytest.fixture
+def reference(corner: CornerEncoder) -> Reference:
+    return build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, corner)
+
+
+def test_the_base_models_card(corner: CornerEncoder, reference: Reference) -> None:
+    card = score_base(SAMPLES, reference)
+    values = {metric: card.value(metric) for metric in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR, Metric.DIVERSITY)}
+    assert card.checkpoint == BASE
+    assert list(values.values()) == pytest.approx([0.0, 1.0, 1.0, 1.0], abs=1e-6)
+    drawn = score_checkpoint(BASE, base_drawn(), SAMPLES, corner, reference)
+    for metric in Metric:
+        assert drawn.scores[metric].samples == pytest.approx(card.scores[metric].samples)
+
+
+def test_samples_are_counted_by_prompt_and_seed(reference: Reference) -> None:
+    card = score_base(SAMPLES, reference)
+    assert {metric: len(score.samples) for metric, score in card.scores.items()} == {
+        Metric.IDENTITY: 4,
+        Metric.STYLE: 8,
+        Metric.PRIOR: 4,
+        Metric.DIVERSITY: 4,
+        Metric.PROMPT_FIDELITY: 12,
+    }
+    for score in card.scores.values():
+        assert score.value == pytest.approx(np.mean(score.samples))
+        assert score.low <= score.value <= score.high
+
+
+def test_a_good_training_scores_high_and_a_burnt_one_low(corner: CornerEncoder, reference: Reference) -> None:
+    good = score_checkpoint("good", drawn_as(STYLED), SAMPLES, corner, reference)
+    burnt = score_checkpoint("burnt", drawn_as(BURNT), SAMPLES, corner, reference)
+    assert good.value(Metric.IDENTITY) == pytest.approx(1.0, abs=0.1)
+    assert good.value(Metric.STYLE) > 0.4
+    assert good.value(Metric.PRIOR) == pytest.approx(1.0)
+    assert burnt.value(Metric.IDENTITY) == good.value(Metric.IDENTITY)
+    assert burnt.value(Metric.STYLE) == pytest.approx(0.0, abs=1e-6)
+    assert burnt.value(Metric.PRIOR) == pytest.approx(0.0, abs=0.15)
+    assert burnt.value(Metric.DIVERSITY) < 0.1
+
+
+def test_the_order_of_the_images_does_not_matter(corner: CornerEncoder, reference: Reference) -> None:
+    pairs = list(zip(drawn_as(STYLED), SAMPLES, strict=True))
+    random.Random(0).shuffle(pairs)
+    images, samples = zip(*pairs, strict=True)
+    shuffled = score_checkpoint("c", images, samples, corner, reference)
+    assert shuffled.scores == score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference).scores
+
+
+def test_style_is_paired_by_seed(corner: CornerEncoder, reference: Reference) -> None:
+    """One seed of one style falls back to the plain picture: its sample alone is 0."""
+    images = drawn_as({**STYLED, INK_KEY: [TAUGHT[INSTANCE][0], *STYLED[INK_KEY][1:]]})
+    style = score_checkpoint("c", images, SAMPLES, corner, reference).scores[Metric.STYLE].samples
+    whole = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference).scores[Metric.STYLE].samples
+    assert style[0] == pytest.approx(0.0, abs=1e-6)
+    assert style[1:] == whole[1:]
+
+
+def test_one_blank_image_is_left_out_two_make_nan(corner: CornerEncoder, reference: Reference) -> None:
+    instance = TAUGHT[INSTANCE]
+    one = score_checkpoint("c", drawn_as({INSTANCE: [BLANK, *instance[1:]]}), SAMPLES, corner, reference)
+    assert math.isnan(one.scores[Metric.IDENTITY].samples[0])
+    assert one.value(Metric.IDENTITY) == pytest.approx(np.mean(one.scores[Metric.IDENTITY].samples[1:]))
+    two = score_checkpoint("c", drawn_as({INSTANCE: [BLANK, BLANK, *instance[2:]]}), SAMPLES, corner, reference)
+    score = two.scores[Metric.IDENTITY]
+    assert np.isnan([score.value, score.low, score.high]).all()
+    assert two.value(Metric.PRIOR) == pytest.approx(1.0)  # its own images are there
+
+
+def test_all_black_is_nan_everywhere(corner: CornerEncoder, reference: Reference) -> None:
+    card = score_checkpoint("c", [BLANK] * len(SAMPLES), SAMPLES, corner, reference)
+    assert all(math.isnan(card.value(metric)) for metric in Metric)
+
+
+def test_a_style_unknown_to_the_base_has_no_say(corner: CornerEncoder) -> None:
+    images = base_images()
+    images["man, neon"] = images["photo of man"]
+    reference = build_reference(PROMPTS, SEEDS, images, PHOTOS, corner)
+    score = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference).scores[Metric.STYLE]
+    assert np.isnan(score.samples[4:]).all()
+    assert score.value == pytest.approx(np.mean(score.samples[:4]))
+    assert unmeasurable(reference) == (
+        "style cannot be measured with 'man, neon': the base model does not draw this style; choose one that it knows",
+    )
+
+
+def test_an_encoder_that_does_not_know_the_subject(corner: CornerEncoder) -> None:
+    reference = build_reference(PROMPTS, SEEDS, base_images(), [base_images()["photo of man"]], corner)
+    card = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference)
+    assert math.isnan(card.value(Metric.IDENTITY))
+    assert math.isnan(card.value(Metric.PRIOR))
+    assert math.isfinite(card.value(Metric.STYLE))
+    assert [line.split()[0] for line in unmeasurable(reference)] == ["identity", "prior"]
+
+
+@pytest.mark.parametrize(
+    ("images", "samples", "message"),
+    [
+        (base_drawn()[:-1], SAMPLES[:-1], "expected 16 images, one a prompt and seed of the reference, got 15"),
+        ([*base_drawn(), BLANK], [*SAMPLES, SAMPLES[0]], "expected 16 images"),
+        (base_drawn()[:-1], SAMPLES, "expected 16 images"),
+        (base_drawn(), [*SAMPLES[:-1], SAMPLES[-1].model_copy(update={"seed": 99})], "expected 16 images"),
+    ],
+    ids=["missing", "twice", "fewer images than labels", "another seed"],
+)
+def test_images_must_match_the_reference(
+    corner: CornerEncoder, reference: Reference, images: list[Pixels], samples: list[SampleImage], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        score_checkpoint("c", images, samples, corner, reference)
+
+
+def test_another_encoder_is_refused(corner: CornerEncoder, reference: Reference) -> None:
+    with pytest.raises(ValueError, match="the reference was made by 'other', not by 'corner'"):
+        score_checkpoint("c", base_drawn(), SAMPLES, corner, replace(reference, encoder="other"))
+
+
+def test_with_a_real_encoder(clip_folder: Path) -> None:
+    encoder = load_encoder(str(clip_folder))
+    reference = build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, encoder)
+    card = score_checkpoint("c", drawn_as(STYLED), SAMPLES, encoder, reference)
+    assert set(card.scores) == set(Metric)
+    assert math.isfinite(card.value(Metric.PROMPT_FIDELITY))
