@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,14 +30,24 @@ def default_uri(output: Path) -> str:
 def ui_command(uri: str) -> str:
     """The one command that opens MLflow's pages about a store, or the address of a server that shows them itself."""
     if uri.startswith(("http://", "https://")):
-        return f"open {uri} in a browser"
+        return f"open {without_password(uri)} in a browser"
     return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(uri)}"
 
 
-def connect(uri: str) -> MlflowClient:
-    """A client; importing MLflow costs about two seconds of CPU, so this belongs into a thread."""
+def without_password(text: str) -> str:
+    """The text with user and password taken out of its addresses."""
+    return re.sub(r"://[^/@\s]+@", "://", text)
+
+
+def set_environment() -> None:
+    """What MLflow must find before it is imported."""
     for name, value in ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client; importing MLflow and making a SQLite file cost two seconds of CPU each: this belongs into a thread."""
+    set_environment()
     from mlflow.tracking import MlflowClient
 
     for logger in ("mlflow", "alembic"):

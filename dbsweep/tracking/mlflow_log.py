@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from dbsweep.config.schema import Tracking
 from dbsweep.records import RunRecord, TrialState
-from dbsweep.tracking.client import artifact_location, connect
+from dbsweep.tracking.client import artifact_location, connect, default_uri, set_environment, without_password
 from dbsweep.tracking.entries import (
     RUN_TAG,
     STATUS,
@@ -74,13 +75,16 @@ class MlflowTracker:
     another process, not when the store was away for a while.
 
     Args:
-        uri: of the tracking store; a SQLite URI must be absolute (see `dbsweep.tracking.client.default_uri`).
-        experiment: MLflow's experiment; made if missing.
+        settings: URI of the store and name of MLflow's experiment, which is made if missing.
+        output: folder of all runs; the store lies there if the settings name none.
+
+    Attributes:
+        uri: of the store.
     """
 
-    def __init__(self, uri: str, experiment: str) -> None:
-        self._uri = uri
-        self._experiment = experiment
+    def __init__(self, settings: Tracking, output: Path) -> None:
+        self.uri = settings.uri if settings.uri is not None else default_uri(output)
+        self._experiment = settings.experiment
         self._client: MlflowClient | None = None
         self._experiment_id = ""
         self._logged: dict[str, _Logged] = {}
@@ -92,12 +96,12 @@ class MlflowTracker:
         Args:
             run_folder: holds the images and, after the end, the report.
         """
-        if self._client is None:
-            self._client = connect(self._uri)
+        set_environment()
         from mlflow.exceptions import MlflowException
         from sqlalchemy.exc import SQLAlchemyError
 
         try:
+            self._client = self._client or connect(self.uri)
             self._find_logged(self._client, record)
             self._sync_parent(self._client, record, run_folder)
             for trial in record.plan.trials:
@@ -105,7 +109,7 @@ class MlflowTracker:
                     self._sync_trial(self._client, record, trial.id, run_folder)
         except (MlflowException, SQLAlchemyError, OSError) as error:
             self._key = ""  # what has arrived is asked of the store next time
-            return SyncStatus(f"MLflow at {_without_password(self._uri)}: {_one_line(error)}")
+            return SyncStatus(without_password(f"MLflow at {self.uri}: {_one_line(error)}"))
         return SyncStatus()
 
     def _find_logged(self, client: MlflowClient, record: RunRecord) -> None:
@@ -114,7 +118,7 @@ class MlflowTracker:
             return
         found = client.get_experiment_by_name(self._experiment)
         self._experiment_id = (
-            client.create_experiment(self._experiment, artifact_location=artifact_location(self._uri))
+            client.create_experiment(self._experiment, artifact_location=artifact_location(self.uri))
             if found is None
             else found.experiment_id
         )
@@ -220,8 +224,3 @@ def _parts(items: Iterable[tuple[str, str]], size: int) -> list[list[tuple[str, 
 def _one_line(error: Exception) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else f"{text[:200]}…"
-
-
-def _without_password(uri: str) -> str:
-    scheme, separator, rest = uri.partition("://")
-    return f"{scheme}{separator}{rest.rpartition('@')[2]}"

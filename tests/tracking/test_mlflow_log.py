@@ -1,0 +1,156 @@
+"""MLflow knows everything once, however often it is told, and its absence stops nothing."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow.tracking import MlflowClient
+from PIL import Image
+
+from dbsweep import __version__
+from dbsweep.config.schema import Tracking
+from dbsweep.records import TrialState
+from dbsweep.tracking.client import default_uri
+from dbsweep.tracking.mlflow_log import MlflowTracker
+from tests.tracking.records import STARTED, make_record
+
+SETTINGS = Tracking()
+
+
+def runs_in(output: Path) -> dict[str, Any]:
+    client = MlflowClient(tracking_uri=default_uri(output))
+    experiment = client.get_experiment_by_name("dbsweep")
+    assert experiment is not None
+    assert experiment.artifact_location == (output / "mlartifacts").as_uri()
+    return {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+
+
+def history(output: Path, run_id: str, metric: str) -> list[tuple[int, float]]:
+    client = MlflowClient(tracking_uri=default_uri(output))
+    return sorted((point.step, point.value) for point in client.get_metric_history(run_id, metric))
+
+
+def pictures(output: Path, run_id: str) -> list[str]:
+    client = MlflowClient(tracking_uri=default_uri(output))
+    return sorted(file.path for file in client.list_artifacts(run_id, "images"))
+
+
+def test_a_run_and_its_trials(output: Path) -> None:
+    assert MlflowTracker(SETTINGS, output).sync(make_record(output / "demo"), output / "demo").worked
+    runs = runs_in(output)
+    assert set(runs) == {"demo", "t001", "t002"}  # t003 has not started
+    parent, first, second = runs["demo"], runs["t001"], runs["t002"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in (first, second)} == {parent.info.run_id}
+    assert first.data.params == {"epochs": "2", "learning_rate": "0.0001"}
+    assert parent.data.params["train.resolution"] == "512"
+    assert parent.data.tags["dbsweep.version"] == __version__
+    assert parent.data.tags["dbsweep.base_sha256"] == "ba5e" * 16
+    assert history(output, first.info.run_id, "identity") == [(10, 0.1), (20, 0.2)]
+    assert history(output, second.info.run_id, "identity") == [(10, 0.1), (20, 0.2), (30, 0.3)]
+    assert math.isnan(history(output, second.info.run_id, "instance_loss")[0][1])
+    assert (first.data.tags["dbsweep.verdict"], first.data.tags["dbsweep.onset_step"]) == ("overtrained", "10")
+    assert (parent.info.status, first.info.status) == ("RUNNING", "FINISHED")
+
+
+def test_pictures_are_a_sheet_a_step(output: Path) -> None:
+    MlflowTracker(SETTINGS, output).sync(make_record(output / "demo", steps=2), output / "demo")
+    run = runs_in(output)["t002"]
+    files = [name for name in pictures(output, run.info.run_id) if name.endswith(".png")]
+    assert [name.split("+")[:3] for name in files] == [
+        ["images/samples", "step", "10"],
+        ["images/samples", "step", "20"],
+    ]
+    assert run.data.tags["mlflow.loggedImages"] == "True"
+    with Image.open(output / "mlartifacts" / run.info.run_id / "artifacts" / files[0]) as sheet:
+        assert sheet.size == (2 * 192 + 4, 2 * 192 + 4)  # two prompts, two seeds
+        assert [sheet.getpixel(at) for at in ((5, 5), (300, 5), (5, 300), (300, 300))] == [
+            (0, 10, 10),
+            (60, 10, 10),
+            (120, 10, 10),
+            (180, 10, 10),
+        ]
+
+
+@pytest.mark.parametrize("same_tracker", [True, False])
+def test_telling_more_and_again_logs_each_thing_once(output: Path, same_tracker: bool) -> None:
+    folder = output / "demo"
+    tracker = MlflowTracker(SETTINGS, output)
+    for steps in (0, 1, 1, 3, 3):
+        tracker = tracker if same_tracker else MlflowTracker(SETTINGS, output)
+        assert tracker.sync(make_record(folder, steps=steps), folder).worked
+    run = runs_in(output)["t002"]
+    assert [step for step, _ in history(output, run.info.run_id, "loss")] == [10, 20, 30]
+    assert len(pictures(output, run.info.run_id)) == 2 * 3
+
+
+def test_a_step_that_was_half_told_is_told_again_without_duplicates(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, record = output / "demo", make_record(output / "demo")
+    tracker = MlflowTracker(SETTINGS, output)
+    real, calls = MlflowClient.log_batch, []
+
+    def breaks(self: MlflowClient, run_id: str, **batch: Any) -> None:
+        if batch.get("metrics"):
+            calls.append(run_id)
+            if len(calls) == 2:
+                real(self, run_id, metrics=batch["metrics"])  # the metrics arrive, the tag does not
+                raise OSError("connection lost")
+        real(self, run_id, **batch)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", breaks)
+    status = tracker.sync(record, folder)
+    assert not status.worked
+    assert "connection lost" in status.reason
+    assert tracker.sync(record, folder).worked
+    for name, steps in (("t001", [10, 20]), ("t002", [10, 20, 30])):
+        run = runs_in(output)[name]
+        assert [step for step, _ in history(output, run.info.run_id, "loss")] == steps
+        assert len(pictures(output, run.info.run_id)) == 2 * len(steps)
+
+
+def test_the_end_brings_choice_report_and_states(output: Path) -> None:
+    folder = output / "demo"
+    (folder / "report").mkdir()
+    (folder / "report" / "index.html").write_text("<p>report</p>")
+    record = make_record(folder, finished=True)
+    record = record.model_copy(update={"states": {**record.states, "t001": TrialState.INTERRUPTED}})
+    MlflowTracker(SETTINGS, output).sync(record, folder)
+    runs = runs_in(output)
+    parent = runs["demo"]
+    assert parent.data.tags["dbsweep.choice.trial"] == "t002"
+    assert parent.data.tags["dbsweep.choice.step"] == "20"
+    assert (runs["t002"].data.tags["dbsweep.chosen"], runs["t001"].data.tags["dbsweep.chosen"]) == ("20", "no")
+    assert (parent.info.status, parent.info.end_time) == ("FINISHED", int((STARTED + 60) * 1000))
+    assert runs["t001"].info.status == "KILLED"
+    report = output / "mlartifacts" / parent.info.run_id / "artifacts" / "report" / "index.html"
+    assert report.read_text() == "<p>report</p>"
+
+
+def test_no_secret_is_logged(output: Path) -> None:
+    MlflowTracker(SETTINGS, output).sync(make_record(output / "demo"), output / "demo")
+    logged = repr([(run.data.params, run.data.tags) for run in runs_in(output).values()])
+    assert "minisd" in logged
+    assert "secret" not in logged
+
+
+def test_an_unreachable_server_is_a_status_without_the_password(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    settings = Tracking(uri="http://user:secret@127.0.0.1:9")
+    begun = time.monotonic()
+    status = MlflowTracker(settings, output).sync(make_record(output / "demo"), output / "demo")
+    assert not status.worked
+    assert status.reason.startswith("MLflow at http://127.0.0.1:9:")
+    assert "secret" not in status.reason
+    assert time.monotonic() - begun < 20
+
+
+def test_a_damaged_store_is_a_status(output: Path) -> None:
+    (output / "mlflow.db").write_text("no database")
+    status = MlflowTracker(SETTINGS, output).sync(make_record(output / "demo"), output / "demo")
+    assert not status.worked
+    assert "\n" not in status.reason
