@@ -23,7 +23,8 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"training", "scoring", "postprocess", "minisd"}),
     frozenset({"execution", "tracking", "reports"}),
     frozenset({"sweep"}),
-    frozenset({"cli", "__main__"}),
+    frozenset({"cli"}),
+    frozenset({"__main__"}),
 )
 # Which room alone may import a heavy package.
 OWNERS = {"ray": {"execution"}, "mlflow": {"tracking"}, "plotly": {"reports"}, "open_clip": {"scoring", "minisd"}}

@@ -25,6 +25,7 @@ from dbsweep.execution.searcher import BranchSearcher, EventRelay
 from dbsweep.records import BranchEnded, Checkpoint, Event, GridImage, TrialState
 
 ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output engine prints to stdout even when it is told to be silent
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # paths of the experiment file stay relative to where dbsweep was started
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning about trials without GPUs
