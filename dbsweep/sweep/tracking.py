@@ -10,7 +10,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
-from dbsweep.tracking.client import default_uri, ui_command
+from dbsweep.tracking.client import ui_command
 from dbsweep.tracking.mlflow_log import MlflowTracker, SyncStatus
 
 INTERVAL_S = 15.0
@@ -61,11 +61,6 @@ class TrackingThread:
                 return
 
 
-def tracking_uri(experiment: Experiment, folder: RunFolder) -> str:
-    """Where MLflow keeps the run."""
-    return experiment.tracking.uri or default_uri(folder.path.parent)
-
-
 @contextmanager
 def tracked(experiment: Experiment, folder: RunFolder, ledger: Ledger, view: TerminalView) -> Iterator[None]:
     """Keeps MLflow up to date with the ledger until the block ends.
@@ -75,10 +70,10 @@ def tracked(experiment: Experiment, folder: RunFolder, ledger: Ledger, view: Ter
     if not experiment.tracking.enabled:
         yield
         return
-    uri = tracking_uri(experiment, folder)
-    thread = TrackingThread(MlflowTracker(uri, experiment.tracking.experiment), folder, ledger)
+    tracker = MlflowTracker(experiment.tracking, folder.path.parent)
+    thread = TrackingThread(tracker, folder, ledger)
     try:
         yield
     finally:
         status = thread.close()
-        view.note(f"MLflow: {ui_command(uri)}" if status.worked else f"Not everything is logged: {status.reason}")
+        view.note(f"MLflow: {ui_command(tracker.uri)}" if status.worked else f"Not everything is logged: {status.reason}")
