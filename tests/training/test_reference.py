@@ -77,7 +77,7 @@ def reference(models: StableDiffusion, data: ConceptData, train: Train, text_enc
                 velocity = models.scheduler_config["prediction_type"] == "v_prediction"
                 target = scheduler.get_velocity(latent, noise, timestep) if velocity else noise
                 loss = loss + weight[half] * functional.mse_loss(prediction, target) / len(images)
-        loss.backward()
+        torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_([p for m in training for p in m.parameters()], train.max_grad_norm)
         for module in training:
             parts[module].step()
