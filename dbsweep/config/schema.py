@@ -162,6 +162,14 @@ class Evaluate(Section):
     patience: CountOrNone = Field(1, description="further checkpoints before an overtrained trial is ended")
 
 
+class Checkpoints(Section):
+    """How checkpoints are kept."""
+
+    precision: Literal["fp16", "bf16", "fp32"] = Field(
+        "fp16", description="of the kept weights; what training goes on from is always kept in fp32"
+    )
+
+
 class Grid(Section):
     """Images of the chosen checkpoint over one to three axes."""
 
@@ -214,6 +222,7 @@ class Experiment(Section):
     train: Train = Train()
     search: Search = Search()
     evaluate: Evaluate = Evaluate()
+    checkpoints: Checkpoints = Checkpoints()
     grids: tuple[Grid, ...] = ()
     resources: Resources = Resources()
     tracking: Tracking = Tracking()

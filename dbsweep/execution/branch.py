@@ -21,7 +21,7 @@ from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.judgement import Judgement
 from dbsweep.execution.retention import drop_state
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import CheckpointManifest, read_state, write_checkpoint
+from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
 from dbsweep.records import (
     BranchEnded,
     BranchStarted,
@@ -181,6 +181,7 @@ class BranchWork:
                 epoch=epoch,
                 base_sha256=self._models.sha256,
             ),
+            precision=Precision(self._job.sweep.experiment.checkpoints.precision),
         )
 
     def _drop_replaced(self) -> None:

@@ -12,7 +12,7 @@ class Rates(Record):
     """What the forecast of disk and time is made from.
 
     Attributes:
-        weight_bytes: trained weights of one checkpoint (UNet and text encoder in fp32).
+        weight_bytes: kept weights of one checkpoint (UNet and text encoder in `checkpoints.precision`).
         state_bytes: what a checkpoint has on top when another branch starts from it: weights and optimizer moments.
         seconds_per_step: of training one image with its class image; None if not known.
         seconds_per_unet_pass: of the UNet on one image of a large batch; CFG takes two a step; None if not known.
@@ -28,7 +28,7 @@ class Rates(Record):
     basis: str = ""
 
 
-_FP32_BYTES = 4
+_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 _MOMENTS_BYTES = {"adamw": 8, "adamw_8bit": 2}
 # Parameters of UNet and text encoder together.
 _MINISD_PARAMETERS = 13_750_000
@@ -55,8 +55,8 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
     on_cpu = experiment.resources.gpus_per_trial == 0
     seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu, experiment.train.resolution)
     return Rates(
-        weight_bytes=parameters * _FP32_BYTES,
-        state_bytes=parameters * (_FP32_BYTES + moments),
+        weight_bytes=parameters * _BYTES[experiment.checkpoints.precision],
+        state_bytes=parameters * (_BYTES["fp32"] + moments),
         seconds_per_step=None if seconds is None else seconds[0],
         seconds_per_unet_pass=None if seconds is None else seconds[1],
         workers=workers,
