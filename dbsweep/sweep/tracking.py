@@ -76,4 +76,5 @@ def tracked(experiment: Experiment, folder: RunFolder, ledger: Ledger, view: Ter
         yield
     finally:
         status = thread.close()
-        view.note(f"MLflow: {ui_command(tracker.uri)}" if status.worked else f"Not everything is logged: {status.reason}")
+        how = f"MLflow: {ui_command(tracker.uri)}" if status.worked else f"Not everything is logged: {status.reason}"
+        view.note(how)
