@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +16,8 @@ SIZE: Final = 64
 CANVAS: Final = 256
 """Width and height of the canvas that shapes are drawn on, in pixels."""
 
-Pixels = NDArray[np.float32]
-"""(height, width, 3) or (height, width, 1) float32, 0 to 255."""
+Pixels = NDArray[np.floating[Any]]
+"""(height, width, 3) or (height, width, 1) floats, 0 to 255."""
 
 
 def _xy(points: Points) -> list[tuple[float, float]]:
@@ -29,8 +29,8 @@ class Canvas:
 
     def __init__(self, background: Rgb | Image.Image) -> None:
         """Start from one colour, or from an image of the canvas size."""
-        plain = isinstance(background, tuple)
-        self.image = Image.new("RGB", (CANVAS, CANVAS), background) if plain else background
+        size = (CANVAS, CANVAS)
+        self.image = background if isinstance(background, Image.Image) else Image.new("RGB", size, background)
         self._draw = ImageDraw.Draw(self.image, "RGBA")
 
     def draw(self, shape: Shape, rgb: Rgb, alpha: int = 255, widen: float = 0.0) -> None:
@@ -99,7 +99,7 @@ def warp(values: Pixels, dx: NDArray[np.float32], dy: NDArray[np.float32]) -> Pi
     return blended
 
 
-def grid() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def grid() -> tuple[Pixels, Pixels]:
     """Return the x and y of every pixel of a finished image, each (SIZE, SIZE) float32 from 0 to 1."""
     axis = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE
     xs, ys = np.meshgrid(axis, axis)

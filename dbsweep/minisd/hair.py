@@ -106,4 +106,5 @@ def _mohawk(frame: HeadFrame) -> Points:
     h, lean = frame.height, frame.turn
     left = [(-0.3, -0.55), (-0.4, -1.12), (-0.26, -1.25), (-0.3, -1.5), (-0.1, -1.42), (0.0, -1.62)]
     right = [(0.1, -1.42), (0.3, -1.5), (0.26, -1.25), (0.4, -1.12), (0.3, -0.55), (0.0, -0.48)]
-    return np.array([*left, *right]) * np.array([1.0, h]) + np.array([lean, 0.0])
+    crest: Points = np.array([*left, *right]) * np.array([1.0, h]) + np.array([lean, 0.0])
+    return crest

@@ -33,7 +33,9 @@ def test_a_trial_has_the_keys_of_the_contract(record):
 def test_a_trials_checkpoints_rise_and_end_at_its_own_last_step(record):
     ends = {path.trial: path.end_step for path in record.plan.paths}
     for trial in trials_json(record):
-        steps = [c["step"] for c in trial["checkpoints"]]
+        checkpoints = trial["checkpoints"]
+        assert isinstance(checkpoints, list)
+        steps = [c["step"] for c in checkpoints]
         assert steps == sorted(steps)
         assert all(step <= ends[trial["trial"]] for step in steps)
 

@@ -34,13 +34,11 @@ def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
     return dict.fromkeys(Metric, 1.0) | {Metric.IDENTITY: identity, Metric.STYLE: style, Metric.PRIOR: 0.95}
 
 
-def run(folder: Path, curve: Curve, **experiment: Path | str | int) -> tuple[RunRecord, RunFolder, str]:
+def run(folder: Path, curve: Curve) -> tuple[RunRecord, RunFolder, str]:
     """Runs four trials on paper; returns the ledger's record, the run's folder and what the terminal showed."""
     out = io.StringIO()
     view = TerminalView(Console(file=out, width=200))
-    made = run_experiment(
-        load_experiment(write_experiment(folder, **experiment)), lambda *_: SimulatedBackend(curve), view
-    )
+    made = run_experiment(load_experiment(write_experiment(folder)), lambda *_: SimulatedBackend(curve), view)
     return read_run(made), made, out.getvalue()
 
 
