@@ -25,9 +25,9 @@ from dbsweep.minisd.world import Renders, Sample, draw_samples, open_renders
 
 SEED: Final = 77
 """Of the renders; another stream than the one that MiniSD is trained on (seed 0)."""
-COUNT: Final = 24_000
+COUNT: Final = 16_000
 BATCH: Final = 64
-REDRAWN_SHARE: Final = 0.5
+REDRAWN_SHARE: Final = 0.4
 
 
 def labels(samples: list[Sample]) -> dict[str, NDArray[np.int64]]:
@@ -63,12 +63,13 @@ def main() -> None:
     """Train the oracle and write its weights."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, default=Path(tempfile.gettempdir()) / "oracle", help="working folder")
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--vae", type=Path, default=pipeline_path() / "vae", help="autoencoder that redraws renders")
+    parser.add_argument("--steps", type=int, default=2000)
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     renders = open_renders(options.out / "renders.npy", SEED, COUNT)
-    vae = AutoencoderKL.from_pretrained(pipeline_path(), subfolder="vae", torch_dtype=torch.float32)
+    vae = AutoencoderKL.from_pretrained(options.vae, torch_dtype=torch.float32)
     torch.manual_seed(SEED)
     oracle = Oracle()
     plan = LoopPlan("oracle", options.steps, 2e-3, weight_decay=0.01, seed=SEED)

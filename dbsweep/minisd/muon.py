@@ -7,9 +7,10 @@ two processor cores possible at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, overload
+from typing import Final, overload
 
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 NEWTON_SCHULZ: Final = (3.4445, -4.7750, 2.0315)
@@ -43,22 +44,31 @@ class Muon(torch.optim.Optimizer):
     def step(self, closure: Callable[[], float]) -> float: ...
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> float | None:
-        """Take one step (Nesterov momentum, then orthogonalisation)."""
+        """Take one step (Nesterov momentum, then orthogonalisation); workers share the matrices among them."""
+        rank, count = (dist.get_rank(), dist.get_world_size()) if dist.is_initialized() else (0, 1)
         for group in self.param_groups:
-            for value in group["params"]:
-                if value.grad is not None:
-                    self._update(value, group)
+            values = [value for value in group["params"] if value.grad is not None]
+            flat = torch.zeros(sum(value.numel() for value in values))
+            parts = flat.split([value.numel() for value in values])
+            for index, (value, part) in enumerate(zip(values, parts, strict=True)):
+                ahead = self._ahead(value, group["momentum"])
+                if index % count == rank:
+                    part.copy_(orthogonalised(ahead.reshape(len(ahead), -1)).reshape(-1))
+            if count > 1:
+                dist.all_reduce(flat)
+            for value, part in zip(values, parts, strict=True):
+                size = MATCH_ADAM * max(len(value), value.numel() // len(value)) ** 0.5
+                value.mul_(1 - group["lr"] * group["weight_decay"])
+                value.add_(part.view_as(value), alpha=-group["lr"] * size)
         return None
 
-    def _update(self, value: Tensor, group: dict[str, Any]) -> None:
-        state = self.state[value]
-        buffer = state.setdefault("momentum", torch.zeros_like(value))
-        buffer.mul_(group["momentum"]).add_(value.grad)
-        ahead = value.grad + group["momentum"] * buffer
-        matrix = ahead.reshape(ahead.shape[0], -1)
-        size = MATCH_ADAM * max(matrix.shape) ** 0.5
-        value.mul_(1 - group["lr"] * group["weight_decay"])
-        value.add_(orthogonalised(matrix).reshape(value.shape), alpha=-group["lr"] * size)
+    def _ahead(self, value: Tensor, momentum: float) -> Tensor:
+        """Move the momentum of a parameter and return its gradient looked ahead."""
+        gradient = value.grad
+        assert gradient is not None
+        buffer: Tensor = self.state[value].setdefault("momentum", torch.zeros_like(value))
+        buffer.mul_(momentum).add_(gradient)
+        return gradient + momentum * buffer
 
 
 def is_matrix(name: str, value: Tensor) -> bool:

@@ -17,6 +17,8 @@ class Recipe:
     autoencoder_steps: int = 4_000
     autoencoder_batch: int = 12
     """Pictures a step and worker."""
+    decoder_steps: int = 1_500
+    """Of the decoder alone, after the whole autoencoder."""
     denoiser_steps: int = 10_000
     denoiser_batch: int = 32
     """Pictures a step and worker."""
@@ -33,6 +35,13 @@ class Recipe:
         """Return how the autoencoder is trained."""
         return LoopPlan(
             "autoencoder", self.autoencoder_steps, 2e-3, ema_decay=0.995, save_every=self.save_every, seed=self.seed
+        )
+
+    @property
+    def decoder_plan(self) -> LoopPlan:
+        """Return how the decoder is sharpened."""
+        return LoopPlan(
+            "decoder", self.decoder_steps, 1e-3, ema_decay=0.995, save_every=self.save_every, seed=self.seed + 1
         )
 
     @property

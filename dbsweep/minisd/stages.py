@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 import torch
 from diffusers import AutoencoderKL
@@ -17,10 +18,14 @@ from dbsweep.minisd.recipe import Recipe
 from dbsweep.minisd.tokenizer import build_tokenizer, save_tokenizer
 from dbsweep.minisd.train_autoencoder import autoencoder_loss
 from dbsweep.minisd.train_clip import clip_loss
+from dbsweep.minisd.train_decoder import decoder_loss, decoder_parts
 from dbsweep.minisd.train_denoiser import DenoiserData, denoiser_loss, encode_renders, new_denoiser, scaling_factor
 from dbsweep.minisd.training_loop import Loop, Workers
 from dbsweep.minisd.workers import train_together
 from dbsweep.minisd.world import Renders, draw_samples, open_renders
+
+SHARPENED: Final = "sharpened"
+"""Lies beside the autoencoder's weights when its decoder has had its second training."""
 
 
 def say(line: str) -> None:
@@ -52,6 +57,27 @@ def autoencoder_stage(recipe: Recipe, out: Path) -> AutoencoderKL:
     return vae
 
 
+def decoder_stage(recipe: Recipe, out: Path) -> None:
+    """Sharpen the decoder on the latents, which stay as they are; done once."""
+    autoencoder_stage(recipe, out)
+    if not (out / "vae" / SHARPENED).exists():
+        train_together(partial(_train_decoder, recipe), out / "decoder", recipe.workers)
+
+
+def _train_decoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
+    out = folder.parent
+    vae = AutoencoderKL.from_pretrained(out / "vae").to(memory_format=torch.channels_last)
+    renders = renders_stage(recipe, out)
+    latents = encode_renders(vae, renders, out / "latents.npy", say)
+    parts = decoder_parts(vae)
+    Loop(parts, recipe.decoder_plan, folder, say, workers).run(
+        decoder_loss(vae, latents, renders, recipe.autoencoder_batch)
+    )
+    if workers.rank == 0:
+        replace_folder(out / "vae", vae.save_pretrained)
+        (out / "vae" / SHARPENED).touch()
+
+
 def _train_autoencoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
     renders = renders_stage(recipe, folder.parent)
     torch.manual_seed(recipe.seed)
@@ -66,7 +92,7 @@ def _train_autoencoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
 
 def denoiser_stage(recipe: Recipe, out: Path) -> Path:
     """Return the pipeline folder; it appears at the first checkpoint and gets better until the last."""
-    autoencoder_stage(recipe, out)
+    decoder_stage(recipe, out)
     tokenizer_stage(recipe, out)
     train_together(partial(_train_denoiser, recipe), out / "denoiser", recipe.workers)
     return out / "pipeline"

@@ -12,6 +12,7 @@ from dbsweep.minisd.recipe import Recipe
 from dbsweep.minisd.stages import (
     autoencoder_stage,
     clip_stage,
+    decoder_stage,
     denoiser_stage,
     renders_stage,
     say,
@@ -22,6 +23,7 @@ STAGES: Final[dict[str, Callable[[Recipe, Path], Any]]] = {
     "renders": renders_stage,
     "tokenizer": tokenizer_stage,
     "autoencoder": autoencoder_stage,
+    "decoder": decoder_stage,
     "denoiser": denoiser_stage,
     "clip": clip_stage,
 }

@@ -13,6 +13,7 @@ import torch
 from diffusers import AutoencoderKL
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
 from dbsweep.minisd.architecture import new_scheduler, new_text_encoder, new_unet
@@ -22,7 +23,9 @@ from dbsweep.minisd.training_loop import LossFn
 from dbsweep.minisd.world import Renders, Sample
 
 BATCH: Final = 32
-"""Pictures a step and worker."""
+"""Noisy latents a step and worker."""
+DRAWS: Final = 2
+"""Noise levels at which each picture of a batch is seen; they share one pass of the text encoder."""
 EMPTY_SHARE: Final = 0.1
 """Share of empty captions, for classifier-free guidance."""
 SNR_GAMMA: Final = 5.0
@@ -89,16 +92,17 @@ def denoiser_loss(modules: nn.ModuleDict, data: DenoiserData, tokenizer: CLIPTok
     unet, text_encoder, scheduler = modules["unet"], modules["text_encoder"], new_scheduler()
 
     def loss(generator: torch.Generator) -> Tensor:
-        picks = torch.randint(len(data.latents), (batch,), generator=generator)
+        picks = torch.randint(len(data.latents), (batch // DRAWS,), generator=generator)
         caption_seed = int(torch.randint(1 << 62, (1,), generator=generator))
-        latents = torch.from_numpy(data.latents[picks.numpy()]).float() * data.scaling_factor
+        latents = torch.from_numpy(data.latents[picks.numpy()]).float().repeat(DRAWS, 1, 1, 1) * data.scaling_factor
         noise = torch.randn(latents.shape, generator=generator)
-        timesteps = torch.randint(scheduler.config["num_train_timesteps"], (batch,), generator=generator)
+        timesteps = torch.randint(scheduler.config["num_train_timesteps"], (len(latents),), generator=generator)
         texts = batch_captions([data.samples[int(i)] for i in picks], caption_seed)
         ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
         noisy = scheduler.add_noise(latents, noise, timesteps).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
-            predicted = unet(noisy, timesteps, text_encoder(ids).last_hidden_state).sample
+        # On a CPU the backward pass of the fused attention takes longer than the rest of the network.
+        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+            predicted = unet(noisy, timesteps, text_encoder(ids).last_hidden_state.repeat(DRAWS, 1, 1)).sample
         error = (predicted.float() - noise).pow(2).mean(dim=(1, 2, 3))
         return (error * snr_weights(timesteps, scheduler.alphas_cumprod)).mean()
 

@@ -37,7 +37,7 @@ def _backdrop(portrait: Portrait) -> Image.Image:
 
 
 def _light(portrait: Portrait) -> Pixels:
-    """Return the light on the sitter, (SIZE, SIZE, 1) around 1: one cheek lit, one in shade, a shadow under the chin."""
+    """Return the light on the sitter, (SIZE, SIZE, 1) around 1: lit and shaded cheeks, a shadow under the chin."""
     side = {"left": -1.0, "right": 1.0, "front": 0.0}[portrait.scene.light]
     pose = portrait.pose
     layer = Image.new("L", (SIZE, SIZE), 128)
