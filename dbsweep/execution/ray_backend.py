@@ -42,6 +42,10 @@ and its password would stand in the cluster's job table."""
 SHARDS_PER_WORKER = 4
 """Class images are drawn in this many parts a worker, so that progress shows and slow workers hold nobody up."""
 
+START_ATTEMPTS = 2
+"""Ray gives itself 30 seconds to start; a busy machine with cold files needs more, and the second attempt finds them
+warm."""
+
 RETRIES = 2
 """Times that a branch whose process died is started again; it goes on from its last checkpoint."""
 
@@ -112,11 +116,11 @@ class RayBackend:
             return
         set_environment()
         if not ray.is_initialized():
-            options: dict[str, Any] = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+            options: dict[str, Any] = {}
             if self._address is not None:
                 passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
-                options = {**options, "address": self._address, "runtime_env": {"env_vars": passed}}
-            ray.init(**options)
+                options = {"address": self._address, "runtime_env": {"env_vars": passed}}
+            start_ray(**options)
             self._owns_ray = True
         self._started = True
         self._check_resources()
@@ -172,6 +176,26 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
     # Without its result files Tune would print an error for every trial; the ledger has the metrics.
     logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.CRITICAL)
+
+
+def start_ray(**options: Any) -> None:  # noqa: ANN401  (`ray.init`'s own)
+    """Starts Ray, or joins a cluster, without its noise.
+
+    Raises:
+        ResourceError: it does not start.
+    """
+    set_environment()
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+    for attempt in range(START_ATTEMPTS):
+        try:
+            ray.init(**quiet, **options)
+        except Exception as error:
+            ray.shutdown()
+            if attempt == START_ATTEMPTS - 1:
+                reason = " ".join(str(error).split())
+                raise ResourceError(f"Ray does not start ({reason}): end other programs, or give --address") from error
+        else:
+            return
 
 
 class _TuneThread:

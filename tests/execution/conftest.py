@@ -15,10 +15,9 @@ def ray_session() -> Iterator[None]:
     """One Ray for all tests: starting it takes seconds."""
     import ray
 
-    from dbsweep.execution.ray_backend import set_environment
+    from dbsweep.execution.ray_backend import start_ray
 
-    set_environment()
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="error")
+    start_ray(num_cpus=2)
     yield
     ray.shutdown()
 

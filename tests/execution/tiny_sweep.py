@@ -50,7 +50,9 @@ def make_tiny_job(root: Path, base: Path, **train: object) -> SweepJob:
         "y": {"axis": "prompt_weight", "word": "ohwx man", "values": [0.8, 1.0, 1.2]},
         "seeds": [7, 8],
     }
-    experiment = make_experiment(concepts=[concept], grids=[grid], train={"resolution": 64, **train})
+    experiment = make_experiment(
+        concepts=[concept], grids=[grid], checkpoints={"precision": "fp32"}, train={"resolution": 64, **train}
+    )
     run = root / "run"
     run.mkdir()
     return sweep_job(run, root / "cache", experiment, make_plan(), [PHOTOS], base=str(base), encoder="colours")
