@@ -26,6 +26,7 @@ from dbsweep.records import BranchEnded, Checkpoint, Event, GridImage, TrialStat
 
 ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output engine prints to stdout even when it is told to be silent
+    "RAY_agent_register_timeout_ms": "120000",  # on busy cores Ray's own helper needs longer than the default
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # paths of the experiment file stay relative to where dbsweep was started
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning about trials without GPUs
