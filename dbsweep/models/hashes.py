@@ -22,8 +22,8 @@ def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
     for module_name in sorted(modules):
         state = modules[module_name].state_dict()
         for key in sorted(state, key=_stable_name):
-            value = _canonical(state[key])
-            digest.update(f"{module_name}/{_stable_name(key)}:{value.dtype}:{tuple(value.shape)}\n".encode())
+            value, shape = _flat(state[key]), tuple(state[key].shape)
+            digest.update(f"{module_name}/{_stable_name(key)}:{value.dtype}:{shape}\n".encode())
             digest.update(value.numpy().data.cast("B") if value.numel() else b"")
     return digest.hexdigest()
 
@@ -46,7 +46,7 @@ def old_short_hash(path: Path) -> str:
         return hashlib.sha256(stream.read(0x10000)).hexdigest()[:8]
 
 
-def _canonical(value: Tensor) -> Tensor:
+def _flat(value: Tensor) -> Tensor:
     value = value.detach().cpu()
     return (value.float() if value.is_floating_point() else value).contiguous().reshape(-1)
 

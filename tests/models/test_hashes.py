@@ -42,6 +42,13 @@ def test_values_names_and_shapes_count() -> None:
     assert len(hashes) == 5
 
 
+def test_the_same_values_in_another_shape_are_other_weights() -> None:
+    wide, tall = nn.Linear(3, 2, bias=False), nn.Linear(2, 3, bias=False)
+    with torch.no_grad():
+        tall.weight.copy_(wide.weight.reshape(3, 2))
+    assert weights_sha256({"a": wide}) != weights_sha256({"a": tall})
+
+
 def test_the_order_of_modules_does_not_count() -> None:
     assert weights_sha256({"a": linear(), "b": linear(2)}) == weights_sha256({"b": linear(2), "a": linear()})
 
