@@ -26,7 +26,7 @@ from PIL import Image
 from benchmarks.oracle import guesses
 from dbsweep.minisd.attributes import STYLES
 from dbsweep.minisd.captions import Caption, describe, is_held_out
-from dbsweep.minisd.folder import pipeline_path
+from dbsweep.minisd.paths import pipeline_path
 from dbsweep.minisd.world import draw_sample
 
 SEED: Final = 4242

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from benchmarks.oracle import HEADS, WEIGHTS, Oracle
-from dbsweep.minisd.folder import pipeline_path
+from dbsweep.minisd.paths import pipeline_path
 from dbsweep.minisd.train_autoencoder import to_tensor
 from dbsweep.minisd.train_clip import augmented
 from dbsweep.minisd.training_loop import Loop, LoopPlan, LossFn
@@ -77,6 +77,7 @@ def main() -> None:
     Loop(nn.ModuleDict({"oracle": oracle}), plan, options.out, lambda line: print(line, flush=True)).run(loss)
     WEIGHTS.parent.mkdir(parents=True, exist_ok=True)
     save_file({name: value.half().contiguous() for name, value in oracle.state_dict().items()}, WEIGHTS)
+    WEIGHTS.chmod(0o644)
 
 
 if __name__ == "__main__":

@@ -88,6 +88,8 @@ def modules_after(statement: str) -> set[str]:
         "import dbsweep.cli",
         "import dbsweep.config.loading",
         "import dbsweep.plan.plan",
+        "import dbsweep.minisd.paths",
+        "import dbsweep.sweep.running",
     ],
 )
 def test_planning_and_help_load_nothing_heavy(statement: str) -> None:

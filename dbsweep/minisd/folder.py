@@ -1,4 +1,4 @@
-"""Where the shipped weights are, and how a trained set is written: a diffusers pipeline and an open_clip folder."""
+"""How a trained set of weights is written: a diffusers pipeline and an open_clip folder."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 import torch
 from diffusers import AutoencoderKL, StableDiffusionPipeline, UNet2DConditionModel
@@ -17,20 +16,6 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from dbsweep.minisd.architecture import CLIP_CONFIG, new_scheduler
 from dbsweep.minisd.tokenizer import save_tokenizer
-
-WEIGHTS: Final = Path(__file__).parent / "weights"
-MAX_BYTES: Final = 24_000_000
-"""All shipped weights together stay under this."""
-
-
-def pipeline_path() -> Path:
-    """Return the folder of the shipped diffusers pipeline; `StableDiffusionPipeline.from_pretrained` reads it."""
-    return WEIGHTS / "pipeline"
-
-
-def clip_path() -> Path:
-    """Return the folder of the shipped open_clip model; open_clip reads it as `local-dir:<folder>`."""
-    return WEIGHTS / "clip"
 
 
 def replace_folder(folder: Path, write: Callable[[Path], None]) -> None:

@@ -82,7 +82,7 @@ def resolve_base(source: str) -> str:
     """A folder, file or hub id for the `base_model` of an experiment."""
     if source != MINISD:
         return source
-    from dbsweep.minisd.folder import pipeline_path
+    from dbsweep.minisd.paths import pipeline_path
 
     return str(pipeline_path())
 
@@ -91,6 +91,6 @@ def resolve_encoder(source: str) -> str:
     """An open_clip ``model/tag`` or folder for the `evaluate.encoder` of an experiment."""
     if source != MINISD:
         return source
-    from dbsweep.minisd.folder import clip_path
+    from dbsweep.minisd.paths import clip_path
 
     return str(clip_path())

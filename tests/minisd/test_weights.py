@@ -12,7 +12,8 @@ import pytest
 import torch
 from PIL import Image
 
-from dbsweep.minisd.folder import MAX_BYTES, WEIGHTS, clip_path, file_hashes, pipeline_path, total_bytes
+from dbsweep.minisd.folder import file_hashes, total_bytes
+from dbsweep.minisd.paths import MAX_BYTES, WEIGHTS, clip_path, pipeline_path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "dbsweep"
