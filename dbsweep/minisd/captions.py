@@ -23,7 +23,7 @@ NOUNS: Final[dict[Style, tuple[str, ...]]] = {
 }
 """What a style is called in front of " of a man"; the first is the usual name."""
 BACKDROP_STYLES: Final[frozenset[Style]] = frozenset(("photo", "watercolor", "comic", "pixel art"))
-PLAIN_SHARE: Final = 0.34
+PLAIN_SHARE: Final = 0.25
 """Share of captions that name no attribute: "photo of man"."""
 
 
@@ -97,11 +97,11 @@ def _mark(sample: Sample, rng: np.random.Generator) -> Phrase:
 def phrases(sample: Sample, rng: np.random.Generator) -> list[tuple[float, Phrase]]:
     """Return every phrase that fits the picture, with how likely a caption is to choose it."""
     subject, coloured = sample.subject, sample.style in COLOUR_STYLES
-    found: list[tuple[float, Phrase]] = [(3.0, _hair(sample, rng))]
+    found: list[tuple[float, Phrase]] = [(5.0, _hair(sample, rng))]
     if subject.glasses != "none":
-        found.append((3.0, _glasses(sample, rng)))
+        found.append((5.0, _glasses(sample, rng)))
     if subject.beard != "none":
-        found.append((3.0, _beard(sample, rng)))
+        found.append((5.0, _beard(sample, rng)))
     if coloured and sample.style != "neon":
         found.append((1.2, _skin(sample)))
     if coloured and subject.glasses != "sunglasses":

@@ -19,12 +19,17 @@ class Recipe:
     """Pictures a step and worker."""
     decoder_steps: int = 1_500
     """Of the decoder alone, after the whole autoencoder."""
-    denoiser_steps: int = 10_000
+    denoiser_steps: int = 4_100
     denoiser_batch: int = 32
     """Pictures a step and worker."""
-    clip_steps: int = 1_500
+    clip_steps: int = 600
     clip_batch: int = 128
     """Pictures a step."""
+    text_steps: int = 250
+    text_batch: int = 64
+    """Captions a step and worker."""
+    text_renders: int = 16_000
+    """Pictures that the text encoder is taught against."""
     workers: int = 2
     """Processes that train together; the weights depend on how many."""
     save_every: int = 250
@@ -46,10 +51,18 @@ class Recipe:
 
     @property
     def denoiser_plan(self) -> LoopPlan:
-        """Return how the denoiser and the text encoder are trained."""
+        """Return how the denoiser is trained."""
         return LoopPlan(
-            "denoiser", self.denoiser_steps, 2e-3, weight_decay=0.01, save_every=self.save_every, seed=self.seed
+            "denoiser", self.denoiser_steps, 1.5e-3, weight_decay=0.01, save_every=self.save_every, seed=self.seed
         )
+
+    @property
+    def text_plan(self) -> LoopPlan:
+        """Return how the text encoder is trained."""
+        return LoopPlan(
+            "text", self.text_steps, 2e-3, weight_decay=0.01, warmup=20, ema_decay=0.98,
+            save_every=self.save_every, seed=self.seed,
+        )  # fmt: skip
 
     @property
     def clip_plan(self) -> LoopPlan:

@@ -10,16 +10,17 @@ from typing import Final
 import torch
 from diffusers import AutoencoderKL
 from torch import nn
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
-from dbsweep.minisd.architecture import new_autoencoder, new_clip
+from dbsweep.minisd.architecture import new_autoencoder, new_clip, new_unet
 from dbsweep.minisd.folder import replace_folder, save_clip, save_pipeline
 from dbsweep.minisd.recipe import Recipe
 from dbsweep.minisd.tokenizer import build_tokenizer, save_tokenizer
 from dbsweep.minisd.train_autoencoder import autoencoder_loss
 from dbsweep.minisd.train_clip import clip_loss
 from dbsweep.minisd.train_decoder import decoder_loss, decoder_parts
-from dbsweep.minisd.train_denoiser import DenoiserData, denoiser_loss, encode_renders, new_denoiser, scaling_factor
+from dbsweep.minisd.train_denoiser import DenoiserData, denoiser_loss, encode_renders, scaling_factor
+from dbsweep.minisd.train_text import embed_renders, new_text_training, text_loss
 from dbsweep.minisd.training_loop import Loop, Workers
 from dbsweep.minisd.workers import train_together
 from dbsweep.minisd.world import Renders, draw_samples, open_renders
@@ -90,30 +91,6 @@ def _train_autoencoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
         replace_folder(folder.parent / "vae", vae.save_pretrained)
 
 
-def denoiser_stage(recipe: Recipe, out: Path) -> Path:
-    """Return the pipeline folder; it appears at the first checkpoint and gets better until the last."""
-    decoder_stage(recipe, out)
-    tokenizer_stage(recipe, out)
-    train_together(partial(_train_denoiser, recipe), out / "denoiser", recipe.workers)
-    return out / "pipeline"
-
-
-def _train_denoiser(recipe: Recipe, workers: Workers, folder: Path) -> None:
-    out = folder.parent
-    vae = AutoencoderKL.from_pretrained(out / "vae")
-    tokenizer = tokenizer_stage(recipe, out)
-    latents = encode_renders(vae, renders_stage(recipe, out), out / "latents.npy", say)
-    samples = draw_samples(recipe.seed, len(latents))
-    data = DenoiserData(latents, vae.config["scaling_factor"], samples)
-    modules = new_denoiser(tokenizer, recipe.seed)
-
-    def save(averaged: nn.ModuleDict) -> None:
-        save_pipeline(out / "pipeline", vae, averaged["unet"], averaged["text_encoder"], tokenizer)
-
-    loop = Loop(modules, recipe.denoiser_plan, folder, say, workers, on_save=save)
-    loop.run(denoiser_loss(modules, data, tokenizer, recipe.denoiser_batch))
-
-
 def clip_stage(recipe: Recipe, out: Path) -> Path:
     """Return the folder of the open_clip model."""
     renders_stage(recipe, out)
@@ -134,3 +111,49 @@ def _train_clip(recipe: Recipe, workers: Workers, folder: Path) -> None:
 
     loop = Loop(nn.ModuleDict({"clip": model}), recipe.clip_plan, folder, say, workers, on_save=save)
     loop.run(clip_loss(model, renders, draw_samples(recipe.seed, len(renders)), tokenizer, recipe.clip_batch))
+
+
+def text_stage(recipe: Recipe, out: Path) -> None:
+    """Teach the text encoder what captions say, against the embeddings of the open_clip model; done once."""
+    if not (out / "text_encoder").exists():
+        clip_stage(recipe, out)
+        train_together(partial(_train_text, recipe), out / "text-training", recipe.workers)
+
+
+def _train_text(recipe: Recipe, workers: Workers, folder: Path) -> None:
+    out = folder.parent
+    tokenizer = tokenizer_stage(recipe, out)
+    count = recipe.text_renders // workers.count
+    mine = slice(workers.rank * count, (workers.rank + 1) * count)
+    embeddings = embed_renders(out / "clip", renders_stage(recipe, out)[mine])
+    samples = draw_samples(recipe.seed, recipe.text_renders)[mine]
+    modules = new_text_training(tokenizer, recipe.seed)
+    loop = Loop(modules, recipe.text_plan, folder, say, workers)
+    loop.run(text_loss(modules, embeddings, samples, tokenizer, recipe.text_batch))
+    if workers.rank == 0:
+        replace_folder(out / "text_encoder", modules["text_encoder"].save_pretrained)
+
+
+def denoiser_stage(recipe: Recipe, out: Path) -> Path:
+    """Return the pipeline folder; it appears at the first checkpoint and gets better until the last."""
+    decoder_stage(recipe, out)
+    text_stage(recipe, out)
+    train_together(partial(_train_denoiser, recipe), out / "denoiser", recipe.workers)
+    return out / "pipeline"
+
+
+def _train_denoiser(recipe: Recipe, workers: Workers, folder: Path) -> None:
+    out = folder.parent
+    vae = AutoencoderKL.from_pretrained(out / "vae")
+    text_encoder = CLIPTextModel.from_pretrained(out / "text_encoder", dtype=torch.float32).requires_grad_(False)
+    tokenizer = tokenizer_stage(recipe, out)
+    latents = encode_renders(vae, renders_stage(recipe, out), out / "latents.npy", say)
+    data = DenoiserData(latents, vae.config["scaling_factor"], draw_samples(recipe.seed, len(latents)))
+    torch.manual_seed(recipe.seed)
+    unet = new_unet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def save(averaged: nn.ModuleDict) -> None:
+        save_pipeline(out / "pipeline", vae, averaged["unet"], text_encoder, tokenizer)
+
+    loop = Loop(nn.ModuleDict({"unet": unet}), recipe.denoiser_plan, folder, say, workers, on_save=save)
+    loop.run(denoiser_loss(unet, text_encoder, data, tokenizer, recipe.denoiser_batch))

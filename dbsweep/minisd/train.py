@@ -16,6 +16,7 @@ from dbsweep.minisd.stages import (
     denoiser_stage,
     renders_stage,
     say,
+    text_stage,
     tokenizer_stage,
 )
 
@@ -24,8 +25,9 @@ STAGES: Final[dict[str, Callable[[Recipe, Path], Any]]] = {
     "tokenizer": tokenizer_stage,
     "autoencoder": autoencoder_stage,
     "decoder": decoder_stage,
-    "denoiser": denoiser_stage,
     "clip": clip_stage,
+    "text": text_stage,
+    "denoiser": denoiser_stage,
 }
 
 

@@ -1,4 +1,4 @@
-"""Training of the denoiser and the text encoder together, on cached latents and fresh captions."""
+"""The loss of the denoiser, on cached latents and fresh captions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from typing import Final
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.attention import SDPBackend, sdpa_kernel
-from transformers import CLIPTokenizer
+from transformers import CLIPTextModel, CLIPTokenizer
 
-from dbsweep.minisd.architecture import new_scheduler, new_text_encoder, new_unet
+from dbsweep.minisd.architecture import new_scheduler
 from dbsweep.minisd.captions import training_caption
 from dbsweep.minisd.train_autoencoder import to_tensor
 from dbsweep.minisd.training_loop import LossFn
@@ -24,8 +24,6 @@ from dbsweep.minisd.world import Renders, Sample
 
 BATCH: Final = 32
 """Noisy latents a step and worker."""
-DRAWS: Final = 2
-"""Noise levels at which each picture of a batch is seen; they share one pass of the text encoder."""
 EMPTY_SHARE: Final = 0.1
 """Share of empty captions, for classifier-free guidance."""
 SNR_GAMMA: Final = 5.0
@@ -80,29 +78,30 @@ def batch_captions(samples: list[Sample], seed: int) -> list[str]:
     return ["" if rng.random() < EMPTY_SHARE else training_caption(sample, rng) for sample in samples]
 
 
-def new_denoiser(tokenizer: CLIPTokenizer, seed: int) -> nn.ModuleDict:
-    """Return the untrained denoiser and text encoder, as `unet` and `text_encoder`."""
-    torch.manual_seed(seed)
-    unet = new_unet().to(memory_format=torch.channels_last)
-    return nn.ModuleDict({"unet": unet, "text_encoder": new_text_encoder(tokenizer)})
-
-
-def denoiser_loss(modules: nn.ModuleDict, data: DenoiserData, tokenizer: CLIPTokenizer, batch: int = BATCH) -> LossFn:
-    """Return the loss of one step: the error of the predicted noise, weighted by Min-SNR."""
-    unet, text_encoder, scheduler = modules["unet"], modules["text_encoder"], new_scheduler()
+def denoiser_loss(
+    unet: UNet2DConditionModel,
+    text_encoder: CLIPTextModel,
+    data: DenoiserData,
+    tokenizer: CLIPTokenizer,
+    batch: int = BATCH,
+) -> LossFn:
+    """Return the loss of one step: the error of the predicted noise by Min-SNR; the text encoder is frozen."""
+    scheduler = new_scheduler()
 
     def loss(generator: torch.Generator) -> Tensor:
-        picks = torch.randint(len(data.latents), (batch // DRAWS,), generator=generator)
+        picks = torch.randint(len(data.latents), (batch,), generator=generator)
         caption_seed = int(torch.randint(1 << 62, (1,), generator=generator))
-        latents = torch.from_numpy(data.latents[picks.numpy()]).float().repeat(DRAWS, 1, 1, 1) * data.scaling_factor
+        latents = torch.from_numpy(data.latents[picks.numpy()]).float() * data.scaling_factor
         noise = torch.randn(latents.shape, generator=generator)
-        timesteps = torch.randint(scheduler.config["num_train_timesteps"], (len(latents),), generator=generator)
+        timesteps = torch.randint(scheduler.config["num_train_timesteps"], (batch,), generator=generator)
         texts = batch_captions([data.samples[int(i)] for i in picks], caption_seed)
         ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
         noisy = scheduler.add_noise(latents, noise, timesteps).to(memory_format=torch.channels_last)
         # On a CPU the backward pass of the fused attention takes longer than the rest of the network.
         with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
-            predicted = unet(noisy, timesteps, text_encoder(ids).last_hidden_state.repeat(DRAWS, 1, 1)).sample
+            with torch.no_grad():
+                states = text_encoder(ids).last_hidden_state
+            predicted = unet(noisy, timesteps, states).sample
         error = (predicted.float() - noise).pow(2).mean(dim=(1, 2, 3))
         return (error * snr_weights(timesteps, scheduler.alphas_cumprod)).mean()
 

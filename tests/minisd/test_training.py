@@ -65,26 +65,17 @@ def test_embeddings_and_vectors_are_not_trained_by_muon():
     assert all(group["weight_decay"] == 0 for group in adam.param_groups)
 
 
-MICRO = [
-    "--renders",
-    "48",
-    "--autoencoder-steps",
-    "2",
-    "--denoiser-steps",
-    "2",
-    "--clip-steps",
-    "2",
-    "--save-every",
-    "1",
-]
-BATCHES = ["--autoencoder-batch", "2", "--denoiser-batch", "2", "--clip-batch", "4", "--workers", "1"]
+MICRO = """
+    --renders 48 --autoencoder-steps 2 --decoder-steps 2 --denoiser-steps 2 --clip-steps 2 --text-steps 2
+    --text-renders 48 --save-every 1 --autoencoder-batch 2 --denoiser-batch 2 --clip-batch 4 --text-batch 4 --workers 1
+""".split()
 
 
 @pytest.mark.slow
 def test_the_whole_recipe_runs_small_and_a_second_run_changes_nothing(tmp_path: Path):
-    main(["--out", str(tmp_path), *MICRO, *BATCHES])
+    main(["--out", str(tmp_path), *MICRO])
     weights = tmp_path / "pipeline" / "unet" / "diffusion_pytorch_model.safetensors"
     before = load_file(weights)
-    main(["--out", str(tmp_path), *MICRO, *BATCHES])
+    main(["--out", str(tmp_path), *MICRO])
     assert all(torch.equal(before[name], value) for name, value in load_file(weights).items())
     assert (tmp_path / "clip" / "open_clip_model.safetensors").exists()
