@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -113,5 +114,8 @@ class EventRelay(Callback):  # type: ignore[misc]
 
 
 def _last_line(trial: TuneTrial) -> str:
-    lines = str(trial.get_pickled_error() or trial.get_error() or "no reason known").strip().splitlines()
+    """What the last failure said. Ray copies this file to the run's storage only after it has told of the failure."""
+    path = trial.error_file
+    text = Path(path).read_text(encoding="utf-8", errors="replace") if path and Path(path).is_file() else ""
+    lines = text.strip().splitlines()
     return lines[-1].strip() if lines else "no reason known"

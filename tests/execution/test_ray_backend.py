@@ -121,7 +121,29 @@ def test_a_killed_worker_is_started_again(tmp_path: Path) -> None:
     assert marker.exists()
 
 
+def test_a_worker_that_always_dies_fails_its_branch_alone(tmp_path: Path) -> None:
+    def body(job: BranchJob, emit: Emit) -> None:
+        if job.branch.id == "b03":
+            os.kill(os.getpid(), signal.SIGKILL)
+        pretend(job, emit)
+
+    events = run(tmp_path / "run", body)
+    assert ends(events) == {"b01": TrialState.COMPLETED, "b02": TrialState.COMPLETED, "b03": TrialState.FAILED}
+    (reason,) = [e.reason for e in events if isinstance(e, BranchEnded) and e.branch == "b03"]
+    assert reason.startswith("its worker died: ")
+    assert "no reason known" not in reason
+
+
 def test_ctrl_c_ends_the_workers_and_tells_of_every_branch(tmp_path: Path) -> None:
+    # A test run in the background of a shell inherits a SIGINT that is ignored.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        _press_ctrl_c(tmp_path)
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def _press_ctrl_c(tmp_path: Path) -> None:
     events: list[Event] = []
 
     def on_event(event: Event) -> None:
