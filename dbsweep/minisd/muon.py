@@ -28,7 +28,8 @@ def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x if wide else x.T).float()
+    upright: Tensor = (x if wide else x.T).float()
+    return upright
 
 
 class Muon(torch.optim.Optimizer):
@@ -49,7 +50,7 @@ class Muon(torch.optim.Optimizer):
         for group in self.param_groups:
             values = [value for value in group["params"] if value.grad is not None]
             flat = torch.zeros(sum(value.numel() for value in values))
-            parts = flat.split([value.numel() for value in values])
+            parts = torch.split(flat, [value.numel() for value in values])
             for index, (value, part) in enumerate(zip(values, parts, strict=True)):
                 ahead = self._ahead(value, group["momentum"])
                 if index % count == rank:

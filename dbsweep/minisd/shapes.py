@@ -81,4 +81,5 @@ def curve(*knots: tuple[float, float], closed: bool = False, steps: int = 6) -> 
 
 def mirrored(points: Points) -> Points:
     """Return `points` reflected to the other side of the face."""
-    return points * np.array([-1.0, 1.0])
+    reflected: Points = points * np.array([-1.0, 1.0])
+    return reflected

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import torch
 from diffusers import AutoencoderKL
@@ -82,7 +82,7 @@ def _train_decoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
 def _train_autoencoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
     renders = renders_stage(recipe, folder.parent)
     torch.manual_seed(recipe.seed)
-    vae = new_autoencoder().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    vae = new_autoencoder().to(memory_format=torch.channels_last)
     loop = Loop(nn.ModuleDict({"vae": vae}), recipe.autoencoder_plan, folder, say, workers)
     loop.run(autoencoder_loss(vae, renders, recipe.autoencoder_batch))
     if workers.rank == 0:
@@ -131,7 +131,8 @@ def _train_text(recipe: Recipe, workers: Workers, folder: Path) -> None:
     loop = Loop(modules, recipe.text_plan, folder, say, workers)
     loop.run(text_loss(modules, embeddings, samples, tokenizer, recipe.text_batch))
     if workers.rank == 0:
-        replace_folder(out / "text_encoder", modules["text_encoder"].save_pretrained)
+        text_encoder: Any = modules["text_encoder"]
+        replace_folder(out / "text_encoder", text_encoder.save_pretrained)
 
 
 def denoiser_stage(recipe: Recipe, out: Path) -> Path:
@@ -150,7 +151,7 @@ def _train_denoiser(recipe: Recipe, workers: Workers, folder: Path) -> None:
     latents = encode_renders(vae, renders_stage(recipe, out), out / "latents.npy", say)
     data = DenoiserData(latents, vae.config["scaling_factor"], draw_samples(recipe.seed, len(latents)))
     torch.manual_seed(recipe.seed)
-    unet = new_unet().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    unet = new_unet().to(memory_format=torch.channels_last)
 
     def save(averaged: nn.ModuleDict) -> None:
         save_pipeline(out / "pipeline", vae, averaged["unet"], text_encoder, tokenizer)

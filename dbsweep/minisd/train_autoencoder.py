@@ -50,6 +50,7 @@ def autoencoder_loss(model: AutoencoderKL, renders: Renders, batch: int = BATCH)
             noise = torch.randn(mean.shape, generator=generator)
             drawn = model.decode(mean + (0.5 * logvar).exp() * noise).sample
         kl = 0.5 * (mean**2 + logvar.exp() - 1.0 - logvar).mean()
-        return reconstruction_error(drawn.float(), images) + KL_WEIGHT * kl
+        total: Tensor = reconstruction_error(drawn.float(), images) + KL_WEIGHT * kl
+        return total
 
     return loss

@@ -38,6 +38,7 @@ def decoder_loss(vae: AutoencoderKL, latents: Latents, renders: Renders, batch: 
         with torch.autocast("cpu", torch.bfloat16):
             drawn = vae.decode(codes).sample.float()
         error = (drawn - images).abs().mean() + 0.5 * F.mse_loss(drawn, images)
-        return error + EDGE_WEIGHT * edge_error(drawn, images)
+        total: Tensor = error + EDGE_WEIGHT * edge_error(drawn, images)
+        return total
 
     return loss

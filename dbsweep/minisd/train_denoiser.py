@@ -103,6 +103,7 @@ def denoiser_loss(
                 states = text_encoder(ids).last_hidden_state
             predicted = unet(noisy, timesteps, states).sample
         error = (predicted.float() - noise).pow(2).mean(dim=(1, 2, 3))
-        return (error * snr_weights(timesteps, scheduler.alphas_cumprod)).mean()
+        weighted: Tensor = (error * snr_weights(timesteps, scheduler.alphas_cumprod)).mean()
+        return weighted
 
     return loss

@@ -84,7 +84,8 @@ def text_loss(
     modules: nn.ModuleDict, embeddings: Embeddings, samples: list[Sample], tokenizer: CLIPTokenizer, batch: int = BATCH
 ) -> LossFn:
     """Return the loss of one step, read from the state that ends the words and from a state of the padding."""
-    text_encoder, readout = modules["text_encoder"], modules["readout"]
+    text_encoder: Any = modules["text_encoder"]
+    readout: Any = modules["readout"]
 
     def loss(generator: torch.Generator) -> Tensor:
         picks = torch.randint(len(embeddings), (batch,), generator=generator)

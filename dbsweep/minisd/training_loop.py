@@ -66,7 +66,7 @@ class Workers:
             flat = torch.cat([tensor.reshape(-1) for tensor in tensors])
             dist.all_reduce(flat)
             flat /= self.count
-            for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+            for tensor, part in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
                 tensor.copy_(part.view_as(tensor))
 
 

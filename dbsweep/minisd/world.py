@@ -78,8 +78,8 @@ def open_renders(path: Path, seed: int, count: int, workers: int | None = None) 
         with ProcessPoolExecutor(workers or os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
             jobs = [pool.submit(_render_chunk, seed, start, min(start + CHUNK, count)) for start in starts]
             for job in jobs:
-                start, renders = job.result()
-                target[start : start + len(renders)] = renders
+                start, chunk = job.result()
+                target[start : start + len(chunk)] = chunk
         target.flush()
         partial.rename(path)
     renders: Renders = np.load(path, mmap_mode="r")

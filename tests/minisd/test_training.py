@@ -18,11 +18,13 @@ PLAN = LoopPlan("toy", steps=12, learning_rate=0.02, warmup=2, save_every=3)
 
 def toy_loop(folder: Path, stop_after: int | None = None) -> nn.ModuleDict:
     torch.manual_seed(0)
-    modules = nn.ModuleDict({"net": nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))})
+    net = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 2))
+    modules = nn.ModuleDict({"net": net})
 
     def loss(generator: torch.Generator) -> torch.Tensor:
         x = torch.randn(16, 4, generator=generator)
-        return (modules["net"](x) - x[:, :2].sin()).pow(2).mean()
+        error: torch.Tensor = (net(x) - x[:, :2].sin()).pow(2).mean()
+        return error
 
     Loop(modules, PLAN, folder, lambda line: None, stop_after=stop_after).run(loss)
     return modules
@@ -38,10 +40,10 @@ def test_a_stopped_loop_goes_on_to_the_same_weights(tmp_path: Path):
 
 
 def test_a_loss_that_is_not_finite_ends_the_training(tmp_path: Path):
-    modules = nn.ModuleDict({"net": nn.Linear(2, 2)})
-    loop = Loop(modules, PLAN, tmp_path, lambda line: None)
+    net = nn.Linear(2, 2)
+    loop = Loop(nn.ModuleDict({"net": net}), PLAN, tmp_path, lambda line: None)
     with pytest.raises(FloatingPointError, match="toy: the loss is nan at step 0"):
-        loop.run(lambda generator: modules["net"].weight.sum() * float("nan"))
+        loop.run(lambda generator: net.weight.sum() * float("nan"))
 
 
 @pytest.mark.parametrize(("step", "factor"), [(0, 0.01), (49, 0.5), (99, 1.0), (599, 1.0), (800, 0.5), (999, 0.0025)])
@@ -65,10 +67,13 @@ def test_embeddings_and_vectors_are_not_trained_by_muon():
     assert all(group["weight_decay"] == 0 for group in adam.param_groups)
 
 
-MICRO = """
-    --renders 48 --autoencoder-steps 2 --decoder-steps 2 --denoiser-steps 2 --clip-steps 2 --text-steps 2
-    --text-renders 48 --save-every 1 --autoencoder-batch 2 --denoiser-batch 2 --clip-batch 4 --text-batch 4 --workers 1
-""".split()
+STEPS = dict.fromkeys(("autoencoder", "decoder", "denoiser", "clip", "text"), "2")
+BATCHES = {"autoencoder": "2", "denoiser": "2", "clip": "4", "text": "4"}
+MICRO = [
+    *("--renders", "48", "--text-renders", "48", "--save-every", "1", "--workers", "1"),
+    *(word for name, steps in STEPS.items() for word in (f"--{name}-steps", steps)),
+    *(word for name, batch in BATCHES.items() for word in (f"--{name}-batch", batch)),
+]
 
 
 @pytest.mark.slow
