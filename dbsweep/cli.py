@@ -14,7 +14,7 @@ import typer
 from dbsweep import __version__
 from dbsweep.errors import DbsweepError
 
-if TYPE_CHECKING:  # these load ray and plotly
+if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.execution.folder import RunFolder
     from dbsweep.reports.terminal import TerminalView
 

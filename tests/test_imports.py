@@ -27,9 +27,9 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
 )
 # Which room alone may import a heavy package.
-OWNERS = {"ray": {"execution"}, "mlflow": {"tracking"}, "plotly": {"reports"}, "open_clip": {"scoring", "minisd"}}
+OWNERS = {"ray": {"execution"}, "mlflow": {"tracking"}, "open_clip": {"scoring", "minisd"}}
 LIGHT = {"errors", "records", "config", "plan", "selection", "cli", "__init__", "__main__"}
-HEAVY = {"torch", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas", "plotly"}
+HEAVY = {"torch", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas"}
 
 
 def room_of(path: Path) -> str:

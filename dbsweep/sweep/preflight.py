@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from dbsweep.errors import InputError, ResourceError
 
-# Rooms that load torch, ray, mlflow or plotly are imported where they are used, so that planning starts at once.
+# Rooms that load torch, ray or mlflow are imported where they are used, so that planning starts at once.
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment
     from dbsweep.records import Plan
