@@ -31,7 +31,7 @@ class Rates(Record):
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 _MOMENTS_BYTES = {"adamw": 8, "adamw_8bit": 2}
 # Parameters of UNet and text encoder together.
-_MINISD_PARAMETERS = 13_750_000
+_MINISD_PARAMETERS = 7_090_000
 _SD1_PARAMETERS = 983_000_000
 _SD2_PARAMETERS = 1_206_000_000
 # One core of a 2-core server CPU, text encoder training, 64 pixels.

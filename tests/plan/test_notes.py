@@ -39,10 +39,10 @@ def test_too_few_checkpoints():
 
 
 def test_checkpoints_and_their_size():
-    assert "10 checkpoints of 28 MB (MiniSD's size)" in notes()
+    assert "10 checkpoints of 14 MB (MiniSD's size)" in notes()
     # 60 epochs, the text encoder in all or half of them: evaluations at 10 … 60, and at 40 … 60 after the fork.
     found = notes(search={"epochs": [60], "text_encoder_ratio": [0.5, 1]})
-    assert "9 checkpoints of 28 MB, 1 of them with 165 MB of state to fork from" in found
+    assert "9 checkpoints of 14 MB, 1 of them with 85 MB of state to fork from" in found
 
 
 def test_removed_duplicates():
