@@ -9,7 +9,7 @@ from dbsweep.minisd.training_loop import LoopPlan
 
 @dataclass(frozen=True)
 class Recipe:
-    """Sizes and lengths; the defaults are those of the shipped weights."""
+    """Sizes and lengths; the defaults are about those of the shipped weights (see the model card)."""
 
     seed: int = 0
     renders: int = 64_000
@@ -17,9 +17,9 @@ class Recipe:
     autoencoder_steps: int = 4_000
     autoencoder_batch: int = 12
     """Pictures a step and worker."""
-    decoder_steps: int = 1_500
+    decoder_steps: int = 650
     """Of the decoder alone, after the whole autoencoder."""
-    denoiser_steps: int = 4_100
+    denoiser_steps: int = 3_700
     denoiser_batch: int = 32
     """Pictures a step and worker."""
     clip_steps: int = 600
