@@ -21,7 +21,7 @@ $(STAMP): pyproject.toml
 	$(BIN)/python -m pip install --progress-bar off --quiet --editable '.[dev]'
 	@touch $(STAMP)
 
-quickstart: venv  ## sweep a real DreamBooth on the embedded model and open its report (about six minutes on two cores)
+quickstart: venv  ## sweep a real DreamBooth on the embedded model and write its report
 	$(BIN)/dbsweep run experiments/quickstart.yaml --name $(NAME)
 
 test: venv  ## every test that can run on this machine
