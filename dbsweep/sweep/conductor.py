@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dbsweep.errors import DbsweepError, RunError
 from dbsweep.execution.backend import Backend, Prepared
 from dbsweep.execution.backend import Progress as Preparation
-from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs
 from dbsweep.execution.ledger import Ledger
 from dbsweep.records import Checkpoint, Choice, Event, Plan
@@ -24,13 +23,12 @@ class Conductor:
     Every event is written to the ledger before anybody else hears of it.
 
     Args:
-        folder, ledger, plan: of the run.
+        ledger, plan: of the run.
         job: what the workers are told.
         view: where the progress shows.
     """
 
-    def __init__(self, folder: RunFolder, ledger: Ledger, plan: Plan, job: SweepJob, view: TerminalView) -> None:
-        self._folder = folder
+    def __init__(self, ledger: Ledger, plan: Plan, job: SweepJob, view: TerminalView) -> None:
         self._ledger = ledger
         self._plan = plan
         self._job = job

@@ -118,7 +118,7 @@ def _lead(
     backend = make_backend(folder, experiment)
     try:
         with tracked(experiment, folder, ledger, view):
-            Conductor(folder, ledger, plan, job, view).run(backend)
+            Conductor(ledger, plan, job, view).run(backend)
             write_report(folder)
     except KeyboardInterrupt:
         view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.name}")
