@@ -23,7 +23,7 @@ NOUNS: Final[dict[Style, tuple[str, ...]]] = {
 }
 """What a style is called in front of " of a man"; the first is the usual name."""
 BACKDROP_STYLES: Final[frozenset[Style]] = frozenset(("photo", "watercolor", "comic", "pixel art"))
-PLAIN_SHARE: Final = 0.25
+PLAIN_SHARE: Final = 0.12
 """Share of captions that name no attribute: "photo of man"."""
 
 

@@ -56,6 +56,8 @@ def save_pipeline(
         pipeline.to(dtype=torch.float16).save_pretrained(target, safe_serialization=True)
         save_tokenizer(tokenizer, target / "tokenizer")
         _load_as_float32(target / "text_encoder" / "config.json")
+        for part in ("vae", "unet"):
+            _forget_origin(target / part / "config.json")
 
     replace_folder(folder, write)
     pipeline.to(dtype=torch.float32)
@@ -65,6 +67,13 @@ def _load_as_float32(config_path: Path) -> None:
     """Make transformers widen the fp16 weights when nothing else is asked, as diffusers does for its own parts."""
     config = json.loads(config_path.read_text(encoding="utf-8"))
     config["dtype"] = "float32"
+    config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
+
+
+def _forget_origin(config_path: Path) -> None:
+    """Take out the folder that diffusers noted a part to have been loaded from."""
+    config = json.loads(config_path.read_text(encoding="utf-8"))
+    config.pop("_name_or_path", None)
     config_path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 

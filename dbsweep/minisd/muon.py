@@ -13,6 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 
+from dbsweep.minisd.precision import fast_dtype
+
 NEWTON_SCHULZ: Final = (3.4445, -4.7750, 2.0315)
 """Coefficients of the quintic iteration (Jordan et al. 2024, "Muon: an optimizer for hidden layers")."""
 MATCH_ADAM: Final = 0.2
@@ -24,7 +26,7 @@ def orthogonalised(gradient: Tensor, steps: int = 5) -> Tensor:
     a, b, c = NEWTON_SCHULZ
     wide = gradient.shape[0] <= gradient.shape[1]
     x = (gradient if wide else gradient.T) / (gradient.norm() + 1e-7)
-    x = x.bfloat16()
+    x = x.to(fast_dtype())
     for _ in range(steps):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x

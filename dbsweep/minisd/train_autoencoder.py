@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor
 from torch.nn import functional as F
 
+from dbsweep.minisd.precision import fast_products
 from dbsweep.minisd.training_loop import LossFn
 from dbsweep.minisd.world import Renders
 
@@ -44,7 +45,7 @@ def autoencoder_loss(model: AutoencoderKL, renders: Renders, batch: int = BATCH)
     def loss(generator: torch.Generator) -> Tensor:
         picks = torch.randint(len(renders), (batch,), generator=generator).sort().values.numpy()
         images = to_tensor(renders[picks]).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_products():
             posterior = model.encode(images).latent_dist
             mean, logvar = posterior.mean.float(), posterior.logvar.float()
             noise = torch.randn(mean.shape, generator=generator)

@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from transformers import CLIPTokenizer
 
 from dbsweep.minisd.captions import describe, describe_fully
+from dbsweep.minisd.precision import fast_products
 from dbsweep.minisd.train_autoencoder import to_tensor
 from dbsweep.minisd.training_loop import LossFn
 from dbsweep.minisd.world import Renders, Sample
@@ -59,7 +60,7 @@ def clip_loss(
         texts = _texts([samples[int(i)] for i in picks], int(torch.randint(1 << 62, (1,), generator=generator)))
         ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
         images = augmented(to_tensor(renders[picks]), generator)
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        with fast_products(), sdpa_kernel(SDPBackend.MATH):
             image, text = clip.encode_image(images), clip.encode_text(ids)
         scale = clip.logit_scale.exp().clamp(max=MAX_LOGIT_SCALE)
         return contrastive_loss(F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1), scale)

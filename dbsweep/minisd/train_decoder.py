@@ -9,6 +9,7 @@ from diffusers import AutoencoderKL
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dbsweep.minisd.precision import fast_products
 from dbsweep.minisd.train_autoencoder import edge_error, to_tensor
 from dbsweep.minisd.train_denoiser import Latents
 from dbsweep.minisd.training_loop import LossFn
@@ -35,7 +36,7 @@ def decoder_loss(vae: AutoencoderKL, latents: Latents, renders: Renders, batch: 
         images = to_tensor(renders[picks]).to(memory_format=torch.channels_last)
         codes = torch.from_numpy(latents[picks]).float()
         codes = codes + JITTER * deviation * torch.randn(codes.shape, generator=generator)
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_products():
             drawn = vae.decode(codes).sample.float()
         error = (drawn - images).abs().mean() + 0.5 * F.mse_loss(drawn, images)
         total: Tensor = error + EDGE_WEIGHT * edge_error(drawn, images)

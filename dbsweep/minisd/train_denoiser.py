@@ -18,6 +18,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 
 from dbsweep.minisd.architecture import new_scheduler
 from dbsweep.minisd.captions import training_caption
+from dbsweep.minisd.precision import fast_products
 from dbsweep.minisd.train_autoencoder import to_tensor
 from dbsweep.minisd.training_loop import LossFn
 from dbsweep.minisd.world import Renders, Sample
@@ -48,7 +49,7 @@ def encode_renders(vae: AutoencoderKL, renders: Renders, path: Path, report: Cal
     if not path.exists():
         parts = []
         for start in range(0, len(renders), 256):
-            with torch.autocast("cpu", torch.bfloat16):
+            with fast_products():
                 mean = vae.encode(to_tensor(renders[start : start + 256])).latent_dist.mean
             parts.append(mean.half().numpy())
             if start % 8192 == 0:
@@ -98,7 +99,7 @@ def denoiser_loss(
         ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
         noisy = scheduler.add_noise(latents, noise, timesteps).to(memory_format=torch.channels_last)
         # On a CPU the backward pass of the fused attention takes longer than the rest of the network.
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        with fast_products(), sdpa_kernel(SDPBackend.MATH):
             with torch.no_grad():
                 states = text_encoder(ids).last_hidden_state
             predicted = unet(noisy, timesteps, states).sample

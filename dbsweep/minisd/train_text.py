@@ -21,6 +21,7 @@ from transformers import CLIPTokenizer
 from dbsweep.minisd.architecture import CLIP_CONFIG, TEXT_WIDTH, new_text_encoder
 from dbsweep.minisd.attributes import STYLES, SUBJECT_VALUES
 from dbsweep.minisd.captions import Caption, describe, is_held_out
+from dbsweep.minisd.precision import fast_products
 from dbsweep.minisd.train_autoencoder import to_tensor
 from dbsweep.minisd.train_clip import contrastive_loss
 from dbsweep.minisd.training_loop import LossFn
@@ -65,7 +66,7 @@ def embed_renders(folder: Path, renders: Renders) -> Embeddings:
     clip: Any = open_clip.create_model(f"local-dir:{folder}", precision="fp32").eval()
     parts = []
     for start in range(0, len(renders), 200):
-        with torch.autocast("cpu", torch.bfloat16):
+        with fast_products():
             image = clip.encode_image(to_tensor(renders[start : start + 200]))
         parts.append(F.normalize(image.float(), dim=-1))
     embeddings: Embeddings = torch.cat(parts).numpy()
@@ -93,7 +94,7 @@ def text_loss(
         captions = [_seen_caption(samples[int(i)], rng) for i in picks]
         texts = [caption.text for caption in captions]
         ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
-        with torch.autocast("cpu", torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        with fast_products(), sdpa_kernel(SDPBackend.MATH):
             states = text_encoder(ids).last_hidden_state.float()
         ends = (ids == tokenizer.eos_token_id).int().argmax(dim=1)
         padding = torch.randint(45, 77, (batch,), generator=generator)

@@ -69,3 +69,7 @@ def test_the_product_never_imports_the_oracle(path: Path):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
         assert not any(name.split(".")[0] in ("benchmarks", "tests") for name in [*names, module])
+
+
+def test_no_folder_of_the_training_machine_is_named():
+    assert not [file for file in WEIGHTS.rglob("*.json") if "_name_or_path" in file.read_text(encoding="utf-8")]
