@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
-from dbsweep.config.fields import Count, GuidanceScale, NotBool, Positive, Section, Seed
+from dbsweep.config.fields import Count, GuidanceScale, NotBool, Positive, SamplerName, Section, Seed
 from dbsweep.config.problems import Problems
 from dbsweep.records import Scalar
 
@@ -53,7 +53,7 @@ _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
     AxisKind.GUIDANCE_SCALE: TypeAdapter(GuidanceScale),
     AxisKind.PROMPT_WEIGHT: TypeAdapter(Annotated[float, Field(allow_inf_nan=False), NotBool]),
     AxisKind.NUM_INFERENCE_STEPS: TypeAdapter(Count),
-    AxisKind.SAMPLER: TypeAdapter(Annotated[str, Field(min_length=1)]),
+    AxisKind.SAMPLER: TypeAdapter(SamplerName),
     AxisKind.SEED: TypeAdapter(Seed),
 }
 

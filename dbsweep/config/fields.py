@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
@@ -30,6 +30,12 @@ GuidanceScale = Annotated[float, Field(ge=1.0, allow_inf_nan=False), NotBool]
 Count = Annotated[int, Field(ge=1), NotBool]
 CountOrNone = Annotated[int, Field(ge=0), NotBool]
 Seed = Annotated[int, Field(ge=0, lt=2**32), NotBool]
+SamplerName = Literal[
+    "Euler", "Euler a", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE",
+    "LMS Karras", "DPM2 Karras", "DPM2 a Karras", "DPM++ 2M Karras", "DPM++ 2M SDE Karras", "DPM++ SDE Karras",
+    "DDIM", "PLMS", "UniPC",
+]  # fmt: skip
+"""A1111's names of the samplers that `dbsweep.sampling.schedulers` has."""
 
 
 def _expand(path: Path) -> Path:

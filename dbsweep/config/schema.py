@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -21,18 +20,18 @@ from dbsweep.config.concept import ClassImages, Concept, contains_words
 from dbsweep.config.fields import (
     Count,
     CountOrNone,
-    Fraction,
     GuidanceScale,
     HomePath,
     ModelSource,
-    NotBool,
     NotNegative,
     Positive,
+    SamplerName,
     Section,
     Seed,
 )
 from dbsweep.config.problems import Problems
 from dbsweep.config.search_axes import read_axes
+from dbsweep.config.train import LearningRateSchedule, Train
 from dbsweep.records import Scalar
 
 __all__ = [
@@ -57,47 +56,6 @@ def _run_name(name: str) -> str:
 
 
 _COUNT: TypeAdapter[int] = TypeAdapter(Count)
-
-
-class LearningRateSchedule(StrEnum):
-    """Learning-rate schedules, by diffusers' names; only the first two do not depend on the total length."""
-
-    CONSTANT = "constant"
-    CONSTANT_WITH_WARMUP = "constant_with_warmup"
-    LINEAR = "linear"
-    COSINE = "cosine"
-
-    @property
-    def depends_on_length(self) -> bool:
-        """Whether trials of different length differ from their first step on."""
-        return self in (LearningRateSchedule.LINEAR, LearningRateSchedule.COSINE)
-
-
-class Train(Section):
-    """How one trial trains. Any of these may be an axis of `search`."""
-
-    resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(
-        512, description="side of the square training images, pixels"
-    )
-    batch_size: Count = Field(1, description="instance images a forward pass; as many class images are added to it")
-    gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
-    learning_rate: Positive = Field(2e-6, description="AdamW's learning rate for UNet and text encoder")
-    epochs: Count = Field(100, description="passes over the instance images")
-    class_images_per_instance: CountOrNone = Field(
-        25, description="class images for each photo; 0 trains without prior preservation"
-    )
-    text_encoder_ratio: Fraction = Field(0.7, description="the text encoder trains while epoch < round(epochs * ratio)")
-    prior_loss_weight: NotNegative = Field(1.0, description="weight of the class images' loss")
-    lr_scheduler: LearningRateSchedule = Field(LearningRateSchedule.CONSTANT, description="learning-rate schedule")
-    lr_warmup_steps: CountOrNone = Field(0, description="optimizer steps of linear warm-up")
-    optimizer: Literal["adamw", "adamw_8bit"] = Field(
-        "adamw", description="8-bit needs bitsandbytes and saves 6 bytes a parameter"
-    )
-    weight_decay: NotNegative = Field(0.01, description="AdamW's weight decay")
-    max_grad_norm: Positive = Field(1.0, description="gradient clipping by global norm")
-    precision: Literal["fp32", "fp16", "bf16"] = Field("fp32", description="autocast precision of the forward pass")
-    gradient_checkpointing: bool = Field(False, description="recompute activations: slower, less memory")
-    seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")
 
 
 class Search(Section):
@@ -152,7 +110,7 @@ class Evaluate(Section):
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
     guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
     num_inference_steps: Count = Field(20, description="sampling steps")
-    sampler: str = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
+    sampler: SamplerName = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
     negative_prompt: str = Field("", description="negative prompt of all evaluation images")
     seed: Seed = Field(420420, description="image i of a prompt has seed + i (A1111's rule; D8ahazard's default)")
     encoder: ModelSource = Field(

@@ -31,12 +31,15 @@ class Objective:
     Args:
         scheduler_config: as saved with the model.
         device: of the latents.
+        min_snr_gamma: caps the weight of timesteps with little noise; 0 weighs all alike.
 
     Raises:
         ModelError: the model predicts neither noise nor velocity.
     """
 
-    def __init__(self, scheduler_config: Mapping[str, object], device: torch.device) -> None:
+    def __init__(
+        self, scheduler_config: Mapping[str, object], device: torch.device, *, min_snr_gamma: float = 0.0
+    ) -> None:
         self.prediction_type = str(scheduler_config.get("prediction_type", "epsilon"))
         if self.prediction_type not in ("epsilon", "v_prediction"):
             raise ModelError(
@@ -45,6 +48,7 @@ class Objective:
             )
         alphas = DDPMScheduler.from_config(dict(scheduler_config)).alphas_cumprod.to(device, torch.float32)
         self._signal, self._sigma = alphas.sqrt(), (1.0 - alphas).sqrt()
+        self._weights = self._min_snr(alphas / (1.0 - alphas), min_snr_gamma) if min_snr_gamma > 0.0 else None
 
     @property
     def timesteps(self) -> int:
@@ -63,13 +67,39 @@ class Objective:
         signal, sigma = self._levels(timesteps)
         return signal * noise - sigma * latents
 
+    def weights(self, timesteps: torch.Tensor) -> torch.Tensor | None:
+        """Of each image's loss, (n,) float32, by Min-SNR-γ (Hang et al. 2023, sec. 3.4); None weighs all alike."""
+        return None if self._weights is None else self._weights[timesteps]
+
+    def _min_snr(self, snr: torch.Tensor, gamma: float) -> torch.Tensor:
+        """min(SNR, γ) over SNR for ε, over SNR + 1 for v: both weigh x_0's error by min(SNR, γ)."""
+        if self.prediction_type == "epsilon":
+            return (gamma / snr).clamp(max=1.0)  # and not min(SNR, γ) / SNR, which is 0 / 0 where nothing but noise is
+        return snr.clamp(max=gamma) / (snr + 1.0)
+
     def _levels(self, timesteps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self._signal[timesteps, None, None, None], self._sigma[timesteps, None, None, None]
 
 
-def losses(prediction: torch.Tensor, target: torch.Tensor, instance_images: int) -> Losses:
-    """Mean squared error of the instance images (first) and of the class images (the rest), in float32."""
-    instance = functional.mse_loss(prediction[:instance_images].float(), target[:instance_images])
-    if len(prediction) == instance_images:
-        return Losses(instance, torch.zeros_like(instance))
-    return Losses(instance, functional.mse_loss(prediction[instance_images:].float(), target[instance_images:]))
+def losses(
+    prediction: torch.Tensor, target: torch.Tensor, instance_images: int, weights: torch.Tensor | None = None
+) -> Losses:
+    """Mean squared error of the instance images (first) and of the class images (the rest), in float32.
+
+    Args:
+        weights: of each image, (n,) float32, as `Objective.weights` has them.
+    """
+    halves = slice(None, instance_images), slice(instance_images, None)
+    instance, prior = (
+        _error(prediction[h].float(), target[h], None if weights is None else weights[h]) for h in halves
+    )
+    return Losses(instance, prior)
+
+
+def _error(prediction: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+    """Mean over all images and values; zero where there are none."""
+    if len(prediction) == 0:
+        return prediction.new_zeros(())
+    if weights is None:
+        return functional.mse_loss(prediction, target)
+    return (weights * functional.mse_loss(prediction, target, reduction="none").mean(dim=(1, 2, 3))).mean()

@@ -63,7 +63,7 @@ class Trainer:
         self._train = train
         self._device = models.device
         self._precision = Precision(train.precision, self._device)
-        self._objective = Objective(models.scheduler_config, self._device)
+        self._objective = Objective(models.scheduler_config, self._device, min_snr_gamma=train.min_snr_gamma)
         self._data = TrainingSet(
             concepts,
             class_images_per_instance=train.class_images_per_instance,
@@ -191,7 +191,8 @@ class Trainer:
         with self._precision.autocast():
             states = self._prompts.encode(batch.prompts)
             prediction = self._unet(noisy, timesteps, encoder_hidden_states=states, return_dict=False)[0]
-        return losses(prediction, self._objective.target(latents, noise, timesteps), batch.instance_images)
+        target, weights = self._objective.target(latents, noise, timesteps), self._objective.weights(timesteps)
+        return losses(prediction, target, batch.instance_images, weights)
 
     def _update(self, loss: torch.Tensor) -> torch.Tensor:
         """Clips the gradients and moves the weights; returns the norm before clipping."""

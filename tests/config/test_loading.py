@@ -172,3 +172,15 @@ def test_axes_are_read_by_their_form(load: Load):
 def test_a_missing_file_is_one_fault(tmp_path: Path):
     with pytest.raises(ConfigError, match="there is no such file"):
         load_experiment(tmp_path / "none.yaml")
+
+
+def test_one_fault_is_one_line_and_several_are_a_list(load: Load):
+    with pytest.raises(ConfigError, match=r"experiment\.yaml: train\.seed: must be [^\n]+$"):
+        load("", "train.seed=-1")
+    with pytest.raises(ConfigError, match=r"experiment\.yaml: 2 faults\n  train\.\S+: [^\n]+\n  train\.\S+: [^\n]+$"):
+        load("", "train.seed=-1", "train.resolution=0")
+
+
+def test_an_unknown_sampler_is_found_before_anything_runs(faults: Faults):
+    (message,) = faults("", "evaluate.sampler='DPM++ 2M karras'").values()
+    assert "did you mean `DPM++ 2M Karras`?" in message

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 from pydantic import ValidationError
 
+from dbsweep.config.fields import SamplerName
 from dbsweep.config.schema import Experiment, Train
 from tests.config.conftest import SMALL, Faults, Load
 
+SAMPLER = "must be " + ", ".join(map(repr, get_args(SamplerName)[:-1])) + " or 'UniPC', got "
 TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got "
 WORD = "`word` is needed for axis prompt_weight and for no other"
 KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler' or 'seed', "
@@ -31,12 +35,13 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
         (
             "train: {lr_scheduler: cosin}",
             "train.lr_scheduler",
-            "must be 'constant', 'constant_with_warmup', 'linear' or 'cosine', got 'cosin'; did you mean `cosine`?",
+            "must be 'constant', 'constant_with_warmup', 'linear', 'cosine', 'cosine_with_restarts' or 'polynomial',"
+            " got 'cosin'; did you mean `cosine`?",
         ),
         ("train: {optimizer: sgd}", "train.optimizer", "must be 'adamw' or 'adamw_8bit', got 'sgd'"),
         ("train: fast", "train", "must be a section of `key: value` lines, got 'fast'"),
         ("train:", "train", "must be a section of `key: value` lines, got nothing"),
-        ("evaluate: {sampler: 3}", "evaluate.sampler", TEXT + "3"),
+        ("evaluate: {negative_prompt: 3}", "evaluate.negative_prompt", TEXT + "3"),
         ("output: 3", "output", "must be a path, got 3"),
         ("wat: 1", "wat", "is an unknown key; allowed: " + ", ".join(Experiment.model_fields)),
         ("grids: {}", "grids", "must be a list, got {}"),
@@ -118,7 +123,7 @@ def test_concepts_need_different_tokens(faults: Faults):
         ("x: {axis: guidance_scale, values: [0.5, 5]}", "grids[0].x.values[0]", "must be at least 1, got 0.5"),
         ("x: {axis: guidance_scale, values: [a]}", "grids[0].x.values[0]", "must be a number, got 'a'"),
         ("x: {axis: num_inference_steps, values: [2.5]}", "grids[0].x.values[0]", "must be a whole number, got 2.5"),
-        ("x: {axis: sampler, values: [3]}", "grids[0].x.values[0]", TEXT + "3"),
+        ("x: {axis: sampler, values: [3]}", "grids[0].x.values[0]", SAMPLER + "3"),
         ("x: {axis: seed, values: []}", "grids[0].x.values", "needs at least 1, got none"),
         ("x: {axis: seed, values: 3}", "grids[0].x.values", "must be a list, got 3"),
         ("x: {axis: sead, values: [3]}", "grids[0].x.axis", KINDS + "got 'sead'; did you mean `seed`?"),

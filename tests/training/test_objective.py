@@ -38,3 +38,14 @@ def test_losses_of_the_two_halves() -> None:
     found = losses(prediction.bfloat16(), target, 4)
     assert (found.instance.item(), found.prior.item()) == (3.5, 0.0)  # 14 / 4
     assert found.instance.dtype == torch.float32
+
+
+def test_min_snr_caps_nearly_clean_timesteps_and_leaves_pure_noise_whole() -> None:
+    weights = Objective(SCHEDULER, CPU, min_snr_gamma=5.0).weights(torch.tensor([0, 999]))
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([5.0 * 0.00085 / 0.99915, 1.0], rel=1e-3)
+    assert Objective(SCHEDULER, CPU).weights(torch.tensor([0])) is None
+    found = losses(
+        torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1, 1), torch.zeros(3, 1, 1, 1), 2, torch.tensor([1, 0.5, 2])
+    )
+    assert (found.instance.item(), found.prior.item()) == (1.5, 18.0)  # (1 + 0.5 * 4) / 2 and 2 * 9

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from diffusers.training_utils import compute_snr
 from torch.nn import functional
 
 from dbsweep.config.schema import Train
@@ -76,7 +77,9 @@ def reference(models: StableDiffusion, data: ConceptData, train: Train, text_enc
                 prediction = models.unet(scheduler.add_noise(latent, noise, timestep), timestep, states).sample
                 velocity = models.scheduler_config["prediction_type"] == "v_prediction"
                 target = scheduler.get_velocity(latent, noise, timestep) if velocity else noise
-                loss = loss + weight[half] * functional.mse_loss(prediction, target) / len(images)
+                snr, gamma = compute_snr(scheduler, timestep), train.min_snr_gamma or math.inf
+                kept = (snr.clamp(max=gamma) / (snr + velocity)).item() if train.min_snr_gamma else 1.0
+                loss = loss + kept * weight[half] * functional.mse_loss(prediction, target) / len(images)
         torch.autograd.backward(loss)
         torch.nn.utils.clip_grad_norm_([p for m in training for p in m.parameters()], train.max_grad_norm)
         for module in training:
@@ -96,6 +99,8 @@ CASES = {
         ALWAYS,
         "v_prediction",
     ),
+    "min-SNR": (settings(min_snr_gamma=5.0, batch_size=2), ALWAYS, "epsilon"),
+    "min-SNR, v-prediction, accumulation": (settings(min_snr_gamma=1.0, gradient_accumulation=2), 3, "v_prediction"),
     "clipping": (settings(max_grad_norm=0.05), ALWAYS, "epsilon"),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from diffusers.optimization import get_scheduler
+from pydantic import ValidationError
 
 from dbsweep.config.schema import LearningRateSchedule
 from dbsweep.training.schedule import learning_rate
@@ -14,9 +15,11 @@ from tests.training.dreambooth import settings
 @pytest.mark.parametrize("schedule", LearningRateSchedule)
 @pytest.mark.parametrize("warmup", [0, 5])
 def test_rates_equal_diffusers(schedule: LearningRateSchedule, warmup: int) -> None:
-    train = settings(lr_scheduler=schedule, lr_warmup_steps=warmup, learning_rate=2e-4)
+    train = settings(lr_scheduler=schedule, lr_warmup_steps=warmup, learning_rate=2e-4, lr_num_cycles=3, lr_power=2.5)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-4)
-    theirs = get_scheduler(schedule.value, optimizer, num_warmup_steps=warmup, num_training_steps=20)
+    theirs = get_scheduler(
+        schedule.value, optimizer, num_warmup_steps=warmup, num_training_steps=20, num_cycles=3, power=2.5
+    )
     for step in range(22):
         assert learning_rate(train, step, 20) == pytest.approx(theirs.get_last_lr()[0], rel=1e-9, abs=1e-15), step
         optimizer.step()
@@ -26,3 +29,15 @@ def test_rates_equal_diffusers(schedule: LearningRateSchedule, warmup: int) -> N
 def test_warm_up_rises_and_cosine_falls() -> None:
     train = settings(lr_scheduler="cosine", lr_warmup_steps=4, learning_rate=1.0)
     assert [learning_rate(train, step, 12) for step in (0, 2, 4, 8, 12)] == pytest.approx([0, 0.5, 1, 0.5, 0])
+
+
+def test_restarts_rise_again_and_a_polynomial_ends_at_its_floor() -> None:
+    train = settings(lr_scheduler="cosine_with_restarts", lr_num_cycles=2, learning_rate=1.0)
+    assert [learning_rate(train, step, 8) for step in (0, 2, 4, 6, 8)] == pytest.approx([1, 0.5, 1, 0.5, 0])
+    train = settings(lr_scheduler="polynomial", lr_power=2.0, learning_rate=1.0)
+    assert [learning_rate(train, step, 8) for step in (0, 4, 8, 9)] == pytest.approx([1, 0.25, 1e-7, 1e-7], rel=1e-6)
+
+
+def test_a_polynomial_that_would_rise_is_refused() -> None:
+    with pytest.raises(ValidationError, match="polynomial falls to 1e-07, so learning_rate must be above that"):
+        settings(lr_scheduler="polynomial", learning_rate=1e-7)

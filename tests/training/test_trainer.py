@@ -29,6 +29,7 @@ def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
         ({"gradient_accumulation": 2, "lr_scheduler": "cosine", "lr_warmup_steps": 2}, ALWAYS, 2),
         ({"precision": "bf16", "gradient_checkpointing": True}, 5, 3),
         ({"optimizer": "adamw_8bit"}, 5, 4),
+        ({"min_snr_gamma": 5.0}, 5, 4),
     ],
     ids=str,
 )
