@@ -9,7 +9,7 @@ fall is also more than chance.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +39,8 @@ class VerdictSettings:
         identity_gain: a rise of identity below this is none.
         fair_price: a fall of x is worth a rise of identity of at least `fair_price` · x.
         error: chance that a training in which nothing changes is ever called overtrained.
-        planned_looks: number of checkpoints that will be judged; `error` is shared among them.
+        planned_looks: number of checkpoints that will be judged, as far as known; `error` is shared among them (see
+            `look_share`). It holds for more looks too, which then see less. Set it with `for_looks`.
         ready_identity: from here on the subject counts as learned.
         collapsed_level: identity, style and prior all at or below this is noise.
         resamples: bootstrap draws.
@@ -55,6 +56,10 @@ class VerdictSettings:
     collapsed_level: float = 0.1
     resamples: int = RESAMPLES
     seed: int = 0
+
+    def for_looks(self, count: int) -> VerdictSettings:
+        """The same settings for a training with this number of evaluated checkpoints (a branch's with its parents')."""
+        return replace(self, planned_looks=max(count, 1))
 
 
 @dataclass(frozen=True)
@@ -89,8 +94,25 @@ def find_overtraining(cards: Sequence[Scorecard], settings: VerdictSettings) -> 
         is none.
     """
     identity = np.array([card.value(Metric.IDENTITY) for card in cards])
-    losses = [loss for metric in WATCHED for loss in _losses(cards, metric, identity, settings)]
+    looks = range(1, len(cards))
+    losses = [loss for metric in WATCHED for loss in _losses(cards, metric, identity, settings, looks)]
     return min(losses, key=lambda loss: (loss.after, loss.gain - loss.drop), default=None)
+
+
+def raises_alarm(cards: Sequence[Scorecard], settings: VerdictSettings) -> bool:
+    """Whether the latest checkpoint alone raises the alarm: a training is ever alarmed if one of its looks is."""
+    identity = np.array([card.value(Metric.IDENTITY) for card in cards])
+    last = len(cards) - 1
+    return any(_losses(cards, metric, identity, settings, range(last, last + 1)) for metric in WATCHED)
+
+
+def look_share(look: int, planned: int) -> float:
+    """The part of the error that the look-th look (from 1) may spend.
+
+    1 / (planned + 1) up to the planned number, 1 / (look · (look + 1)) after it. Both parts together sum to 1 over any
+    number of looks, as Σ_{k>p} 1/(k(k+1)) = 1/(p+1); alpha spending in the sense of Lan & DeMets 1983.
+    """
+    return 1.0 / (planned + 1) if look <= planned else 1.0 / (look * (look + 1))
 
 
 def paired_samples(cards: Sequence[Scorecard], metric: Metric) -> Floats:
@@ -103,13 +125,15 @@ def paired_samples(cards: Sequence[Scorecard], metric: Metric) -> Floats:
     return samples[:, np.isfinite(samples).all(axis=0)]
 
 
-def _losses(cards: Sequence[Scorecard], metric: Metric, identity: Floats, settings: VerdictSettings) -> list[Loss]:
+def _losses(
+    cards: Sequence[Scorecard], metric: Metric, identity: Floats, settings: VerdictSettings, looks: range
+) -> list[Loss]:
     samples = paired_samples(cards, metric)
     if samples.shape[1] < 2:
         return []  # not measurable with this base model and encoder: nothing can be said
     given_away = _given_away(samples.mean(axis=1), identity, settings)
     found = []
-    for after in range(1, len(cards)):
+    for after in looks:
         lasting = given_away[:after, after:].all(axis=1)
         if not lasting.any():
             continue  # spares the bootstrap
@@ -129,19 +153,25 @@ def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bo
     """(n_earlier,) whether each earlier row is above the last one by more than chance.
 
     One look compares with all earlier checkpoints at once, so the bootstrap is of the largest of the differences
-    (Westfall & Young 1993); over looks and metrics `settings.error` is divided (Bonferroni).
+    (Westfall & Young 1993); over looks and metrics `settings.error` is divided (Bonferroni, `look_share`).
     """
-    looks = max(settings.planned_looks, len(samples) - 1)
-    tail = settings.error / (len(WATCHED) * looks)
+    tail = settings.error * look_share(len(samples) - 1, settings.planned_looks) / len(WATCHED)
     differences = samples[:-1] - samples[-1]
     drops = differences.mean(axis=1)
     weights = resampling_weights(samples.shape[1], settings.resamples, settings.seed)
     largest = (resampled_means(differences, weights) - drops[:, None]).max(axis=0)
-    # The largest of m differences is ruled by their widest spread, so all m have a say in how wide it is; half of
-    # each is the scatter of the latest checkpoint, which they share.
-    degrees = max(len(differences), 2) * (samples.shape[1] - 1) // 2
+    degrees = _degrees(len(differences), samples.shape[1])
     margin = np.quantile(largest, 1.0 - tail) * small_sample_factor(degrees, tail)
     return np.asarray(drops > margin, dtype=np.bool_)
+
+
+def _degrees(comparisons: int, samples: int) -> int:
+    """Degrees of freedom behind the spread of the largest of several differences.
+
+    It is ruled by the widest of them, so all have a say; half of each is the scatter of the latest checkpoint, which
+    they share, and images that change slowly add less still with every checkpoint, so more than 6 count as 6.
+    """
+    return min(max(comparisons, 2), 6) * (samples - 1) // 2
 
 
 def _loss(samples: Floats, identity: Floats, metric: Metric, before: int, after: int) -> Loss:

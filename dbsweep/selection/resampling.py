@@ -14,6 +14,9 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 RESAMPLES = 10_000
 """Bootstrap draws; the smallest tail that a verdict asks for is about 1/400."""
 
+MIN_STUDENTISED = 6
+"""Samples from which the studentised bootstrap has a say; of four, one draw in 64 has no spread to divide by."""
+
 
 @lru_cache(maxsize=32)
 def resampling_weights(n_samples: int, draws: int = RESAMPLES, seed: int = 0) -> Floats:
@@ -58,7 +61,11 @@ def small_sample_factor(degrees: int, tail: float) -> float:
 
 
 def mean_interval(samples: Floats, *, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
-    """Two-sided bootstrap interval of the mean, widened for small samples.
+    """Two-sided bootstrap interval of the mean, honest with few samples and with lopsided ones.
+
+    The percentile interval with t's tail covers symmetric samples; the studentised one (Efron & Tibshirani 1993,
+    section 12.5) follows the skew of lopsided ones but is a little short where tails are heavy. From
+    `MIN_STUDENTISED` samples on each end is the outer one of the two. Coverage: `python -m benchmarks.verdict`.
 
     Args:
         samples: (n,) float64; NaN are left out.
@@ -69,8 +76,34 @@ def mean_interval(samples: Floats, *, confidence: float = 0.95, seed: int = 0) -
     finite = samples[np.isfinite(samples)]
     if len(finite) < 2:
         return (float("nan"), float("nan"))
-    tail = (1.0 - confidence) / 2
-    mean = finite.mean()
-    spread = resampled_means(finite, resampling_weights(len(finite), seed=seed)) - mean
-    low, high = np.quantile(spread, [tail, 1.0 - tail]) * small_sample_factor(len(finite) - 1, tail)
-    return (float(mean + low), float(mean + high))
+    low, high = mean_intervals(finite[None, :], resampling_weights(len(finite), seed=seed), confidence=confidence)
+    return (float(low[0]), float(high[0]))
+
+
+def mean_intervals(rows: Floats, weights: Floats, *, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """`mean_interval` of each row.
+
+    Args:
+        rows: (m, n) float64, finite, n at least 2; weights: (draws, n) from `resampling_weights`.
+
+    Returns:
+        (m,) lows and (m,) highs.
+    """
+    n, tail = rows.shape[1], (1.0 - confidence) / 2
+    center = rows.mean(axis=1, keepdims=True)
+    spread = resampled_means(rows - center, weights)
+    low, high = np.quantile(spread, [tail, 1.0 - tail], axis=1) * small_sample_factor(n - 1, tail)
+    if n >= MIN_STUDENTISED:
+        error = rows.std(axis=1, ddof=1) / np.sqrt(n)
+        first, last = np.quantile(_studentised(rows - center, weights), [tail, 1.0 - tail], axis=1)
+        low, high = np.minimum(low, -last * error), np.maximum(high, -first * error)
+    return center[:, 0] + low, center[:, 0] + high
+
+
+def _studentised(centred: Floats, weights: Floats) -> Floats:
+    """(m, draws) bootstrap means over their own standard errors; draws of equal samples count as 0."""
+    n = centred.shape[1]
+    means = centred @ weights.T
+    variances = np.maximum(centred**2 @ weights.T - means**2, 0.0) / (n - 1)
+    floor = 1e-9 * (centred**2).mean(axis=1, keepdims=True)
+    return np.where(variances > floor, means / np.sqrt(np.maximum(variances, 1e-300)), 0.0)

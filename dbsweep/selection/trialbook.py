@@ -19,6 +19,7 @@ from dbsweep.records import (
     Verdict,
 )
 from dbsweep.selection.outcome import trial_state
+from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.verdict import judge
 
 
@@ -48,6 +49,11 @@ class TrialBook:
         for path in plan.paths:
             for branch, _ in path.segments:
                 self._through[branch].append(path)
+        evaluated = {branch.id: [m.step for m in branch.milestones if m.evaluate] for branch in plan.branches}
+        self._looks = {
+            path.trial: sum(step <= last for branch, last in path.segments for step in evaluated[branch])
+            for path in plan.paths
+        }
         self._starts = {branch.id: branch.fork_step for branch in plan.branches}
         self._ended: dict[str, BranchEnded] = {}
         self._reached: dict[str, int] = {}
@@ -79,7 +85,8 @@ class TrialBook:
         if checkpoint.step > dict(path.segments)[checkpoint.branch]:
             return None
         if checkpoint.step == path.end_step:
-            return judge(self.cards_of(path), self._base, finished=True)
+            settings = VerdictSettings().for_looks(self._looks[path.trial])
+            return judge(self.cards_of(path), self._base, finished=True, settings=settings)
         return running
 
     def cards_of(self, path: TrialPath) -> list[tuple[int, Scorecard]]:

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from dbsweep.records import Metric, Scorecard
-from dbsweep.selection.overtraining import VerdictSettings, find_overtraining, paired_samples
+from dbsweep.selection.overtraining import (
+    VerdictSettings,
+    find_overtraining,
+    look_share,
+    paired_samples,
+    raises_alarm,
+)
 from tests.selection.curves import Level, base_card, card, flat_card, noisy_cards
 
 FAST = VerdictSettings(resamples=2000)
@@ -105,3 +111,24 @@ def test_the_onset_is_found_at_its_checkpoint() -> None:
         onsets.append(loss.after if loss else 0)
     assert np.mean([abs(onset - 4) <= 1 for onset in onsets]) >= 0.95
     assert np.mean([onset == 4 for onset in onsets]) >= 0.9
+
+
+@pytest.mark.parametrize("planned", [1, 4, 10])
+def test_the_looks_share_the_whole_error_however_many_there_are(planned: int) -> None:
+    """With 4 planned: 4/5, then 1/(5·6) + 1/(6·7) + … = 1/5 - 1/100,001 after 100,000 looks."""
+    total = sum(look_share(look, planned) for look in range(1, 100_001))
+    assert total == pytest.approx(1.0 - 1.0 / 100_001)
+    assert look_share(planned, planned) == 1.0 / (planned + 1)
+
+
+def test_a_training_is_alarmed_when_one_of_its_looks_is() -> None:
+    for seed in range(15):
+        cards = [base_card(), *(c for _, c in noisy_cards([*GENTLE, (0.8, 0.5, 0.9)], scatter=0.15, seed=seed))]
+        looks = [cards[:count] for count in range(2, len(cards) + 1)]
+        found = [find_overtraining(look, FAST) is not None for look in looks]
+        assert any(found) == any(raises_alarm(look, FAST) for look in looks)
+
+
+def test_for_looks_changes_nothing_else() -> None:
+    assert VerdictSettings(drop=0.2).for_looks(15) == VerdictSettings(drop=0.2, planned_looks=15)
+    assert VerdictSettings().for_looks(0).planned_looks == 1

@@ -1,0 +1,114 @@
+"""How often the verdict errs, on made-up trainings whose truth is known: `python -m benchmarks.verdict [--json]`.
+
+Keys: `false_alarms`, the share of trainings in which nothing changes and yet some look cries overtrained (wanted: at
+most 0.05); `coverage`, of 95% intervals of a mean, by number of samples and kind of scatter (wanted: 0.93 to 0.97);
+`power`, the share of trainings whose style falls for good in which this is seen within two looks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from benchmarks.verdict_curves import WOBBLES, Level, draw_cards
+from dbsweep.selection.overtraining import VerdictSettings, raises_alarm
+from dbsweep.selection.resampling import mean_intervals, resampling_weights
+
+UNCHANGED: Final[dict[str, Level]] = {"learned": (0.8, 0.85, 0.9), "nothing learnt": (0.0, 1.0, 1.0)}
+LEARNING: Final[list[Level]] = [(0.3, 0.97, 0.97), (0.6, 0.9, 0.95), (0.8, 0.85, 0.92)]
+SETTINGS: Final = VerdictSettings(resamples=2000)
+
+
+def false_alarms(level: Level, wobble: str, *, looks: int, planned: int, scatter: float, trainings: int) -> float:
+    """Share of trainings that stay at a level in which some look raises the alarm (4 seeds, 2 sanity prompts)."""
+    settings, rng = SETTINGS.for_looks(planned), np.random.default_rng(1)
+    hits = 0
+    for _ in range(trainings):
+        cards = draw_cards([level] * looks, seeds=4, prompts=2, scatter=scatter, wobble=WOBBLES[wobble], rng=rng)
+        hits += any(raises_alarm(cards[: look + 1], settings) for look in range(1, looks + 1))
+    return hits / trainings
+
+
+def power(drop: float, *, seeds: int, prompts: int, scatter: float, trainings: int) -> float:
+    """Share of trainings in which a lasting fall of style is seen at its first or second checkpoint."""
+    settings, rng = SETTINGS.for_looks(10), np.random.default_rng(2)
+    levels = [*LEARNING, *[(0.82, 0.85 - drop, 0.92)] * 2]
+    hits = 0
+    for _ in range(trainings):
+        cards = draw_cards(
+            levels, seeds=seeds, prompts=prompts, scatter=scatter, wobble=WOBBLES["independent"], rng=rng
+        )
+        hits += any(raises_alarm(cards[: look + 1], settings) for look in (4, 5))
+    return hits / trainings
+
+
+def coverage(samples: int, wobble: str, *, trials: int, draws: int = 1000) -> float:
+    """Share of 95% intervals of paired differences that hold the true mean, 0.
+
+    The difference is of a checkpoint whose samples scatter independently in this way, and one that scatters half as
+    widely, so that the skew does not cancel.
+    """
+    rng = np.random.default_rng(samples)
+    wide, narrow = (WOBBLES[wobble](rng, (1, trials * samples)).reshape(trials, samples) for _ in range(2))
+    low, high = mean_intervals(wide - 0.5 * narrow, resampling_weights(samples, draws))
+    return float(((low <= 0.0) & (high >= 0.0)).mean())
+
+
+def measure(trainings: int, looks: Sequence[int]) -> dict[str, dict[str, float]]:
+    """All figures, by key and case."""
+    alarms = {
+        f"{name}, {wobble}, {count} looks, {planned} planned, scatter {scatter}": false_alarms(
+            level, wobble, looks=count, planned=planned, scatter=scatter, trainings=trainings
+        )
+        for name, level in UNCHANGED.items()
+        for wobble in WOBBLES
+        for count in looks
+        for planned in sorted({count, 10})
+        for scatter in (0.15,)
+    }
+    covered = {
+        f"{wobble}, {samples} samples": coverage(samples, wobble, trials=2000)
+        for wobble in ("independent", "heavy", "skewed")
+        for samples in (4, 8, 16, 40)
+    }
+    seen = {
+        f"drop {drop}, {seeds * prompts} samples, scatter {scatter}": power(
+            drop, seeds=seeds, prompts=prompts, scatter=scatter, trainings=trainings
+        )
+        for drop in (0.15, 0.2, 0.3)
+        for seeds, prompts in ((4, 2), (8, 2), (10, 4))
+        for scatter in (0.1, 0.15)
+    }
+    return {"false_alarms": alarms, "coverage": covered, "power": seen}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Simulate and print; 0 if false alarms and coverage are as wanted."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.verdict", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
+    parser.add_argument("--trainings", type=int, default=400, help="simulated trainings a case")
+    parser.add_argument("--looks", type=int, nargs="+", default=[3, 10, 30], help="checkpoints a training")
+    parser.add_argument("--out", type=Path, help="folder for the result")
+    options = parser.parse_args(arguments)
+    result = measure(options.trainings, options.looks)
+    text = json.dumps({"trainings": options.trainings, **result}, indent=1)
+    if options.out is not None:
+        options.out.mkdir(parents=True, exist_ok=True)
+        (options.out / "verdict.json").write_text(text + "\n", encoding="utf-8")
+    if options.json:
+        print(text)
+    else:
+        for key, cases in result.items():
+            print(key, *(f"  {share:6.1%}  {case}" for case, share in cases.items()), sep="\n")
+    good = max(result["false_alarms"].values()) <= 0.05
+    return 0 if good and all(0.93 <= share <= 0.97 for share in result["coverage"].values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
