@@ -35,10 +35,6 @@ from dbsweep.scoring.scorecard import score_checkpoint
 from dbsweep.training.data import ConceptData
 from dbsweep.training.trainer import Trainer
 
-STATE_INTERVAL_S = 30.0
-"""A training state, three times the size of the weights, is kept at a checkpoint that nothing forks from only if
-at least this long has been trained since the last one: what is trained again after a crash costs less than writing."""
-
 STOP_CHECK_INTERVAL_S = 1.0
 """How often a worker looks whether it has been asked to stop."""
 
@@ -78,7 +74,7 @@ class BranchWork:
         self._models = loaded.models_to_change(job.sweep.base)
         self._trainer: Trainer | None = None
         self._resume_from: Path | None = None  # a state of this branch that the next one replaces
-        self._state_saved = self._stop_checked = time.monotonic()
+        self._stop_checked = time.monotonic()
         self.reached = job.branch.fork_step
 
     def run(self) -> tuple[TrialState, str]:
@@ -94,16 +90,15 @@ class BranchWork:
                 judgement.add(milestone.step, event.scorecard, finished=milestone.step == branch.end_step)
             self.reached = milestone.step
             decision = self._emit(event)
-            if judgement.over:
+            if judgement.over and milestone.step < branch.end_step:
                 return TrialState.STOPPED, event.verdict.evidence if event.verdict is not None else ""
             if decision is Decision.STOP and milestone.step < branch.end_step:
                 self._save_and_stop()
         return TrialState.COMPLETED, ""
 
     def _start_judgement(self) -> Judgement:
-        lineage = self._job.fork.lineage if self._job.fork is not None else ()
         base = Scorecard.model_validate_json(self._run.base_scorecard.read_text(encoding="utf-8"))
-        return Judgement(lineage, base, self._job.sweep.experiment.evaluate)
+        return Judgement(self._job, base)
 
     def _reach(self, milestone: Milestone, history: History, judgement: Judgement) -> CheckpointScored:
         """Trains to a milestone, keeps its checkpoint, draws and scores."""
@@ -117,6 +112,10 @@ class BranchWork:
             verdict = judgement.add(milestone.step, card, finished=milestone.step == self._job.branch.end_step)
         event = CheckpointScored(checkpoint=checkpoint, log=log, scorecard=card, verdict=verdict)
         write_event(self._run, event)
+        # Only now: whoever dies while scoring goes on from the state before.
+        self._drop_replaced()
+        if milestone.step < self._job.branch.end_step and not milestone.fork:
+            self._resume_from = self._run.checkpoint(self._job.branch.id, milestone.step)
         return event
 
     def _start_training(self, history: History) -> Trainer:
@@ -148,16 +147,10 @@ class BranchWork:
         raise _Stopped
 
     def _keep(self, milestone: Milestone, trainer: Trainer) -> Checkpoint:
-        """Writes the checkpoint, with its state where a fork or a resumption may need it."""
-        branch, last = self._job.branch, milestone.step == self._job.branch.end_step
-        due = time.monotonic() - self._state_saved >= STATE_INTERVAL_S and not last
+        """Writes the checkpoint, with the state that a fork or a resumption may need."""
+        branch = self._job.branch
         folder = self._run.checkpoint(branch.id, milestone.step)
-        manifest = self._write(folder, trainer, milestone.epoch, milestone.fork or due)
-        if milestone.fork or due or last:
-            self._drop_replaced()
-        if milestone.fork or due:
-            self._state_saved = time.monotonic()
-            self._resume_from = None if milestone.fork else folder
+        manifest = self._write(folder, trainer, milestone.epoch, milestone.fork or milestone.step < branch.end_step)
         return Checkpoint(
             id=manifest.id,
             branch=branch.id,

@@ -72,6 +72,11 @@ class RunFolder:
         return self.path.name
 
     @property
+    def handle(self) -> str:
+        """What a person types as RUN: the name where the run lies in `runs`, else its folder."""
+        return self.name if self.path.resolve().parent == Path("runs").resolve() else str(self.path)
+
+    @property
     def ledger(self) -> Path:
         """The SQLite file that holds the truth about the run."""
         return self.path / "ledger.db"

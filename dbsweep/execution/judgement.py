@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from dbsweep.config.schema import Evaluate
+from dbsweep.execution.jobs import BranchJob
 from dbsweep.records import Scorecard, Verdict, VerdictState
+from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.stopping import should_stop
 from dbsweep.selection.verdict import judge
 
@@ -13,24 +12,28 @@ from dbsweep.selection.verdict import judge
 class Judgement:
     """Judges a branch after each scorecard, as if its path had been trained in one go.
 
+    Its evaluations and its ancestors' share the verdict's chance of error.
+
     Args:
-        lineage: (step, scorecard) of the ancestors up to the fork, by rising step.
+        job: the branch, its fork's lineage and whether and how patiently an overtrained branch is ended.
         base: scorecard of the untrained model.
-        evaluate: says whether and how patiently an overtrained branch is ended.
     """
 
-    def __init__(self, lineage: Sequence[tuple[int, Scorecard]], base: Scorecard, evaluate: Evaluate) -> None:
+    def __init__(self, job: BranchJob, base: Scorecard) -> None:
+        lineage = job.fork.lineage if job.fork is not None else ()
+        evaluations = sum(milestone.evaluate for milestone in job.branch.milestones)
+        self._settings = VerdictSettings().for_looks(len(lineage) + evaluations)
         self._cards = list(lineage)
         self._base = base
-        self._evaluate = evaluate
+        self._evaluate = job.sweep.experiment.evaluate
         # Only the latest verdicts decide about the end: the ancestors' earlier ones are not judged again.
-        seen = range(max(1, len(lineage) + 1 - evaluate.patience), len(lineage) + 1)
-        self._verdicts = [judge(self._cards[:count], base, finished=False) for count in seen]
+        seen = range(max(1, len(lineage) + 1 - self._evaluate.patience), len(lineage) + 1)
+        self._verdicts = [judge(self._cards[:n], base, finished=False, settings=self._settings) for n in seen]
 
     def add(self, step: int, card: Scorecard, *, finished: bool) -> Verdict:
         """The verdict with one more scorecard; ``finished`` at the last step of the branch."""
         self._cards.append((step, card))
-        self._verdicts.append(judge(self._cards, self._base, finished=finished))
+        self._verdicts.append(judge(self._cards, self._base, finished=finished, settings=self._settings))
         return self._verdicts[-1]
 
     @property

@@ -127,6 +127,9 @@ class RayBackend:
         self._check_resources()
 
     def _check_resources(self) -> None:
+        """Refuses what this machine will never have; a cluster may bring machines when trials wait for them."""
+        if self._address is not None:
+            return
         have = ray.cluster_resources()
         for kind, wanted in (("CPU", self._resources.cpus_per_trial), ("GPU", self._resources.gpus_per_trial)):
             if wanted > have.get(kind, 0.0):

@@ -123,9 +123,7 @@ class SimulatedBackend:
         """(seconds since the previous one, event) of one branch, to its end."""
         branch = job.branch
         yield 0.0, BranchStarted(branch=branch.id, host="simulated", pid=0)
-        judgement = Judgement(
-            job.fork.lineage if job.fork is not None else (), self._base, job.sweep.experiment.evaluate
-        )
+        judgement = Judgement(job, self._base)
         step = branch.fork_step
         for milestone in branch.milestones:
             duration = (milestone.step - step) * self._seconds_per_step + self._seconds_per_checkpoint
@@ -136,7 +134,7 @@ class SimulatedBackend:
                 return
             step = milestone.step
             yield duration, event
-            if event.verdict is not None and judgement.over:
+            if event.verdict is not None and judgement.over and step < branch.end_step:
                 yield 0.0, _end(job, TrialState.STOPPED, step, event.verdict.evidence)
                 return
         yield 0.0, _end(job, TrialState.COMPLETED, step)

@@ -37,13 +37,13 @@ def count_photos(experiment: Experiment) -> tuple[int, ...]:
     return tuple(len(list_photos(concept.instance_images)) for concept in experiment.concepts)
 
 
-def make_plan(experiment: Experiment) -> Plan:
-    """What running the experiment would do and cost on this machine. Loads no torch."""
+def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
+    """What running the experiment would do and cost on this machine, with nothing shared if `alone`. No torch."""
     from dbsweep.plan import plan as planning
     from dbsweep.plan.rates import rates_for
 
     workers = max(1, int((os.cpu_count() or 1) / experiment.resources.cpus_per_trial))
-    return planning.make_plan(experiment, count_photos(experiment), rates_for(experiment, workers=workers))
+    return planning.make_plan(experiment, count_photos(experiment), rates_for(experiment, workers=workers), alone=alone)
 
 
 def check_inputs(experiment: Experiment, plan: Plan) -> None:

@@ -37,7 +37,13 @@ def on_ray(address: str | None) -> MakeBackend:
 
 
 def run_file(
-    file: Path, overrides: Sequence[str], *, name: str | None, address: str | None, view: TerminalView
+    file: Path,
+    overrides: Sequence[str],
+    *,
+    name: str | None,
+    address: str | None,
+    view: TerminalView,
+    alone: bool = False,
 ) -> RunFolder:
     """Runs an experiment file on Ray, from beginning to end.
 
@@ -46,18 +52,21 @@ def run_file(
         name: of the run, if not the file's.
         address: Ray cluster, or None for this machine.
         view: where the progress shows.
+        alone: train every trial by itself; see `dbsweep.plan.plan.make_plan`.
 
     Raises:
         DbsweepError: an input is wrong; nothing has been written.
         KeyboardInterrupt: stopped by the person; the ledger says how far it came.
     """
-    return run_experiment(load(file, overrides, name), on_ray(address), view)
+    return run_experiment(load(file, overrides, name), on_ray(address), view, alone=alone)
 
 
-def run_experiment(experiment: Experiment, make_backend: MakeBackend, view: TerminalView) -> RunFolder:
+def run_experiment(
+    experiment: Experiment, make_backend: MakeBackend, view: TerminalView, *, alone: bool = False
+) -> RunFolder:
     """Runs an experiment on a back end; see `run_file`."""
     check_free(experiment.output, experiment.name)
-    plan = make_plan(experiment)
+    plan = make_plan(experiment, alone=alone)
     check_inputs(experiment, plan)
     for note in plan.notes:
         view.note(note)
@@ -82,7 +91,7 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
     with Ledger.open(folder.ledger) as ledger:
         record = ledger.read()
         if record.finished is not None:
-            raise RunError(f"run {record.name!r} is over: see `dbsweep best {record.name}`")
+            raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
         check_inputs(experiment, record.plan)
         view.note(describe_rest(record))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)
@@ -121,7 +130,7 @@ def _lead(
             Conductor(ledger, plan, job, view).run(backend)
             write_report(folder)
     except KeyboardInterrupt:
-        view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.name}")
+        view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.handle}")
         raise
     finally:
         backend.close()

@@ -17,7 +17,8 @@ from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.records import Branch, BranchEnded, BranchStarted, CheckpointScored, Event, TrialState
-from tests.execution.tiny_sweep import make_branch
+from dbsweep.scoring.scorecard import score_checkpoint
+from tests.execution.tiny_sweep import ColourEncoder, make_branch
 
 
 class Driver:
@@ -93,14 +94,13 @@ def test_a_fork_has_the_weights_of_a_training_in_one_go(tiny_job: SweepJob) -> N
     assert parent.hashes[6] != alone.hashes[6]
 
 
-def test_states_are_kept_at_forks_only(tiny_job: SweepJob) -> None:
+def test_in_the_end_states_are_kept_at_forks_only(tiny_job: SweepJob) -> None:
     driver = train(tiny_job, make_branch("b01", 3, forks=(2,)))
     folders = {step: tiny_job.run_folder / event.checkpoint.path for step, event in driver.scored.items()}
     assert {step: has_state(folder) for step, folder in folders.items()} == {2: False, 4: True, 6: False}
 
 
-def test_the_newest_state_replaces_the_one_before(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(branch_module, "STATE_INTERVAL_S", 0.0)
+def test_the_newest_state_replaces_the_one_before(tiny_job: SweepJob) -> None:
     seen: dict[int, list[int]] = {}
     branch = make_branch("b01", 5, forks=(1,))
     run = RunFolder(tiny_job.run_folder)
@@ -142,10 +142,7 @@ def test_a_stop_between_checkpoints_loses_no_step(tiny_job: SweepJob, monkeypatc
 
 
 @pytest.mark.parametrize("damage", ["event", "weights", "everything"])
-def test_after_a_crash_a_branch_goes_on_from_what_is_whole(
-    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch, damage: str
-) -> None:
-    monkeypatch.setattr(branch_module, "STATE_INTERVAL_S", 0.0)
+def test_after_a_crash_a_branch_goes_on_from_what_is_whole(tiny_job: SweepJob, damage: str) -> None:
     run = RunFolder(tiny_job.run_folder)
     whole = train(tiny_job, make_branch("b01", 3, forks=(1, 2)))
     match damage:
@@ -157,6 +154,25 @@ def test_after_a_crash_a_branch_goes_on_from_what_is_whole(
         case "everything":
             shutil.rmtree(run.branch("b01"))
     assert train(tiny_job, make_branch("b01", 3, forks=(1, 2))).hashes == whole.hashes
+
+
+def test_dying_while_scoring_costs_one_checkpoint_interval(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = train(tiny_job, make_branch("b01", 3))
+
+    def die(checkpoint: str, *rest: object) -> object:
+        if checkpoint == "b02-000004":
+            raise MemoryError
+        return score_checkpoint(checkpoint, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(branch_module, "score_checkpoint", die)
+    with pytest.raises(MemoryError):
+        train(tiny_job, make_branch("b02", 3))
+    monkeypatch.undo()
+    trained: list[int] = []
+    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
+    monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+    assert train(tiny_job, make_branch("b02", 3)).hashes == whole.hashes
+    assert trained == [3, 4, 5, 6]
 
 
 def test_nan_ends_the_branch_as_failed(tiny_job: SweepJob) -> None:

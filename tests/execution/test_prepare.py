@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -40,7 +41,9 @@ def test_what_is_there_is_not_drawn_again(tiny_job: SweepJob) -> None:
     before = pixels(victim)
     victim.unlink()
     assert prepare.draw_class_images(tiny_job) == 1
-    assert pixels(victim) == before
+    # Drawn alone now and in a batch before: some processors round the last bit of a product differently.
+    change = np.abs(np.frombuffer(pixels(victim), np.uint8).astype(int) - np.frombuffer(before, np.uint8))
+    assert change.max() <= 1
 
 
 def test_references_are_the_untrained_model_s_even_after_training(

@@ -164,7 +164,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
         run_experiment(experiment, lambda *_: _Interrupted(curve), view)
     folder = RunFolder.open(experiment.output, "demo")
     interrupted = read_run(folder)
-    assert "go on with: dbsweep resume demo" in out.getvalue()
+    assert f"go on with: dbsweep resume {folder.path}" in "".join(out.getvalue().split("\n"))
     assert TrialState.INTERRUPTED in interrupted.states.values()
     assert len(interrupted.checkpoints) == 2
 
