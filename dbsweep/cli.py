@@ -32,6 +32,7 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (YAM
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, or its folder.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override one value of the file.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to run on, or `auto`.")]
+Alone = Annotated[bool, typer.Option("--alone", help="Train every trial by itself, to check what sharing gives.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]
 
@@ -61,9 +62,9 @@ def _print_outcome(folder: RunFolder) -> None:
 
     record = read_run(folder)
     if record.choice is None:
-        typer.echo(f"dbsweep: nothing could be chosen; see `dbsweep trials {record.name}`", err=True)
+        typer.echo(f"dbsweep: nothing could be chosen; see `dbsweep trials {folder.handle}`", err=True)
         raise typer.Exit(1)
-    _print_lines(best_text(record, folder.path))
+    _print_lines(best_text(record, folder.path, folder.handle))
 
 
 @contextmanager
@@ -91,13 +92,13 @@ def _root(
 
 
 @app.command()
-def plan(file: File, sets: Sets = None, as_json: Json = False) -> None:
+def plan(file: File, sets: Sets = None, alone: Alone = False, as_json: Json = False) -> None:
     """Show what a sweep will do and cost, without starting it."""
     from dbsweep.plan.plan import plan_json
     from dbsweep.plan.text import plan_lines
     from dbsweep.sweep.preflight import load, make_plan
 
-    result = make_plan(load(file, sets or ()))
+    result = make_plan(load(file, sets or ()), alone=alone)
     _print_json(plan_json(result)) if as_json else _print_lines(plan_lines(result))
 
 
@@ -107,12 +108,13 @@ def run(
     name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run; default: the file's.")] = None,
     address: Address = None,
     sets: Sets = None,
+    alone: Alone = False,
 ) -> None:
     """Run a sweep: train, score, judge, choose, report."""
     from dbsweep.sweep.running import run_file
 
     with _interruptible():
-        folder = run_file(file, sets or (), name=name, address=address, view=_view())
+        folder = run_file(file, sets or (), name=name, address=address, view=_view(), alone=alone)
     _print_outcome(folder)
 
 
@@ -141,7 +143,10 @@ def best(
 
     folder = find_run(run_name, runs)
     record = read_run(folder)
-    _print_json(best_json(record, folder.path)) if as_json else _print_lines(best_text(record, folder.path))
+    if as_json:
+        _print_json(best_json(record, folder.path))
+    else:
+        _print_lines(best_text(record, folder.path, folder.handle))
     if export is not None:
         export_best(folder, export)
         typer.echo(f"Model written to {export}", err=True)

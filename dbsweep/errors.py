@@ -41,9 +41,10 @@ class ConfigError(DbsweepError):
     def __init__(self, source: str, faults: Sequence[Fault]) -> None:
         self.source = source
         self.faults = tuple(faults)
-        lines = "\n".join(f"  {fault}" for fault in self.faults)
-        noun = "fault" if len(self.faults) == 1 else "faults"
-        super().__init__(f"{source}: {len(self.faults)} {noun}\n{lines}")
+        if len(self.faults) == 1:
+            super().__init__(f"{source}: {self.faults[0]}")
+        else:
+            super().__init__("\n  ".join((f"{source}: {len(self.faults)} faults", *map(str, self.faults))))
 
 
 class InputError(DbsweepError):

@@ -79,8 +79,13 @@ def _course(trial: Trial, train: Train, photos: int) -> Course:
 
 def _key(train: Train) -> str:
     values = train.model_dump(mode="json", exclude={"text_encoder_ratio", "epochs"})
-    if train.lr_scheduler is LearningRateSchedule.CONSTANT:
+    schedule = train.lr_scheduler
+    if schedule is LearningRateSchedule.CONSTANT:
         values["lr_warmup_steps"] = 0  # it has no warm-up, as in diffusers
+    if schedule is not LearningRateSchedule.COSINE_WITH_RESTARTS:
+        del values["lr_num_cycles"]
+    if schedule is not LearningRateSchedule.POLYNOMIAL:
+        del values["lr_power"]
     if train.class_images_per_instance == 0 or train.prior_loss_weight == 0.0:
         values["class_images_per_instance"] = values["prior_loss_weight"] = 0  # no prior preservation, either way
     # Interned, because the tree compares the keys of thousands of trials at every stage.

@@ -15,12 +15,15 @@ from dbsweep.plan.tree import grow_tree
 from dbsweep.records import Plan
 
 
-def make_plan(experiment: Experiment, photo_counts: Sequence[int], rates: Rates | None = None) -> Plan:
+def make_plan(
+    experiment: Experiment, photo_counts: Sequence[int], rates: Rates | None = None, *, alone: bool = False
+) -> Plan:
     """Plans a sweep.
 
     Args:
         photo_counts: instance images of each concept, in the experiment's order.
         rates: for the forecast of disk and time; by default what `rates_for` knows about the base model.
+        alone: train every trial by itself, to check that sharing changes nothing.
 
     Raises:
         ConfigError: the search makes too many trials.
@@ -31,7 +34,7 @@ def make_plan(experiment: Experiment, photo_counts: Sequence[int], rates: Rates 
     every_epochs, photos = experiment.evaluate.every_epochs, sum(photo_counts)
     trials, removed = make_trials(experiment)
     courses = courses_of(experiment, trials, photos)
-    nodes = grow_tree(courses)
+    nodes = grow_tree(courses, share=not alone)
     branches, paths = make_branches(nodes, every_epochs)
     cost = cost_of(experiment, courses, branches, paths, photo_counts, rates)
     return Plan(

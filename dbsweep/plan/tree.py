@@ -59,8 +59,8 @@ class Node:
         )
 
 
-def grow_tree(courses: Sequence[Course]) -> tuple[Node, ...]:
-    """All stages of a set of courses, parents before children.
+def grow_tree(courses: Sequence[Course], *, share: bool = True) -> tuple[Node, ...]:
+    """All stages of a set of courses, parents before children; without `share` every course has its own.
 
     Each stage reaches to the next epoch at which one of its courses ends or freezes its text encoder, so the work is
     in proportion to the stages on all courses together, not to epochs or pairs of trials.
@@ -69,8 +69,8 @@ def grow_tree(courses: Sequence[Course]) -> tuple[Node, ...]:
     waiting: list[tuple[Node | None, int, Sequence[Course]]] = [(None, 0, courses)]
     while waiting:
         parent, start, group = waiting.pop()
-        for members in _alike(group, start):
-            node = _new_node(parent, start, members)
+        for members in _alike(group, start) if share else [[course] for course in group]:
+            node = _new_node(parent, start, members, share=share)
             nodes.append(node)
             if parent is not None:
                 parent.children.append(node)
@@ -89,12 +89,13 @@ def _alike(group: Iterable[Course], epoch: int) -> list[list[Course]]:
     return list(alike.values())
 
 
-def _new_node(parent: Node | None, start: int, members: Sequence[Course]) -> Node:
+def _new_node(parent: Node | None, start: int, members: Sequence[Course], *, share: bool) -> Node:
     text_encoder_trains = members[0].span_from(start)[0]
     end = min(course.span_from(start)[1] for course in members)
     ancestry = "" if parent is None else parent.stage_id
     first = members[0]
-    identity = f"{ancestry} {first.key} {first.schedule_epochs} {text_encoder_trains} {start} {end}"
+    owner = "" if share else f" {first.trial.id}"
+    identity = f"{ancestry} {first.key} {first.schedule_epochs} {text_encoder_trains} {start} {end}{owner}"
     return Node(
         stage_id=hashlib.sha256(identity.encode()).hexdigest()[:12],
         parent=parent,

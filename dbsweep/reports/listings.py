@@ -80,8 +80,8 @@ def best_json(record: RunRecord, run_folder: Path) -> dict[str, object]:
     }
 
 
-def best_text(record: RunRecord, run_folder: Path) -> list[str]:
-    """The choice in words, with the runners-up below."""
+def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) -> list[str]:
+    """The choice in words, with the runners-up below; `handle` is what a person types as RUN, if not its name."""
     choice = chosen(record)
     best = choice.best
     settings = settings_of(record, best.trial)
@@ -94,7 +94,7 @@ def best_text(record: RunRecord, run_folder: Path) -> list[str]:
         "",
         f"  weights  {run_folder / record.checkpoints[best.checkpoint].path}",
         f"  report   {run_folder / 'report' / 'index.html'}",
-        f"  export   dbsweep best {record.name} --export FOLDER",
+        f"  export   dbsweep best {handle or record.name} --export FOLDER",
         "",
         "Runners-up (* on the front of identity, style and prior):",
     ]

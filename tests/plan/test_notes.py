@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from dbsweep.plan.plan import make_plan
 from tests.plan.experiments import experiment
 
@@ -17,6 +19,14 @@ def test_schedules_that_cannot_share_are_counted():
     # Cosine: 30 + 60 epochs where 60 would do, of 12 steps each.
     assert "lr_scheduler cosine depends on the total length" in notes(search=search)
     assert "360 steps more than with a constant schedule" in notes(search=search)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine_with_restarts", "polynomial"])
+def test_every_falling_schedule_is_said_to_share_nothing(schedule: str):
+    search = {"epochs": [30, 60], "text_encoder_ratio": [1]}
+    found = notes(search=search, train={"lr_scheduler": schedule})
+    assert f"lr_scheduler {schedule} depends on the total length" in found
+    assert "360 steps more" in found
 
 
 def test_schedules_that_lose_nothing_are_not_mentioned():

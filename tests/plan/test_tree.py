@@ -121,6 +121,7 @@ def test_the_grid_of_the_design_takes_32_epochs_instead_of_80():
         ({"epochs": [4], "text_encoder_ratio": [1], "lr_warmup_steps": [0, 5], "lr_scheduler": ["linear"]}, 8),
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "lr_scheduler": ["cosine"]}, 6),
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "lr_scheduler": ["constant_with_warmup"]}, 4),
+        ({"epochs": [4], "text_encoder_ratio": [1], "lr_num_cycles": [1, 2], "lr_power": [1, 2]}, 4),  # constant again
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "seed": [0, 1]}, 8),
     ],
 )
@@ -143,3 +144,12 @@ def test_parents_come_before_children():
     for stage in plan.stages:
         assert stage.parent in seen
         seen.add(stage.id)
+
+
+def test_alone_every_trial_has_a_branch_of_its_own_and_the_same_steps():
+    setup = experiment(search={"epochs": [2, 4], "text_encoder_ratio": [0, 0.5]})
+    shared, alone = make_plan(setup, [PHOTOS]), make_plan(setup, [PHOTOS], alone=True)
+    assert [(branch.trials, branch.parent) for branch in alone.branches] == [((t.id,), None) for t in alone.trials]
+    assert len({stage.id for stage in alone.stages}) == len(alone.stages)
+    assert alone.cost.steps_shared == alone.cost.steps_alone == shared.cost.steps_alone > shared.cost.steps_shared
+    assert [path.end_step for path in alone.paths] == [path.end_step for path in shared.paths]

@@ -1,0 +1,33 @@
+"""The verdict's error rates, on few made-up trainings; `python -m benchmarks.verdict` takes more."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.verdict import UNCHANGED, coverage, false_alarms, power
+from benchmarks.verdict_curves import WOBBLES
+
+
+@pytest.mark.parametrize("wobble", WOBBLES)
+def test_wobbles_have_mean_0_and_deviation_1(wobble: str) -> None:
+    rows = WOBBLES[wobble](np.random.default_rng(0), (4, 50_000))
+    assert rows.mean(axis=1) == pytest.approx(np.zeros(4), abs=0.03)
+    assert rows.std(axis=1) == pytest.approx(np.ones(4), abs=0.05)
+
+
+@pytest.mark.parametrize(("looks", "planned"), [(3, 10), (10, 10), (20, 10), (20, 20)])
+@pytest.mark.parametrize("wobble", ["independent", "drifting"])
+def test_no_change_is_rarely_called_overtrained(wobble: str, looks: int, planned: int) -> None:
+    """A/A, whatever the number of looks and of planned ones."""
+    level = UNCHANGED["nothing learnt"]
+    assert false_alarms(level, wobble, looks=looks, planned=planned, scatter=0.15, trainings=100) <= 0.05
+
+
+def test_a_fall_of_style_is_seen_within_two_looks() -> None:
+    """By 0.3 with 16 samples that scatter by 0.15."""
+    assert power(0.3, seeds=8, prompts=2, scatter=0.15, trainings=60) >= 0.9
+
+
+def test_coverage_of_paired_differences() -> None:
+    assert 0.93 <= coverage(8, "independent", trials=2000) <= 0.97
