@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
+from dbsweep.config.fields import SamplerName
 from dbsweep.errors import DbsweepError
 from dbsweep.sampling.schedulers import SAMPLERS, check_sampler, make_scheduler
 from tests.tiny_models import SCHEDULER
@@ -57,3 +60,7 @@ def test_a_near_name_is_suggested(name: str, hint: str) -> None:
 def test_a_name_like_no_other_gets_the_list() -> None:
     with pytest.raises(DbsweepError, match=r"^unknown sampler 'zzz' \(known: Euler, Euler a, "):
         check_sampler("zzz")
+
+
+def test_the_experiment_file_allows_just_these_samplers():
+    assert get_args(SamplerName) == tuple(SAMPLERS)
