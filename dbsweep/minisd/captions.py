@@ -179,10 +179,11 @@ def is_held_out(text: str) -> bool:
     return " with " in text and hashlib.sha256(text.encode()).digest()[0] < 26
 
 
-def training_caption(sample: Sample, rng: np.random.Generator) -> str:
+def training_caption(sample: Sample, rng: np.random.Generator) -> Caption:
     """Return a caption that is not held out."""
     for _ in range(20):
-        text = describe(sample, rng).text
-        if not is_held_out(text):
-            return text
-    return f"{sample.style} of {sample.subject.klass}"
+        caption = describe(sample, rng)
+        if not is_held_out(caption.text):
+            return caption
+    subject, style = sample.subject, sample.style
+    return Caption(f"{style} of {subject.klass}", {"klass": subject.klass, "style": style})

@@ -27,6 +27,8 @@ BATCH: Final = 32
 """Noisy latents a step and worker."""
 EMPTY_SHARE: Final = 0.1
 """Share of empty captions, for classifier-free guidance."""
+EMPHASIS: Final = 4.0
+"""How much likelier a caption that names a beard is trained on: few pictures have one, and it is small."""
 SNR_GAMMA: Final = 5.0
 """Cap of the signal-to-noise weighting of the loss (Hang et al. 2023, Min-SNR, eq. 10)."""
 
@@ -73,10 +75,21 @@ def snr_weights(timesteps: Tensor, alphas_cumprod: Tensor) -> Tensor:
     return snr.clamp(max=SNR_GAMMA) / snr
 
 
-def batch_captions(samples: list[Sample], seed: int) -> list[str]:
-    """Return a fresh caption for each sample, a tenth of them empty."""
-    rng = np.random.default_rng(seed)
-    return ["" if rng.random() < EMPTY_SHARE else training_caption(sample, rng) for sample in samples]
+def draw_pairs(samples: list[Sample], batch: int, generator: torch.Generator) -> tuple[Tensor, list[str]]:
+    """Draw a batch of pictures with fresh captions, a tenth of them empty.
+
+    Of twice as many pairs, those whose caption names what is hard to learn are kept more often. As that depends on the
+    caption alone, what a caption means stays the same.
+
+    Returns:
+        The numbers of the samples, (batch,) int64, and their captions.
+    """
+    picks = torch.randint(len(samples), (2 * batch,), generator=generator)
+    rng = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=generator)))
+    captions = [None if rng.random() < EMPTY_SHARE else training_caption(samples[int(i)], rng) for i in picks]
+    odds = torch.tensor([EMPHASIS if caption is not None and "beard" in caption.named else 1.0 for caption in captions])
+    kept = torch.multinomial(odds, batch, generator=generator)
+    return picks[kept], ["" if (caption := captions[int(i)]) is None else caption.text for i in kept]
 
 
 def denoiser_loss(
@@ -90,12 +103,10 @@ def denoiser_loss(
     scheduler = new_scheduler()
 
     def loss(generator: torch.Generator) -> Tensor:
-        picks = torch.randint(len(data.latents), (batch,), generator=generator)
-        caption_seed = int(torch.randint(1 << 62, (1,), generator=generator))
+        picks, texts = draw_pairs(data.samples, batch, generator)
         latents = torch.from_numpy(data.latents[picks.numpy()]).float() * data.scaling_factor
         noise = torch.randn(latents.shape, generator=generator)
         timesteps = torch.randint(scheduler.config["num_train_timesteps"], (batch,), generator=generator)
-        texts = batch_captions([data.samples[int(i)] for i in picks], caption_seed)
         ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
         noisy = scheduler.add_noise(latents, noise, timesteps).to(memory_format=torch.channels_last)
         # On a CPU the backward pass of the fused attention takes longer than the rest of the network.

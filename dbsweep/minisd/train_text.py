@@ -20,7 +20,7 @@ from transformers import CLIPTokenizer
 
 from dbsweep.minisd.architecture import CLIP_CONFIG, TEXT_WIDTH, new_text_encoder
 from dbsweep.minisd.attributes import STYLES, SUBJECT_VALUES
-from dbsweep.minisd.captions import Caption, describe, is_held_out
+from dbsweep.minisd.captions import Caption, training_caption
 from dbsweep.minisd.precision import fast_products
 from dbsweep.minisd.train_autoencoder import to_tensor
 from dbsweep.minisd.train_clip import contrastive_loss
@@ -50,14 +50,6 @@ def new_text_training(tokenizer: CLIPTokenizer, seed: int) -> nn.ModuleDict:
     """Return the untrained text encoder with the readings that train it, as `text_encoder` and `readout`."""
     torch.manual_seed(seed)
     return nn.ModuleDict({"text_encoder": new_text_encoder(tokenizer), "readout": _Readout()})
-
-
-def _seen_caption(sample: Sample, rng: np.random.Generator) -> Caption:
-    """Return a caption that is not held out."""
-    while True:
-        caption = describe(sample, rng)
-        if not is_held_out(caption.text):
-            return caption
 
 
 @torch.no_grad()
@@ -91,7 +83,7 @@ def text_loss(
     def loss(generator: torch.Generator) -> Tensor:
         picks = torch.randint(len(embeddings), (batch,), generator=generator)
         rng = np.random.default_rng(int(torch.randint(1 << 62, (1,), generator=generator)))
-        captions = [_seen_caption(samples[int(i)], rng) for i in picks]
+        captions = [training_caption(samples[int(i)], rng) for i in picks]
         texts = [caption.text for caption in captions]
         ids = tokenizer(texts, padding="max_length", max_length=77, truncation=True, return_tensors="pt").input_ids
         with fast_products(), sdpa_kernel(SDPBackend.MATH):
