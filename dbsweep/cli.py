@@ -171,6 +171,19 @@ def report(run_name: Run, runs: Runs = RUNS) -> None:
     _print_lines([str(write_report(find_run(run_name, runs)))])
 
 
+@app.command()
+def track(
+    run_name: Run,
+    uri: Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, if not the experiment's.")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Log to MLflow what a run could not, because the server was away; nothing is logged twice."""
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.tracking import track_run
+
+    typer.echo(track_run(find_run(run_name, runs), uri), err=True)
+
+
 @app.command("runs")
 def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
     """List all runs."""

@@ -1,4 +1,4 @@
-"""MLflow beside a sweep: a thread that logs what the ledger has, so that a slow server never slows a trial."""
+"""MLflow beside a sweep, or after it: it is told what the ledger has, so that a slow server never slows a trial."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
+from dbsweep.errors import ResourceError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
@@ -29,9 +31,7 @@ class TrackingThread:
         interval_s: between two looks.
     """
 
-    def __init__(
-        self, tracker: MlflowTracker, folder: RunFolder, ledger: Ledger, *, interval_s: float = INTERVAL_S
-    ) -> None:
+    def __init__(self, tracker: MlflowTracker, folder: RunFolder, ledger: Ledger, *, interval_s: float) -> None:
         self._tracker = tracker
         self._folder = folder
         self._ledger = ledger
@@ -42,7 +42,7 @@ class TrackingThread:
         self._thread = threading.Thread(target=self._keep_up, name="mlflow", daemon=True)
         self._thread.start()
 
-    def close(self, patience_s: float = PATIENCE_S) -> SyncStatus:
+    def close(self, patience_s: float) -> SyncStatus:
         """Looks a last time and ends; raises what went wrong in the thread, if it was not the server."""
         self._closing.set()
         self._thread.join(patience_s)
@@ -65,16 +65,38 @@ class TrackingThread:
 def tracked(experiment: Experiment, folder: RunFolder, ledger: Ledger, view: TerminalView) -> Iterator[None]:
     """Keeps MLflow up to date with the ledger until the block ends.
 
-    A server that is away neither stops nor slows the sweep: it is said what is missing, and the next sync logs it.
+    A server that is away neither stops nor slows the sweep: the ledger keeps what is missing, it is said, and the
+    next sync, or `track_run`, logs it.
     """
     if not experiment.tracking.enabled:
         yield
         return
     tracker = MlflowTracker(experiment.tracking, folder.path.parent)
-    thread = TrackingThread(tracker, folder, ledger)
+    thread = TrackingThread(tracker, folder, ledger, interval_s=INTERVAL_S)
     try:
         yield
     finally:
-        status = thread.close()
-        how = f"MLflow: {ui_command(tracker.uri)}" if status.worked else f"Not everything is logged: {status.reason}"
-        view.note(how)
+        status = thread.close(PATIENCE_S)
+        view.note(
+            f"MLflow: {ui_command(tracker.uri)}"
+            if status.worked
+            else f"Not everything is logged: {status.reason}. Log the rest with: dbsweep track {folder.handle}"
+        )
+
+
+def track_run(folder: RunFolder, uri: str | None = None) -> str:
+    """Logs to MLflow whatever of a run is not there yet; returns how to look at it.
+
+    Args:
+        uri: of the store, if not the experiment's.
+
+    Raises:
+        ResourceError: the store cannot be reached.
+    """
+    settings = load_experiment(folder.experiment).tracking
+    tracker = MlflowTracker(settings if uri is None else settings.model_copy(update={"uri": uri}), folder.path.parent)
+    with Ledger.open(folder.ledger, read_only=True) as ledger:
+        status = tracker.sync(ledger.read(), folder.path)
+    if not status.worked:
+        raise ResourceError(f"not everything is logged: {status.reason}; start the server and try again, or give --uri")
+    return ui_command(tracker.uri)

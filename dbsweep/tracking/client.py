@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",  # by default a call to a dead server sleeps for four minutes
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # stdout is for machines
 }
 """What MLflow reads when it is imported or calls a server; a value that the person has set wins."""
 
@@ -50,8 +51,9 @@ def connect(uri: str) -> MlflowClient:
     set_environment()
     from mlflow.tracking import MlflowClient
 
-    for logger in ("mlflow", "alembic"):
-        logging.getLogger(logger).setLevel(logging.ERROR)  # a new SQLite file tells of every table
+    # A new SQLite file tells of every table, a server that is away of every attempt.
+    for logger in ("mlflow", "alembic", "urllib3"):
+        logging.getLogger(logger).setLevel(logging.ERROR)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 

@@ -114,7 +114,7 @@ class MlflowTracker:
 
     def _find_logged(self, client: MlflowClient, record: RunRecord) -> None:
         key = run_key(record)
-        if key == self._key:
+        if key == self._key and record.finished is None:  # at the end it is asked once more: see `_found`
             return
         found = client.get_experiment_by_name(self._experiment)
         self._experiment_id = (
@@ -129,20 +129,33 @@ class MlflowTracker:
                 [self._experiment_id], f"tags.`{RUN_TAG}` = '{key}'", max_results=PAGE, page_token=token
             )
             for run in page:
-                self._logged[run.data.tags.get(TRIAL_TAG, PARENT)] = _logged(run)
+                self._found(client, run.data.tags.get(TRIAL_TAG, PARENT), _logged(run))
             token = page.token
             if not token:
                 break
         self._key = key
 
+    def _found(self, client: MlflowClient, trial: str, run: _Logged) -> None:
+        """Takes note of a run in the store; of two for one trial the one that has more is kept.
+
+        A server that answers too late has made the run that it is then asked for again.
+        """
+        known = self._logged.get(trial)
+        if known is None:
+            self._logged[trial] = run
+            return
+        kept, spare = sorted((known, run), key=lambda each: (-each.step, each.run_id))
+        client.delete_run(spare.run_id)
+        self._logged[trial] = kept
+
     def _sync_parent(self, client: MlflowClient, record: RunRecord, run_folder: Path) -> None:
         run = self._open(client, record, PARENT, record.name, {})
         self._add(client, run, run_params(record), run_tags(record))
         page = run_folder / "report" / "index.html"
-        if record.finished is None or not page.is_file():
+        if record.finished is None:
             return
-        drawn = str(page.stat().st_mtime_ns)
-        if run.tags.get(REPORT_TAG) != drawn:
+        drawn = str(page.stat().st_mtime_ns) if page.is_file() else None
+        if drawn is not None and run.tags.get(REPORT_TAG) != drawn:
             client.log_artifacts(run.run_id, str(page.parent), "report")
             self._add(client, run, {}, {REPORT_TAG: drawn})
         self._set_status(client, run, "FINISHED", record.finished)
@@ -222,5 +235,6 @@ def _parts(items: Iterable[tuple[str, str]], size: int) -> list[list[tuple[str, 
 
 
 def _one_line(error: Exception) -> str:
+    """Its beginning says what was tried, its end why it did not work."""
     text = " ".join(str(error).split()) or type(error).__name__
-    return text if len(text) <= 200 else f"{text[:200]}…"
+    return text if len(text) <= 200 else f"{text[:80]} … {text[-120:]}"

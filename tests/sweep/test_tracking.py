@@ -1,0 +1,90 @@
+"""MLflow beside a sweep and after it: a server that is away, or never answers, costs the sweep nothing."""
+
+from __future__ import annotations
+
+import io
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.tracking import MlflowClient
+from rich.console import Console
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.errors import ResourceError
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep import tracking
+from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.running import run_experiment
+from dbsweep.sweep.tracking import track_run
+from dbsweep.tracking.client import default_uri
+from tests.sweep.files import write_experiment
+from tests.tracking.conftest import empty_store
+
+__all__ = ["empty_store"]
+
+
+@pytest.fixture
+def silent_server() -> Iterator[str]:
+    """The address of a server that takes connections and never answers."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture
+def absent_server() -> str:
+    """An address where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbsweep.models.sources.check_source", lambda source: None)
+    monkeypatch.setattr(tracking, "INTERVAL_S", 0.05)
+    monkeypatch.setattr(tracking, "PATIENCE_S", 0.2)
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "60")
+
+
+def run_tracked(folder: Path, uri: str | None) -> tuple[RunFolder, str]:
+    """A simulated sweep that logs to the address; its folder and what the terminal showed."""
+    changes = ["tracking.enabled=true", *([] if uri is None else [f"tracking.uri={uri}"])]
+    out = io.StringIO()
+    experiment = load_experiment(write_experiment(folder), changes)
+    view = TerminalView(Console(file=out, width=400))
+    made = run_experiment(experiment, lambda *_: SimulatedBackend(lambda settings, step: UNTRAINED), view)
+    return made, out.getvalue()
+
+
+def test_a_sweep_ends_beside_a_server_that_never_answers(tmp_path: Path, silent_server: str) -> None:
+    folder, shown = run_tracked(tmp_path, silent_server)
+    record = read_run(folder)
+    assert record.finished is not None
+    assert set(record.states.values()) == {"completed"}
+    assert "Not everything is logged: MLflow took longer than 0.2 s" in shown
+    assert f"dbsweep track {folder.path}" in shown
+
+
+def test_what_an_absent_server_missed_is_logged_later(
+    tmp_path: Path, absent_server: str, empty_store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "PATIENCE_S", 60.0)
+    folder, shown = run_tracked(tmp_path, absent_server)
+    assert f"Not everything is logged: MLflow at {absent_server}" in shown
+    with pytest.raises(ResourceError, match=r"not everything is logged: .*start the server and try again"):
+        track_run(folder)
+
+    (folder.path.parent / "mlflow.db").write_bytes(empty_store.read_bytes())
+    uri = default_uri(folder.path.parent)
+    for _ in range(2):
+        assert "mlflow ui" in track_run(folder, uri)
+    client = MlflowClient(tracking_uri=uri)
+    experiment = client.get_experiment_by_name("dbsweep")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert sorted(run.info.run_name for run in runs) == ["demo", "t001", "t002", "t003", "t004"]
+    assert {run.info.status for run in runs} == {"FINISHED"}
