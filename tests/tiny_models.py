@@ -111,16 +111,79 @@ def make_vae() -> AutoencoderKL:
     )
 
 
-def write_pipeline(folder: Path, *, seed: int = 0, prediction_type: str = "epsilon") -> Path:
-    """Writes an ordinary diffusers pipeline folder and returns it."""
+SD1_UNET = {
+    "sample_size": 64,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,
+}
+SD2_UNET = {
+    "sample_size": 96,
+    "block_out_channels": (320, 640, 1280, 1280),
+    "cross_attention_dim": 1024,
+    "attention_head_dim": (5, 10, 20, 20),
+    "use_linear_projection": True,
+}
+SD_VAE = {
+    "latent_channels": 4,
+    "layers_per_block": 2,
+    "block_out_channels": (128, 256, 512, 512),
+    "down_block_types": ("DownEncoderBlock2D",) * 4,
+    "up_block_types": ("UpDecoderBlock2D",) * 4,
+    "scaling_factor": 0.18215,
+}
+SD1_TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
+SD2_TEXT = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 23,
+    "num_attention_heads": 16,
+    "hidden_act": "gelu",
+}
+"""The published configurations, where they differ from the classes' defaults."""
+
+
+def published_parts(version: int) -> dict[str, torch.nn.Module]:
+    """SD 1.5's or 2.1's networks at full size, to be made on the meta device."""
+    text = {1: SD1_TEXT, 2: SD2_TEXT}[version]
+    return {
+        "vae": AutoencoderKL(**SD_VAE),
+        "text_encoder": CLIPTextModel(CLIPTextConfig(vocab_size=49408, **text)),
+        "unet": UNet2DConditionModel(**{1: SD1_UNET, 2: SD2_UNET}[version]),
+    }
+
+
+def narrow_parts(version: int, tokenizer: CLIPTokenizer) -> dict[str, torch.nn.Module]:
+    """SD 1.5's or 2.1's networks with all their layers and few channels (1M parameters), for 64×64 images."""
+    text, unet = {1: SD1_TEXT, 2: SD2_TEXT}[version], {1: SD1_UNET, 2: SD2_UNET}[version]
+    few = {"block_out_channels": (8, 16, 16, 16), "norm_num_groups": 4}
+    heads = 2 if version == 1 else (2, 4, 4, 4)
+    ids = {"bos_token_id": len(tokenizer) - 2, "eos_token_id": len(tokenizer) - 1, "pad_token_id": len(tokenizer) - 1}
+    narrow = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 4, "projection_dim": 32}
+    return {
+        "vae": AutoencoderKL(**SD_VAE | few | {"block_out_channels": (8, 8, 8, 8), "sample_size": 64}),
+        "text_encoder": CLIPTextModel(CLIPTextConfig(vocab_size=len(tokenizer), **text | narrow | ids)),
+        "unet": UNet2DConditionModel(
+            **unet | few | {"sample_size": 8, "cross_attention_dim": 32, "attention_head_dim": heads}
+        ),
+    }
+
+
+def write_pipeline(
+    folder: Path, *, seed: int = 0, prediction_type: str = "epsilon", version: int | None = None
+) -> Path:
+    """Writes an ordinary diffusers pipeline folder and returns it.
+
+    Args:
+        version: 1 or 2 for all the layers of SD 1.5 or 2.1; None for a model of two levels.
+    """
     torch.manual_seed(seed)
     tokenizer = make_tokenizer()
-    parts = {
-        "vae": make_vae(),
-        "text_encoder": make_text_encoder(len(tokenizer)),
-        "tokenizer": tokenizer,
-        "unet": make_unet(),
-    }
+    smallest = {"vae": make_vae, "unet": make_unet, "text_encoder": lambda: make_text_encoder(len(tokenizer))}
+    networks = (
+        {name: make() for name, make in smallest.items()} if version is None else narrow_parts(version, tokenizer)
+    )
+    parts = {**networks, "tokenizer": tokenizer}
     for name, part in parts.items():
         part.save_pretrained(folder / name)
     scheduler = {**SCHEDULER, "prediction_type": prediction_type}

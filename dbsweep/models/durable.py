@@ -1,4 +1,4 @@
-"""Folders that appear whole or not at all, whatever kills the process."""
+"""Files and folders that appear whole or not at all, whatever kills the process."""
 
 from __future__ import annotations
 
@@ -38,6 +38,30 @@ def new_folder(folder: Path) -> Iterator[Path]:
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """Gives the name of a temporary file beside ``path`` to write; when the block ends well it takes that name.
+
+    A file of that name is replaced in one step. When the block raises, nothing is left behind.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        yield temporary
+        flush(temporary)
+        os.replace(temporary, path)
+        flush(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise ResourceError(f"no disk space left to write {path}; free some and go on") from error
+        raise
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

@@ -1,8 +1,9 @@
-"""Models out: a diffusers folder that other programs load."""
+"""Models out: a diffusers folder, or a single file in the original layout, that other programs load."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -11,6 +12,8 @@ from torch import nn
 
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.durable import flush, new_folder
+from dbsweep.models.ldm_layout import ldm_state
+from dbsweep.models.safetensors_file import cast, write_weights
 
 
 def save_pipeline(models: StableDiffusion, folder: Path, *, dtype: torch.dtype | None = None) -> None:
@@ -32,8 +35,25 @@ def save_pipeline(models: StableDiffusion, folder: Path, *, dtype: torch.dtype |
         (temporary / "scheduler").mkdir()
         _write_json(temporary / "scheduler" / "scheduler_config.json", dict(models.scheduler_config))
         _write_json(temporary / "model_index.json", _index(models))
+        for path in temporary.rglob("*.json"):
+            _drop_paths(path)
         for path in temporary.rglob("*"):
             flush(path)
+
+
+def save_single_file(
+    models: StableDiffusion, path: Path, *, metadata: Mapping[str, str], dtype: torch.dtype | None = None
+) -> None:
+    """Writes a ``.safetensors`` file that A1111, ComfyUI, Forge and diffusers' ``from_single_file`` load.
+
+    Args:
+        metadata: of the header (`dbsweep.models.metadata.describe`).
+        dtype: of all weights; None keeps the networks' own.
+
+    Raises:
+        DiskError: the disk is full; nothing is left behind.
+    """
+    write_weights(path, ldm_state(models), metadata, dtype=dtype)
 
 
 def _save_weights(network: nn.Module, folder: Path, dtype: torch.dtype | None) -> None:
@@ -41,16 +61,11 @@ def _save_weights(network: nn.Module, folder: Path, dtype: torch.dtype | None) -
     folder.mkdir()
     weights = {
         # transformers before 5.6 knows only the prefixed names, later versions read both.
-        f"text_model.{name.removeprefix('text_model.')}" if is_text_encoder else name: _cast(value, dtype)
+        f"text_model.{name.removeprefix('text_model.')}" if is_text_encoder else name: cast(value, dtype)
         for name, value in network.state_dict().items()
     }
     stem = "model" if is_text_encoder else "diffusion_pytorch_model"
     save_file(weights, folder / f"{stem}.safetensors", metadata={"format": "pt"})
-
-
-def _cast(value: torch.Tensor, dtype: torch.dtype | None) -> torch.Tensor:
-    value = value.detach().cpu()
-    return (value.to(dtype) if dtype is not None and value.is_floating_point() else value).contiguous()
 
 
 def _index(models: StableDiffusion) -> dict[str, object]:
@@ -66,6 +81,14 @@ def _index(models: StableDiffusion) -> dict[str, object]:
         "unet": ["diffusers", "UNet2DConditionModel"],
         "vae": ["diffusers", "AutoencoderKL"],
     }
+
+
+def _drop_paths(path: Path) -> None:
+    """Takes out where the base model lay on this machine, which the libraries write into their configurations."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    kept = {key: value for key, value in content.items() if key not in ("_name_or_path", "name_or_path")}
+    if kept != content:
+        _write_json(path, kept)
 
 
 def _write_json(path: Path, content: dict[str, object]) -> None:

@@ -42,3 +42,12 @@ def test_the_text_encoder_has_the_names_that_older_transformers_read(tiny_sd: Pa
     save_pipeline(load_base(str(tiny_sd)), tmp_path / "out")
     names = load_file(tmp_path / "out" / "text_encoder" / "model.safetensors")
     assert "text_model.encoder.layers.0.mlp.fc1.weight" in names
+
+
+def test_no_configuration_tells_where_the_base_model_lay(tiny_sd: Path, tmp_path: Path) -> None:
+    save_pipeline(load_base(str(tiny_sd)), tmp_path / "out")
+    written = {path: path.read_text() for path in (tmp_path / "out").rglob("*.json")}
+    assert len(written) >= 6
+    for path, text in written.items():
+        assert str(tiny_sd.parent) not in text, path
+        assert "name_or_path" not in text, path

@@ -1,0 +1,66 @@
+"""What a weight file says about itself: Stability AI's ModelSpec, read by A1111, ComfyUI and model managers."""
+
+from __future__ import annotations
+
+import json
+
+from pydantic import Field
+
+from dbsweep import __version__
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.ldm_layout import is_open_clip
+from dbsweep.records import Record, Scalar
+
+MODELSPEC_VERSION = "1.0.0"
+LDM_CODE = "https://github.com/Stability-AI/generative-models"
+"""ModelSpec's name of the code whose weight names a single file has, as kohya's scripts write it."""
+
+
+class Origin(Record):
+    """Where exported weights come from; all of it is written into their file.
+
+    Attributes:
+        title: for the model lists of other programs.
+        date: of the training, ISO 8601.
+        resolution: side of the training images, pixels.
+        trigger_phrase: words that call up the subject: the instance tokens.
+        base_sha256: `StableDiffusion.sha256` of the base model.
+        checkpoint: ``RUN@b01-000120``.
+        settings: of the training.
+    """
+
+    title: str
+    date: str
+    resolution: int
+    trigger_phrase: str = ""
+    base_sha256: str = ""
+    checkpoint: str = ""
+    settings: dict[str, Scalar] = Field(default_factory=dict)
+
+
+def architecture(models: StableDiffusion) -> str:
+    """ModelSpec's id of the model's family."""
+    if not is_open_clip(models):
+        return "stable-diffusion-v1"
+    return "stable-diffusion-v2-768-v" if models.prediction_type == "v_prediction" else "stable-diffusion-v2-512"
+
+
+def describe(
+    models: StableDiffusion, origin: Origin, *, suffix: str = "", implementation: str = LDM_CODE
+) -> dict[str, str]:
+    """The metadata of a weight file; ``suffix`` is the adapter's kind: ``/lora``."""
+    fields = {
+        "modelspec.sai_model_spec": MODELSPEC_VERSION,
+        "modelspec.architecture": architecture(models) + suffix,
+        "modelspec.implementation": implementation,
+        "modelspec.title": origin.title,
+        "modelspec.date": origin.date,
+        "modelspec.resolution": f"{origin.resolution}x{origin.resolution}",
+        "modelspec.prediction_type": "v" if models.prediction_type == "v_prediction" else "epsilon",
+        "modelspec.trigger_phrase": origin.trigger_phrase,
+        "dbsweep.version": __version__,
+        "dbsweep.base_sha256": origin.base_sha256,
+        "dbsweep.checkpoint": origin.checkpoint,
+        "dbsweep.settings": json.dumps(origin.settings, sort_keys=True) if origin.settings else "",
+    }
+    return {key: value for key, value in fields.items() if value != ""}

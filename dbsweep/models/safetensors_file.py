@@ -1,0 +1,64 @@
+"""Weight files with metadata: one safetensors file that appears whole, with the hash of its tensors in its header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dbsweep.models.durable import new_file
+
+TENSORS_SHA256 = "modelspec.hash_sha256"
+"""Metadata key: SHA-256 of all that follows the header, as ``0x`` and 64 hex digits (ModelSpec 1.0)."""
+
+_BLANK = "0x" + "0" * 64
+
+
+def write_weights(
+    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str], *, dtype: torch.dtype | None = None
+) -> None:
+    """Writes a safetensors file, in place of an older one of that name; equal input gives equal bytes.
+
+    Args:
+        metadata: goes into the header, beside the hash of the tensors.
+        dtype: of floating-point tensors; None keeps their own.
+
+    Raises:
+        DiskError: the disk is full; nothing is left behind.
+    """
+    ready = {name: cast(value, dtype) for name, value in tensors.items()}
+    with new_file(path) as temporary:
+        save_file(ready, temporary, metadata={**metadata, "format": "pt", TENSORS_SHA256: _BLANK})
+        _finish_header(temporary)
+
+
+def tensors_sha256(path: Path) -> str:
+    """SHA-256 of what follows a safetensors file's header, 64 hex digits."""
+    with path.open("rb") as stream:
+        stream.seek(int.from_bytes(stream.read(8), "little"), 1)
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def cast(value: Tensor, dtype: torch.dtype | None) -> Tensor:
+    """A copy on the CPU that a file can hold; integers keep their type."""
+    value = value.detach().cpu()
+    return (value.to(dtype) if dtype is not None and value.is_floating_point() else value).contiguous()
+
+
+def _finish_header(path: Path) -> None:
+    """Fills in the hash, and puts the metadata, which safetensors writes in random order, into a fixed one."""
+    # Only the finished file has the tensors in the order of their bytes, and holding all of them twice costs gigabytes.
+    digest = "0x" + tensors_sha256(path)
+    with path.open("r+b") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        header = json.loads(stream.read(size))
+        metadata = dict(sorted(header.pop("__metadata__").items())) | {TENSORS_SHA256: digest}
+        fresh = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(fresh) <= size
+        stream.seek(8)
+        stream.write(fresh.ljust(size))  # spaces after the header are part of the format
