@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from dbsweep.concepts.class_images import ClassImagePool, ClassImageRequest
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded
@@ -15,25 +17,30 @@ from dbsweep.scoring.prompts import evaluation_prompts
 from dbsweep.scoring.reference import build_reference
 from dbsweep.scoring.scorecard import score_base
 
-IMAGES_PER_PART = 16
-"""Class images that are drawn and stored at once: an interruption loses at most these."""
+IMAGES_PER_PART = 8
+"""Class images that are drawn and stored at once, those with indices from a multiple of it on."""
 
 
 def draw_class_images(job: SweepJob, shard: int = 0, shards: int = 1) -> int:
     """Draws those missing class images that fall to this shard; several workers may draw different shards.
 
+    Some processors round differently for batches of different sizes. Therefore an image is always drawn at the same
+    place of a batch of the same size, whatever is missing and however many workers there are.
+
     Returns:
-        How many were drawn. Each image depends on its own seed alone, so the shards change nothing.
+        How many were drawn.
     """
     models = loaded.untrained_models(job.base)
+    drawn = 0
     # By index, not by position: while this worker looks, others are filling the pool.
-    mine = [(pool, request) for pool, request in _missing(job) if request.index % shards == shard]
-    for start in range(0, len(mine), IMAGES_PER_PART):
-        part = mine[start : start + IMAGES_PER_PART]
-        images = draw(models, [_request(request) for _, request in part], batch_size=IMAGES_PER_PART)
-        for (pool, request), image in zip(part, images, strict=True):
-            pool.store(request, image)
-    return len(mine)
+    for pool, part in _parts(job):
+        if part[0].index // IMAGES_PER_PART % shards != shard:
+            continue
+        images = draw(models, _whole_batch(part), batch_size=IMAGES_PER_PART)
+        for request in part:
+            pool.store(request, images[request.index % IMAGES_PER_PART])
+        drawn += len(part)
+    return drawn
 
 
 def encode_photos(job: SweepJob) -> None:
@@ -65,14 +72,23 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     return models.sha256, card
 
 
-def _missing(job: SweepJob) -> list[tuple[ClassImagePool, ClassImageRequest]]:
-    """What is still to be drawn; concepts that share a pool ask for each image once."""
-    missing: dict[tuple[str, int], tuple[ClassImagePool, ClassImageRequest]] = {}
+def _parts(job: SweepJob) -> list[tuple[ClassImagePool, list[ClassImageRequest]]]:
+    """What is still to be drawn, by batches; concepts that share a pool ask for each image once."""
+    parts: dict[tuple[Path, int], tuple[ClassImagePool, dict[int, ClassImageRequest]]] = {}
     for need in job.class_images:
         pool = loaded.pool(job, job.experiment.concepts[need.concept], need.resolution)
         for request in pool.missing(need.count):
-            missing[str(pool.folder), request.index] = (pool, request)
-    return list(missing.values())
+            _, part = parts.setdefault((pool.folder, request.index // IMAGES_PER_PART), (pool, {}))
+            part[request.index] = request
+    return [(pool, list(part.values())) for pool, part in parts.values()]
+
+
+def _whole_batch(part: list[ClassImageRequest]) -> list[ImageRequest]:
+    """The part's images at their places; what is there already, or not wanted, is filled up with one of them."""
+    batch = [_request(part[0])] * IMAGES_PER_PART
+    for request in part:
+        batch[request.index % IMAGES_PER_PART] = _request(request)
+    return batch
 
 
 def _request(request: ClassImageRequest) -> ImageRequest:

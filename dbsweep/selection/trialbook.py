@@ -81,8 +81,13 @@ class TrialBook:
         return self._news(paths, {p.trial: v for p in paths if (v := self._verdict(p, checkpoint, event.verdict))})
 
     def _verdict(self, path: TrialPath, checkpoint: Checkpoint, running: Verdict | None) -> Verdict | None:
-        """The verdict of one trial at a checkpoint of one of its branches; None if it lies behind its end."""
+        """The verdict of one trial at a checkpoint of one of its branches; None if it lies behind its end.
+
+        None too if the trial has come further: a branch that is started again tells its checkpoints once more.
+        """
         if checkpoint.step > dict(path.segments)[checkpoint.branch]:
+            return None
+        if any(step > checkpoint.step for step, _ in self.cards_of(path)):
             return None
         if checkpoint.step == path.end_step:
             settings = VerdictSettings().for_looks(self._looks[path.trial])

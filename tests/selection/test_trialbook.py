@@ -118,3 +118,14 @@ def test_a_branch_that_starts_again_after_an_interruption_runs_again():
     trials.record(BranchEnded(branch="b01", state=TrialState.INTERRUPTED, last_step=0))
     news = trials.record(BranchStarted(branch="b01", host="here", pid=2))
     assert {n.trial: n.state for n in news} == dict.fromkeys(("t1", "t2", "t3"), TrialState.RUNNING)
+
+
+def test_what_a_restarted_branch_tells_again_does_not_take_a_verdict_back():
+    book = TrialBook(PLAN, card(BASE, 0.0))
+    for step, identity in ((10, 0.3), (20, 0.6)):
+        book.record(scored("b01", step, identity))
+    book.record(scored("b02", 20, 0.6))
+    ((trial, state),) = {n.trial: n.verdict.state for n in book.record(scored("b02", 30, 0.9)) if n.verdict}.items()
+    assert (trial, state) == ("t3", VerdictState.READY)
+    book.record(BranchStarted(branch="b01", host="another", pid=2))
+    assert not any(news.verdict for news in book.record(scored("b01", 10, 0.3)) if news.trial == "t3")

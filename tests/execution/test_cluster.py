@@ -1,0 +1,171 @@
+"""Sweeps on several Ray nodes of this machine: a node that is lost in the middle of a branch changes nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.execution.folder import RunFolder
+from dbsweep.records import RunRecord
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.running import run_experiment
+from tests.execution.in_process import InProcessBackend
+from tests.scoring.conftest import clip_folder
+from tests.sweep.files import write_experiment
+
+__all__ = ["clip_folder"]
+
+pytestmark = [pytest.mark.slow, pytest.mark.cluster]
+
+ROOT = Path(__file__).parents[2]
+STEPS_PER_CHECKPOINT = 6  # three photos, a checkpoint every two epochs
+PATIENCE_S = 240.0
+
+
+@dataclass
+class Nodes:
+    """A cluster whose head runs no trials.
+
+    Attributes:
+        cluster: Ray's.
+        workers: nodes of one core each.
+    """
+
+    cluster: Any
+    workers: list[Any] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return str(self.cluster.address)
+
+    def add(self) -> None:
+        self.workers.append(self.cluster.add_node(num_cpus=1))
+
+    def kill_node_of(self, pid: int) -> None:
+        """As when a machine is taken away: its raylet and all its workers are gone at once."""
+        (raylet,) = [pid_of_raylet(node) for node in self.workers if pid in children(pid_of_raylet(node))]
+        for victim in (raylet, *children(raylet)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+
+
+def pid_of_raylet(node: Any) -> int:
+    (raylet,) = node.all_processes["raylet"]
+    return int(raylet.process.pid)
+
+
+def children(pid: int) -> list[int]:
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except FileNotFoundError:
+        return []
+
+
+@pytest.fixture
+def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    """A head without cores and two nodes with one each; Ray's notes of it lie where no other test looks."""
+    from ray.cluster_utils import Cluster
+
+    from dbsweep.execution.ray_backend import set_environment
+
+    set_environment()
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    with tempfile.TemporaryDirectory(prefix="rc", ignore_cleanup_errors=True) as folder:  # sockets need short paths
+        monkeypatch.setenv("RAY_TMPDIR", folder)
+        # A lost node is noticed after ten seconds, not after half a minute; busy cores answer late.
+        beats = {
+            "health_check_initial_delay_ms": 0,
+            "health_check_period_ms": 1000,
+            "health_check_failure_threshold": 10,
+        }
+        head = {"num_cpus": 0, "_system_config": beats, "include_dashboard": False}
+        started = Nodes(Cluster(initialize_head=True, head_node_args=head))
+        try:
+            started.add()
+            started.add()
+            yield started
+        finally:
+            started.cluster.shutdown()
+
+
+def drive(nodes: Nodes, steps: Path, file: Path, *overrides: str) -> subprocess.Popen[str]:
+    arguments = [nodes.address, str(steps), str(file), *overrides]
+    command = [sys.executable, "-m", "tests.execution.cluster_driver", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def finish(driver: subprocess.Popen[str]) -> None:
+    shown, _ = driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode == 0, shown
+
+
+def trained(steps: Path) -> list[tuple[str, int, int]]:
+    """(branch, step, pid) of every step that was trained."""
+    lines = steps.read_text().splitlines() if steps.exists() else []
+    return [(branch, int(step), int(pid)) for branch, step, pid in map(str.split, lines)]
+
+
+def wait_for(what: Callable[[], int | None], driver: subprocess.Popen[str]) -> int:
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        if (found := what()) is not None:
+            return found
+        if driver.poll() is not None:
+            pytest.fail(f"the driver ended early: {driver.communicate()[0]}")
+        time.sleep(0.01)
+    pytest.fail("nothing happened")
+
+
+def results(record: RunRecord) -> dict[str, object]:
+    """The leaderboard with every checkpoint's hash and scores."""
+    return {
+        "states": record.states,
+        "verdicts": record.verdicts,
+        "choice": record.choice,
+        "checkpoints": {name: checkpoint.sha256 for name, checkpoint in record.checkpoints.items()},
+        "scores": {name: dict(card.scores) for name, card in record.scorecards.items()},
+    }
+
+
+def run_here(file: Path, *overrides: str) -> dict[str, object]:
+    """The undisturbed run, in this process."""
+    folder = run_experiment(
+        load_experiment(file, overrides), lambda *_: InProcessBackend(), TerminalView(Console(quiet=True))
+    )
+    return results(read_run(folder))
+
+
+def test_a_lost_node_costs_at_most_one_checkpoint_interval(
+    nodes: Nodes, tmp_path: Path, tiny_sd: Path, clip_folder: Path
+) -> None:
+    file = write_experiment(tmp_path, base=tiny_sd, encoder=clip_folder)
+    undisturbed = run_here(file, f"output={tmp_path / 'here'}")
+    steps = tmp_path / "steps"
+    driver = drive(nodes, steps, file, f"output={tmp_path / 'there'}")
+
+    def in_the_middle() -> int | None:
+        between = [pid for _, step, pid in trained(steps) if step % STEPS_PER_CHECKPOINT == 3 and step > 6]
+        return between[0] if between else None
+
+    nodes.kill_node_of(wait_for(in_the_middle, driver))
+    finish(driver)
+    assert results(read_run(RunFolder(tmp_path / "there" / "demo"))) == undisturbed
+    times = Counter((branch, step) for branch, step, _ in trained(steps))
+    again = [step for step, count in times.items() if count > 1]
+    assert 0 < len(again) <= STEPS_PER_CHECKPOINT
+    assert max(times.values()) == 2
