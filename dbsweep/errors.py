@@ -6,7 +6,9 @@ DbsweepError
 ├── ModelError         a base model, encoder or checkpoint cannot be loaded
 ├── RunError           a run folder: unknown name, name already taken, damaged ledger
 ├── ResourceError      not enough disk, memory, CPUs or GPUs for what was asked
+│   └── DiskError      no room for the next write; the sweep stops, keeps what it has, and can be resumed
 └── TrialError         one trial cannot go on (NaN loss, a raising worker); the sweep goes on without it
+    └── DivergedError  its loss or gradients are no longer numbers
 """
 
 from __future__ import annotations
@@ -63,5 +65,13 @@ class ResourceError(DbsweepError):
     """Not enough disk, memory, CPUs or GPUs."""
 
 
+class DiskError(ResourceError):
+    """No room on a disk for the next write; what has been written is whole."""
+
+
 class TrialError(DbsweepError):
     """One trial cannot go on; the others do."""
+
+
+class DivergedError(TrialError):
+    """The loss or the gradients of a trial are no longer numbers."""

@@ -363,12 +363,16 @@ class BranchEnded(Record):
     Attributes:
         last_step: the last step trained.
         reason: why it stopped or failed; empty when completed.
+        verdict: on the trials that it leaves unfinished, where its end tells one that no scorecard could.
+        out_of_disk: the disk is full, so that the other branches cannot go on either.
     """
 
     branch: str
     state: TrialState
     last_step: int
     reason: str = ""
+    verdict: Verdict | None = None
+    out_of_disk: bool = False
 
 
 Event: TypeAlias = BranchStarted | CheckpointScored | BranchEnded

@@ -161,6 +161,9 @@ class Resources(Section):
 
     cpus_per_trial: Positive = Field(1.0, description="CPU cores")
     gpus_per_trial: NotNegative = Field(0.0, description="GPUs; a fraction shares one GPU among trials")
+    stall_timeout_s: NotNegative = Field(
+        1800.0, description="seconds without progress after which a worker is ended and its branch retried; 0 never"
+    )
 
 
 class Tracking(Section):

@@ -11,17 +11,19 @@ from typing import NoReturn
 
 from dbsweep.concepts.token import prompt_ids
 from dbsweep.config.schema import Concept, Train
-from dbsweep.errors import DbsweepError
+from dbsweep.errors import DbsweepError, DiskError, DivergedError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.history import History, write_event
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.execution.judgement import Judgement
-from dbsweep.execution.retention import drop_state
+from dbsweep.execution.judgement import Judgement, diverged
+from dbsweep.execution.retention import drop_state, has_state
+from dbsweep.execution.stall import StallWatch, traces_file
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
+from dbsweep.models.durable import is_full, remove_leftovers
 from dbsweep.records import (
     BranchEnded,
     BranchStarted,
@@ -50,37 +52,75 @@ def run_branch(job: BranchJob, emit: Emit) -> None:
     """
     branch = job.branch.id
     emit(BranchStarted(branch=branch, host=socket.gethostname(), pid=os.getpid()))
-    work = BranchWork(job, emit)
+    timeout_s = job.sweep.experiment.resources.stall_timeout_s
+    with StallWatch(timeout_s, traces_file(RunFolder(job.sweep.run_folder), branch)) as watch:
+        end = _run_to_an_end(job, emit, watch)
+    emit(end)
+
+
+def _run_to_an_end(job: BranchJob, emit: Emit, watch: StallWatch) -> BranchEnded:
+    work = BranchWork(job, emit, watch)
+    state, reason, verdict, out_of_disk = TrialState.FAILED, "", None, False
     try:
         state, reason = work.run()
     except _Stopped:
         state, reason = TrialState.INTERRUPTED, "asked to stop"
+    except DiskError as error:
+        state, reason, out_of_disk = TrialState.INTERRUPTED, str(error), True
+    except DivergedError as error:
+        reason, verdict = str(error), diverged(work.reached, error)
     except DbsweepError as error:
-        state, reason = TrialState.FAILED, str(error)
-    emit(BranchEnded(branch=branch, state=state, last_step=work.reached, reason=reason))
+        reason = str(error)
+    except OSError as error:
+        if not is_full(error):
+            raise
+        state, reason, out_of_disk = TrialState.INTERRUPTED, f"no disk space left ({error})", True
+    return BranchEnded(
+        branch=job.branch.id,
+        state=state,
+        last_step=work.reached,
+        reason=reason,
+        verdict=verdict,
+        out_of_disk=out_of_disk,
+    )
 
 
 class BranchWork:
     """One branch in training.
 
+    It keeps its two latest states, so that one damaged checkpoint costs one interval; its fork counts as the first.
+
+    Args:
+        watch: told of every pass of the UNet, in training and in drawing.
+
     Attributes:
         reached: the last step trained.
     """
 
-    def __init__(self, job: BranchJob, emit: Emit) -> None:
+    def __init__(self, job: BranchJob, emit: Emit, watch: StallWatch) -> None:
         self._job = job
         self._emit = emit
+        self._watch = watch
         self._run = RunFolder(job.sweep.run_folder)
         self._models = loaded.models_to_change(job.sweep.base)
         self._trainer: Trainer | None = None
-        self._resume_from: Path | None = None  # a state of this branch that the next one replaces
+        self._states: list[Path] = []  # checkpoints whose state only a resumption of this branch needs, oldest first
         self._stop_checked = time.monotonic()
         self.reached = job.branch.fork_step
 
     def run(self) -> tuple[TrialState, str]:
         """Trains to the end or to the verdict that ends it; returns the state and its reason."""
+        hook = self._models.unet.register_forward_hook(lambda *_: self._watch.alive())
+        try:
+            return self._work()
+        finally:
+            hook.remove()
+
+    def _work(self) -> tuple[TrialState, str]:
         branch = self._job.branch
+        remove_leftovers(self._run.branch(branch.id))
         history = History(self._run, branch)
+        self._states = self._old_states(history)
         judgement = self._start_judgement()
         for milestone in branch.milestones:
             event = history.events.get(milestone.step)
@@ -90,10 +130,13 @@ class BranchWork:
                 judgement.add(milestone.step, event.scorecard, finished=milestone.step == branch.end_step)
             self.reached = milestone.step
             decision = self._emit(event)
+            self._watch.alive()
             if judgement.over and milestone.step < branch.end_step:
+                self._drop_states(keep=0)
                 return TrialState.STOPPED, event.verdict.evidence if event.verdict is not None else ""
             if decision is Decision.STOP and milestone.step < branch.end_step:
                 self._save_and_stop()
+        self._drop_states(keep=0)
         return TrialState.COMPLETED, ""
 
     def _start_judgement(self) -> Judgement:
@@ -105,6 +148,7 @@ class BranchWork:
         if self._trainer is None:
             self._trainer = self._start_training(history)
         log = self._trainer.train_until(milestone.step, self._after_step)
+        self._drop_states(keep=1)
         checkpoint = self._keep(milestone, self._trainer)
         card = self._score(checkpoint) if milestone.evaluate else None
         verdict = None
@@ -113,9 +157,9 @@ class BranchWork:
         event = CheckpointScored(checkpoint=checkpoint, log=log, scorecard=card, verdict=verdict)
         write_event(self._run, event)
         # Only now: whoever dies while scoring goes on from the state before.
-        self._drop_replaced()
+        shutil.rmtree(self._run.interrupted(self._job.branch.id), ignore_errors=True)
         if milestone.step < self._job.branch.end_step and not milestone.fork:
-            self._resume_from = self._run.checkpoint(self._job.branch.id, milestone.step)
+            self._states.append(self._run.checkpoint(self._job.branch.id, milestone.step))
         return event
 
     def _start_training(self, history: History) -> Trainer:
@@ -127,7 +171,6 @@ class BranchWork:
             return make_trainer(self._job, self._models)
         trainer = make_trainer(self._job, self._models)
         trainer.load_state(read_state(start))
-        self._resume_from = history.start
         return trainer
 
     def _after_step(self, step: int) -> None:
@@ -177,15 +220,17 @@ class BranchWork:
             precision=Precision(self._job.sweep.experiment.checkpoints.precision),
         )
 
-    def _drop_replaced(self) -> None:
-        """Drops the states that only a resumption would have needed; a later one has just been written."""
+    def _old_states(self, history: History) -> list[Path]:
+        """The checkpoints of an earlier attempt that still have a state, forks aside: those the driver drops."""
         branch = self._job.branch
-        interrupted = self._run.interrupted(branch.id)
-        shutil.rmtree(interrupted, ignore_errors=True)
-        forks = {self._run.checkpoint(branch.id, m.step) for m in branch.milestones if m.fork}
-        if self._resume_from is not None and self._resume_from not in {*forks, interrupted}:
-            drop_state(self._resume_from)
-        self._resume_from = None
+        steps = [m.step for m in branch.milestones if m.step in history.events and not m.fork]
+        folders = [self._run.checkpoint(branch.id, step) for step in steps]
+        return [folder for folder in folders if has_state(folder)]
+
+    def _drop_states(self, *, keep: int) -> None:
+        """Drops all but the latest states that only a resumption would have needed."""
+        while len(self._states) > keep:
+            drop_state(self._states.pop(0))
 
     def _score(self, checkpoint: Checkpoint) -> Scorecard:
         sweep = self._job.sweep

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbsweep.errors import DivergedError
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.records import Scorecard, Verdict, VerdictState
 from dbsweep.selection.overtraining import VerdictSettings
@@ -42,3 +43,12 @@ class Judgement:
         collapsed = bool(self._verdicts) and self._verdicts[-1].state is VerdictState.COLLAPSED
         asked = self._evaluate.stop_overtrained or collapsed
         return asked and should_stop(self._verdicts, self._evaluate.patience)
+
+
+def diverged(last_step: int, error: DivergedError) -> Verdict:
+    """The verdict on a training whose loss is no longer a number: there is nothing to draw and to score.
+
+    Args:
+        last_step: the last step whose weights were numbers.
+    """
+    return Verdict(state=VerdictState.COLLAPSED, onset_step=last_step + 1, evidence=str(error))

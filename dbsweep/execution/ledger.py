@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import assert_never
 
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import RunError
+from dbsweep.errors import DiskError, RunError
 from dbsweep.records import (
     BASE,
     BranchEnded,
@@ -170,7 +170,8 @@ class Ledger:
             try:
                 yield sql
             except BaseException:
-                sql.execute("ROLLBACK")
+                if sql.in_transaction:  # SQLite has rolled back itself where the disk is full
+                    sql.execute("ROLLBACK")
                 raise
             sql.execute("COMMIT")
 
@@ -180,6 +181,8 @@ class Ledger:
             try:
                 yield self._connection
             except (sqlite3.Error, ValueError) as error:
+                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+                    raise DiskError(f"no disk space left to write {self.path}; free some and go on") from error
                 reason = " ".join(str(error).split())[:200]
                 raise RunError(f"{self.path} cannot be used ({reason}): restore it or start a new run") from error
 

@@ -7,10 +7,10 @@ import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from dbsweep.errors import TrialError
+from dbsweep.errors import DiskError, DivergedError, TrialError
 from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
 from dbsweep.execution.jobs import BranchJob, SweepJob
-from dbsweep.execution.judgement import Judgement
+from dbsweep.execution.judgement import Judgement, diverged
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.records import (
     BASE,
@@ -30,7 +30,7 @@ from dbsweep.records import (
 )
 
 Curve = Callable[[Mapping[str, Scalar], int], Mapping[Metric, float]]
-"""A branch's settings and a step → its scores; raises TrialError where the branch fails."""
+"""A branch's settings and a step → its scores; raises TrialError where it fails, DiskError where no room is left."""
 
 UNTRAINED: Mapping[Metric, float] = {
     Metric.IDENTITY: 0.0,
@@ -129,8 +129,16 @@ class SimulatedBackend:
             duration = (milestone.step - step) * self._seconds_per_step + self._seconds_per_checkpoint
             try:
                 event = self._checkpoint(job, milestone, judgement)
+            except DivergedError as error:
+                end = _end(job, TrialState.FAILED, step, str(error))
+                yield duration, end.model_copy(update={"verdict": diverged(step, error)})
+                return
             except TrialError as error:
                 yield duration, _end(job, TrialState.FAILED, step, str(error))
+                return
+            except DiskError as error:
+                end = _end(job, TrialState.INTERRUPTED, step, str(error))
+                yield duration, end.model_copy(update={"out_of_disk": True})
                 return
             step = milestone.step
             yield duration, event

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +13,7 @@ from pydantic import Field, ValidationError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import DiskError, ModelError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, weights_sha256
@@ -22,6 +23,9 @@ from dbsweep.models.tensor_tree import State, read_tree, write_tree
 from dbsweep.records import Record
 
 MANIFEST = "manifest.json"
+
+RESERVE_BYTES = 32 * 2**20
+"""Disk that a checkpoint leaves free, for images, the ledger and logs."""
 
 
 class Precision(StrEnum):
@@ -80,9 +84,10 @@ def write_checkpoint(
         The manifest as written.
 
     Raises:
-        ResourceError: the disk is full; nothing is left behind.
+        DiskError: there is no room for it; nothing is left behind.
     """
     networks = {"unet": unet} | ({"text_encoder": text_encoder} if text_encoder is not None else {})
+    _check_room(folder, sum(_kept_bytes(n, precision) for n in networks.values()) + _state_bytes(state))
     with new_folder(folder) as temporary:
         for name, network in networks.items():
             save_file(_rounded(network, precision), temporary / f"{name}.safetensors")
@@ -147,6 +152,31 @@ def read_state(folder: Path) -> dict[str, Any]:
     if "state.json" not in read_manifest(folder).files:
         raise ModelError(f"checkpoint {folder}: keeps no training state, so training cannot go on from it")
     return read_or_refuse(f"checkpoint {folder}", "the training state", lambda: read_tree(folder))
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    """Refuses before the first byte: a disk filled to the brim would take the ledger's next write with it."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(folder.parent).free
+    if free < needed + RESERVE_BYTES:
+        raise DiskError(
+            f"the next checkpoint needs {needed / 2**20:.0f} MiB and {RESERVE_BYTES / 2**20:.0f} MiB beside it, and"
+            f" {folder.parent} has {free / 2**20:.0f} MiB free: free some disk"
+        )
+
+
+def _kept_bytes(network: nn.Module, precision: Precision) -> int:
+    width = precision.dtype.itemsize
+    values = network.state_dict().values()
+    return sum(v.numel() * (width if v.is_floating_point() else v.element_size()) for v in values)
+
+
+def _state_bytes(state: State) -> int:
+    if isinstance(state, Tensor):
+        return state.numel() * state.element_size()
+    if isinstance(state, Mapping):
+        return sum(_state_bytes(value) for value in state.values())
+    return sum(_state_bytes(value) for value in state) if isinstance(state, (list, tuple)) else 0
 
 
 def _rounded(network: nn.Module, precision: Precision) -> dict[str, Tensor]:

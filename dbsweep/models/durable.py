@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dbsweep.errors import ResourceError
+from dbsweep.errors import DiskError
 
 
 @contextmanager
@@ -20,7 +20,7 @@ def new_folder(folder: Path) -> Iterator[Path]:
     A folder of that name is replaced. When the block raises, nothing is left behind.
 
     Raises:
-        ResourceError: the disk is full.
+        DiskError: the disk is full.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
@@ -32,8 +32,8 @@ def new_folder(folder: Path) -> Iterator[Path]:
         flush(folder.parent)
     except OSError as error:
         shutil.rmtree(temporary, ignore_errors=True)
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResourceError(f"no disk space left to write {folder}; free some and go on") from error
+        if is_full(error):
+            raise DiskError(f"no disk space left to write {folder}; free some and go on") from error
         raise
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -57,11 +57,23 @@ def new_file(path: Path) -> Iterator[Path]:
         os.replace(temporary, path)
         flush(path.parent)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResourceError(f"no disk space left to write {path}; free some and go on") from error
+        if is_full(error):
+            raise DiskError(f"no disk space left to write {path}; free some and go on") from error
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def is_full(error: OSError) -> bool:
+    """Whether a write failed for want of space, of the disk's or of the person's share of it."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)
+
+
+def remove_leftovers(parent: Path) -> None:
+    """Removes the temporary folders that killed processes have left in a folder; nobody may be writing there."""
+    for pattern in (".*.tmp", ".*.old"):
+        for folder in parent.glob(pattern):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def flush(path: Path) -> None:

@@ -110,8 +110,8 @@ def _grids(experiment: Experiment) -> Iterator[Drawing]:
 def _disk_bytes(branches: Sequence[Branch], drawings: Sequence[Drawing], rates: Rates) -> int:
     milestones = [milestone for branch in branches for milestone in branch.milestones]
     forks = sum(milestone.fork for milestone in milestones)
-    # A branch that is being trained keeps one more state, to go on from after an interruption.
-    states = forks + min(rates.workers, len(branches))
+    # A branch that is being trained keeps its two latest states, to go on from after an interruption.
+    states = forks + 2 * min(rates.workers, len(branches))
     pixels = sum(drawing.count * drawing.resolution**2 for drawing in drawings)
     weights = len(milestones) * rates.weight_bytes + states * rates.state_bytes
     return weights + round(pixels * _PNG_BYTES_PER_PIXEL)

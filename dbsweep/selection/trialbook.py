@@ -68,9 +68,9 @@ class TrialBook:
         if isinstance(event, BranchStarted):
             self._reached.setdefault(event.branch, self._starts[event.branch])
             self._ended.pop(event.branch, None)
-        else:
-            self._ended[event.branch] = event
-        return self._news(self._through[event.branch], {})
+            return self._news(self._through[event.branch], {})
+        self._ended[event.branch] = event
+        return self._news(self._through[event.branch], self._verdicts_at_the_end(event))
 
     def _record_checkpoint(self, event: CheckpointScored) -> tuple[TrialNews, ...]:
         checkpoint = event.checkpoint
@@ -93,6 +93,13 @@ class TrialBook:
             settings = VerdictSettings().for_looks(self._looks[path.trial])
             return judge(self.cards_of(path), self._base, finished=True, settings=settings)
         return running
+
+    def _verdicts_at_the_end(self, end: BranchEnded) -> dict[str, Verdict]:
+        """What the end of a branch says of the trials that needed it to go on."""
+        if end.verdict is None:
+            return {}
+        paths = self._through[end.branch]
+        return {path.trial: end.verdict for path in paths if dict(path.segments)[end.branch] > end.last_step}
 
     def cards_of(self, path: TrialPath) -> list[tuple[int, Scorecard]]:
         """(step, scorecard) of the trial's scored checkpoints so far, by rising step."""

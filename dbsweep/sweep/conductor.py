@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbsweep.errors import DbsweepError, RunError
+from dbsweep.errors import DbsweepError, DiskError, RunError
 from dbsweep.execution.backend import Backend, Prepared
 from dbsweep.execution.backend import Progress as Preparation
+from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs
 from dbsweep.execution.ledger import Ledger
-from dbsweep.records import Checkpoint, Choice, Event, Plan
+from dbsweep.execution.stall import explained
+from dbsweep.records import BranchEnded, Checkpoint, Choice, Event, Plan
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.candidates import list_candidates
@@ -40,6 +42,7 @@ class Conductor:
 
         Raises:
             DbsweepError: the shared inputs cannot be made.
+            DiskError: the disk is full; the branches have ended as if the person had asked them to.
             KeyboardInterrupt: stopped by the person; the ledger says how far it came.
         """
         with self._view.showing(self._progress):
@@ -58,8 +61,11 @@ class Conductor:
 
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
         book = TrialBook(self._plan, prepared.base)
+        full = ""
 
         def on_event(event: Event) -> None:
+            nonlocal full
+            event = self._explained(event)
             self._ledger.record(event)
             for news in book.record(event):
                 if news.state is not None:
@@ -68,8 +74,22 @@ class Conductor:
                     self._ledger.set_verdict(news.trial, news.verdict)
             self._progress.add(event)
             self._view.on_event(event)
+            if isinstance(event, BranchEnded) and event.out_of_disk and not full:
+                full = event.reason
+                raise KeyboardInterrupt  # the other branches save their state and end, in the room that is left
 
-        backend.run(jobs, on_event)
+        try:
+            backend.run(jobs, on_event)
+        except KeyboardInterrupt as stop:
+            if full:
+                raise DiskError(full) from stop
+            raise
+
+    def _explained(self, event: Event) -> Event:
+        if not isinstance(event, BranchEnded):
+            return event
+        resources = self._job.experiment.resources
+        return explained(event, RunFolder(self._job.run_folder), resources.stall_timeout_s)
 
     def _conclude(self, backend: Backend) -> Choice | None:
         record = self._ledger.read()

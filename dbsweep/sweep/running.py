@@ -10,11 +10,12 @@ from typing import TypeAlias
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import DbsweepError, RunError
+from dbsweep.errors import DbsweepError, DiskError, RunError
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
 from dbsweep.execution.ledger import Ledger
+from dbsweep.models.durable import is_full
 from dbsweep.records import Plan, RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
@@ -74,8 +75,9 @@ def run_experiment(
     with Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
         try:
             _lead(experiment, plan, folder, ledger, make_backend, view)
-        except DbsweepError:
-            if not ledger.read().checkpoints:  # wrong input, found by the first worker: leave nothing half-written
+        except DbsweepError as error:
+            # Wrong input, found by the first worker: leave nothing half-written.
+            if not isinstance(error, DiskError) and not ledger.read().checkpoints:
                 shutil.rmtree(folder.path)
             raise
     return folder
@@ -129,8 +131,12 @@ def _lead(
         with tracked(experiment, folder, ledger, view):
             Conductor(ledger, plan, job, view).run(backend)
             write_report(folder)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, DiskError):
         view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.handle}")
+        raise
+    except OSError as error:
+        if is_full(error):
+            raise DiskError(f"no disk space left ({error}): free some, then dbsweep resume {folder.handle}") from error
         raise
     finally:
         backend.close()

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from dbsweep.config.schema import Train
-from dbsweep.errors import TrialError
+from dbsweep.errors import DivergedError, TrialError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records import StepLog
 from dbsweep.training.conditioning import PromptEncoder
@@ -91,7 +91,7 @@ class Trainer:
             Figures averaged over the steps of this call.
 
         Raises:
-            TrialError: loss or gradients are no longer finite; the weights are those before that step.
+            DivergedError: loss or gradients are no longer finite; the weights are those before that step.
         """
         if step <= self.step:
             raise ValueError(f"already at step {self.step}, asked to train until {step}")
@@ -210,7 +210,7 @@ class Trainer:
         # A scaled fp16 gradient may overflow: the scaler then skips the update and scales less.
         checked = loss if self._precision.scaler is not None else loss + norm
         if not torch.isfinite(checked).item():
-            raise TrialError(
+            raise DivergedError(
                 f"the loss is not finite at step {self.step + 1} (loss {loss.item()}, gradient norm {norm.item()}):"
                 f" lower train.learning_rate (now {self._train.learning_rate:g})"
                 + ("" if self._train.precision == "fp32" else f", or use precision fp32 (now {self._train.precision})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
-from dbsweep.records import Branch, BranchEnded, BranchStarted, CheckpointScored, Event, TrialState
+from dbsweep.records import Branch, BranchEnded, BranchStarted, CheckpointScored, Event, TrialState, VerdictState
 from dbsweep.scoring.scorecard import score_checkpoint
 from tests.execution.tiny_sweep import ColourEncoder, make_branch
 
@@ -100,7 +101,7 @@ def test_in_the_end_states_are_kept_at_forks_only(tiny_job: SweepJob) -> None:
     assert {step: has_state(folder) for step, folder in folders.items()} == {2: False, 4: True, 6: False}
 
 
-def test_the_newest_state_replaces_the_one_before(tiny_job: SweepJob) -> None:
+def test_the_two_newest_states_are_kept_until_the_end(tiny_job: SweepJob) -> None:
     seen: dict[int, list[int]] = {}
     branch = make_branch("b01", 5, forks=(1,))
     run = RunFolder(tiny_job.run_folder)
@@ -112,7 +113,8 @@ def test_the_newest_state_replaces_the_one_before(tiny_job: SweepJob) -> None:
         return Decision.GO_ON
 
     run_branch(BranchJob(sweep=tiny_job, branch=branch), emit)
-    assert seen == {2: [2], 4: [2, 4], 6: [2, 6], 8: [2, 8], 10: [2]}
+    assert seen == {2: [2], 4: [2, 4], 6: [2, 4, 6], 8: [2, 6, 8], 10: [2, 8]}  # 2 is the fork's
+    assert [step for step in seen if has_state(run.checkpoint("b01", step))] == [2]
     assert all(verify(run.checkpoint("b01", step)) for step in seen)
 
 
@@ -175,10 +177,71 @@ def test_dying_while_scoring_costs_one_checkpoint_interval(tiny_job: SweepJob, m
     assert trained == [3, 4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [("unet.safetensors", "flipped"), ("state.safetensors", "truncated"), ("manifest.json", "truncated")],
+)
+def test_a_damaged_newest_checkpoint_costs_one_interval(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
+) -> None:
+    whole = train(tiny_job, make_branch("b01", 4))
+    train(tiny_job, make_branch("b02", 4), stop_at=6)
+    run = RunFolder(tiny_job.run_folder)
+    shutil.rmtree(run.interrupted("b02"))  # as after a SIGKILL
+    file = run.checkpoint("b02", 6) / name
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0x10
+    file.write_bytes(content[: len(content) // 2] if damage == "truncated" else content)
+    trained: list[int] = []
+    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
+    assert train(tiny_job, make_branch("b02", 4)).hashes == whole.hashes
+    assert trained == [5, 6, 7, 8]
+
+
+def test_a_full_disk_interrupts_the_branch_before_anything_is_written(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train(tiny_job, make_branch("b01", 3))
+    free = iter([2**40, 2**20, 2**20])  # the first checkpoint fits, the second does not
+    usage = shutil.disk_usage(tiny_job.run_folder)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=next(free)))
+    full = train(tiny_job, make_branch("b02", 3))
+    assert (full.end.state, full.end.out_of_disk, list(full.scored)) == (TrialState.INTERRUPTED, True, [2])
+    assert "the next checkpoint needs" in full.end.reason
+    monkeypatch.undo()
+    assert [p.name for p in RunFolder(tiny_job.run_folder).branch("b02").iterdir()] == ["000002"]
+    monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+    assert train(tiny_job, make_branch("b02", 3)).hashes == whole.hashes
+
+
+def test_a_picture_that_finds_no_room_interrupts_the_branch(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(branch_module, "draw_evaluation", fail)
+    driver = train(tiny_job, make_branch("b01", 2))
+    assert (driver.end.state, driver.end.out_of_disk) == (TrialState.INTERRUPTED, True)
+
+
+def test_what_a_killed_write_leaves_is_removed(tiny_job: SweepJob) -> None:
+    folder = RunFolder(tiny_job.run_folder).branch("b01")
+    for name in (".000002.0123abcd.tmp", ".000002.0123abcd.old"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / "unet.safetensors").write_bytes(b"half")
+    train(tiny_job, make_branch("b01", 1))
+    assert [p.name for p in folder.iterdir()] == ["000002"]
+
+
 def test_nan_ends_the_branch_as_failed(tiny_job: SweepJob) -> None:
     driver = train(tiny_job, make_branch("b01", 2, learning_rate=1e30))
     assert driver.end.state is TrialState.FAILED
     assert "not finite" in driver.end.reason
+    verdict = driver.end.verdict
+    assert verdict is not None
+    assert (verdict.state, verdict.onset_step) == (VerdictState.COLLAPSED, driver.end.last_step + 1)
+    assert verdict.evidence == driver.end.reason
 
 
 def test_unreadable_photos_fail_the_branch_with_the_reason(tiny_job: SweepJob, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def test_a_small_plan_word_for_word():
         "",
         "steps   210 instead of 360 without sharing (1.7×)",
         "images  171",  # 3 × 25 class images, 12 references, 7 evaluations of 12
-        "disk    10 GB",  # 7 checkpoints, 2 forks, 1 to resume
+        "disk    11 GB",  # 7 checkpoints, 2 forks, 2 to resume
         "time    4 min",
         "",
         "note: 2 of 4 trials have fewer than 3 checkpoints, too few to see when overtraining begins; "

@@ -129,3 +129,13 @@ def test_what_a_restarted_branch_tells_again_does_not_take_a_verdict_back():
     assert (trial, state) == ("t3", VerdictState.READY)
     book.record(BranchStarted(branch="b01", host="another", pid=2))
     assert not any(news.verdict for news in book.record(scored("b01", 10, 0.3)) if news.trial == "t3")
+
+
+def test_a_branch_that_ends_with_a_verdict_gives_it_to_the_trials_that_it_leaves_unfinished():
+    collapsed = Verdict(state=VerdictState.COLLAPSED, onset_step=16, evidence="the loss is not finite at step 16")
+    trials = book()
+    trials.record(BranchStarted(branch="b01", host="", pid=0))
+    trials.record(scored("b01", 10, 0.5))
+    news = trials.record(BranchEnded(branch="b01", state=TrialState.FAILED, last_step=15, verdict=collapsed))
+    # t1 was complete at step 10, t3 left the branch there; only t2 needed step 20.
+    assert [(n.trial, n.state, n.verdict) for n in news] == [("t2", TrialState.FAILED, collapsed)]

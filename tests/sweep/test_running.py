@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.errors import InputError, ModelError, ResourceError, RunError, TrialError
+from dbsweep.errors import DiskError, DivergedError, InputError, ModelError, ResourceError, RunError, TrialError
 from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
@@ -175,3 +175,58 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
     assert resumed.choice == undisturbed.choice
     with pytest.raises(RunError, match="is over"):
         resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+
+
+def test_a_full_disk_stops_the_sweep_and_resume_ends_as_if_nothing_had_happened(tmp_path):
+    undisturbed, _, _ = run(tmp_path / "a", curve)
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=200))
+    experiment = load_experiment(write_experiment(tmp_path / "b"))
+
+    def filling(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
+        if step > 4 * STEPS_PER_EPOCH:
+            raise DiskError("the next checkpoint needs 9 MiB")
+        return curve(settings, step)
+
+    with pytest.raises(DiskError, match="the next checkpoint needs 9 MiB"):
+        run_experiment(experiment, lambda *_: SimulatedBackend(filling), view)
+    folder = RunFolder.open(experiment.output, "demo")
+    stopped = read_run(folder)
+    assert stopped.checkpoints
+    assert set(stopped.states.values()) == {TrialState.INTERRUPTED}
+    assert f"go on with: dbsweep resume {folder.path}" in "".join(out.getvalue().split("\n"))
+
+    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+    resumed = read_run(folder)
+    assert (resumed.states, resumed.verdicts, resumed.choice) == (
+        undisturbed.states,
+        undisturbed.verdicts,
+        undisturbed.choice,
+    )
+
+
+def test_a_disk_that_is_full_from_the_start_leaves_a_run_that_can_be_resumed(tmp_path):
+    class _Full(SimulatedBackend):
+        def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+            raise DiskError("no disk space left to write class images")
+
+    experiment = load_experiment(write_experiment(tmp_path))
+    view = TerminalView(Console(file=io.StringIO()))
+    with pytest.raises(DiskError, match="class images"):
+        run_experiment(experiment, lambda *_: _Full(curve), view)
+    folder = resume_run(RunFolder.open(experiment.output, "demo"), lambda *_: SimulatedBackend(curve), view)
+    assert read_run(folder).choice is not None
+
+
+def test_a_trial_that_diverges_is_failed_with_a_collapsed_verdict(tmp_path):
+    def diverging(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
+        if float(settings["learning_rate"]) > 5e-4:
+            raise DivergedError("the loss is not finite at step 3 (loss nan)")
+        return curve(settings, step)
+
+    record, _, _ = run(tmp_path, diverging)
+    hard = [t.id for t in record.plan.trials if t.settings["learning_rate"] == 1e-3]
+    assert {record.states[trial] for trial in hard} == {TrialState.FAILED}
+    assert {record.verdicts[trial].state for trial in hard} == {VerdictState.COLLAPSED}
+    assert "the loss is not finite" in record.verdicts[hard[0]].evidence
+    assert record.choice is not None
