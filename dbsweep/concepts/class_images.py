@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from dbsweep.concepts.captions import class_prompts
 from dbsweep.concepts.files import write_whole
 from dbsweep.concepts.photos import check_photos, list_photos
 from dbsweep.config.schema import Concept
@@ -28,6 +29,7 @@ class ClassImageRequest:
     Attributes:
         index: its place in the pool, 0-based; decides the file name.
         width, height: pixels.
+        clip_skip: as in `dbsweep.sampling.conditioning.encode_prompts`.
     """
 
     index: int
@@ -39,6 +41,7 @@ class ClassImageRequest:
     sampler: str
     width: int
     height: int
+    clip_skip: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +53,14 @@ class ClassImagePool:
     Attributes:
         folder: where drawn images lie, named by what they were drawn from.
         own: the user's class images, sorted.
-        request: what image 0 of the folder is drawn from; the others differ in index and seed alone.
+        request: what image 0 of the folder is drawn from; the others differ in index, seed and prompt alone.
+        prompts: image i of the folder has prompt i, from the first again after the last.
     """
 
     folder: Path
     own: tuple[Path, ...]
     request: ClassImageRequest
+    prompts: tuple[str, ...]
 
     def paths(self, count: int) -> tuple[Path, ...]:
         """The first images of the pool, drawn already or not."""
@@ -65,7 +70,7 @@ class ClassImagePool:
     def missing(self, count: int) -> tuple[ClassImageRequest, ...]:
         """What the base model still has to draw before `paths` of that count all exist."""
         return tuple(
-            replace(self.request, index=index, seed=FIRST_SEED + index)
+            replace(self.request, index=index, seed=FIRST_SEED + index, prompt=self.prompts[index % len(self.prompts)])
             for index in range(max(0, count - len(self.own)))
             if not self._path(index).exists()
         )
@@ -87,7 +92,13 @@ class ClassImagePool:
 
 
 def class_image_pool(
-    root: Path, concept: Concept, *, base_sha256: str, resolution: int, sampler: str = "DPM++ 2M Karras"
+    root: Path,
+    concept: Concept,
+    *,
+    base_sha256: str,
+    resolution: int,
+    sampler: str = "DPM++ 2M Karras",
+    clip_skip: int = 1,
 ) -> ClassImagePool:
     """The pool of a concept's class images; concepts and runs that would draw the same images share it.
 
@@ -96,17 +107,20 @@ def class_image_pool(
         base_sha256: of the base model's weights.
         resolution: side of the images, pixels.
         sampler: A1111's name of the sampler that draws them.
+        clip_skip: as in `ClassImageRequest`.
 
     Raises:
-        InputError: the user's own folder of class images is missing, empty or holds an unreadable one.
+        InputError: the user's own folder of class images is missing, empty or holds an unreadable one; a caption that
+            the class prompt asks for is missing.
     """
     own: tuple[Path, ...] = ()
     if concept.class_images.folder is not None:
         own = list_photos(concept.class_images.folder)
         check_photos(own)
+    prompts = class_prompts(concept)
     request = ClassImageRequest(
         index=0,
-        prompt=concept.class_prompt,
+        prompt=prompts[0],
         negative_prompt=concept.class_images.negative_prompt,
         seed=FIRST_SEED,
         guidance_scale=concept.class_images.guidance_scale,
@@ -114,12 +128,13 @@ def class_image_pool(
         sampler=sampler,
         width=resolution,
         height=resolution,
+        clip_skip=clip_skip,
     )
-    return ClassImagePool(folder=root / pool_key(request, base_sha256), own=own, request=request)
+    return ClassImagePool(root / pool_key(request, prompts, base_sha256), own, request, prompts)
 
 
-def pool_key(request: ClassImageRequest, base_sha256: str) -> str:
+def pool_key(request: ClassImageRequest, prompts: tuple[str, ...], base_sha256: str) -> str:
     """Folder name of a pool: the class prompt's words for people, then a hash of all that decides the images."""
-    settings = json.dumps([base_sha256, asdict(replace(request, index=0, seed=FIRST_SEED))], sort_keys=True)
-    words = re.sub(r"[^A-Za-z0-9]+", "-", request.prompt).strip("-")[:40]
+    settings = json.dumps([base_sha256, asdict(request), prompts], sort_keys=True)
+    words = re.sub(r"[^A-Za-z0-9]+", "-", prompts[0]).strip("-")[:40]
     return f"{words}-{hashlib.sha256(settings.encode()).hexdigest()[:16]}"

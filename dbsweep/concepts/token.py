@@ -1,13 +1,10 @@
-"""How the tokenizer reads prompts: ids of a prompt, and the pieces of the instance token."""
+"""How the tokenizer splits the instance token."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from transformers import CLIPTokenizer
-
-from dbsweep.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +43,3 @@ def split_token(tokenizer: CLIPTokenizer, word: str) -> TokenSplit:
     ids = tokenizer.convert_tokens_to_ids(pieces)
     # CLIP's unknown token is its end token: never a piece of real text.
     return TokenSplit(word=word, pieces=tuple(pieces), known=tokenizer.unk_token_id not in ids)
-
-
-def prompt_ids(tokenizer: CLIPTokenizer, prompt: str) -> torch.Tensor:
-    """Token ids of a prompt between start and end token, padded to the model's length.
-
-    Returns:
-        (model_max_length,) int64.
-
-    Raises:
-        InputError: the prompt is too long; a part of it would be dropped without a word.
-    """
-    length: int = tokenizer.model_max_length
-    ids: list[int] = tokenizer(prompt, padding="max_length", max_length=length).input_ids
-    if len(ids) > length:
-        raise InputError(f"prompt {prompt!r} has {len(ids) - 2} tokens, {length - 2} fit: shorten it")
-    return torch.tensor(ids, dtype=torch.int64)

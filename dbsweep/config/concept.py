@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
 from dbsweep.config.fields import Count, GuidanceScale, LocalPath, Section
 from dbsweep.config.problems import Problems
+
+FILEWORDS = "[filewords]"
+"""In a prompt: the text of the caption file beside the image."""
 
 
 def contains_words(text: str, words: str) -> bool:
@@ -30,19 +34,32 @@ class Concept(Section):
     instance_images: LocalPath = Field(description="folder of photos, relative to the experiment file")
     instance_token: str = Field(min_length=1, description="the rare word that will mean the subject")
     class_token: str = Field(min_length=1, description="the noun for its class: man, dog, style")
-    instance_prompt: str = Field(min_length=1, description="prompt that every photo is trained with")
-    class_prompt: str = Field(min_length=1, description="prompt of the class images")
+    captions: Literal["hybrid", "fine_tuning"] = Field(
+        "hybrid", description="[filewords] with the subject put before the class word (hybrid), or as they are"
+    )
+    instance_prompt: str = Field(
+        min_length=1, description="prompt that every photo is trained with; [filewords] is the .txt beside the photo"
+    )
+    class_prompt: str = Field(
+        min_length=1, description="prompt of the class images; [filewords] is a photo's caption without the subject"
+    )
+    sample_prompt: str | None = Field(
+        None, description="the subject as drawn at every checkpoint; null draws instance_prompt, captions left out"
+    )
     sanity_prompts: tuple[str, ...] = Field(
         min_length=1, description="subject in a style of another artist: overtraining shows here first"
     )
     class_images: ClassImages = ClassImages()
 
-    @field_validator("instance_prompt", "sanity_prompts")
+    @field_validator("instance_prompt", "sample_prompt", "sanity_prompts")
     @classmethod
-    def _prompts_name_the_subject(cls, given: str | tuple[str, ...], info: ValidationInfo) -> str | tuple[str, ...]:
+    def _prompts_name_the_subject(
+        cls, given: str | tuple[str, ...] | None, info: ValidationInfo
+    ) -> str | tuple[str, ...] | None:
         token, problems = info.data.get("instance_token"), Problems()
-        for index, prompt in enumerate((given,) if isinstance(given, str) else given):
-            if token is not None and not contains_words(prompt, token):
+        prompts = given if isinstance(given, tuple) else () if given is None else (given,)
+        for index, prompt in enumerate(prompts):
+            if token is not None and not contains_words(prompt, token) and FILEWORDS not in prompt:
                 at = () if isinstance(given, str) else (index,)
                 problems.add(at, f"must contain the instance token {token!r} as a word, got {prompt!r}")
         problems.refuse("prompt")
@@ -61,4 +78,11 @@ class Concept(Section):
         token = info.data.get("instance_token")
         if token is not None and contains_words(prompt, token):
             raise ValueError(f"must not contain the instance token {token!r}, got {prompt!r}")
+        return prompt
+
+    @field_validator("instance_prompt")
+    @classmethod
+    def _fine_tuning_reads_captions(cls, prompt: str, info: ValidationInfo) -> str:
+        if info.data.get("captions") == "fine_tuning" and FILEWORDS not in prompt:
+            raise ValueError(f"must contain {FILEWORDS} where captions is fine_tuning, got {prompt!r}")
         return prompt

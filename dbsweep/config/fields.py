@@ -29,6 +29,8 @@ NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False), NotBool]
 GuidanceScale = Annotated[float, Field(ge=1.0, allow_inf_nan=False), NotBool]
 Count = Annotated[int, Field(ge=1), NotBool]
 CountOrNone = Annotated[int, Field(ge=0), NotBool]
+ClipSkip = Annotated[int, Field(ge=1, le=12), NotBool]
+"""SD 1's text encoder has 12 layers; 1 takes the last, 2 the one before."""
 Seed = Annotated[int, Field(ge=0, lt=2**32), NotBool]
 SamplerName = Literal[
     "Euler", "Euler a", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE",

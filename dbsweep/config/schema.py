@@ -18,6 +18,7 @@ from pydantic import (
 from dbsweep.config.axes import AxisKind, GridAxis, SearchAxis, Values
 from dbsweep.config.concept import ClassImages, Concept, contains_words
 from dbsweep.config.fields import (
+    ClipSkip,
     Count,
     CountOrNone,
     GuidanceScale,
@@ -179,6 +180,7 @@ class Experiment(Section):
 
     name: Annotated[str, AfterValidator(_run_name)] = Field(description="name of the run and of its folder")
     base_model: ModelSource = Field(description="minisd, a diffusers folder, a hub id, or a .safetensors/.ckpt file")
+    clip_skip: ClipSkip = Field(1, description="A1111's Clip skip, in training and in all that is drawn; 1 skips none")
     concepts: tuple[Concept, ...] = Field(min_length=1)
     train: Train = Train()
     search: Search = Search()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Annotated, Any
+from types import NoneType
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
@@ -18,7 +19,8 @@ _BOUNDS = 2
 
 
 @cache
-def _allowed(settings: type[BaseModel], name: str) -> TypeAdapter[Any]:
+def allowed_values(settings: type[BaseModel], name: str) -> TypeAdapter[Any]:
+    """What one field of a model accepts."""
     field = settings.model_fields[name]
     annotation: Any = field.annotation  # a type checker cannot know a type that is made at run time
     for limit in field.metadata:
@@ -27,7 +29,12 @@ def _allowed(settings: type[BaseModel], name: str) -> TypeAdapter[Any]:
 
 
 def read_axes(
-    section: Mapping[str, object], settings: type[BaseModel], problems: Problems, at: Location = ()
+    section: Mapping[str, object],
+    settings: type[BaseModel],
+    problems: Problems,
+    at: Location = (),
+    *,
+    others: Iterable[str] = (),
 ) -> dict[str, SearchAxis]:
     """Axes by setting: a list is a grid axis, a scalar one value, ``{uniform: [a, b]}`` and its like are sampled.
 
@@ -36,14 +43,15 @@ def read_axes(
         settings: the model whose fields can be swept; each value must be allowed there.
         problems: receives whatever is wrong.
         at: place of the section, relative to the one that is being validated.
+        others: keys of the section that are no axes, for hints.
     """
     axes: dict[str, SearchAxis] = {}
     for name, raw in section.items():
         if name not in settings.model_fields:
-            message = f"no setting of `train` has this name; {did_you_mean(name, settings.model_fields)}"
+            message = f"no setting of `train` has this name; {did_you_mean(name, [*settings.model_fields, *others])}"
             problems.add((*at, name), message)
             continue
-        axis = _read_axis(raw, settings.model_fields[name], _allowed(settings, name), problems, (*at, name))
+        axis = _read_axis(raw, settings.model_fields[name], allowed_values(settings, name), problems, (*at, name))
         if axis is not None:
             axes[name] = axis
     return axes
@@ -87,7 +95,7 @@ def _read_list(
 def _read_distribution(
     form: str, content: object, field: FieldInfo, allowed: TypeAdapter[Any], problems: Problems, at: Location
 ) -> SearchAxis | None:
-    if field.annotation not in (int, float) or any(hasattr(limit, "multiple_of") for limit in field.metadata):
+    if not _takes_any_number(field):
         problems.add(at, f"only settings that can take any number can be sampled by {form}; use a list or `choice`")
         return None
     if not isinstance(content, list | tuple) or len(content) != _BOUNDS:
@@ -105,3 +113,10 @@ def _read_distribution(
         problems.add((*at, 0), f"a loguniform bound must be greater than 0, got {shown(low)}")
         return None
     return LogUniform(loguniform=(low, high))
+
+
+def _takes_any_number(field: FieldInfo) -> bool:
+    """Whether it is a number, perhaps one that may be null, between bounds alone."""
+    kinds = [kind for kind in get_args(field.annotation) or (field.annotation,) if kind is not NoneType]
+    plain = {getattr(kind, "__origin__", kind) for kind in kinds}  # what is annotated
+    return plain <= {int, float} and not any(hasattr(limit, "multiple_of") for limit in field.metadata)

@@ -2,58 +2,17 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from dbsweep.config.fields import Count, CountOrNone, Fraction, NotBool, NotNegative, Positive, Section, Seed
+from dbsweep.config.fields import Count, CountOrNone, Fraction, NotBool, NotNegative, Seed
+from dbsweep.config.optimization import LearningRateSchedule, Optimization
 
-POLYNOMIAL_END = 1e-7
-"""The learning rate at the end of a polynomial schedule, as in diffusers."""
-
-
-class LearningRateSchedule(StrEnum):
-    """Learning-rate schedules, by diffusers' names; only the first two do not depend on the total length."""
-
-    CONSTANT = "constant"
-    CONSTANT_WITH_WARMUP = "constant_with_warmup"
-    LINEAR = "linear"
-    COSINE = "cosine"
-    COSINE_WITH_RESTARTS = "cosine_with_restarts"
-    POLYNOMIAL = "polynomial"
-
-    @property
-    def depends_on_length(self) -> bool:
-        """Whether trials of different length differ from their first step on."""
-        return self not in (LearningRateSchedule.CONSTANT, LearningRateSchedule.CONSTANT_WITH_WARMUP)
+__all__ = ["LearningRateSchedule", "Train"]
 
 
-class _Optimization(Section):
-    """How gradients move the weights."""
-
-    learning_rate: Positive = Field(2e-6, description="learning rate of UNet and text encoder")
-    lr_scheduler: LearningRateSchedule = Field(LearningRateSchedule.CONSTANT, description="learning-rate schedule")
-    lr_warmup_steps: CountOrNone = Field(0, description="optimizer steps of linear warm-up")
-    lr_num_cycles: Count = Field(1, description="times that cosine_with_restarts falls to 0")
-    lr_power: Positive = Field(1.0, description="exponent of the polynomial schedule; 1 is linear")
-    optimizer: Literal["adamw", "adamw_8bit"] = Field(
-        "adamw", description="8-bit needs bitsandbytes and saves 6 bytes a parameter"
-    )
-    weight_decay: NotNegative = Field(0.01, description="AdamW's weight decay")
-    max_grad_norm: Positive = Field(1.0, description="gradient clipping by global norm")
-
-    @model_validator(mode="after")
-    def _polynomial_falls(self) -> _Optimization:
-        if self.lr_scheduler is LearningRateSchedule.POLYNOMIAL and self.learning_rate <= POLYNOMIAL_END:
-            raise ValueError(
-                f"lr_scheduler polynomial falls to {POLYNOMIAL_END:g}, so learning_rate must be above that, got"
-                f" {self.learning_rate:g}; raise it, or use linear"
-            )
-        return self
-
-
-class Train(_Optimization):
+class Train(Optimization):
     """How one trial trains. Any of these may be an axis of `search`."""
 
     resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(
@@ -70,6 +29,25 @@ class Train(_Optimization):
     min_snr_gamma: NotNegative = Field(
         0.0, description="caps the loss weight of nearly clean timesteps, usually 5; 0 weighs all alike"
     )
+    noise_offset: NotNegative = Field(
+        0.0, description="noise that is the same for all pixels of a channel, usually 0.05: darker and brighter images"
+    )
+    input_perturbation: NotNegative = Field(
+        0.0, description="more noise on the input than has to be predicted, usually 0.1, against exposure bias"
+    )
+    caption_dropout: Fraction = Field(
+        0.0, description="share of images that train with an empty prompt, usually 0.1: keeps guidance working"
+    )
+    shuffle_tags: bool = Field(False, description="the words of [filewords] between commas change places at every use")
+    tag_dropout: Fraction = Field(0.0, description="share of those words that are left out at every use")
+    keep_tags: CountOrNone = Field(0, description="so many of the first of those words are neither moved nor left out")
     precision: Literal["fp32", "fp16", "bf16"] = Field("fp32", description="autocast precision of the forward pass")
     gradient_checkpointing: bool = Field(False, description="recompute activations: slower, less memory")
     seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")
+
+    @property
+    def peak_learning_rates(self) -> tuple[float, float]:
+        """Of UNet and text encoder, before the schedule."""
+        scale = self.batch_size * self.gradient_accumulation if self.scale_lr else 1
+        text = self.text_encoder_learning_rate
+        return scale * self.learning_rate, scale * (self.learning_rate if text is None else text)

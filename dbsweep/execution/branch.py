@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from dbsweep.concepts.token import prompt_ids
+from dbsweep.concepts.captions import instance_captions
 from dbsweep.config.schema import Concept, Train
 from dbsweep.errors import DbsweepError, DiskError, DivergedError
 from dbsweep.execution import loaded
@@ -150,7 +150,8 @@ class BranchWork:
         log = self._trainer.train_until(milestone.step, self._after_step)
         self._drop_states(keep=1)
         checkpoint = self._keep(milestone, self._trainer)
-        card = self._score(checkpoint) if milestone.evaluate else None
+        with self._trainer.weights_to_keep():
+            card = self._score(checkpoint) if milestone.evaluate else None
         verdict = None
         if card is not None:
             verdict = judgement.add(milestone.step, card, finished=milestone.step == self._job.branch.end_step)
@@ -206,19 +207,21 @@ class BranchWork:
 
     def _write(self, folder: Path, trainer: Trainer, epoch: int, with_state: bool) -> CheckpointManifest:
         branch = self._job.branch
-        return write_checkpoint(
-            folder,
-            unet=self._models.unet,
-            text_encoder=self._models.text_encoder if branch.text_encoder_steps > 0 else None,
-            state=trainer.state() if with_state else None,
-            manifest=CheckpointManifest(
-                id=f"{branch.id}-{trainer.step:06d}",
-                step=trainer.step,
-                epoch=epoch,
-                base_sha256=self._models.sha256,
-            ),
-            precision=Precision(self._job.sweep.experiment.checkpoints.precision),
-        )
+        state = trainer.state() if with_state else None
+        with trainer.weights_to_keep():
+            return write_checkpoint(
+                folder,
+                unet=self._models.unet,
+                text_encoder=self._models.text_encoder if branch.text_encoder_steps > 0 else None,
+                state=state,
+                manifest=CheckpointManifest(
+                    id=f"{branch.id}-{trainer.step:06d}",
+                    step=trainer.step,
+                    epoch=epoch,
+                    base_sha256=self._models.sha256,
+                ),
+                precision=Precision(self._job.sweep.experiment.checkpoints.precision),
+            )
 
     def _old_states(self, history: History) -> list[Path]:
         """The checkpoints of an earlier attempt that still have a state, forks aside: those the driver drops."""
@@ -252,20 +255,21 @@ def make_trainer(job: BranchJob, models: StableDiffusion) -> Trainer:
         train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count
     return Trainer(
         models,
-        [_concept_data(job, concept, train, models) for concept in experiment.concepts],
+        [_concept_data(job, concept, train) for concept in experiment.concepts],
         train,
         steps_per_epoch=branch.steps_per_epoch,
         total_steps=branch.end_step,
         text_encoder_steps=branch.text_encoder_steps,
+        clip_skip=experiment.clip_skip,
     )
 
 
-def _concept_data(job: BranchJob, concept: Concept, train: Train, models: StableDiffusion) -> ConceptData:
+def _concept_data(job: BranchJob, concept: Concept, train: Train) -> ConceptData:
     photos = loaded.photo_latents(job.sweep, concept, train.resolution)
     count = len(photos) * train.class_images_per_instance
     return ConceptData(
         instance=photos,
         class_images=loaded.class_latents(job.sweep, concept, train.resolution, count),
-        instance_ids=prompt_ids(models.tokenizer, concept.instance_prompt),
-        class_ids=prompt_ids(models.tokenizer, concept.class_prompt),
+        instance_captions=instance_captions(concept),
+        class_captions=loaded.class_image_captions(job.sweep, concept, train.resolution, count),
     )

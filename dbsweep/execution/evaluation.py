@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbsweep.concepts.captions import as_drawn
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.bundle import StableDiffusion
@@ -36,6 +37,11 @@ def evaluation_seeds(experiment: Experiment) -> tuple[int, ...]:
     return tuple(range(evaluate.seed, evaluate.seed + evaluate.images_per_prompt))
 
 
+def prompts_to_draw(experiment: Experiment) -> tuple[EvaluationPrompt, ...]:
+    """The evaluation's prompts, captions filled in."""
+    return evaluation_prompts([as_drawn(concept) for concept in experiment.concepts])
+
+
 def draw_evaluation(
     models: StableDiffusion,
     experiment: Experiment,
@@ -55,15 +61,15 @@ def draw_evaluation(
         model_hash: goes into the images' metadata.
         base: draw the prompts with the class noun in the subject's place; equal ones are drawn once.
     """
-    prompts = evaluation_prompts(experiment.concepts)
+    prompts = prompts_to_draw(experiment)
     texts = [prompt.base_prompt if base else prompt.prompt for prompt in prompts]
     wanted = [(text, seed) for text in dict.fromkeys(texts) for seed in evaluation_seeds(experiment)]
     requests = [_request(experiment, text, seed) for text, seed in wanted]
-    drawn = dict(zip(wanted, draw(models, requests), strict=True))
+    drawn = dict(zip(wanted, draw(models, requests, clip_skip=experiment.clip_skip), strict=True))
     files = {key: folder / f"{index:03d}-{key[1]}.png" for index, key in enumerate(wanted)}
     folder.mkdir(parents=True, exist_ok=True)
     for key, request in zip(wanted, requests, strict=True):
-        write_png(files[key], drawn[key], request, model_hash)
+        write_png(files[key], drawn[key], request, model_hash, clip_skip=experiment.clip_skip)
     keys = [
         (prompt, (text, seed))
         for prompt, text in zip(prompts, texts, strict=True)

@@ -44,12 +44,12 @@ def draw_grids(job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
     grids = []
     for index, grid in enumerate(experiment.grids):
         requests = cell_requests(grid, experiment)
-        images = draw(models, [request for _, request in requests])
+        images = draw(models, [request for _, request in requests], clip_skip=experiment.clip_skip)
         folder = run.grids / f"{index:02d}-{checkpoint.id}"
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"{place:04d}.png" for place in range(len(images))]
         for file, image, (_, request) in zip(files, images, requests, strict=True):
-            write_png(file, image, request, checkpoint.sha256[:10])
+            write_png(file, image, request, checkpoint.sha256[:10], clip_skip=experiment.clip_skip)
         grids.append(_record(grid, index, checkpoint, run, files))
     return tuple(grids)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from dbsweep.concepts.captions import Caption, class_captions
 from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
 from dbsweep.concepts.latents import LatentMoments, cached_latents
 from dbsweep.concepts.photos import list_photos, read_square
@@ -72,12 +73,23 @@ def reference(path: Path) -> Reference:
 def pool(job: SweepJob, concept: Concept, resolution: int) -> ClassImagePool:
     """Where the concept's class images lie."""
     sha256 = _base(job.base).models.sha256
-    return class_image_pool(job.cache_folder / "class_images", concept, base_sha256=sha256, resolution=resolution)
+    return class_image_pool(
+        job.cache_folder / "class_images",
+        concept,
+        base_sha256=sha256,
+        resolution=resolution,
+        clip_skip=job.experiment.clip_skip,
+    )
 
 
 def photo_latents(job: SweepJob, concept: Concept, resolution: int) -> LatentMoments:
     """Latents of a concept's photos."""
     return _latents(job.base, job.cache_folder, list_photos(concept.instance_images), resolution)
+
+
+def class_image_captions(job: SweepJob, concept: Concept, resolution: int, count: int) -> tuple[Caption, ...]:
+    """Captions of a concept's first class images."""
+    return class_captions(concept, pool(job, concept, resolution).paths(count)) if count > 0 else ()
 
 
 def class_latents(job: SweepJob, concept: Concept, resolution: int, count: int) -> LatentMoments | None:

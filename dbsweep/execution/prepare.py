@@ -7,13 +7,12 @@ from pathlib import Path
 from dbsweep.concepts.class_images import ClassImagePool, ClassImageRequest
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded
-from dbsweep.execution.evaluation import base_images, draw_evaluation, evaluation_seeds
+from dbsweep.execution.evaluation import base_images, draw_evaluation, evaluation_seeds, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.records import Scorecard
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
-from dbsweep.scoring.prompts import evaluation_prompts
 from dbsweep.scoring.reference import build_reference
 from dbsweep.scoring.scorecard import score_base
 
@@ -36,7 +35,7 @@ def draw_class_images(job: SweepJob, shard: int = 0, shards: int = 1) -> int:
     for pool, part in _parts(job):
         if part[0].index // IMAGES_PER_PART % shards != shard:
             continue
-        images = draw(models, _whole_batch(part), batch_size=IMAGES_PER_PART)
+        images = draw(models, _whole_batch(part), batch_size=IMAGES_PER_PART, clip_skip=job.experiment.clip_skip)
         for request in part:
             pool.store(request, images[request.index % IMAGES_PER_PART])
         drawn += len(part)
@@ -64,7 +63,7 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
         [read_square(path, experiment.train.resolution) for path in list_photos(concept.instance_images)]
         for concept in experiment.concepts
     ]
-    prompts = evaluation_prompts(experiment.concepts)
+    prompts = prompts_to_draw(experiment)
     reference = build_reference(prompts, evaluation_seeds(experiment), base_images(evaluation), photos, encoder)
     reference.save(run.reference)
     card = score_base(evaluation.samples, reference)

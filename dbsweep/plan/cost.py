@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Concept, Experiment, Train
 from dbsweep.plan.courses import Course
 from dbsweep.plan.rates import Rates
@@ -77,10 +78,11 @@ def _class_images(
     for train in trains:
         most[train.resolution] = max(most.get(train.resolution, 0), train.class_images_per_instance)
     for resolution, per_photo in most.items():
-        pools: dict[tuple[str, str], Drawing] = {}
+        pools: dict[tuple[str, str, str], Drawing] = {}
         for concept, photos in zip(concepts, photo_counts, strict=True):
             how = concept.class_images
-            pool = (concept.class_prompt, how.model_dump_json())
+            captions = str(concept.instance_images) if FILEWORDS in concept.class_prompt else ""
+            pool = (concept.class_prompt, how.model_dump_json(), captions)
             passes = _passes(how.num_inference_steps, how.guidance_scale)
             earlier = pools[pool].count if pool in pools else 0
             pools[pool] = Drawing(max(earlier, per_photo * photos), resolution, passes)

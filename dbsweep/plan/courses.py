@@ -78,7 +78,10 @@ def _course(trial: Trial, train: Train, photos: int) -> Course:
 
 
 def _key(train: Train) -> str:
-    values = train.model_dump(mode="json", exclude={"text_encoder_ratio", "epochs"})
+    values = train.model_dump(mode="json", exclude={"text_encoder_ratio", "epochs", "scale_lr"})
+    unet_rate, text_rate = train.peak_learning_rates
+    values["learning_rate"] = unet_rate
+    values["text_encoder_learning_rate"] = text_rate if text_encoder_epochs(train) > 0 else None
     schedule = train.lr_scheduler
     if schedule is LearningRateSchedule.CONSTANT:
         values["lr_warmup_steps"] = 0  # it has no warm-up, as in diffusers
@@ -88,5 +91,7 @@ def _key(train: Train) -> str:
         del values["lr_power"]
     if train.class_images_per_instance == 0 or train.prior_loss_weight == 0.0:
         values["class_images_per_instance"] = values["prior_loss_weight"] = 0  # no prior preservation, either way
+    if not train.shuffle_tags and train.tag_dropout == 0.0:
+        del values["keep_tags"]
     # Interned, because the tree compares the keys of thousands of trials at every stage.
     return sys.intern(json.dumps(values, sort_keys=True))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from pydantic import Field
 
+from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
+from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.schema import Experiment
 from dbsweep.records import Record
 
@@ -29,7 +33,17 @@ class Rates(Record):
 
 
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
-_MOMENTS_BYTES = {"adamw": 8, "adamw_8bit": 2}
+# Of a parameter. Adafactor keeps sums of a tensor's last two sides: 1.9 bytes by the shapes of SD 1, where 3×3 kernels
+# are many, 1.4 of SD 2. Prodigy also keeps where it started and a running sum of gradients.
+_MOMENTS_BYTES: dict[OptimizerName, float] = {
+    "adamw": 8,
+    "adamw_8bit": 2,
+    "paged_adamw_8bit": 2,
+    "lion_8bit": 1,
+    "paged_lion_8bit": 1,
+    "adafactor": 1.9,
+    "prodigy": 16,
+}
 # Parameters of UNet and text encoder together.
 _MINISD_PARAMETERS = 7_090_000
 _SD1_PARAMETERS = 983_000_000
@@ -51,17 +65,27 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
     """
     is_minisd = experiment.base_model == "minisd"
     parameters, basis = _size(experiment.base_model)
-    moments = _MOMENTS_BYTES[experiment.train.optimizer]
+    moments = max(_MOMENTS_BYTES[name] for name in _values(experiment, "optimizer"))
+    averages = _BYTES["fp32"] if any(_values(experiment, "ema_decay")) else 0
     on_cpu = experiment.resources.gpus_per_trial == 0
     seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu, experiment.train.resolution)
     return Rates(
         weight_bytes=parameters * _BYTES[experiment.checkpoints.precision],
-        state_bytes=parameters * (_BYTES["fp32"] + moments),
+        state_bytes=round(parameters * (_BYTES["fp32"] + moments + averages)),
         seconds_per_step=None if seconds is None else seconds[0],
         seconds_per_unet_pass=None if seconds is None else seconds[1],
         workers=workers,
         basis=basis,
     )
+
+
+def _values(experiment: Experiment, setting: str) -> tuple[Any, ...]:
+    """The values that the trials have of a setting; of a distribution its bounds."""
+    match experiment.search.axes.get(setting):
+        case Values(values=values) | Selected(choice=values) | Uniform(uniform=values) | LogUniform(loguniform=values):
+            return values
+        case None:
+            return (getattr(experiment.train, setting),)
 
 
 def _size(base_model: str) -> tuple[int, str]:

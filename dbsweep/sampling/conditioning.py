@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from transformers import CLIPTextModel, CLIPTokenizer
 
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.sampling.grammar import Break, parse
+from dbsweep.sampling.grammar import Break, Fragment, Part, parse
 
 CHUNK_TOKENS = 75
 LEAST_MEAN = 1e-3
@@ -40,15 +41,25 @@ class Chunk:
 
 def make_chunks(prompt: str, models: StableDiffusion) -> list[Chunk]:
     """The prompt's tokens in chunks, after A1111's ``tokenize_line``; an empty prompt is one empty chunk."""
-    comma = models.tokenizer.convert_tokens_to_ids(",</w>")
+    return _chunked(parse(prompt), models.tokenizer)
+
+
+def literal_ids(tokenizer: CLIPTokenizer, text: str) -> Tensor:
+    """Token ids of a text without any grammar, (chunks, 77) int64 on the CPU, in chunks as a prompt's."""
+    chunks = _chunked([Fragment(text)], tokenizer)
+    return torch.tensor([_padded(chunk.tokens, tokenizer) for chunk in chunks], dtype=torch.int64)
+
+
+def _chunked(parts: Sequence[Part], tokenizer: CLIPTokenizer) -> list[Chunk]:
+    comma = tokenizer.convert_tokens_to_ids(",</w>")
     chunks = [Chunk()]
     last_comma = -1
-    for part in parse(prompt):
+    for part in parts:
         if isinstance(part, Break):
             chunks.append(Chunk())
             last_comma = -1
             continue
-        for token in models.tokenizer(part.text, add_special_tokens=False, verbose=False).input_ids:
+        for token in tokenizer(part.text, add_special_tokens=False, verbose=False).input_ids:
             chunk = chunks[-1]
             if token == comma and len(chunk.tokens) < CHUNK_TOKENS:
                 last_comma = len(chunk.tokens)
@@ -84,13 +95,14 @@ def encode_prompts(models: StableDiffusion, prompts: Sequence[str], *, clip_skip
 
 
 def _encode_chunks(models: StableDiffusion, chunks: Sequence[Chunk], clip_skip: int) -> list[Tensor]:
-    ids = torch.tensor([_padded(chunk.tokens, models) for chunk in chunks], device=models.device)
-    output = torch.cat([_hidden_states(models, batch, clip_skip) for batch in torch.split(ids, ENCODE_BATCH)])
+    ids = torch.tensor([_padded(chunk.tokens, models.tokenizer) for chunk in chunks], device=models.device)
+    batches = torch.split(ids, ENCODE_BATCH)
+    output = torch.cat([hidden_states(models.text_encoder, batch, clip_skip) for batch in batches])
     return [_weighted(encoding, chunk.weights) for encoding, chunk in zip(output, chunks, strict=True)]
 
 
-def _hidden_states(models: StableDiffusion, ids: Tensor, clip_skip: int) -> Tensor:
-    encoder = models.text_encoder
+def hidden_states(encoder: CLIPTextModel, ids: Tensor, clip_skip: int) -> Tensor:
+    """The text encoder's output for chunks of token ids: (n, 77) int64 → (n, 77, d); `clip_skip` as above."""
     if clip_skip == 1:
         states: Tensor = encoder(ids).last_hidden_state
     else:
@@ -98,9 +110,20 @@ def _hidden_states(models: StableDiffusion, ids: Tensor, clip_skip: int) -> Tens
     return states
 
 
-def _padded(tokens: list[int], models: StableDiffusion) -> list[int]:
+def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
+    """Embeddings of several lengths, each (length, d), as one (n, longest, d), and a mask that hides the padding.
+
+    The mask is (n, longest) bool, or None where all are of one length.
+    """
+    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
+    padded = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
+    if all(len(row) == padded.shape[1] for row in rows):
+        return padded, None  # attention without a mask is faster
+    return padded, torch.arange(padded.shape[1], device=lengths.device) < lengths[:, None]
+
+
+def _padded(tokens: list[int], tokenizer: CLIPTokenizer) -> list[int]:
     """BOS, the tokens, EOS, then padding to 77: EOS again for SD 1, the pad token of its own for SD 2."""
-    tokenizer = models.tokenizer
     padding = [tokenizer.pad_token_id] * (CHUNK_TOKENS - len(tokens))
     return [tokenizer.bos_token_id, *tokens, tokenizer.eos_token_id, *padding]
 

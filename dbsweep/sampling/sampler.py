@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.sampling.conditioning import encode_prompts
+from dbsweep.sampling.conditioning import encode_prompts, pad_rows
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.schedulers import make_scheduler
 
@@ -120,11 +120,7 @@ def _denoise(
 def _context(requests: Sequence[ImageRequest], texts: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
     """Text embeddings of all requests, then of the guided ones' negatives; the mask hides padding, if there is any."""
     rows = [texts[r.prompt] for r in requests] + [texts[r.negative_prompt] for r in requests if r.is_guided]
-    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
-    context = torch.nn.utils.rnn.pad_sequence(rows, batch_first=True)
-    if bool((lengths == context.shape[1]).all()):
-        return context, None  # attention without a mask is faster
-    return context, torch.arange(context.shape[1], device=lengths.device) < lengths[:, None]
+    return pad_rows(rows)
 
 
 def _starting_noise(models: StableDiffusion, request: ImageRequest, generators: Sequence[torch.Generator]) -> Tensor:

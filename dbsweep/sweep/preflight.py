@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from dbsweep.errors import InputError, ResourceError
 # Rooms that load torch, ray or mlflow are imported where they are used, so that planning starts at once.
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment
+    from dbsweep.plan.rates import Rates
     from dbsweep.records import Plan
 
 MINISD = "minisd"
@@ -39,11 +42,34 @@ def count_photos(experiment: Experiment) -> tuple[int, ...]:
 
 def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
     """What running the experiment would do and cost on this machine, with nothing shared if `alone`. No torch."""
+    from dbsweep.concepts.captions import caption_warnings
     from dbsweep.plan import plan as planning
+
+    plan = planning.make_plan(experiment, count_photos(experiment), local_rates(experiment), alone=alone)
+    warnings = [warning for concept in experiment.concepts for warning in caption_warnings(concept)]
+    return plan.model_copy(update={"notes": (*warnings, *plan.notes)})
+
+
+def local_rates(experiment: Experiment) -> Rates:
+    """How fast this machine trains and draws, as far as it is known."""
     from dbsweep.plan.rates import rates_for
 
-    workers = max(1, int((os.cpu_count() or 1) / experiment.resources.cpus_per_trial))
-    return planning.make_plan(experiment, count_photos(experiment), rates_for(experiment, workers=workers), alone=alone)
+    resources = experiment.resources
+    workers = int((os.cpu_count() or 1) / resources.cpus_per_trial)
+    gpus = gpu_names() if resources.gpus_per_trial else ()
+    if gpus:
+        workers = min(workers, int(len(gpus) / resources.gpus_per_trial))
+    return rates_for(experiment, workers=max(1, workers), gpu=gpus[0] if gpus else None)
+
+
+def gpu_names() -> tuple[str, ...]:
+    """The names of this machine's NVIDIA GPUs, as the driver tells them; empty without a driver."""
+    command = shutil.which("nvidia-smi")
+    if command is None:
+        return ()
+    asked = [command, "--query-gpu=name", "--format=csv,noheader"]
+    told = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
+    return tuple(told.stdout.strip().splitlines()) if told.returncode == 0 else ()
 
 
 def check_inputs(experiment: Experiment, plan: Plan) -> None:
@@ -60,7 +86,18 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     for concept in experiment.concepts:
         check_photos(list_photos(concept.instance_images))
     check_source(resolve_base(experiment.base_model))
+    check_searcher(experiment)
     check_disk(experiment.output, plan.cost.disk_bytes)
+
+
+def check_searcher(experiment: Experiment) -> None:
+    """ResourceError if the package of the searcher is not installed."""
+    searcher = experiment.search.searcher.value
+    if searcher != "random" and importlib.util.find_spec(searcher) is None:
+        raise ResourceError(
+            f"search.searcher is {searcher}, and the package {searcher} is not installed: "
+            f"pip install 'dbsweep[{searcher}]', or use random"
+        )
 
 
 def check_disk(output: Path, needed_bytes: int) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
+from dbsweep.concepts.captions import Caption
 from dbsweep.concepts.latents import LatentMoments
+from dbsweep.config.schema import Train
+from dbsweep.training.captioning import CaptionSource
+from dbsweep.training.noise import Counters, NoiseSource
 from dbsweep.training.order import partner
 from dbsweep.training.randomness import Purpose, generator
 
@@ -20,14 +23,20 @@ class ConceptData:
     Attributes:
         instance: latents of the photos.
         class_images: latents of the class images, at least as many as the largest trial uses; None without.
-        instance_ids: token ids of the instance prompt, (length,) int64.
-        class_ids: token ids of the class prompt, (length,) int64.
+        instance_captions: of each photo.
+        class_captions: of each class image.
     """
 
     instance: LatentMoments
     class_images: LatentMoments | None
-    instance_ids: torch.Tensor
-    class_ids: torch.Tensor
+    instance_captions: tuple[Caption, ...]
+    class_captions: tuple[Caption, ...] = ()
+
+    def __post_init__(self) -> None:
+        class_images = 0 if self.class_images is None else len(self.class_images)
+        for images, captions in ((len(self.instance), self.instance_captions), (class_images, self.class_captions)):
+            if len(captions) != images:
+                raise ValueError(f"{images} images have {len(captions)} captions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,27 +45,29 @@ class Batch:
 
     Attributes:
         latents: (n, c, h, w) float32, sampled from the autoencoder's posterior and scaled.
-        noise: (n, c, h, w) float32, standard normal.
+        noise: (n, c, h, w) float32, to be predicted.
+        seen_noise: (n, c, h, w) float32, to be laid on the latents.
         timesteps: (n,) int64.
-        prompts: row of each image's prompt in `TrainingSet.prompt_ids`.
+        prompts: of each image.
         instance_images: how many of the n are instance images.
     """
 
     latents: torch.Tensor
     noise: torch.Tensor
+    seen_noise: torch.Tensor
     timesteps: torch.Tensor
-    prompts: tuple[int, ...]
+    prompts: tuple[str, ...]
     instance_images: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """One image of a batch: where it lies, which prompt it has, and the counters of its draws."""
+    """One image of a batch: where it lies, its caption, and the counters of its draws."""
 
     mean: torch.Tensor
     logvar: torch.Tensor
-    prompt: int
-    counters: tuple[int, int, int]
+    caption: Caption
+    counters: Counters
 
 
 class TrainingSet:
@@ -64,33 +75,23 @@ class TrainingSet:
 
     Args:
         concepts: at least one.
-        class_images_per_instance: a concept with p photos uses its first ``p * class_images_per_instance`` class
-            images; 0 trains without prior preservation.
+        train: a concept with p photos uses its first ``p * class_images_per_instance`` class images; 0 trains
+            without prior preservation.
         scaling_factor: of the autoencoder's latents.
         timesteps: how many there are.
-
-    Attributes:
-        prompt_ids: the distinct prompts, (m, length) int64.
     """
 
-    def __init__(
-        self,
-        concepts: Sequence[ConceptData],
-        *,
-        class_images_per_instance: int,
-        scaling_factor: float,
-        timesteps: int,
-        seed: int,
-    ) -> None:
+    def __init__(self, concepts: Sequence[ConceptData], train: Train, *, scaling_factor: float, timesteps: int) -> None:
         self._concepts = tuple(concepts)
-        self._class_images = [_class_images(c, class_images_per_instance) for c in concepts]
+        self._class_images = [_class_images(c, train.class_images_per_instance) for c in concepts]
         self._owner = [(k, i) for k, concept in enumerate(concepts) for i in range(len(concept.instance))]
         self._scaling_factor = scaling_factor
         self._timesteps = timesteps
-        self._seed = seed
-        ids = [ids for c in concepts for ids in (c.instance_ids, c.class_ids)]
-        self.prompt_ids, rows = torch.unique(torch.stack(ids), dim=0, return_inverse=True)
-        self._prompt_rows: list[int] = rows.tolist()
+        self._seed = train.seed
+        self._noise = NoiseSource(train.seed, train.noise_offset, train.input_perturbation)
+        self._captions = CaptionSource(
+            train.seed, train.caption_dropout, train.shuffle_tags, train.tag_dropout, train.keep_tags
+        )
 
     def __len__(self) -> int:
         """How many instance images there are."""
@@ -100,18 +101,21 @@ class TrainingSet:
         """The batch of these instance images in an epoch; an image's draws do not depend on the others."""
         chosen = [self._instance(epoch, image) for image in images]
         chosen += [pair for image in images if (pair := self._partner(epoch, image)) is not None]
+        noise = [self._noise.predicted(image.counters, image.mean.shape) for image in chosen]
+        seen = [self._noise.seen(each, image.counters) for each, image in zip(noise, chosen, strict=True)]
         return Batch(
             latents=self._scaling_factor * torch.stack([self._latent(image) for image in chosen]),
-            noise=torch.stack([self._normal(Purpose.NOISE, image) for image in chosen]),
+            noise=torch.stack(noise),
+            seen_noise=torch.stack(seen),
             timesteps=torch.tensor([self._timestep(image) for image in chosen], dtype=torch.int64),
-            prompts=tuple(image.prompt for image in chosen),
+            prompts=tuple(self._captions.text(image.caption, image.counters) for image in chosen),
             instance_images=len(images),
         )
 
     def _instance(self, epoch: int, image: int) -> _Image:
         concept, index = self._owner[image]
-        moments = self._concepts[concept].instance
-        return _Image(moments.mean[index], moments.logvar[index], self._prompt_rows[2 * concept], (epoch, image, 0))
+        moments, captions = self._concepts[concept].instance, self._concepts[concept].instance_captions
+        return _Image(moments.mean[index], moments.logvar[index], captions[index], (epoch, image, 0))
 
     def _partner(self, epoch: int, image: int) -> _Image | None:
         concept = self._owner[image][0]
@@ -120,14 +124,12 @@ class TrainingSet:
         if count == 0 or moments is None:
             return None
         index = partner(self._seed, epoch, image, count)
-        return _Image(moments.mean[index], moments.logvar[index], self._prompt_rows[2 * concept + 1], (epoch, image, 1))
+        caption = self._concepts[concept].class_captions[index]
+        return _Image(moments.mean[index], moments.logvar[index], caption, (epoch, image, 1))
 
     def _latent(self, image: _Image) -> torch.Tensor:
-        return image.mean + torch.exp(0.5 * image.logvar) * self._normal(Purpose.LATENT, image)
-
-    def _normal(self, purpose: Purpose, image: _Image) -> torch.Tensor:
-        draw = generator(self._seed, purpose, *image.counters).standard_normal(image.mean.shape, dtype=np.float32)
-        return torch.from_numpy(draw)
+        draw = self._noise.normal(Purpose.LATENT, image.counters, image.mean.shape)
+        return image.mean + torch.exp(0.5 * image.logvar) * draw
 
     def _timestep(self, image: _Image) -> int:
         return int(generator(self._seed, Purpose.TIMESTEP, *image.counters).integers(self._timesteps))

@@ -1,42 +1,51 @@
-"""The optimizer: one AdamW group for all that trains."""
+"""Optimizers: one parameter group for the UNet, one for the text encoder, each with its learning rate."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 import torch
 from torch import nn
 
+from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.schema import Train
 from dbsweep.errors import ResourceError
 
 BETAS = (0.9, 0.999)
+LION_BETAS = (0.9, 0.99)
+"""Chen et al. 2023, "Symbolic discovery of optimization algorithms", table 12."""
 EPSILON = 1e-8
 
+Groups: TypeAlias = list[dict[str, Any]]
+"""torch's parameter groups: ``params`` and ``lr`` of each."""
 
-def make_optimizer(train: Train, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """AdamW (Loshchilov & Hutter 2019) in one fused pass over the parameters, or its 8-bit variant.
+
+def make_optimizer(train: Train, groups: Sequence[Sequence[nn.Parameter]]) -> torch.optim.Optimizer:
+    """The optimizer of the settings.
+
+    Args:
+        groups: what trains of the UNet and, where it trains, of the text encoder.
 
     Raises:
-        ResourceError: ``adamw_8bit`` without bitsandbytes.
+        ResourceError: it needs a package or a device that is not there.
     """
-    if train.optimizer == "adamw":
-        return torch.optim.AdamW(
-            parameters, lr=train.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=train.weight_decay, fused=True
+    named: Groups = [
+        {"params": list(group), "lr": rate} for group, rate in zip(groups, train.peak_learning_rates, strict=False)
+    ]
+    device = groups[0][0].device
+    if train.optimizer.startswith("paged_") and device.type != "cuda":
+        plain = train.optimizer.removeprefix("paged_")
+        raise ResourceError(
+            f"train.optimizer {train.optimizer} pages between GPU and CPU memory, and this trial runs on the"
+            f" {device.type.upper()}: use {plain}"
         )
-    try:
-        from bitsandbytes.optim import AdamW8bit
-    except ImportError as error:
-        raise ResourceError("train.optimizer adamw_8bit needs bitsandbytes: install it, or use adamw") from error
-    eight_bit: torch.optim.Optimizer = AdamW8bit(
-        parameters, lr=train.learning_rate, betas=BETAS, eps=EPSILON, weight_decay=train.weight_decay
-    )
-    return eight_bit
+    return _MAKERS[train.optimizer](train, named)
 
 
-def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Sets the rate of the next update."""
-    for group in optimizer.param_groups:
+def set_learning_rates(optimizer: torch.optim.Optimizer, rates: Iterable[float]) -> None:
+    """Sets the learning rate of each parameter group, for the next step."""
+    for group, rate in zip(optimizer.param_groups, rates, strict=False):
         group["lr"] = rate
 
 
@@ -48,3 +57,57 @@ def drop_parameters(optimizer: torch.optim.Optimizer, dropped: Iterable[nn.Param
             if id(parameter) in gone:
                 optimizer.state.pop(parameter, None)
         group["params"] = [parameter for parameter in group["params"] if id(parameter) not in gone]
+
+
+def _adamw(train: Train, groups: Groups) -> torch.optim.Optimizer:
+    """AdamW (Loshchilov & Hutter 2019) in one fused pass over the parameters."""
+    return torch.optim.AdamW(groups, betas=BETAS, eps=EPSILON, weight_decay=train.weight_decay, fused=True)
+
+
+def _eight_bit(name: str, betas: tuple[float, float]) -> Callable[[Train, Groups], torch.optim.Optimizer]:
+    """One of bitsandbytes' (Dettmers et al. 2022), moments in 8 bits where a tensor has at least 4096 values."""
+
+    def make(train: Train, groups: Groups) -> torch.optim.Optimizer:
+        try:
+            import bitsandbytes.optim
+        except ImportError as error:
+            raise ResourceError(
+                f"train.optimizer {train.optimizer} needs bitsandbytes: install it, or use adamw"
+            ) from error
+        optimizer: torch.optim.Optimizer = getattr(bitsandbytes.optim, name)(
+            groups, betas=betas, weight_decay=train.weight_decay
+        )
+        return optimizer
+
+    return make
+
+
+def _adafactor(train: Train, groups: Groups) -> torch.optim.Optimizer:
+    """Adafactor (Shazeer & Stern 2018) with the learning rate as given: no relative steps, no scaling by weights."""
+    from transformers.optimization import Adafactor
+
+    optimizer: torch.optim.Optimizer = Adafactor(
+        groups, weight_decay=train.weight_decay, scale_parameter=False, relative_step=False, warmup_init=False
+    )
+    return optimizer
+
+
+def _prodigy(train: Train, groups: Groups) -> torch.optim.Optimizer:
+    """Prodigy (Mishchenko & Defazio 2023), which estimates the learning rate; its authors' settings for diffusion."""
+    from pytorch_optimizer.optimizer.prodigy import Prodigy
+
+    optimizer: torch.optim.Optimizer = Prodigy(
+        groups, betas=BETAS, eps=EPSILON, weight_decay=train.weight_decay, bias_correction=True, safeguard_warmup=True
+    )
+    return optimizer
+
+
+_MAKERS: Mapping[OptimizerName, Callable[[Train, Groups], torch.optim.Optimizer]] = {
+    "adamw": _adamw,
+    "adamw_8bit": _eight_bit("AdamW8bit", BETAS),
+    "paged_adamw_8bit": _eight_bit("PagedAdamW8bit", BETAS),
+    "lion_8bit": _eight_bit("Lion8bit", LION_BETAS),
+    "paged_lion_8bit": _eight_bit("PagedLion8bit", LION_BETAS),
+    "adafactor": _adafactor,
+    "prodigy": _prodigy,
+}

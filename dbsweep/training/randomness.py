@@ -16,6 +16,10 @@ class Purpose(StrEnum):
     TIMESTEP = "timestep"  # epoch, instance image, half
     LATENT = "latent"  # epoch, instance image, half
     NOISE = "noise"  # epoch, instance image, half
+    NOISE_OFFSET = "noise offset"  # epoch, instance image, half
+    PERTURBATION = "perturbation"  # epoch, instance image, half
+    CAPTION = "caption"  # epoch, instance image, half
+    TAGS = "tags"  # epoch, instance image, half
     DROPOUT = "dropout"  # step
 
 

@@ -4,29 +4,36 @@ from __future__ import annotations
 
 import math
 
+from dbsweep.config.optimization import POLYNOMIAL_END
 from dbsweep.config.schema import LearningRateSchedule, Train
-from dbsweep.config.train import POLYNOMIAL_END
 
 
-def learning_rate(train: Train, step: int, total_steps: int) -> float:
-    """The learning rate of the update that leads from ``step`` to ``step + 1`` (step is 0-based).
+def learning_rates(train: Train, step: int, total_steps: int) -> tuple[float, float]:
+    """UNet's and text encoder's learning rates of the update that leads from ``step`` to ``step + 1`` (0-based).
 
-    As in diffusers, warm-up starts at zero, and a plain ``constant`` schedule has none.
+    As in diffusers, warm-up starts at zero, a plain ``constant`` schedule has none, and a polynomial one is shaped by
+    the UNet's rate.
 
     Args:
         total_steps: optimizer steps of the whole trial; matters to the schedules that fall.
     """
-    peak = train.learning_rate
+    unet, text_encoder = train.peak_learning_rates
+    share = _share_at(train, unet, step, total_steps)
+    return unet * share, text_encoder * share
+
+
+def _share_at(train: Train, peak: float, step: int, total_steps: int) -> float:
+    """What is left of the peak at a step."""
     if train.lr_scheduler is LearningRateSchedule.CONSTANT:
-        return peak
+        return 1.0
     if step < train.lr_warmup_steps:
-        return peak * step / train.lr_warmup_steps
+        return step / train.lr_warmup_steps
     if train.lr_scheduler is LearningRateSchedule.CONSTANT_WITH_WARMUP:
-        return peak
+        return 1.0
     progress = (step - train.lr_warmup_steps) / max(1, total_steps - train.lr_warmup_steps)
     if train.lr_scheduler is LearningRateSchedule.POLYNOMIAL:
-        return _polynomial(peak, train.lr_power, progress)
-    return peak * _share(train, progress)
+        return _polynomial(peak, train.lr_power, progress) / peak
+    return _share(train, progress)
 
 
 def _share(train: Train, progress: float) -> float:

@@ -10,6 +10,7 @@ from torch import nn
 from dbsweep.errors import TrialError
 
 OPTIMIZER = "optimizer."
+GROUP = "optimizer_group."
 
 
 def module_tensors(modules: Mapping[str, nn.Module]) -> dict[str, torch.Tensor]:
@@ -39,29 +40,60 @@ def load_modules(modules: Mapping[str, nn.Module], state: Mapping[str, torch.Ten
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str]) -> dict[str, torch.Tensor]:
-    """Copies of the optimizer's tensors, named ``optimizer.<what>.<parameter>``; integers become int64 scalars."""
-    return {
+    """Copies of the optimizer's tensors, named ``optimizer.<what>.<parameter>``; integers become int64 scalars.
+
+    What a parameter group has learned (Prodigy's estimates) is ``optimizer_group.<index>.<what>``, its floats float64
+    scalars.
+    """
+    tensors = {
         f"{OPTIMIZER}{what}.{names[parameter]}": _copy(torch.as_tensor(value))
         for group in optimizer.param_groups
         for parameter in group["params"]
         for what, value in optimizer.state.get(parameter, {}).items()
     }
+    for index, group in enumerate(optimizer.param_groups):
+        for what in _learned(group, optimizer.defaults):
+            tensors[f"{GROUP}{index}.{what}"] = _scalar(group[what])
+    return tensors
 
 
 def load_optimizer(
     optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str], state: Mapping[str, torch.Tensor]
 ) -> None:
     """Puts the optimizer's tensors back; a parameter without any starts afresh."""
-    by_name: dict[str, dict[str, torch.Tensor | int]] = {name: {} for name in names.values()}
+    by_name: dict[str, dict[str, torch.Tensor | float]] = {name: {} for name in names.values()}
+    whole = optimizer.state_dict()
     for key, tensor in state.items():
         if key.startswith(OPTIMIZER):
             what, name = key.removeprefix(OPTIMIZER).split(".", 1)
             by_name[name][what] = int(tensor) if tensor.dtype == torch.int64 else tensor.clone()
-    whole = optimizer.state_dict()
+        elif key.startswith(GROUP):
+            index, what = key.removeprefix(GROUP).split(".", 1)
+            is_scalar = tensor.dtype in (torch.int64, torch.float64)
+            whole["param_groups"][int(index)][what] = tensor.item() if is_scalar else tensor.clone()
     parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     entries = [by_name[names[parameter]] for parameter in parameters]
     whole["state"] = {index: entry for index, entry in enumerate(entries) if entry}
     optimizer.load_state_dict(whole)
+
+
+def _learned(group: Mapping[str, object], settings: Mapping[str, object]) -> list[str]:
+    """What of a parameter group is neither a setting nor set anew at every step."""
+    return [
+        what
+        for what, value in group.items()
+        if what not in ("params", "lr")
+        and isinstance(value, int | float | torch.Tensor)
+        and not isinstance(value, bool)
+        and (what not in settings or value != settings[what])
+    ]
+
+
+def _scalar(value: object) -> torch.Tensor:
+    """A float64 or int64 scalar, or a copy of what is a tensor already."""
+    if isinstance(value, torch.Tensor):
+        return _copy(value)
+    return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

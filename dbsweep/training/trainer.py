@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
@@ -11,15 +12,16 @@ from dbsweep.config.schema import Train
 from dbsweep.errors import DivergedError, TrialError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records import StepLog
+from dbsweep.training.average import WeightAverage
 from dbsweep.training.conditioning import PromptEncoder
 from dbsweep.training.data import ConceptData, TrainingSet
 from dbsweep.training.log import Meter
 from dbsweep.training.objective import Losses, Objective, losses
-from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rate
+from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
 from dbsweep.training.order import images_of_step, steps_per_epoch
 from dbsweep.training.precision import Precision
 from dbsweep.training.randomness import Purpose, key
-from dbsweep.training.schedule import learning_rate
+from dbsweep.training.schedule import learning_rates
 from dbsweep.training.state import load_modules, load_optimizer, module_tensors, optimizer_tensors
 
 
@@ -40,6 +42,7 @@ class Trainer:
         total_steps: of the whole trial; linear and cosine schedules depend on it.
         text_encoder_steps: the text encoder trains while ``step < text_encoder_steps``. From then on it is outside
             the optimizer: nothing moves it, weight decay included.
+        clip_skip: as in `dbsweep.sampling.conditioning.encode_prompts`.
 
     Attributes:
         step: optimizer steps done since the untrained base model.
@@ -58,6 +61,7 @@ class Trainer:
         steps_per_epoch: int,
         total_steps: int,
         text_encoder_steps: int,
+        clip_skip: int = 1,
     ) -> None:
         self.step = 0
         self._train = train
@@ -65,17 +69,14 @@ class Trainer:
         self._precision = Precision(train.precision, self._device)
         self._objective = Objective(models.scheduler_config, self._device, min_snr_gamma=train.min_snr_gamma)
         self._data = TrainingSet(
-            concepts,
-            class_images_per_instance=train.class_images_per_instance,
-            scaling_factor=models.vae.config.scaling_factor,
-            timesteps=self._objective.timesteps,
-            seed=train.seed,
+            concepts, train, scaling_factor=models.vae.config.scaling_factor, timesteps=self._objective.timesteps
         )
         self._images_per_step = train.batch_size * train.gradient_accumulation
         _check_epoch(steps_per_epoch, len(self._data), self._images_per_step)
         self._total_steps = total_steps
         self._text_encoder_steps = text_encoder_steps
         self._unet, self._text_encoder = models.unet, models.text_encoder
+        self._tokenizer, self._clip_skip = models.tokenizer, clip_skip
         self._modules: dict[str, nn.Module] = {"unet": models.unet, "text_encoder": models.text_encoder}
         models.vae.requires_grad_(False)
         _prepare(models, train)
@@ -103,6 +104,10 @@ class Trainer:
                 on_step(self.step)
         return meter.log(self.step, self._optimizer.param_groups[0]["lr"])
 
+    def weights_to_keep(self) -> AbstractContextManager[None]:
+        """Inside, the models have the weights of a checkpoint: their moving average, where the settings ask for it."""
+        return self._average.in_place() if self._average is not None else nullcontext()
+
     def state(self) -> dict[str, torch.Tensor]:
         """Copies of all that the next step depends on: float32 weights, moments, counters; on the CPU."""
         trained = min(self.step, self._text_encoder_steps)
@@ -112,6 +117,7 @@ class Trainer:
             **module_tensors(self._modules),
             **optimizer_tensors(self._optimizer, self._names),
             **self._precision.state(),
+            **(self._average.state() if self._average is not None else {}),
         }
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -131,6 +137,8 @@ class Trainer:
         self._begin()
         load_optimizer(self._optimizer, self._names, state)
         self._precision.load_state(state)
+        if self._average is not None:
+            self._average.load_state(state)
         self.step = step
 
     def _begin(self) -> None:
@@ -142,8 +150,11 @@ class Trainer:
         for module in self._modules.values():
             module.requires_grad_(module in trained.values())
         self._parameters = list(self._names)
-        self._optimizer = make_optimizer(self._train, self._parameters)
-        self._prompts = PromptEncoder(self._text_encoder, self._data.prompt_ids)
+        groups = [list(module.parameters()) for module in trained.values()]
+        self._optimizer = make_optimizer(self._train, groups)
+        self._prompts = PromptEncoder(self._text_encoder, self._tokenizer, clip_skip=self._clip_skip)
+        decay = self._train.ema_decay
+        self._average = WeightAverage(self._names, decay) if decay > 0.0 else None
 
     def _freeze_text_encoder(self) -> None:
         # At the first step without it and not right after its last: a state between the two still has its moments,
@@ -152,8 +163,7 @@ class Trainer:
         self._text_encoder.eval()
         drop_parameters(self._optimizer, self._text_encoder.parameters())
         self._parameters = list(self._unet.parameters())
-        with self._precision.autocast():
-            self._prompts.freeze()
+        self._prompts.freeze()
 
     def _train_step(self) -> torch.Tensor:
         """One optimizer step; returns (loss, instance loss, prior loss, gradient norm), (4,) on the device."""
@@ -186,11 +196,15 @@ class Trainer:
     def _losses(self, epoch: int, images: Sequence[int]) -> Losses:
         """Forward pass of instance and class images together."""
         batch = self._data.batch(epoch, images)
-        latents, noise, timesteps = (x.to(self._device) for x in (batch.latents, batch.noise, batch.timesteps))
-        noisy = self._objective.add_noise(latents, noise, timesteps)
+        latents, noise, seen, timesteps = (
+            x.to(self._device) for x in (batch.latents, batch.noise, batch.seen_noise, batch.timesteps)
+        )
+        noisy = self._objective.add_noise(latents, seen, timesteps)
         with self._precision.autocast():
-            states = self._prompts.encode(batch.prompts)
-            prediction = self._unet(noisy, timesteps, encoder_hidden_states=states, return_dict=False)[0]
+            states, mask = self._prompts.encode(batch.prompts)
+            prediction = self._unet(
+                noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
+            )[0]
         target, weights = self._objective.target(latents, noise, timesteps), self._objective.weights(timesteps)
         return losses(prediction, target, batch.instance_images, weights)
 
@@ -202,8 +216,10 @@ class Trainer:
         self._check_finite(loss, norm)
         if norm.item() > self._train.max_grad_norm:  # the check above has waited for the device already
             nn.utils.clip_grads_with_norm_(self._parameters, self._train.max_grad_norm, norm)
-        set_learning_rate(self._optimizer, learning_rate(self._train, self.step, self._total_steps))
+        set_learning_rates(self._optimizer, learning_rates(self._train, self.step, self._total_steps))
         self._precision.step(self._optimizer)
+        if self._average is not None:
+            self._average.step()
         return norm
 
     def _check_finite(self, loss: torch.Tensor, norm: torch.Tensor) -> None:

@@ -28,8 +28,11 @@ def concept(**changes: object) -> Concept:
     return Concept.model_validate(given)
 
 
-def pool(root: Path, *, base_sha256: str = "abc", resolution: int = 32, **changes: object) -> ClassImagePool:
-    return class_image_pool(root, concept(**changes), base_sha256=base_sha256, resolution=resolution)
+def pool(
+    root: Path, *, base_sha256: str = "abc", resolution: int = 32, clip_skip: int = 1, **changes: object
+) -> ClassImagePool:
+    own = concept(**changes)
+    return class_image_pool(root, own, base_sha256=base_sha256, resolution=resolution, clip_skip=clip_skip)
 
 
 def own_folder(path: Path, count: int) -> Path:
@@ -86,6 +89,7 @@ def test_an_unreadable_own_image_is_an_error(tmp_path: Path) -> None:
         {"class_images": {"num_inference_steps": 30}},
         {"base_sha256": "abd"},
         {"resolution": 64},
+        {"clip_skip": 2},
     ],
     ids=str,
 )

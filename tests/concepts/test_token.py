@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.concepts.token import prompt_ids, split_token
-from dbsweep.errors import InputError
+from dbsweep.concepts.token import split_token
 from tests.tiny_models import make_tokenizer
 
 TOKENIZER = make_tokenizer()
@@ -32,16 +31,3 @@ def test_the_instance_token_is_split_and_warned_about(word: str, pieces: tuple[s
         assert split.warning is not None
         with pytest.raises(AssertionError, match=warning):
             raise AssertionError(split.warning)
-
-
-def test_a_prompt_is_padded_as_the_model_expects() -> None:
-    ids = prompt_ids(TOKENIZER, "photo of ohwx man")
-    assert ids.shape == (77,)
-    words = TOKENIZER.convert_tokens_to_ids(["photo</w>", "of</w>", "ohwx</w>", "man</w>"])
-    assert ids.tolist() == [555, *words, *[556] * 72]
-
-
-def test_a_prompt_that_is_too_long_is_an_error() -> None:
-    assert prompt_ids(TOKENIZER, "man " * 75).shape == (77,)
-    with pytest.raises(InputError, match="has 76 tokens, 75 fit: shorten it"):
-        prompt_ids(TOKENIZER, "man " * 76)

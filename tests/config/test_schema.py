@@ -38,7 +38,7 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
             "must be 'constant', 'constant_with_warmup', 'linear', 'cosine', 'cosine_with_restarts' or 'polynomial',"
             " got 'cosin'; did you mean `cosine`?",
         ),
-        ("train: {optimizer: sgd}", "train.optimizer", "must be 'adamw' or 'adamw_8bit', got 'sgd'"),
+        ("train: {precision: fp8}", "train.precision", "must be 'fp32', 'fp16' or 'bf16', got 'fp8'"),
         ("train: fast", "train", "must be a section of `key: value` lines, got 'fast'"),
         ("train:", "train", "must be a section of `key: value` lines, got nothing"),
         ("evaluate: {negative_prompt: 3}", "evaluate.negative_prompt", TEXT + "3"),
@@ -94,6 +94,15 @@ def concept(**changes: str) -> str:
 )
 def test_prompts_fit_the_tokens(faults: Faults, changes: dict[str, str], path: str, message: str):
     assert faults(text=concept(**changes)) == {path: message}
+
+
+def test_captions_may_name_the_subject(load: Load, faults: Faults):
+    text = concept(instance_prompt='"[filewords]"', sanity_prompts='["[filewords], ink"]')
+    assert load(text=text).concepts[0].captions == "hybrid"
+    assert faults("    captions: fine_tuning\n") == {
+        "concepts[0].instance_prompt": "must contain [filewords] where captions is fine_tuning, got 'photo of ohwx man'"
+        " (line 7)"
+    }
 
 
 @pytest.mark.parametrize("token", ["OHWX", "<man-toy>", "ohwx's"])

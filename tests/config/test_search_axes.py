@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from dbsweep.config.axes import Uniform, Values
+from dbsweep.config.axes import LogUniform, Uniform, Values
+from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.schema import Search
 from tests.config.conftest import Faults, Load
 
 NO_VALUES = "an axis needs at least one value, got none; give values or remove the key"
 NOT_ANY_NUMBER = "only settings that can take any number can be sampled by uniform; use a list or `choice`"
 FORM = "must be a list, a value or one `form: …`, got "
+OPTIMIZER = "must be " + ", ".join(map(repr, get_args(OptimizerName)[:-1])) + " or 'prodigy', "
 
 
 @pytest.mark.parametrize(
@@ -25,8 +29,9 @@ FORM = "must be a list, a value or one `form: …`, got "
         ("epochs:", "epochs", NO_VALUES),
         ("epochs: {choice: []}", "epochs.choice", NO_VALUES),
         ("epochs: {choice: [1, 0]}", "epochs.choice[1]", "must be at least 1, got 0"),
+        ("optimizer: [prodigyy]", "optimizer[0]", OPTIMIZER + "got 'prodigyy'; did you mean `prodigy`?"),
         ("resolution: [65]", "resolution[0]", "must be a multiple of 8, got 65"),
-        ("optimizer: [adam]", "optimizer[0]", "must be 'adamw' or 'adamw_8bit', got 'adam'; did you mean `adamw`?"),
+        ("precision: [fp8]", "precision[0]", "must be 'fp32', 'fp16' or 'bf16', got 'fp8'"),
         ("gradient_checkpointing: [maybe]", "gradient_checkpointing[0]", "must be true or false, got 'maybe'"),
         ("learningrate: [1e-4]", "learningrate", "no setting of `train` has this name; did you mean `learning_rate`?"),
         ("epochs: {unifrom: [1, 2]}", "epochs", FORM + "{'unifrom': [1, 2]}; did you mean `uniform`?"),
@@ -82,3 +87,8 @@ def test_a_search_can_be_built_in_code():
     search = Search(axes=axes, samples=3)
     assert search.axes == axes
     assert search.samples == 3
+
+
+def test_a_setting_that_may_be_null_can_be_sampled(load: Load):
+    axes = load("search: {samples: 2, text_encoder_learning_rate: {loguniform: [1e-7, 1e-5]}}").search.axes
+    assert axes == {"text_encoder_learning_rate": LogUniform(loguniform=(1e-7, 1e-5))}

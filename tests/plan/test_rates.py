@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dbsweep.plan.rates import rates_for
 from tests.plan.experiments import experiment
 
@@ -23,10 +25,28 @@ def test_sizes_follow_the_model():
     assert unknown.basis == "taking the base model to be as large as Stable Diffusion 1"
 
 
-def test_eight_bit_moments_take_less_disk():
-    full, small = (rates_for(experiment(train={"optimizer": name})) for name in ("adamw", "adamw_8bit"))
-    # fp32 weights and two moments of 4 bytes, or of 1 byte, a parameter.
-    assert small.state_bytes * 12 == full.state_bytes * 6
+@pytest.mark.parametrize(
+    ("train", "bytes_a_parameter"),
+    [
+        # fp32 weights and the moments
+        ({"optimizer": "adamw"}, 4 + 2 * 4),
+        ({"optimizer": "adamw_8bit"}, 4 + 2),
+        ({"optimizer": "paged_adamw_8bit"}, 4 + 2),
+        ({"optimizer": "lion_8bit"}, 4 + 1),
+        ({"optimizer": "adafactor"}, 4 + 1.9),
+        ({"optimizer": "prodigy", "learning_rate": 1}, 4 + 4 * 4),
+        ({"ema_decay": 0.99}, 4 + 2 * 4 + 4),
+    ],
+    ids=str,
+)
+def test_moments_and_averages_take_disk(train: dict[str, object], bytes_a_parameter: float):
+    parameters = rates_for(experiment(checkpoints={"precision": "fp32"})).weight_bytes // 4
+    assert rates_for(experiment(train=train)).state_bytes == round(parameters * bytes_a_parameter)
+
+
+def test_a_swept_optimizer_is_counted_at_its_hungriest():
+    swept = experiment(search={"optimizer": ["lion_8bit", "adamw", "adamw_8bit"]})
+    assert rates_for(swept).state_bytes == rates_for(experiment(train={"optimizer": "adamw"})).state_bytes
 
 
 def test_gpus_are_told_apart_by_name_and_resolution():

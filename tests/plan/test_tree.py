@@ -153,3 +153,25 @@ def test_alone_every_trial_has_a_branch_of_its_own_and_the_same_steps():
     assert len({stage.id for stage in alone.stages}) == len(alone.stages)
     assert alone.cost.steps_shared == alone.cost.steps_alone == shared.cost.steps_alone > shared.cost.steps_shared
     assert [path.end_step for path in alone.paths] == [path.end_step for path in shared.paths]
+
+
+@pytest.mark.parametrize(
+    ("train", "search", "branches"),
+    [
+        ({"text_encoder_ratio": 0}, {"text_encoder_learning_rate": [1e-6, 2e-6]}, 1),  # it never trains
+        ({"text_encoder_ratio": 1}, {"text_encoder_learning_rate": [1e-6, 2e-6]}, 2),
+        ({"learning_rate": 1e-6}, {"text_encoder_learning_rate": [1e-6]}, 1),
+        ({"batch_size": 1}, {"scale_lr": [True, False]}, 1),
+        ({"batch_size": 3}, {"scale_lr": [True, False]}, 2),
+        ({}, {"keep_tags": [0, 1]}, 1),
+        ({"shuffle_tags": True}, {"keep_tags": [0, 1]}, 2),
+        ({}, {"noise_offset": [0, 0.1]}, 2),
+        ({}, {"input_perturbation": [0, 0.1]}, 2),
+        ({}, {"caption_dropout": [0, 0.1]}, 2),
+        ({}, {"ema_decay": [0, 0.9]}, 2),  # the same weights, but other checkpoints
+        ({}, {"optimizer": ["adamw", "lion_8bit"]}, 2),
+    ],
+    ids=str,
+)
+def test_settings_that_change_nothing_are_shared(train: dict[str, Any], search: dict[str, Any], branches: int):
+    assert len(plan_of(train={"epochs": 2, **train}, search=search).branches) == branches

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
+from dbsweep.concepts.captions import Caption
 from dbsweep.concepts.latents import LatentMoments
-from dbsweep.concepts.token import prompt_ids
 from dbsweep.config.schema import Train
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
@@ -48,13 +48,13 @@ def moments(count: int, seed: int) -> LatentMoments:
     return LatentMoments(mean, torch.full_like(mean, -4.0))
 
 
-def concept(models: StableDiffusion, class_images: int, photos: int = PHOTOS, seed: int = 1) -> ConceptData:
+def concept(class_images: int, photos: int = PHOTOS, seed: int = 1) -> ConceptData:
     """One concept."""
     return ConceptData(
         instance=moments(photos, seed),
         class_images=moments(class_images, seed + 100) if class_images else None,
-        instance_ids=prompt_ids(models.tokenizer, "photo of ohwx man"),
-        class_ids=prompt_ids(models.tokenizer, "photo of man"),
+        instance_captions=(Caption("photo of ohwx man"),) * photos,
+        class_captions=(Caption("photo of man"),) * class_images,
     )
 
 
@@ -66,7 +66,7 @@ def settings(**changes: object) -> Train:
 
 def make_trainer(models: StableDiffusion, train: Train, text_encoder_steps: int = ALWAYS) -> Trainer:
     """A trainer over one concept with as many class images as the settings use."""
-    data = concept(models, train.class_images_per_instance * PHOTOS)
+    data = concept(train.class_images_per_instance * PHOTOS)
     per_epoch = math.ceil(PHOTOS / (train.batch_size * train.gradient_accumulation))
     return Trainer(
         models,

@@ -7,12 +7,10 @@ import dataclasses
 import pytest
 import torch
 
+from dbsweep.concepts.captions import Caption
 from dbsweep.concepts.latents import LatentMoments
-from dbsweep.concepts.token import prompt_ids
 from dbsweep.training.data import ConceptData, TrainingSet
-from tests.tiny_models import make_tokenizer
-
-TOKENIZER = make_tokenizer()
+from tests.training.dreambooth import settings
 
 
 def constant(values: list[float]) -> LatentMoments:
@@ -25,8 +23,8 @@ def concept(name: str, photos: list[float], class_images: list[float]) -> Concep
     return ConceptData(
         instance=constant(photos),
         class_images=constant(class_images) if class_images else None,
-        instance_ids=prompt_ids(TOKENIZER, f"photo of ohwx {name}"),
-        class_ids=prompt_ids(TOKENIZER, f"photo of {name}"),
+        instance_captions=(Caption(f"photo of ohwx {name}"),) * len(photos),
+        class_captions=(Caption(f"photo of {name}"),) * len(class_images),
     )
 
 
@@ -34,8 +32,9 @@ MAN = concept("man", [1, 2], [10, 11, 12, 13, 14, 15])
 DOG = concept("dog", [3], [20, 21, 22])
 
 
-def training_set(concepts: list[ConceptData], per_instance: int, seed: int = 0) -> TrainingSet:
-    return TrainingSet(concepts, class_images_per_instance=per_instance, scaling_factor=2.0, timesteps=1000, seed=seed)
+def training_set(concepts: list[ConceptData], per_instance: int, seed: int = 0, **changes: object) -> TrainingSet:
+    train = settings(class_images_per_instance=per_instance, seed=seed, **changes)
+    return TrainingSet(concepts, train, scaling_factor=2.0, timesteps=1000)
 
 
 def test_each_photo_meets_class_images_of_its_concept_among_the_first() -> None:
@@ -52,12 +51,28 @@ def test_each_photo_meets_class_images_of_its_concept_among_the_first() -> None:
     assert partners == {0: {10, 11, 12, 13}, 1: {10, 11, 12, 13}, 2: {20, 21}}
 
 
-def test_prompts_follow_the_images_and_equal_prompts_are_one() -> None:
-    data = training_set([MAN, DOG, MAN], 1)
-    assert data.prompt_ids.shape == (4, 77)
-    batch = data.batch(0, [0, 2, 3])
-    expected = [MAN.instance_ids, DOG.instance_ids, MAN.instance_ids, MAN.class_ids, DOG.class_ids, MAN.class_ids]
-    assert [data.prompt_ids[row].tolist() for row in batch.prompts] == [ids.tolist() for ids in expected]
+def test_prompts_follow_the_images() -> None:
+    batch = training_set([MAN, DOG], 1).batch(0, [0, 2])
+    assert batch.prompts == ("photo of ohwx man", "photo of ohwx dog", "photo of man", "photo of dog")
+
+
+def test_captions_belong_to_their_images() -> None:
+    each = dataclasses.replace(
+        MAN,
+        instance_captions=(Caption("[filewords]", "first"), Caption("[filewords]", "second")),
+        class_captions=tuple(Caption(f"class {index}") for index in range(6)),
+    )
+    data = training_set([each], 3)
+    for epoch in range(20):
+        batch = data.batch(epoch, [1, 0])
+        assert batch.prompts[:2] == ("second", "first")
+        values = (batch.latents[2:, 0, 0, 0] / 2.0).round().tolist()
+        assert [f"class {value - 10:.0f}" for value in values] == list(batch.prompts[2:])
+
+
+def test_every_image_needs_a_caption() -> None:
+    with pytest.raises(ValueError, match="6 images have 5 captions"):
+        dataclasses.replace(MAN, class_captions=(Caption("photo of man"),) * 5)
 
 
 def test_without_class_images_there_is_one_half() -> None:

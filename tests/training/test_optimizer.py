@@ -1,34 +1,108 @@
-"""One AdamW group; what is dropped from it moves no more."""
+"""Optimizers do what their papers say, in one group a network; what is dropped from them moves no more."""
 
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import nn
 
 from dbsweep.errors import ResourceError
-from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rate
+from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
 from tests.training.dreambooth import settings
 
 
-@pytest.mark.parametrize("name", ["adamw", "adamw_8bit"])
+@pytest.mark.parametrize("name", ["adamw", "adamw_8bit", "lion_8bit", "adafactor"])
 def test_settings_reach_the_optimizer_and_dropped_parameters_rest(name: str) -> None:
     kept, dropped = (nn.Parameter(torch.ones(5000)) for _ in range(2))
-    optimizer = make_optimizer(settings(optimizer=name, weight_decay=0.5, learning_rate=0.1), [kept, dropped])
-    assert len(optimizer.param_groups) == 1
+    train = settings(optimizer=name, weight_decay=0.5, learning_rate=0.1, text_encoder_learning_rate=0.2)
+    optimizer = make_optimizer(train, [[kept], [dropped]])
     for _ in range(2):
         kept.grad, dropped.grad = torch.zeros(5000), torch.zeros(5000)
         optimizer.step()
     assert kept[0].item() == pytest.approx(0.95**2)  # decay alone: 1 - 0.1 * 0.5
+    assert dropped[0].item() == pytest.approx(0.9**2)
     drop_parameters(optimizer, [dropped])
-    set_learning_rate(optimizer, 0.2)
+    set_learning_rates(optimizer, (0.2, 0.3))
     optimizer.step()
     assert kept[0].item() == pytest.approx(0.95**2 * 0.9)
-    assert dropped[0].item() == pytest.approx(0.95**2)
+    assert dropped[0].item() == pytest.approx(0.9**2)
     assert list(optimizer.state) == [kept]
+
+
+def quadratic(optimizer: torch.optim.Optimizer, weights: nn.Parameter, target: torch.Tensor, steps: int) -> None:
+    """Walks down half the squared distance to the target."""
+    for _ in range(steps):
+        weights.grad = (weights - target).detach()
+        optimizer.step()
+
+
+def test_adafactor_takes_the_given_rate() -> None:
+    """Shazeer & Stern 2018, algorithm 4, with a fixed step size: the second moment is a product of row and column."""
+    weights, target = nn.Parameter(torch.zeros(3, 4)), torch.arange(12.0).reshape(3, 4) - 5.0
+    quadratic(make_optimizer(settings(optimizer="adafactor", learning_rate=0.1, weight_decay=0.0), [[weights]]),
+              weights, target, 2)  # fmt: skip
+    expected, row, column = torch.zeros(3, 4).double(), torch.zeros(3).double(), torch.zeros(4).double()
+    for step in (1, 2):
+        gradient = expected - target.double()
+        beta = 1.0 - step**-0.8
+        row = beta * row + (1 - beta) * (gradient**2 + 1e-30).mean(dim=1)
+        column = beta * column + (1 - beta) * (gradient**2 + 1e-30).mean(dim=0)
+        update = gradient / (row[:, None] * column[None] / row.mean()).sqrt()
+        expected = expected - 0.1 * update / max(1.0, update.square().mean().sqrt().item())
+    torch.testing.assert_close(weights.detach().double(), expected, rtol=1e-5, atol=1e-6)
+
+
+def test_lion_steps_by_the_sign() -> None:
+    """Chen et al. 2023, algorithm 2; the sign alone counts, so 8 bits of momentum give the very same first steps."""
+    weights, target = nn.Parameter(torch.zeros(4096)), torch.linspace(-3.0, 3.0, 4096)
+    quadratic(make_optimizer(settings(optimizer="lion_8bit", learning_rate=0.125, weight_decay=0.0), [[weights]]),
+              weights, target, 3)  # fmt: skip
+    far = target.abs() > 0.5
+    assert torch.equal(weights.detach()[far], 3 * 0.125 * target.sign()[far])
+
+
+def test_prodigy_finds_its_rate_by_its_equations() -> None:
+    """Mishchenko & Defazio 2023, algorithm 4, with Adam's bias correction in the rate and a guarded warm-up."""
+    weights, target = nn.Parameter(torch.zeros(6)), torch.tensor([3.0, -2.0, 1.0, 0.5, -4.0, 2.0])
+    quadratic(make_optimizer(settings(optimizer="prodigy", learning_rate=1.0, weight_decay=0.0), [[weights]]),
+              weights, target, 30)  # fmt: skip
+    beta3 = math.sqrt(0.999)
+    x, m, v, s = (torch.zeros(6).double() for _ in range(4))
+    start, r, d = x.clone(), 0.0, 1e-6
+    for step in range(1, 31):
+        g = x - target.double()
+        rate = d * math.sqrt(1 - 0.999**step) / (1 - 0.9**step)
+        m = 0.9 * m + 0.1 * d * g
+        v = 0.999 * v + 0.001 * (d * g) ** 2
+        r = beta3 * r + (d / 1e-6) * rate * torch.dot(g, start - x).item()
+        s = beta3 * s + (d / 1e-6) * d * g
+        d = max(d, r / s.abs().sum().item())
+        x = x - rate * m / (v.sqrt() + d * 1e-8)
+    assert d > 5e-6  # it has grown
+    torch.testing.assert_close(weights.detach().double(), x, rtol=1e-3, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"learning_rate": 2e-6}, "multiplies its own estimate by learning_rate, got 2e-06; use 1"),
+        ({"learning_rate": 1.0, "text_encoder_learning_rate": 0.5}, "one learning rate for all that trains"),
+    ],
+)
+def test_prodigy_refuses_rates_that_it_would_misread(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        settings(optimizer="prodigy", **changes)
+
+
+@pytest.mark.parametrize("name", ["paged_adamw_8bit", "paged_lion_8bit"])
+def test_paged_moments_need_a_gpu(name: str) -> None:
+    with pytest.raises(ResourceError, match=rf"{name} pages between GPU and CPU.*use {name.removeprefix('paged_')}"):
+        make_optimizer(settings(optimizer=name), [[nn.Parameter(torch.ones(1))]])
 
 
 def test_eight_bits_need_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,4 +115,4 @@ def test_eight_bits_need_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(builtins, "__import__", without_bitsandbytes)
     with pytest.raises(ResourceError, match="adamw_8bit needs bitsandbytes: install it, or use adamw"):
-        make_optimizer(settings(optimizer="adamw_8bit"), [nn.Parameter(torch.ones(1))])
+        make_optimizer(settings(optimizer="adamw_8bit"), [[nn.Parameter(torch.ones(1))]])

@@ -29,7 +29,7 @@ biases.)"""
 
 
 def draws(train: Train, data: ConceptData, epoch: int, image: int, half: int) -> tuple[torch.Tensor, ...]:
-    """Latent, noise and timestep of one image, from the documented counters."""
+    """Latent, noise to predict, noise to lay on it and timestep of one image, from the documented counters."""
     counters = (epoch, image, half)
     source, index = data.instance, image
     if half == 1:
@@ -37,11 +37,22 @@ def draws(train: Train, data: ConceptData, epoch: int, image: int, half: int) ->
         count = PHOTOS * train.class_images_per_instance
         source, index = data.class_images, partner(train.seed, epoch, image, count)
     size = source.mean.shape[1:]
-    posterior = generator(train.seed, Purpose.LATENT, *counters).standard_normal(size, dtype="float32")
-    noise = generator(train.seed, Purpose.NOISE, *counters).standard_normal(size, dtype="float32")
+
+    def normal(purpose: Purpose, shape: tuple[int, ...] = tuple(size)) -> torch.Tensor:
+        return torch.from_numpy(generator(train.seed, purpose, *counters).standard_normal(shape, dtype="float32"))
+
+    noise = normal(Purpose.NOISE) + train.noise_offset * normal(Purpose.NOISE_OFFSET, (size[0], 1, 1))
+    seen = noise + train.input_perturbation * normal(Purpose.PERTURBATION)
     timestep = generator(train.seed, Purpose.TIMESTEP, *counters).integers(1000)
-    latent = 0.18215 * (source.mean[index] + source.logvar[index].mul(0.5).exp() * torch.from_numpy(posterior))
-    return latent, torch.from_numpy(noise), torch.tensor(timestep)
+    latent = 0.18215 * (source.mean[index] + source.logvar[index].mul(0.5).exp() * normal(Purpose.LATENT))
+    return latent, noise, seen, torch.tensor(timestep)
+
+
+def prompt(train: Train, data: ConceptData, epoch: int, image: int, half: int) -> str:
+    """The prompt of one image, from the documented counters."""
+    if generator(train.seed, Purpose.CAPTION, epoch, image, half).random() < train.caption_dropout:
+        return ""
+    return (data.instance_captions, data.class_captions)[half][0].template
 
 
 def epochs(train: Train) -> Iterator[tuple[int, list[int]]]:
@@ -53,18 +64,22 @@ def epochs(train: Train) -> Iterator[tuple[int, list[int]]]:
             yield epoch, order[start : start + size]
 
 
-def reference(models: StableDiffusion, data: ConceptData, train: Train, text_encoder_steps: int) -> None:
+def reference(
+    models: StableDiffusion, data: ConceptData, train: Train, text_encoder_steps: int, clip_skip: int = 1
+) -> None:
     """DreamBooth one image at a time: the loss of a step is the mean of its images' losses."""
     scheduler = DDPMScheduler.from_config(dict(models.scheduler_config))
     halves = (0, 1) if train.class_images_per_instance else (0,)
     weight = {0: 1.0, 1: train.prior_loss_weight}
 
-    def optimizer(*modules: torch.nn.Module) -> torch.optim.AdamW:
-        parameters = [p for module in modules for p in module.parameters()]
-        return torch.optim.AdamW(parameters, lr=train.learning_rate, weight_decay=train.weight_decay, foreach=False)
+    def optimizer(module: torch.nn.Module, rate: float) -> torch.optim.AdamW:
+        scale = train.batch_size * train.gradient_accumulation if train.scale_lr else 1
+        return torch.optim.AdamW(module.parameters(), lr=scale * rate, weight_decay=train.weight_decay, foreach=False)
 
-    # Two optimizers with the same settings are one with two parts; clipping spans both.
-    parts = {models.unet: optimizer(models.unet), models.text_encoder: optimizer(models.text_encoder)}
+    # One optimizer a network; clipping spans both.
+    rates = train.learning_rate, train.text_encoder_learning_rate or train.learning_rate
+    networks = models.unet, models.text_encoder
+    parts = {module: optimizer(module, rate) for module, rate in zip(networks, rates, strict=True)}
     for step, (epoch, images) in zip(range(STEPS), epochs(train), strict=False):
         training = [models.unet] + ([models.text_encoder] if step < text_encoder_steps else [])
         models.unet.zero_grad()
@@ -72,9 +87,12 @@ def reference(models: StableDiffusion, data: ConceptData, train: Train, text_enc
         loss = torch.zeros(())
         for image in images:
             for half in halves:
-                latent, noise, timestep = (x[None] for x in draws(train, data, epoch, image, half))
-                states = models.text_encoder([data.instance_ids, data.class_ids][half][None])[0]
-                prediction = models.unet(scheduler.add_noise(latent, noise, timestep), timestep, states).sample
+                latent, noise, seen, timestep = (x[None] for x in draws(train, data, epoch, image, half))
+                text = prompt(train, data, epoch, image, half)
+                ids = models.tokenizer(text, padding="max_length", max_length=77, return_tensors="pt").input_ids
+                layers = models.text_encoder(ids, output_hidden_states=True).hidden_states
+                states = models.text_encoder.final_layer_norm(layers[-clip_skip])
+                prediction = models.unet(scheduler.add_noise(latent, seen, timestep), timestep, states).sample
                 velocity = models.scheduler_config["prediction_type"] == "v_prediction"
                 target = scheduler.get_velocity(latent, noise, timestep) if velocity else noise
                 snr, gamma = compute_snr(scheduler, timestep), train.min_snr_gamma or math.inf
@@ -102,14 +120,24 @@ CASES = {
     "min-SNR": (settings(min_snr_gamma=5.0, batch_size=2), ALWAYS, "epsilon"),
     "min-SNR, v-prediction, accumulation": (settings(min_snr_gamma=1.0, gradient_accumulation=2), 3, "v_prediction"),
     "clipping": (settings(max_grad_norm=0.05), ALWAYS, "epsilon"),
+    "offset noise": (settings(noise_offset=0.2), ALWAYS, "epsilon"),
+    "offset noise, v-prediction": (settings(noise_offset=0.2), 4, "v_prediction"),
+    "input perturbation": (settings(input_perturbation=0.2, batch_size=2), ALWAYS, "epsilon"),
+    "caption dropout": (settings(caption_dropout=0.5, batch_size=2), 6, "epsilon"),
+    "two learning rates": (settings(text_encoder_learning_rate=2e-4, weight_decay=0.1), 6, "epsilon"),
+    "scaled learning rates": (
+        settings(scale_lr=True, learning_rate=2e-4, batch_size=2, gradient_accumulation=2),
+        ALWAYS,
+        "epsilon",
+    ),
 }
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str) -> None:
+@pytest.mark.parametrize(("case", "clip_skip"), [*((case, 1) for case in CASES), ("prior and text encoder", 2)])
+def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str, clip_skip: int) -> None:
     train, text_encoder_steps, prediction_type = CASES[case]
     start, ours, theirs = (fresh_models(tiny_sd, prediction_type) for _ in range(3))
-    data = concept(ours, PHOTOS * train.class_images_per_instance)
+    data = concept(PHOTOS * train.class_images_per_instance)
     trainer = Trainer(
         ours,
         [data],
@@ -117,9 +145,10 @@ def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str) -> None:
         steps_per_epoch=math.ceil(PHOTOS / (train.batch_size * train.gradient_accumulation)),
         total_steps=STEPS,
         text_encoder_steps=text_encoder_steps,
+        clip_skip=clip_skip,
     )
     trainer.train_until(STEPS)
-    reference(theirs, data, train, text_encoder_steps)
+    reference(theirs, data, train, text_encoder_steps, clip_skip)
     assert distance(ours.unet, theirs.unet, start.unet) < TOLERANCE
     if text_encoder_steps:
         assert distance(ours.text_encoder, theirs.text_encoder, start.text_encoder) < TOLERANCE
@@ -131,7 +160,7 @@ def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str) -> None:
 def test_the_comparison_notices_a_prior_weight_that_is_one_per_cent_off(tiny_sd: Path) -> None:
     train = settings()
     start, right, wrong = (fresh_models(tiny_sd) for _ in range(3))
-    data = concept(right, PHOTOS * train.class_images_per_instance)
+    data = concept(PHOTOS * train.class_images_per_instance)
     reference(right, data, train, 0)
     reference(wrong, data, settings(prior_loss_weight=1.01), 0)
     assert distance(right.unet, wrong.unet, start.unet) > 2 * TOLERANCE

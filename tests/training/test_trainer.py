@@ -29,7 +29,14 @@ def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
         ({"gradient_accumulation": 2, "lr_scheduler": "cosine", "lr_warmup_steps": 2}, ALWAYS, 2),
         ({"precision": "bf16", "gradient_checkpointing": True}, 5, 3),
         ({"optimizer": "adamw_8bit"}, 5, 4),
+        ({"optimizer": "lion_8bit", "learning_rate": 1e-4}, 5, 4),
+        ({"optimizer": "adafactor", "text_encoder_learning_rate": 1e-4, "scale_lr": True}, 5, 4),
+        ({"optimizer": "prodigy", "learning_rate": 1.0}, 5, 4),
+        ({"optimizer": "prodigy", "learning_rate": 1.0}, 5, 6),
         ({"min_snr_gamma": 5.0}, 5, 4),
+        ({"ema_decay": 0.9}, 5, 4),
+        ({"ema_decay": 0.9}, 4, 6),
+        ({"noise_offset": 0.1, "input_perturbation": 0.1, "caption_dropout": 0.5}, 5, 6),
     ],
     ids=str,
 )
@@ -159,7 +166,7 @@ def test_accumulated_batches_equal_the_large_batch(tiny_sd: Path) -> None:
 
 def test_a_loss_that_is_not_finite_ends_the_trial_and_keeps_the_weights(tiny_sd: Path) -> None:
     models = fresh_models(tiny_sd)
-    data = concept(models, 15)
+    data = concept(15)
     data.instance.mean[2] = float("nan")  # one photo of five: met within the first epoch
     trainer = Trainer(models, [data], settings(), steps_per_epoch=5, total_steps=40, text_encoder_steps=ALWAYS)
     history = [weights(trainer)]
@@ -180,7 +187,7 @@ def test_half_precision_needs_a_gpu(tiny_sd: Path) -> None:
 def test_a_plan_that_disagrees_with_the_data_is_refused(tiny_sd: Path) -> None:
     models = fresh_models(tiny_sd)
     with pytest.raises(ValueError, match="7 steps an epoch were planned, 5 images make 5"):
-        Trainer(models, [concept(models, 15)], settings(), steps_per_epoch=7, total_steps=9, text_encoder_steps=0)
+        Trainer(models, [concept(15)], settings(), steps_per_epoch=7, total_steps=9, text_encoder_steps=0)
 
 
 def test_bf16_and_checkpointing_train_nearly_the_same(tiny_sd: Path) -> None:

@@ -1,0 +1,159 @@
+"""Captions: text files beside photos, and the prompts that `[filewords]` makes of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbsweep.concepts.photos import list_photos
+from dbsweep.config.concept import FILEWORDS, Concept, contains_words
+from dbsweep.errors import InputError
+
+_NAMED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """The prompt of one image.
+
+    Attributes:
+        template: the prompt, in which `[filewords]` stands for the words.
+        words: of the image's caption file; empty where the template does not ask for them.
+        token, noun: the subject that the words have to name ("ohwx", "man"), or None to take them as they are.
+    """
+
+    template: str
+    words: str = ""
+    token: str | None = None
+    noun: str = ""
+
+    def text(self, words: str | None = None) -> str:
+        """The prompt, with other words than its own (shuffled ones, say) where they are given."""
+        text = self.template.replace(FILEWORDS, self.words if words is None else words)
+        return text if self.token is None else name_subject(text, self.token, self.noun)
+
+
+def name_subject(text: str, token: str, noun: str) -> str:
+    """Puts the token before the class noun, in place of its article: "a man, smiling" → "ohwx man, smiling".
+
+    Without the noun both go to the front; a text that has the token stays as it is. D8ahazard's DreamBooth extension
+    does so too.
+    """
+    if contains_words(text, token):
+        return text
+    noun_in_text = rf"(?<!\w)(?:(?:an?|the)\s+)?({re.escape(noun)})(?!\w)"
+    named, found = re.subn(noun_in_text, lambda match: f"{token} {match.group(1)}", text, count=1, flags=re.IGNORECASE)
+    return named if found else f"{token} {noun}, {text}".removesuffix(", ")
+
+
+def leave_subject_out(text: str, token: str, noun: str) -> str:
+    """The text of a class image: without the token, with the class noun."""
+    has_noun = contains_words(text, noun)
+    text = re.sub(rf"(?<!\w){re.escape(token)}(?!\w)", "" if has_noun else noun, text, flags=re.IGNORECASE)
+    text = re.sub(r"\s+", " ", re.sub(r"(\s*,)+", ",", text)).strip(" ,")
+    return text if contains_words(text, noun) else f"{noun}, {text}".removesuffix(", ")
+
+
+def read_caption(image: Path) -> str:
+    """The text of the `.txt` file beside an image, in one line.
+
+    Raises:
+        InputError: there is none, or it is empty or no UTF-8 text.
+    """
+    path = image.with_suffix(".txt")
+    try:
+        words = " ".join(path.read_text(encoding="utf-8-sig").split())
+    except FileNotFoundError as error:
+        raise InputError(
+            f"{image} has no caption: describe it in {path.name} beside it, or take {FILEWORDS} out of the prompt"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"caption {path} is not UTF-8 text: save it as UTF-8") from error
+    if not words:
+        raise InputError(f"caption {path} is empty: describe the image in it, or take {FILEWORDS} out of the prompt")
+    return words
+
+
+def instance_captions(concept: Concept) -> tuple[Caption, ...]:
+    """The caption of each photo."""
+    template, photos = concept.instance_prompt, list_photos(concept.instance_images)
+    if FILEWORDS not in template:
+        return (Caption(template),) * len(photos)
+    token = concept.instance_token if concept.captions == "hybrid" else None
+    return tuple(Caption(template, read_caption(photo), token, concept.class_token) for photo in photos)
+
+
+def class_captions(concept: Concept, images: Sequence[Path]) -> tuple[Caption, ...]:
+    """The caption of each class image: what it was drawn from, or the file beside the user's own."""
+    template = concept.class_prompt
+    if FILEWORDS not in template:
+        return (Caption(template),) * len(images)
+    # The file has the whole prompt that the image was drawn from, or the user's description in its place.
+    return tuple(Caption(read_caption(image)) for image in images)
+
+
+def class_prompts(concept: Concept) -> tuple[str, ...]:
+    """What class images are drawn from, one prompt after another: the captions of the photos without the subject."""
+    template = concept.class_prompt
+    if FILEWORDS not in template:
+        return (template,)
+    texts = (template.replace(FILEWORDS, read_caption(photo)) for photo in list_photos(concept.instance_images))
+    return tuple(leave_subject_out(text, concept.instance_token, concept.class_token) for text in texts)
+
+
+def as_drawn(concept: Concept) -> Concept:
+    """The concept with prompts that can be drawn: `[filewords]` of prompt i is the caption of photo i.
+
+    An instance or class prompt of captions is drawn as "photo of" the subject or its class, the same at every
+    checkpoint; `sample_prompt` says it better.
+    """
+    token, noun = concept.instance_token, concept.class_token
+    subject = token if concept.captions == "hybrid" else None
+
+    def filled(index: int, prompt: str) -> str:
+        if FILEWORDS not in prompt:
+            return prompt
+        photos = list_photos(concept.instance_images)
+        return Caption(prompt, read_caption(photos[index % len(photos)]), subject, noun).text()
+
+    instance = concept.sample_prompt if concept.sample_prompt is not None else concept.instance_prompt
+    if instance is concept.instance_prompt and FILEWORDS in instance:
+        instance = f"photo of {token} {noun}"
+    return concept.model_copy(
+        update={
+            "instance_prompt": filled(0, instance),
+            "class_prompt": f"photo of {noun}" if FILEWORDS in concept.class_prompt else concept.class_prompt,
+            "sanity_prompts": tuple(filled(index, prompt) for index, prompt in enumerate(concept.sanity_prompts)),
+        }
+    )
+
+
+def caption_warnings(concept: Concept) -> tuple[str, ...]:
+    """Captions that teach something else than their author may think; one sentence for each kind of fault.
+
+    Raises:
+        InputError: a caption is asked for and missing.
+    """
+    if FILEWORDS not in concept.instance_prompt:
+        return ()
+    token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
+    words = {photo.with_suffix(".txt").name: read_caption(photo) for photo in list_photos(concept.instance_images)}
+    lacking = [name for name, text in words.items() if not contains_words(text, noun)]
+    holding = [name for name, text in words.items() if contains_words(text, token)]
+    warnings = []
+    if lacking:
+        then = "the subject is put in front" if is_hybrid else "nothing ties them to it"
+        warnings.append(f"{_some(lacking)} without the class word {noun!r}: {then}; better say what the photo shows")
+    if holding and is_hybrid:
+        warnings.append(f"{_some(holding)} with the token {token!r}: leave it out, it is put before the class word")
+    if not holding and not is_hybrid:
+        warnings.append(f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing")
+    return tuple(warnings)
+
+
+def _some(names: Sequence[str]) -> str:
+    """``1 caption (a.txt)``, ``5 captions (a.txt, b.txt, c.txt, …)``."""
+    shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
+    return f"{len(names)} caption{'s' if len(names) > 1 else ''} ({shown})"

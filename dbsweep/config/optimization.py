@@ -1,0 +1,82 @@
+"""The part of the `train` section that says how gradients move the weights."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from dbsweep.config.fields import Count, CountOrNone, NotBool, NotNegative, Positive, Section
+
+POLYNOMIAL_END = 1e-7
+"""The learning rate at the end of a polynomial schedule, as in diffusers."""
+
+LEAST_PRODIGY_RATE = 0.01
+"""Prodigy's learning rate is a factor of about 1; below this it is a rate that was meant for another optimizer."""
+
+OptimizerName: TypeAlias = Literal[
+    "adamw", "adamw_8bit", "paged_adamw_8bit", "lion_8bit", "paged_lion_8bit", "adafactor", "prodigy"
+]
+
+
+class LearningRateSchedule(StrEnum):
+    """Learning-rate schedules, by diffusers' names; only the first two do not depend on the total length."""
+
+    CONSTANT = "constant"
+    CONSTANT_WITH_WARMUP = "constant_with_warmup"
+    LINEAR = "linear"
+    COSINE = "cosine"
+    COSINE_WITH_RESTARTS = "cosine_with_restarts"
+    POLYNOMIAL = "polynomial"
+
+    @property
+    def depends_on_length(self) -> bool:
+        """Whether trials of different length differ from their first step on."""
+        return self not in (LearningRateSchedule.CONSTANT, LearningRateSchedule.CONSTANT_WITH_WARMUP)
+
+
+class Optimization(Section):
+    """How gradients move the weights."""
+
+    learning_rate: Positive = Field(2e-6, description="learning rate of the UNet, and of the text encoder by default")
+    text_encoder_learning_rate: Positive | None = Field(
+        None, description="learning rate of the text encoder; null takes learning_rate"
+    )
+    scale_lr: bool = Field(False, description="multiply learning rates by batch_size * gradient_accumulation")
+    lr_scheduler: LearningRateSchedule = Field(LearningRateSchedule.CONSTANT, description="learning-rate schedule")
+    lr_warmup_steps: CountOrNone = Field(0, description="optimizer steps of linear warm-up")
+    lr_num_cycles: Count = Field(1, description="times that cosine_with_restarts falls to 0")
+    lr_power: Positive = Field(1.0, description="exponent of the polynomial schedule; 1 is linear")
+    optimizer: OptimizerName = Field(
+        "adamw", description="8-bit ones need bitsandbytes, paged ones a GPU too; prodigy wants learning_rate 1"
+    )
+    weight_decay: NotNegative = Field(0.01, description="decoupled weight decay of what trains")
+    max_grad_norm: Positive = Field(1.0, description="gradient clipping by global norm")
+    ema_decay: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
+        0.0, description="checkpoints hold a moving average of the weights, usually 0.9999; 0 keeps the weights"
+    )
+
+    @model_validator(mode="after")
+    def _polynomial_falls(self) -> Optimization:
+        if self.lr_scheduler is LearningRateSchedule.POLYNOMIAL and self.learning_rate <= POLYNOMIAL_END:
+            raise ValueError(
+                f"lr_scheduler polynomial falls to {POLYNOMIAL_END:g}, so learning_rate must be above that, got"
+                f" {self.learning_rate:g}; raise it, or use linear"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _prodigy_finds_its_own_rate(self) -> Optimization:
+        if self.optimizer != "prodigy":
+            return self
+        if self.text_encoder_learning_rate not in (None, self.learning_rate):
+            raise ValueError(
+                "optimizer prodigy finds one learning rate for all that trains, got text_encoder_learning_rate"
+                f" {self.text_encoder_learning_rate:g}; remove it"
+            )
+        if self.learning_rate < LEAST_PRODIGY_RATE:
+            raise ValueError(
+                f"optimizer prodigy multiplies its own estimate by learning_rate, got {self.learning_rate:g}; use 1"
+            )
+        return self

@@ -1,0 +1,151 @@
+"""Captions from files: the subject named once, left out of class images, and faults told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbsweep.concepts.captions import (
+    Caption,
+    as_drawn,
+    caption_warnings,
+    class_captions,
+    class_prompts,
+    instance_captions,
+    leave_subject_out,
+    name_subject,
+    read_caption,
+)
+from dbsweep.concepts.class_images import class_image_pool
+from dbsweep.config.schema import Concept
+from dbsweep.errors import InputError
+
+
+def captioned(folder: Path, *captions: str, **changes: object) -> Concept:
+    """A concept whose photos 0.png, 1.png, … have these captions."""
+    for index, caption in enumerate(captions):
+        (folder / f"{index}.png").touch()
+        (folder / f"{index}.txt").write_text(caption, encoding="utf-8")
+    given: dict[str, object] = {
+        "instance_images": folder,
+        "instance_token": "ohwx",
+        "class_token": "man",
+        "instance_prompt": "[filewords]",
+        "class_prompt": "[filewords]",
+        "sanity_prompts": ["photo of ohwx man, ink"],
+        **changes,
+    }
+    return Concept.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("A man with dark hair is smiling", "ohwx man with dark hair is smiling"),
+        ("photo of the man, one man", "photo of ohwx man, one man"),
+        ("Man smiling", "ohwx Man smiling"),
+        ("a woman smiling", "ohwx man, a woman smiling"),
+        ("photo of ohwx man, a man", "photo of ohwx man, a man"),
+        ("an OHWX thing", "an OHWX thing"),
+        ("", "ohwx man"),
+    ],
+)
+def test_the_subject_is_named_once(text: str, named: str) -> None:
+    assert name_subject(text, "ohwx", "man") == named
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("photo of ohwx man, smiling", "photo of man, smiling"),
+        ("ohwx, smiling", "man, smiling"),
+        ("smiling, ohwx , a man", "smiling, a man"),
+        ("a portrait", "man, a portrait"),
+        ("a man", "a man"),
+    ],
+)
+def test_class_images_are_of_the_class(text: str, left: str) -> None:
+    assert leave_subject_out(text, "ohwx", "man") == left
+
+
+def test_other_words_may_stand_for_the_caption() -> None:
+    caption = Caption("[filewords], film", "a man, hat", "ohwx", "man")
+    assert (caption.text(), caption.text("hat, a man")) == ("ohwx man, hat, film", "hat, ohwx man, film")
+    assert Caption("[filewords]", "a man").text() == "a man"
+
+
+def test_photos_have_their_captions_in_every_mode(tmp_path: Path) -> None:
+    def texts(**changes: object) -> list[str]:
+        concept = captioned(tmp_path, "a man, hat", "\ufeffa man\n at sea \n", **changes)
+        return [caption.text() for caption in instance_captions(concept)]
+
+    assert texts() == ["ohwx man, hat", "ohwx man at sea"]
+    assert texts(instance_prompt="ohwx man, [filewords]") == ["ohwx man, a man, hat", "ohwx man, a man at sea"]
+    assert texts(captions="fine_tuning") == ["a man, hat", "a man at sea"]
+    assert texts(instance_prompt="photo of ohwx man") == ["photo of ohwx man"] * 2
+
+
+def test_class_images_are_drawn_from_the_captions_and_keep_theirs(tmp_path: Path) -> None:
+    concept = captioned(tmp_path, "ohwx man, hat", "a man at sea")
+    pool = class_image_pool(tmp_path / "pools", concept, base_sha256="abc", resolution=32)
+    assert [request.prompt for request in pool.missing(3)] == ["man, hat", "a man at sea", "man, hat"]
+    for path, words in zip(pool.paths(2), class_prompts(concept), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_suffix(".txt").write_text(words)
+    assert [caption.text() for caption in class_captions(concept, pool.paths(2))] == ["man, hat", "a man at sea"]
+    (tmp_path / "1.txt").write_text("a man at home")
+    assert class_image_pool(tmp_path / "pools", concept, base_sha256="abc", resolution=32).folder != pool.folder
+
+
+def test_without_filewords_no_caption_is_read(tmp_path: Path) -> None:
+    concept = captioned(tmp_path, instance_prompt="photo of ohwx man", class_prompt="photo of man")
+    assert class_prompts(concept) == ("photo of man",)
+    assert [c.text() for c in class_captions(concept, [tmp_path / "own.png"])] == ["photo of man"]
+    assert as_drawn(concept) == concept
+    assert caption_warnings(concept) == ()
+
+
+def test_what_is_drawn_has_no_filewords_left(tmp_path: Path) -> None:
+    sanity = ["[filewords], ink", "photo of ohwx man, neon", "[filewords], neon"]
+    concept = captioned(tmp_path, "a man, hat", "a man at sea", sanity_prompts=sanity)
+    drawn = as_drawn(concept)
+    assert drawn.instance_prompt == "photo of ohwx man"
+    assert drawn.class_prompt == "photo of man"
+    assert drawn.sanity_prompts == ("ohwx man, hat, ink", "photo of ohwx man, neon", "ohwx man, hat, neon")
+    sampled = captioned(tmp_path, "a man, hat", sample_prompt="[filewords], studio")
+    assert as_drawn(sampled).instance_prompt == "ohwx man, hat, studio"
+    plain = captioned(tmp_path, "a man", instance_prompt="ohwx man", sample_prompt="ohwx man at sea")
+    assert as_drawn(plain).instance_prompt == "ohwx man at sea"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, r"0\.png has no caption: describe it in 0\.txt beside it, or take \[filewords\] out"),
+        (b" \n", r"0\.txt is empty"),
+        (b"\xff\xfe\x00", r"0\.txt is not UTF-8 text: save it as UTF-8"),
+    ],
+)
+def test_a_caption_that_cannot_be_read_is_an_error(tmp_path: Path, content: bytes | None, message: str) -> None:
+    if content is not None:
+        (tmp_path / "0.txt").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_caption(tmp_path / "0.png")
+
+
+@pytest.mark.parametrize(
+    ("changes", "captions", "expected"),
+    [
+        ({}, ["a man", "man at sea"], []),
+        ({}, ["a face", "a hat", "a", "b", "a man"], ["4 captions (0.txt, 1.txt, 2.txt, …) without the class word"]),
+        ({}, ["ohwx man", "a man"], ["1 caption (0.txt) with the token 'ohwx': leave it out"]),
+        ({"captions": "fine_tuning"}, ["ohwx man", "a man"], []),
+        ({"captions": "fine_tuning"}, ["a man"], ["no caption has the token 'ohwx'"]),
+    ],
+    ids=str,
+)
+def test_warnings(tmp_path: Path, changes: dict[str, object], captions: list[str], expected: list[str]) -> None:
+    warnings = caption_warnings(captioned(tmp_path, *captions, **changes))
+    assert len(warnings) == len(expected)
+    assert all(warning.startswith(start) for warning, start in zip(warnings, expected, strict=True))
