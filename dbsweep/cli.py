@@ -148,8 +148,42 @@ def best(
     else:
         _print_lines(best_text(record, folder.path, folder.handle))
     if export is not None:
-        export_best(folder, export)
-        typer.echo(f"Model written to {export}", err=True)
+        _export(run_name, runs, export, "diffusers", None)
+
+
+@app.command("export")
+def export_model(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="RUN[@CHECKPOINT]", help="A run's checkpoint: `@best` (default) or `@b01-000120`.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="Where to write; must not exist.")],
+    form: Annotated[
+        Literal["single-file", "diffusers"],
+        typer.Option("--format", help="One .safetensors file for A1111, ComfyUI and Forge, or a diffusers folder."),
+    ] = "single-file",
+    precision: Annotated[
+        Literal["fp16", "bf16", "fp32"] | None,
+        typer.Option(help="Of the weights; default: as the checkpoint was kept."),
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Write a checkpoint as a model for other programs."""
+    _export(checkpoint, runs, out, form, precision)
+
+
+@app.command()
+def choose(
+    run_name: Run,
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Its id, such as b01-000120.")],
+    because: Annotated[str, typer.Option(metavar="REASON", help="Why this one; kept in the ledger.")],
+    runs: Runs = RUNS,
+) -> None:
+    """Take another checkpoint than dbsweep recommends; both are kept."""
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.overruling import overrule
+
+    made, page = overrule(find_run(run_name, runs), checkpoint, because)
+    typer.echo(f"Kept {made.candidate.checkpoint} as your choice; report written again: {page}", err=True)
 
 
 @app.command()

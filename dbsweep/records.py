@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import TypeAlias
 
@@ -291,6 +290,7 @@ class Candidate(Record):
 
     Attributes:
         on_front: no other candidate is at least as good in identity, style and prior and better in one.
+        unmet: the constraints of the experiment file that it does not meet, such as ``identity >= 0.6``.
     """
 
     trial: str
@@ -302,6 +302,36 @@ class Candidate(Record):
     prior: float
     utility: float
     on_front: bool
+    unmet: tuple[str, ...] = ()
+
+
+class Rival(Record):
+    """The best checkpoint of another trial, against the chosen one.
+
+    Attributes:
+        lead: utility of the chosen one minus the rival's; low, high: its 95% interval, from paired samples. NaN
+            where there are too few samples for one.
+        needs: the metric in which the rival is weakest, and the value of it with which it would draw level; None
+            where even 1 would not do.
+    """
+
+    candidate: Candidate
+    lead: float
+    low: float
+    high: float
+    needs: tuple[Metric, float] | None
+
+
+class Reweighted(Record):
+    """What would be chosen if one metric counted more or less, by the smallest change that was tried and does it.
+
+    Attributes:
+        factor: of the metric's weight.
+    """
+
+    metric: Metric
+    factor: float
+    best: Candidate
 
 
 class Choice(Record):
@@ -310,12 +340,33 @@ class Choice(Record):
     Attributes:
         best: the recommended candidate.
         reason: sentences for the person.
-        candidates: all of them, best utility first.
+        candidates: all of them; those that meet the constraints first, best utility first.
+        formula: what `utility` is, in words.
+        rivals: of other trials, best first.
+        sensitivity: changes of weight that change the choice.
+        changes: what would change the choice, in sentences.
     """
 
     best: Candidate
     reason: str
     candidates: tuple[Candidate, ...]
+    formula: str = "harmonic mean of identity, style and prior"
+    rivals: tuple[Rival, ...] = ()
+    sensitivity: tuple[Reweighted, ...] = ()
+    changes: tuple[str, ...] = ()
+
+
+class Overrule(Record):
+    """The person's own choice; it goes before dbsweep's, which is kept beside it.
+
+    Attributes:
+        because: the person's reason.
+        time: seconds since the epoch.
+    """
+
+    candidate: Candidate
+    because: str
+    time: float
 
 
 class StepLog(Record):
@@ -408,6 +459,7 @@ class RunRecord(Record):
         checkpoints, logs: by checkpoint id.
         scorecards: by checkpoint id; ``"base"`` is the untrained model's.
         verdicts: trial id → its latest verdict.
+        choice: what dbsweep recommends; overrule: what the person took instead, if anything.
         base_sha256: of the base model's weights; None before they are loaded.
         hosts: branch id → the machine that trains it; branches that have not started are absent.
         started, finished: seconds since the epoch; None while running.
@@ -424,11 +476,19 @@ class RunRecord(Record):
     scorecards: dict[str, Scorecard]
     verdicts: dict[str, Verdict]
     choice: Choice | None
+    overrule: Overrule | None = None
     grids: tuple[GridImage, ...]
     base_sha256: str | None = None
     hosts: dict[str, str] = Field(default_factory=dict)
     started: float
     finished: float | None
+
+    @property
+    def kept(self) -> Candidate | None:
+        """The checkpoint to keep: the person's choice, else dbsweep's; None while there is neither."""
+        if self.overrule is not None:
+            return self.overrule.candidate
+        return self.choice.best if self.choice is not None else None
 
     def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
         """The trial's checkpoints by rising step, shared ones included."""
@@ -439,11 +499,3 @@ class RunRecord(Record):
 
 BASE = "base"
 """The id under which the untrained base model's scorecard is kept."""
-
-
-def utility(scores: Mapping[Metric, float]) -> float:
-    """Harmonic mean of identity, style and prior, each clipped to [0, 1]; 0 if one of them is NaN or 0."""
-    values = [min(max(scores[m], 0.0), 1.0) for m in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)]
-    if not all(v > 0.0 for v in values):
-        return 0.0
-    return len(values) / sum(1.0 / v for v in values)

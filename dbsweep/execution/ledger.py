@@ -23,6 +23,7 @@ from dbsweep.records import (
     Choice,
     Event,
     GridImage,
+    Overrule,
     Plan,
     RunRecord,
     Scorecard,
@@ -31,7 +32,7 @@ from dbsweep.records import (
     Verdict,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Kept in SQLite's ``user_version``; a file of another version is refused, not guessed at."""
 
 
@@ -136,6 +137,11 @@ class Ledger:
     def finish(self) -> None:
         """Notes the time at which the run ended."""
         with self._writing() as sql:
+    def set_overrule(self, overrule: Overrule) -> None:
+        """Keeps the person's own choice beside the recommendation; earlier ones stay in the file."""
+        with self._writing() as sql:
+            sql.execute("INSERT INTO overrules (overrule) VALUES (?)", (overrule.model_dump_json(),))
+
             sql.execute("UPDATE run SET finished = ?", (time.time(),))
 
     def reopen(self) -> None:
@@ -240,6 +246,7 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
         failures={branch: reason for branch, _, reason, _ in branches if reason},
         checkpoints={key: Checkpoint.model_validate_json(text) for key, text, _ in checkpoints},
         logs={key: StepLog.model_validate_json(text) for key, _, text in checkpoints},
+    overrule = sql.execute("SELECT overrule FROM overrules ORDER BY position DESC LIMIT 1").fetchone()
         scorecards={key: Scorecard.model_validate_json(text) for key, text in cards},
         verdicts={trial: Verdict.model_validate_json(text) for trial, _, text in trials if text is not None},
         choice=Choice.model_validate_json(choice) if choice is not None else None,
@@ -249,3 +256,4 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
         started=started,
         finished=finished,
     )
+        overrule=Overrule.model_validate_json(overrule[0]) if overrule is not None else None,

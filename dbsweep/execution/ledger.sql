@@ -36,6 +36,11 @@ CREATE TABLE scorecards (
     checkpoint TEXT PRIMARY KEY,
     scorecard TEXT NOT NULL
 );
+-- What the person chose instead; the latest counts.
+CREATE TABLE overrules (
+    position INTEGER PRIMARY KEY,
+    overrule TEXT NOT NULL
+);
 CREATE TABLE grids (
     position INTEGER PRIMARY KEY,
     grid TEXT NOT NULL

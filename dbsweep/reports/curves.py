@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from dbsweep.records import BASE, Metric, RunRecord, utility
+from dbsweep.records import BASE, Metric, RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.words import METRIC_NAMES, listing, number
+from dbsweep.selection.utility import utility_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ def _utility(record: RunRecord, checkpoint: str) -> Measured:
     card = record.scorecards.get(checkpoint)
     if card is None or any(m not in card.scores for m in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)):
         return None
-    value = utility({metric: score.value for metric, score in card.scores.items()})
+    value = utility_of(record).value_of(card)
     return value, value, value
 
 
@@ -97,7 +98,7 @@ def _loss(record: RunRecord, checkpoint: str) -> Measured:
 
 
 _PANELS: Final[tuple[tuple[str, str, Measure], ...]] = (
-    ("Utility", "harmonic mean of identity, style and prior", _utility),
+    ("Utility", "0 to 1, as the experiment file weighs identity, style and prior", _utility),
     (METRIC_NAMES[Metric.IDENTITY], "1: as alike as your photos are to each other", partial(_score, Metric.IDENTITY)),
     (METRIC_NAMES[Metric.STYLE], "1: as much style as the base model", partial(_score, Metric.STYLE)),
     (METRIC_NAMES[Metric.PRIOR], "1: the class as the base model draws it", partial(_score, Metric.PRIOR)),
@@ -110,7 +111,7 @@ def panels(record: RunRecord) -> tuple[Panel, ...]:
     families: dict[str, list[str]] = {}
     for trial, head in heads(record.plan).items():
         families.setdefault(head, []).append(trial)
-    epoch = record.choice.best.epoch if record.choice is not None else None
+    epoch = record.kept.epoch if record.kept is not None else None
     found = []
     for title, unit, measure in _PANELS:
         curves = [_curve(record, head, members, title, measure) for head, members in families.items()]
@@ -141,7 +142,7 @@ def _tip(name: str, epoch: int, title: str, values: tuple[float, float, float]) 
 
 
 def _tone(record: RunRecord, head: str, members: list[str]) -> str:
-    if record.choice is not None and record.choice.best.trial in members:
+    if record.kept is not None and record.kept.trial in members:
         return "chosen"
     verdict = record.verdicts.get(head)
     return verdict.state.value if verdict is not None else "plain"
@@ -149,9 +150,9 @@ def _tone(record: RunRecord, head: str, members: list[str]) -> str:
 
 def front_points(record: RunRecord) -> tuple[FrontPoint, ...]:
     """One point a candidate checkpoint (once, however many trials share it), the chosen one last."""
-    if record.choice is None:
+    best = record.kept
+    if record.choice is None or best is None:
         return ()
-    best = record.choice.best
     points: dict[str, FrontPoint] = {}
     for c in (best, *record.choice.candidates):
         if c.checkpoint in points or not (math.isfinite(c.identity) and math.isfinite(c.style)):

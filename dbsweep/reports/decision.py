@@ -9,10 +9,13 @@ from pathlib import Path
 from dbsweep.concepts.photos import list_photos
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import InputError
-from dbsweep.records import BASE, Metric, RunRecord, SampleImage, Score, Scorecard
+from dbsweep.records import BASE, Candidate, Choice, Metric, Overrule, RunRecord, SampleImage, Score, Scorecard
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.recipe import export_command, retraining_yaml
 from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
+
+RUNNERS_UP = 8
+"""Candidates in the table of runners-up."""
 
 PHOTOS_SHOWN = 12
 """Photos of each concept beside the choice; the tutorial's usual number."""
@@ -55,10 +58,23 @@ class ScoreLine:
 
 
 @dataclass(frozen=True, slots=True)
+class RunnerUp:
+    """One row of the candidates; `missing` names the constraints that it does not meet."""
+
+    place: str
+    scores: tuple[str, ...]
+    on_front: bool
+    missing: str
+
+
+@dataclass(frozen=True, slots=True)
 class Decision:
     """Everything about the chosen checkpoint.
 
     Attributes:
+        overruled: who chose it, if the person did: the person's reason, and what dbsweep recommends.
+        formula: what the utility is; changes: what would change dbsweep's choice.
+        runners_up: candidates by utility.
         settings: (name, value) of every setting of its trial.
         command: exports the weights; recipe: an experiment file that trains them again.
     """
@@ -67,8 +83,12 @@ class Decision:
     checkpoint: str
     epoch: int
     step: int
+    overruled: str
     reason: str
+    changes: tuple[str, ...]
+    runners_up: tuple[RunnerUp, ...]
     utility: str
+    formula: str
     settings: tuple[tuple[str, str], ...]
     scores: tuple[ScoreLine, ...]
     concepts: tuple[ConceptPictures, ...]
@@ -89,9 +109,9 @@ MEANINGS = {
 
 def decision(record: RunRecord, run_folder: Path) -> Decision | None:
     """The chosen checkpoint of a run; None while there is none."""
-    if record.choice is None:
+    choice, best = record.choice, record.kept
+    if choice is None or best is None:
         return None
-    best = record.choice.best
     card = record.scorecards.get(best.checkpoint)
     checkpoint = record.checkpoints.get(best.checkpoint)
     settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
@@ -100,7 +120,11 @@ def decision(record: RunRecord, run_folder: Path) -> Decision | None:
         checkpoint=best.checkpoint,
         epoch=best.epoch,
         step=best.step,
-        reason=record.choice.reason,
+        overruled=_overruled(choice, record.overrule),
+        reason=choice.reason,
+        changes=choice.changes,
+        runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),
+        formula=choice.formula,
         utility=number(best.utility),
         settings=tuple((setting_name(name), setting(value)) for name, value in settings.items()),
         scores=_score_lines(card),
@@ -109,6 +133,22 @@ def decision(record: RunRecord, run_folder: Path) -> Decision | None:
         recipe=retraining_yaml(record),
         sha256=checkpoint.sha256 if checkpoint is not None else "",
     )
+
+
+def _overruled(choice: Choice, overrule: Overrule | None) -> str:
+    if overrule is None:
+        return ""
+    best = choice.best
+    return (
+        f"Your choice, because: {overrule.because}. dbsweep recommends {best.trial}, epoch {best.epoch} "
+        f"({best.checkpoint}), and says of it:"
+    )
+
+
+def _runner_up(row: Candidate) -> RunnerUp:
+    scores = (row.utility, row.identity, row.style, row.prior)
+    place = f"{row.trial}, epoch {row.epoch}"
+    return RunnerUp(place, tuple(number(value) for value in scores), row.on_front, ", ".join(row.unmet))
 
 
 def _score_lines(card: Scorecard | None) -> tuple[ScoreLine, ...]:

@@ -7,25 +7,30 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dbsweep.errors import RunError
-from dbsweep.records import Candidate, Choice, Metric, RunRecord, Scalar, Scorecard, Trial, TrialState, utility
+from dbsweep.records import Candidate, Choice, Metric, Overrule, RunRecord, Scalar, Scorecard, Trial, TrialState
+from dbsweep.selection.utility import Utility, utility_of
+
+RUNNERS_UP = 8
+"""Candidates listed below the choice."""
 
 CONTRACT_METRICS = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
 
 
-def scores_json(card: Scorecard) -> dict[str, float]:
+def scores_json(card: Scorecard, utility: Utility) -> dict[str, float]:
     """``{identity, style, prior, utility, …}``: the means of a scorecard."""
     values = {metric: score.value for metric, score in card.scores.items()}
     contract = {str(metric): values[metric] for metric in CONTRACT_METRICS}
     rest = {str(metric): value for metric, value in values.items() if metric not in CONTRACT_METRICS}
-    return {**contract, "utility": utility(values), **rest}
+    return {**contract, "utility": utility.value(values), **rest}
 
 
 def trials_json(record: RunRecord) -> list[dict[str, object]]:
     """One object a trial: `trial, settings, state, verdict, checkpoints[{step, epoch, sha256, scores}]`."""
-    return [_trial_json(record, trial) for trial in record.plan.trials]
+    utility = utility_of(record)
+    return [_trial_json(record, trial, utility) for trial in record.plan.trials]
 
 
-def _trial_json(record: RunRecord, trial: Trial) -> dict[str, object]:
+def _trial_json(record: RunRecord, trial: Trial, utility: Utility) -> dict[str, object]:
     verdict = record.verdicts.get(trial.id)
     return {
         "trial": trial.id,
@@ -38,7 +43,7 @@ def _trial_json(record: RunRecord, trial: Trial) -> dict[str, object]:
                 "step": checkpoint.step,
                 "epoch": checkpoint.epoch,
                 "sha256": checkpoint.sha256,
-                "scores": scores_json(record.scorecards[checkpoint.id]),
+                "scores": scores_json(record.scorecards[checkpoint.id], utility),
             }
             for checkpoint in record.checkpoints_of(trial.id)
             if checkpoint.id in record.scorecards
@@ -47,7 +52,7 @@ def _trial_json(record: RunRecord, trial: Trial) -> dict[str, object]:
 
 
 def chosen(record: RunRecord) -> Choice:
-    """The run's choice.
+    """What dbsweep recommends.
 
     Raises:
         RunError: there is none yet, or nothing could be chosen.
@@ -58,14 +63,22 @@ def chosen(record: RunRecord) -> Choice:
     return record.choice
 
 
+def kept(record: RunRecord) -> Candidate:
+    """The checkpoint to keep: the person's choice, else dbsweep's; RunError if there is none."""
+    return chosen(record).best if record.overrule is None else record.overrule.candidate
+
+
 def settings_of(record: RunRecord, trial_id: str) -> dict[str, Scalar]:
     """The settings of a trial."""
     return next(trial.settings for trial in record.plan.trials if trial.id == trial_id)
 
 
 def best_json(record: RunRecord, run_folder: Path) -> dict[str, object]:
-    """The choice: `run, trial, checkpoint, step, epoch, settings, scores, verdict, path`."""
-    best = chosen(record).best
+    """The choice: `run, trial, checkpoint, step, epoch, settings, scores, verdict, path`.
+
+    Where the person overruled dbsweep this is the person's, and `overrule` has `because` and what was recommended.
+    """
+    best = kept(record)
     verdict = record.verdicts.get(best.trial)
     return {
         "run": record.name,
@@ -74,31 +87,51 @@ def best_json(record: RunRecord, run_folder: Path) -> dict[str, object]:
         "step": best.step,
         "epoch": best.epoch,
         "settings": settings_of(record, best.trial),
-        "scores": scores_json(record.scorecards[best.checkpoint]),
+        "scores": scores_json(record.scorecards[best.checkpoint], utility_of(record)),
         "verdict": str(verdict.state) if verdict is not None else None,
         "path": str(run_folder / record.checkpoints[best.checkpoint].path),
+        **_overrule_json(record, record.overrule),
     }
 
 
+def _overrule_json(record: RunRecord, overrule: Overrule | None) -> dict[str, object]:
+    if overrule is None:
+        return {}
+    recommended = chosen(record).best
+    fields = {"trial": recommended.trial, "checkpoint": recommended.checkpoint, "epoch": recommended.epoch}
+    return {"overrule": {"because": overrule.because, "recommended": fields}}
+
+
 def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) -> list[str]:
-    """The choice in words, with the runners-up below; `handle` is what a person types as RUN, if not its name."""
-    choice = chosen(record)
-    best = choice.best
+    """The choice in words, with what would change it and the runners-up; `handle` is what a person types as RUN."""
+    choice, best = chosen(record), kept(record)
     settings = settings_of(record, best.trial)
     lines = [
         f"Run {record.name}: keep {best.checkpoint} (trial {best.trial}, epoch {best.epoch}, step {best.step})",
         "",
+        *_overruled(choice, record.overrule),
         choice.reason,
         "",
+        *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
         *(f"  {name:<26} {value}" for name, value in settings.items()),
         "",
         f"  weights  {run_folder / record.checkpoints[best.checkpoint].path}",
         f"  report   {run_folder / 'report' / 'index.html'}",
         f"  export   dbsweep best {handle or record.name} --export FOLDER",
         "",
-        "Runners-up (* on the front of identity, style and prior):",
+        f"Runners-up by the {choice.formula} (* on the front of identity, style and prior):",
     ]
-    return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:8]))
+    return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP]))
+
+
+def _overruled(choice: Choice, overrule: Overrule | None) -> list[str]:
+    if overrule is None:
+        return []
+    best = choice.best
+    return [
+        f"You chose it, because: {overrule.because}",
+        f"dbsweep recommends {best.checkpoint} (trial {best.trial}, epoch {best.epoch}, step {best.step}):",
+    ]
 
 
 _CANDIDATE_HEADER = ("", "trial", "epoch", "identity", "style", "prior", "utility")
@@ -117,21 +150,18 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
 def trials_text(record: RunRecord) -> list[str]:
     """One line a trial: settings, state, verdict, its best checkpoint by utility."""
     names = list(dict.fromkeys(name for trial in record.plan.trials for name in trial.settings))
+    utility = utility_of(record)
     header = ("trial", *names, "state", "verdict", "best epoch", "utility")
-    return _table(header, (_trial_row(record, trial, names) for trial in record.plan.trials))
+    return _table(header, (_trial_row(record, trial, names, utility) for trial in record.plan.trials))
 
 
-def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str]) -> tuple[str, ...]:
+def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str], utility: Utility) -> tuple[str, ...]:
     scored = [c for c in record.checkpoints_of(trial.id) if c.id in record.scorecards]
-    ranked = sorted(scored, key=lambda c: -_utility(record.scorecards[c.id]))
-    best = (str(ranked[0].epoch), f"{_utility(record.scorecards[ranked[0].id]):.2f}") if ranked else ("–", "–")
+    ranked = sorted(scored, key=lambda c: -utility.value_of(record.scorecards[c.id]))
+    best = (str(ranked[0].epoch), f"{utility.value_of(record.scorecards[ranked[0].id]):.2f}") if ranked else ("–", "–")
     verdict = record.verdicts.get(trial.id)
     settings = (str(trial.settings.get(name, "")) for name in names)
     return (trial.id, *settings, str(record.states[trial.id]), str(verdict.state) if verdict else "–", *best)
-
-
-def _utility(card: Scorecard) -> float:
-    return utility({metric: score.value for metric, score in card.scores.items()})
 
 
 def runs_json(records: Iterable[RunRecord]) -> list[dict[str, object]]:
@@ -144,8 +174,8 @@ def runs_json(records: Iterable[RunRecord]) -> list[dict[str, object]]:
             "trials": len(record.plan.trials),
             "completed": sum(s in (TrialState.COMPLETED, TrialState.STOPPED) for s in record.states.values()),
             "failed": sum(s is TrialState.FAILED for s in record.states.values()),
-            "best": record.choice.best.checkpoint if record.choice else None,
-            "utility": record.choice.best.utility if record.choice else None,
+            "best": record.kept.checkpoint if record.kept else None,
+            "utility": record.kept.utility if record.kept else None,
         }
         for record in records
     ]

@@ -16,8 +16,8 @@ from dbsweep.records import (
     Plan,
     TrialState,
     Verdict,
-    utility,
 )
+from dbsweep.selection.utility import Utility
 
 
 @dataclass(slots=True)
@@ -26,7 +26,7 @@ class BranchProgress:
 
     Attributes:
         done: checkpoints reached.
-        scores: metric → value at the latest scored checkpoint.
+        scores: metric → value at the latest scored checkpoint; utility: what they are worth.
     """
 
     branch: Branch
@@ -34,14 +34,10 @@ class BranchProgress:
     step: int = 0
     done: int = 0
     scores: dict[Metric, float] = field(default_factory=dict)
+    utility: float | None = None
     verdict: Verdict | None = None
     steps_per_s: float | None = None
     reason: str = ""
-
-    @property
-    def utility(self) -> float | None:
-        """Utility of the latest scored checkpoint."""
-        return utility(self.scores) if self.scores else None
 
 
 class Progress:
@@ -50,10 +46,14 @@ class Progress:
     Args:
         plan: what will be done.
         clock: seconds, rising; replaced in tests.
+
+    Attributes:
+        utility: what scores are worth; set once the base model's card tells what cannot be measured.
     """
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan
+        self.utility = Utility()
         self.branches = {b.id: BranchProgress(b, step=b.fork_step) for b in plan.branches}
         self.phase = "starting"
         self.phase_done = 0
@@ -61,6 +61,12 @@ class Progress:
         self._clock = clock
         self._begun = clock()
         self._training_since: float | None = None
+
+    def extend(self, plan: Plan) -> None:
+        """Take in a plan that has grown."""
+        self.plan = plan
+        for branch in plan.branches:
+            self.branches.setdefault(branch.id, BranchProgress(branch, step=branch.fork_step))
 
     def begin_phase(self, name: str, done: int, total: int) -> None:
         """Note what the sweep is at before or after training, e.g. ``class images`` 12 of 48."""
@@ -83,6 +89,7 @@ class Progress:
         row.steps_per_s = event.log.steps_per_s
         if event.scorecard is not None:
             row.scores = {metric: score.value for metric, score in event.scorecard.scores.items()}
+            row.utility = self.utility.value_of(event.scorecard)
         row.verdict = event.verdict or row.verdict
 
     def _add_end(self, event: BranchEnded) -> None:

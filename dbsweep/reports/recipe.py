@@ -24,9 +24,9 @@ def retraining_yaml(record: RunRecord) -> str:
     Raises:
         ValueError: the run has no choice.
     """
-    if record.choice is None:
+    best = record.kept
+    if best is None:
         raise ValueError(f"run {record.name!r} has no choice to retrain")
-    best = record.choice.best
     experiment = Experiment.model_validate(record.experiment)
     settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
     train = experiment.train_for({name.removeprefix("train."): value for name, value in settings.items()})

@@ -68,8 +68,8 @@ def _little_sentence(record: RunRecord, strip: FilmStrip) -> str:
 
 
 def _right_sentence(record: RunRecord) -> str:
-    assert record.choice is not None, "only the chosen strip gets this sentence"
-    best = record.choice.best
+    best = record.kept
+    assert best is not None, "only the chosen strip gets this sentence"
     return (
         f"{best.trial} at epoch {best.epoch} looks like the subject (identity {number(best.identity)}), still takes on "
         f"styles (style {number(best.style)}), and has left the rest of its class alone (prior {number(best.prior)})."

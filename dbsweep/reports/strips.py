@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbsweep.records import BASE, Checkpoint, Metric, RunRecord, SampleImage, Scorecard, Verdict, utility
+from dbsweep.records import BASE, Checkpoint, Metric, RunRecord, SampleImage, Scorecard, Verdict
 from dbsweep.reports.families import heads
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.words import count, listing, number, setting, setting_name, standing
+from dbsweep.selection.utility import Utility, utility_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,14 @@ def settings_text(record: RunRecord, trial_id: str) -> str:
     return " · ".join(f"{setting_name(name)} {setting(settings[name])}" for name in names if name in settings)
 
 
-def score_texts(card: Scorecard | None) -> tuple[str, ...]:
+def score_texts(card: Scorecard | None, utility: Utility) -> tuple[str, ...]:
     """Identity, style, prior and utility as text, see `SCORE_ROWS`; empty without a scorecard."""
     if card is None:
         return ()
     values = {metric: score.value for metric, score in card.scores.items()}
     parts = [number(values.get(m, float("nan"))) for m in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)]
     complete = all(m in values for m in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR))
-    return (*parts, number(utility(values) if complete else float("nan")))
+    return (*parts, number(utility.value(values) if complete else float("nan")))
 
 
 def _strip(record: RunRecord, run_folder: Path, head: str, members: tuple[str, ...]) -> FilmStrip:
@@ -121,7 +122,7 @@ def _strip(record: RunRecord, run_folder: Path, head: str, members: tuple[str, .
         badge=standing(record.states[head], verdict.state if verdict is not None else None),
         evidence=verdict.evidence if verdict is not None else "",
         note=_note(record, head, members),
-        holds_choice=record.choice is not None and record.choice.best.trial in members,
+        holds_choice=record.kept is not None and record.kept.trial in members,
         columns=columns,
         rows=_rows(record, run_folder, head, columns) if checkpoints else (),
     )
@@ -138,8 +139,9 @@ def _columns(
     for trial in members:
         ends.setdefault(record.plan.path_of(trial).end_step, []).append(trial)
     first_lost = next((c.step for c in checkpoints if onset is not None and c.step >= onset), None)
-    chosen = record.choice.best.checkpoint if record.choice is not None else None
-    base = Column(BASE, 0, 0, False, False, False, (), score_texts(record.scorecards.get(BASE)))
+    chosen = record.kept.checkpoint if record.kept is not None else None
+    utility = utility_of(record)
+    base = Column(BASE, 0, 0, False, False, False, (), score_texts(record.scorecards.get(BASE), utility))
     return base, *(
         Column(
             checkpoint=c.id,
@@ -149,7 +151,7 @@ def _columns(
             onset=c.step == first_lost,
             lost=first_lost is not None and c.step >= first_lost,
             ends=tuple(ends.get(c.step, ())) if len(members) > 1 else (),
-            scores=score_texts(record.scorecards.get(c.id)),
+            scores=score_texts(record.scorecards.get(c.id), utility),
         )
         for c in checkpoints
     )

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbsweep.records import Metric, RunRecord, Scalar, utility
+from dbsweep.records import Metric, RunRecord, Scalar
 from dbsweep.reports.families import heads
 from dbsweep.reports.strips import swept_settings
 from dbsweep.reports.words import number, setting, setting_name, standing
+from dbsweep.selection.utility import Utility, utility_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +65,25 @@ def trial_table(record: RunRecord) -> TrialTable:
     """The table of a run; trials without scores come last."""
     swept = swept_settings(record)
     strip_of = heads(record.plan)
-    rows = [_row(record, trial.id, trial.settings, swept, strip_of[trial.id]) for trial in record.plan.trials]
+    utility = utility_of(record)
+    rows = [_row(record, utility, t.id, t.settings, swept, strip_of[t.id]) for t in record.plan.trials]
     first = record.plan.trials[0].settings if record.plan.trials else {}
     common = ", ".join(f"{setting_name(n)} {setting(v)}" for n, v in first.items() if n not in swept)
     rows.sort(key=lambda row: (not row.chosen, -row.utility))
     return TrialTable(tuple(setting_name(name) for name in swept), common, tuple(rows))
 
 
-def _row(record: RunRecord, trial: str, settings: dict[str, Scalar], swept: tuple[str, ...], strip: str) -> TrialRow:
+def _row(
+    record: RunRecord,
+    utility: Utility,
+    trial: str,
+    settings: dict[str, Scalar],
+    swept: tuple[str, ...],
+    strip: str,
+) -> TrialRow:
     verdict = record.verdicts.get(trial)
-    epoch, values = _best_checkpoint(record, trial)
-    best = utility(values) if values else 0.0
+    epoch, values = _best_checkpoint(record, trial, utility)
+    best = utility.value(values) if values else 0.0
     scores = [best if values else float("nan"), *(values.get(metric, float("nan")) for metric in SCORE_COLUMNS)]
     return TrialRow(
         trial=trial,
@@ -85,13 +94,13 @@ def _row(record: RunRecord, trial: str, settings: dict[str, Scalar], swept: tupl
         scores=tuple(_score_cell(value) for value in scores),
         utility=best,
         best=Cell("–", -1) if epoch is None else Cell(str(epoch), epoch),
-        chosen=record.choice is not None and record.choice.best.trial == trial,
+        chosen=record.kept is not None and record.kept.trial == trial,
     )
 
 
-def _best_checkpoint(record: RunRecord, trial: str) -> tuple[int | None, dict[Metric, float]]:
+def _best_checkpoint(record: RunRecord, trial: str, utility: Utility) -> tuple[int | None, dict[Metric, float]]:
     """Epoch and values of the chosen checkpoint if it is this trial's choice, else of the best, earliest of equals."""
-    chosen = record.choice.best if record.choice is not None else None
+    chosen = record.kept
     best: tuple[float, int | None, dict[Metric, float]] = (-1.0, None, {})
     for checkpoint in record.checkpoints_of(trial):
         card = record.scorecards.get(checkpoint.id)
@@ -100,8 +109,8 @@ def _best_checkpoint(record: RunRecord, trial: str) -> tuple[int | None, dict[Me
         values = {metric: score.value for metric, score in card.scores.items()}
         if chosen is not None and (trial, checkpoint.id) == (chosen.trial, chosen.checkpoint):
             return checkpoint.epoch, values
-        if utility(values) > best[0]:
-            best = (utility(values), checkpoint.epoch, values)
+        if utility.value(values) > best[0]:
+            best = (utility.value(values), checkpoint.epoch, values)
     return best[1], best[2]
 
 

@@ -8,16 +8,21 @@ from dataclasses import dataclass
 import numpy as np
 
 from dbsweep.errors import RunError
-from dbsweep.records import Candidate, Checkpoint, Choice, Metric, Scorecard, TrialPath, utility
-from dbsweep.selection.explanation import explain
+from dbsweep.records import Candidate, Checkpoint, Choice, Metric, Reweighted, Rival, Scorecard, TrialPath
+from dbsweep.selection.differences import standard_error, utility_lead
+from dbsweep.selection.explanation import Outcome, explain, what_would_change
 from dbsweep.selection.front import pareto_front
-from dbsweep.selection.resampling import RESAMPLES, Floats, resampled_means, resampling_weights
+from dbsweep.selection.resampling import RESAMPLES
+from dbsweep.selection.utility import JUDGED, Utility
 
-JUDGED = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
-"""What the utility and the Pareto front are made of."""
+FACTORS = (0.5, 2.0, 0.25, 4.0)
+"""Changes of a weight that the sensitivity of the choice is tried with, the smallest first."""
+
+RIVALS = 3
+"""Other trials whose best checkpoints are compared with the choice."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ChoiceSettings:
     """How the choice is made.
 
@@ -33,37 +38,59 @@ class ChoiceSettings:
     seed: int = 0
 
 
-@dataclass(frozen=True)
-class _Entry:
-    """A candidate, and what it was measured by."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A candidate, and what it was measured by.
+
+    Attributes:
+        sound: every metric that counts is a number.
+        shortfall: from meeting the constraints, see `Utility.shortfall`.
+    """
 
     row: Candidate
     branch: str
     card: Scorecard
     sound: bool
+    shortfall: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Pick:
+    """Entries by rank, the one that is chosen, and the standard error behind that if it is not the first."""
+
+    ranked: tuple[Entry, ...]
+    best: Entry
+    error: float
+
+
+Candidates = Sequence[tuple[str, Checkpoint, Scorecard]]
 
 
 def choose(
-    candidates: Sequence[tuple[str, Checkpoint, Scorecard]],
+    candidates: Candidates,
     *,
+    utility: Utility | None = None,
     paths: Sequence[TrialPath] = (),
     settings: ChoiceSettings | None = None,
 ) -> Choice:
     """Recommend one checkpoint of a sweep.
 
-    The utility is `dbsweep.records.utility`. The best one gives way to the earliest checkpoint *of the same
-    training* whose utility is within one standard error: steps of trainings with other learning rates do not
-    compare. The standard error is that of the difference of the two utilities, by a bootstrap that resamples the
-    prompts and seeds of each metric together for both checkpoints.
+    Candidates that meet the constraints go before those that do not, and these by how much they miss (Deb 2000, "An
+    efficient constraint handling method for genetic algorithms", section 3); then the utility decides. The best one
+    gives way to the earliest checkpoint *of the same training* whose utility is within one standard error and whose
+    constraints are no worse: steps of trainings with other learning rates do not compare. The standard error is that of
+    the difference of the two utilities, by a bootstrap that resamples prompts and seeds of each metric together for
+    both checkpoints. Constraints are asked of the means, not of their intervals.
 
-    Policies: a metric that is NaN at every candidate could not be measured with this base model and encoder, and
-    counts as 1 for all; a candidate with any other NaN has utility 0 and is never chosen. Equal utilities go to the
-    fewer steps, then to the trial and checkpoint that come first in the alphabet; where all utilities are 0, to the
-    highest identity. Candidates come in any order; the choice does not depend on it.
+    Policies: what cannot be measured has no say, and a candidate with any other NaN has utility 0 and is never chosen
+    (`dbsweep.selection.utility`). Equal utilities go to the fewer steps, then to the trial and checkpoint that come
+    first in the alphabet; where all utilities are 0, to the highest identity. Too few samples (one a metric) give no
+    standard error: then the best utility wins. Candidates come in any order; the choice does not depend on it.
 
     Args:
         candidates: (trial id, checkpoint, its scorecard), one for each distinct checkpoint; the trial is the one
             whose settings the person would be told.
+        utility: what counts; equal weights and no constraints when None.
         paths: the plan's; with them, checkpoints of the branches that the best one was forked from count as
             earlier ones of the same training. Without, only those of its own branch.
         settings: `ChoiceSettings()` when None.
@@ -71,34 +98,44 @@ def choose(
     Raises:
         RunError: there are no candidates, or none has finite scores.
     """
-    settings = settings or ChoiceSettings()
+    settings, utility = settings or ChoiceSettings(), utility or Utility()
     if not candidates:
         raise RunError(
             "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"
         )
-    values = np.array([[card.value(metric) for metric in JUDGED] for _, _, card in candidates])
-    measured = np.isfinite(values).any(axis=0)
-    values[:, ~measured] = 1.0
-    sound = np.isfinite(values).all(axis=1)
-    if not measured.any() or not sound.any():
+    pick = _pick(candidates, utility, paths, settings)
+    if not pick.best.sound:
         raise RunError(
             f"none of the {len(candidates)} scored checkpoints has scores that are numbers: their images are blank, or "
             "the base model's were; lower `learning_rate`, or check the base model and the encoder"
         )
+    rows = tuple(entry.row for entry in pick.ranked)
+    outcome = Outcome(pick.best.row, rows, pick.error, utility, unsound=sum(not entry.sound for entry in pick.ranked))
+    rivals = _rivals(pick, utility, settings)
+    sensitivity = _sensitivity(candidates, utility, paths, settings, pick.best.row)
+    free = _pick(candidates, Utility(utility.weights), paths, settings).best.row if utility.constraints else None
+    return Choice(
+        best=pick.best.row,
+        reason=explain(outcome),
+        candidates=rows,
+        formula=utility.formula,
+        rivals=rivals,
+        sensitivity=sensitivity,
+        changes=what_would_change(outcome, rivals, sensitivity, FACTORS, free),
+    )
+
+
+def _pick(candidates: Candidates, utility: Utility, paths: Sequence[TrialPath], settings: ChoiceSettings) -> _Pick:
+    values = np.array([[card.value(metric) for metric in JUDGED] for _, _, card in candidates])
+    values[:, [metric in utility.unmeasurable for metric in JUDGED]] = 1.0
     front = pareto_front(values)
-    entries = [_entry(*each, *rest) for each, *rest in zip(candidates, values, sound, front, strict=True)]
-    ranked = sorted(entries, key=_rank)
-    metrics = [metric for metric, is_measured in zip(JUDGED, measured, strict=True) if is_measured]
-    best, error = _earliest_equal(ranked, metrics, paths, settings)
-    rows = tuple(entry.row for entry in ranked)
-    unmeasured = [metric for metric in JUDGED if metric not in metrics]
-    reason = explain(best.row, rows, error, unmeasured, unsound=int((~sound).sum()))
-    return Choice(best=best.row, reason=reason, candidates=rows)
+    entries = [_entry(*each, utility, bool(on_front)) for each, on_front in zip(candidates, front, strict=True)]
+    ranked = tuple(sorted(entries, key=_rank))
+    best, error = _earliest_equal(ranked, utility, paths, settings)
+    return _Pick(ranked, best, error)
 
 
-def _entry(
-    trial: str, checkpoint: Checkpoint, card: Scorecard, values: Floats, sound: np.bool_, on_front: np.bool_
-) -> _Entry:
+def _entry(trial: str, checkpoint: Checkpoint, card: Scorecard, utility: Utility, on_front: bool) -> Entry:
     row = Candidate(
         trial=trial,
         checkpoint=checkpoint.id,
@@ -107,32 +144,36 @@ def _entry(
         identity=card.value(Metric.IDENTITY),
         style=card.value(Metric.STYLE),
         prior=card.value(Metric.PRIOR),
-        utility=utility(dict(zip(JUDGED, values.tolist(), strict=True))),
-        on_front=bool(on_front),
+        utility=utility.value_of(card),
+        on_front=on_front,
+        unmet=tuple(str(limit) for limit in utility.unmet(card)),
     )
-    return _Entry(row, checkpoint.branch, card, bool(sound))
+    counted = [card.value(metric) for metric in utility.weights]
+    sound = bool(counted) and bool(np.isfinite(counted).all())
+    return Entry(row, checkpoint.branch, card, sound, utility.shortfall(card))
 
 
-def _rank(entry: _Entry) -> tuple[float, bool, float, int, str, str]:
+def _rank(entry: Entry) -> tuple[bool, float, float, float, int, str, str]:
     row = entry.row
     hopeless = -row.identity if row.utility == 0.0 and np.isfinite(row.identity) else 0.0
-    return (-row.utility, not entry.sound, hopeless, row.step, row.trial, row.checkpoint)
+    return (not entry.sound, entry.shortfall, -row.utility, hopeless, row.step, row.trial, row.checkpoint)
 
 
 def _earliest_equal(
-    ranked: Sequence[_Entry], metrics: Sequence[Metric], paths: Sequence[TrialPath], settings: ChoiceSettings
-) -> tuple[_Entry, float]:
+    ranked: Sequence[Entry], utility: Utility, paths: Sequence[TrialPath], settings: ChoiceSettings
+) -> tuple[Entry, float]:
     """The earliest entry of the best one's training that is as good but for chance, and the standard error."""
     best = ranked[0]
     earlier = [entry for entry in ranked[1:] if entry.row.utility > 0.0 and _leads_to(entry, best, paths)]
-    for entry in sorted(earlier, key=lambda entry: entry.row.step):
-        error = _standard_error(best.card, entry.card, metrics, settings)
+    allowed = [entry for entry in earlier if entry.shortfall <= best.shortfall]
+    for entry in sorted(allowed, key=lambda entry: entry.row.step):
+        error = standard_error(best.card, entry.card, utility, settings.resamples, settings.seed)
         if best.row.utility - entry.row.utility <= settings.standard_errors * error:
             return entry, error
     return best, 0.0
 
 
-def _leads_to(entry: _Entry, best: _Entry, paths: Sequence[TrialPath]) -> bool:
+def _leads_to(entry: Entry, best: Entry, paths: Sequence[TrialPath]) -> bool:
     """Whether the best entry's weights were trained through this entry's."""
     if entry.row.step >= best.row.step:
         return False
@@ -142,20 +183,45 @@ def _leads_to(entry: _Entry, best: _Entry, paths: Sequence[TrialPath]) -> bool:
     return any(all(step <= dict(path.segments).get(branch, -1) for branch, step in both) for path in paths)
 
 
-def _standard_error(a: Scorecard, b: Scorecard, metrics: Sequence[Metric], settings: ChoiceSettings) -> float:
-    """Standard error of the difference of two utilities, with the samples of each metric resampled in pairs."""
-    reciprocals = np.full((2, settings.resamples), float(len(JUDGED) - len(metrics)))  # unmeasured ones count as 1
-    for index, metric in enumerate(metrics):
-        draws = _mean_draws(a, b, metric, settings.seed + index, settings.resamples)
-        reciprocals += 1.0 / np.clip(draws, 1e-9, 1.0)
-    utilities = len(JUDGED) / reciprocals
-    return float((utilities[0] - utilities[1]).std(ddof=1))
+def _rivals(pick: _Pick, utility: Utility, settings: ChoiceSettings) -> tuple[Rival, ...]:
+    """The best checkpoints of other trials that could have been chosen."""
+    firsts: dict[str, Entry] = {}
+    for entry in pick.ranked:
+        if entry.row.utility > 0.0 and entry.shortfall <= pick.best.shortfall:
+            firsts.setdefault(entry.row.trial, entry)
+    others = [entry for trial, entry in firsts.items() if trial not in (pick.best.row.trial, pick.ranked[0].row.trial)]
+    return tuple(_rival(pick.best, entry, utility, settings) for entry in others[:RIVALS])
 
 
-def _mean_draws(a: Scorecard, b: Scorecard, metric: Metric, seed: int, resamples: int) -> Floats:
-    """(2, resamples) bootstrap means; metrics differ in their number of samples, so each has its own weights."""
-    samples = np.array([a.scores[metric].samples, b.scores[metric].samples], dtype=np.float64)
-    samples = samples[:, np.isfinite(samples).all(axis=0)]
-    if samples.shape[1] < 2:  # nothing to resample: the spread of this metric is unknown and adds none
-        return np.repeat([[a.value(metric)], [b.value(metric)]], resamples, axis=1)
-    return resampled_means(samples, resampling_weights(samples.shape[1], resamples, seed))
+def _rival(best: Entry, entry: Entry, utility: Utility, settings: ChoiceSettings) -> Rival:
+    low, high = utility_lead(best.card, entry.card, utility, settings.resamples, settings.seed)
+    lead = best.row.utility - entry.row.utility
+    return Rival(candidate=entry.row, lead=lead, low=low, high=high, needs=_needs(entry, best.row.utility, utility))
+
+
+def _needs(entry: Entry, target: float, utility: Utility) -> tuple[Metric, float] | None:
+    """The value of its weakest metric with which an entry's utility would be `target`, the others as they are.
+
+    From W / (rest + w/x) = target: x = w / (W/target - rest).
+    """
+    shares = {metric: weight / min(entry.card.value(metric), 1.0) for metric, weight in utility.weights.items()}
+    weakest = max(shares, key=lambda metric: shares[metric])
+    left = sum(utility.weights.values()) / target - (sum(shares.values()) - shares[weakest])
+    if left < utility.weights[weakest]:
+        return None
+    return weakest, utility.weights[weakest] / left
+
+
+def _sensitivity(
+    candidates: Candidates, utility: Utility, paths: Sequence[TrialPath], settings: ChoiceSettings, best: Candidate
+) -> tuple[Reweighted, ...]:
+    if len(utility.weights) < 2:
+        return ()
+    found = []
+    for metric in utility.weights:
+        for factor in FACTORS:
+            other = _pick(candidates, utility.reweighted(metric, factor), paths, settings).best.row
+            if other.checkpoint != best.checkpoint:
+                found.append(Reweighted(metric=metric, factor=factor, best=other))
+                break
+    return tuple(found)

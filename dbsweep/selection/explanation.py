@@ -1,52 +1,147 @@
-"""The choice in plain words."""
+"""The choice in plain words: what was chosen, against what, and what would change it."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-from dbsweep.records import Candidate, Metric
+from dbsweep.records import Candidate, Metric, Reweighted, Rival
+from dbsweep.selection.utility import JUDGED, Utility
+
+_FACTORS: Final = {0.25: "a quarter as much", 0.5: "half as much", 2.0: "twice as much", 4.0: "four times as much"}
 
 
-def explain(
-    best: Candidate, ranked: Sequence[Candidate], error: float, unmeasured: Sequence[Metric], *, unsound: int
-) -> str:
-    """Say what was chosen, against what, and what had no say.
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was chosen and from what.
 
-    Args:
+    Attributes:
         best: the chosen candidate.
-        ranked: all candidates, best utility first.
+        ranked: all candidates, those that meet the constraints first, best utility first.
         error: standard error of the utility difference between `ranked[0]` and `best`, if they differ.
-        unmeasured: metrics that are NaN everywhere.
-        unsound: number of candidates with other NaN.
+        utility: what counted.
+        unsound: number of candidates with NaN where the base model has numbers.
     """
-    sentences = [_chosen(best), _rank(best, ranked, error, len(ranked) - unsound)]
-    rival = next((row for row in ranked if row.trial not in (best.trial, ranked[0].trial) and row.utility > 0.0), None)
-    if rival is not None:
-        sentences.append(f"The best of another trial is {rival.trial} at step {rival.step} with {rival.utility:.2f}.")
-    if unmeasured:
-        names = " and ".join(metric.value for metric in unmeasured)
+
+    best: Candidate
+    ranked: tuple[Candidate, ...]
+    error: float
+    utility: Utility
+    unsound: int
+
+
+def explain(outcome: Outcome) -> str:
+    """Say what was chosen, against what, and what had no say."""
+    sentences = [_chosen(outcome), _rank(outcome), *_constraints(outcome)]
+    if outcome.utility.unmeasurable:
+        names = " and ".join(metric.value for metric in outcome.utility.unmeasurable)
         sentences.append(f"With this base model and encoder {names} could not be measured and had no say.")
-    if unsound:
-        sentences.append(f"Left out: {unsound} whose scores are not numbers.")
+    if outcome.unsound:
+        sentences.append(f"Left out: {outcome.unsound} whose scores are not numbers.")
     return " ".join(sentences)
 
 
-def _chosen(best: Candidate) -> str:
-    return (
-        f"{best.trial} at step {best.step} (epoch {best.epoch}): identity {best.identity:.2f} of the photos', style "
-        f"{best.style:.2f} and prior {best.prior:.2f} of the base model's; their harmonic mean is {best.utility:.2f}."
-    )
+def _chosen(outcome: Outcome) -> str:
+    best, weights = outcome.best, outcome.utility.weights
+    if set(weights) == set(JUDGED):
+        levels = (
+            f"identity {best.identity:.2f} of the photos', style {best.style:.2f} and prior {best.prior:.2f} of the "
+            "base model's"
+        )
+    else:
+        measured = [metric for metric in JUDGED if math.isfinite(_level(best, metric))]
+        levels = ", ".join(f"{metric.value} {_level(best, metric):.2f}" for metric in measured)
+    plain = len(weights) > 1 and len(set(weights.values())) == 1
+    mean = "their harmonic mean" if plain and set(weights) == set(JUDGED) else f"the {outcome.utility.formula}"
+    return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels}; {mean} is {best.utility:.2f}."
 
 
-def _rank(best: Candidate, ranked: Sequence[Candidate], error: float, sound: int) -> str:
-    top = ranked[0]
+def _level(row: Candidate, metric: Metric) -> float:
+    return {Metric.IDENTITY: row.identity, Metric.STYLE: row.style, Metric.PRIOR: row.prior}[metric]
+
+
+def _rank(outcome: Outcome) -> str:
+    best, top = outcome.best, outcome.ranked[0]
+    sound = len(outcome.ranked) - outcome.unsound
     if best.utility == 0.0:
-        return "No checkpoint has identity, style and prior all above 0; this is only the one with most identity."
+        names = [metric.value for metric in outcome.utility.weights]
+        all_above = f"{', '.join(names[:-1])} and {names[-1]} all" if len(names) > 1 else names[0]
+        return f"No checkpoint has {all_above} above 0; this is only the one with most identity."
     if sound == 1:
         return "It is the only checkpoint with scores, so there was nothing to compare."
+    able = sum(not row.unmet for row in outcome.ranked) if outcome.utility.constraints and not top.unmet else sound
+    among = f"{sound} checkpoints" if able == sound else f"the {able} of {sound} checkpoints that meet the constraints"
     if best.checkpoint == top.checkpoint:
-        return f"That is the highest of {sound} checkpoints, and no earlier one of the same training comes close."
+        if top.unmet:
+            return f"Of {sound} checkpoints it comes nearest to the constraints."
+        return f"That is the highest of {among}, and no earlier one of the same training comes close."
     return (
-        f"The highest of {sound} checkpoints is {top.utility:.2f} at step {top.step} of the same training; step "
-        f"{best.step} is the earliest within one standard error ({error:.2f}) of it, and less training is safer."
+        f"The highest of {among} is {top.utility:.2f} at step {top.step} of the same training; step {best.step} is the "
+        f"earliest within one standard error ({outcome.error:.2f}) of it, and less training is safer."
     )
+
+
+def _constraints(outcome: Outcome) -> list[str]:
+    if not outcome.utility.constraints:
+        return []
+    if outcome.best.unmet:
+        return [f"No checkpoint meets all constraints; this one misses {_listed(outcome.best.unmet)}."]
+    return [f"It meets {_listed([str(limit) for limit in outcome.utility.constraints])}."]
+
+
+def what_would_change(
+    outcome: Outcome,
+    rivals: Sequence[Rival],
+    sensitivity: Sequence[Reweighted],
+    tried: Sequence[float],
+    unconstrained: Candidate | None,
+) -> tuple[str, ...]:
+    """Sentences on how firm the choice is.
+
+    Args:
+        rivals: best checkpoints of other trials, best first.
+        sensitivity: the changes of weight that change the choice.
+        tried: the factors that were tried.
+        unconstrained: what would be chosen without the constraints, if there are any.
+    """
+    sentences = [_rival(rival) for rival in rivals[:1]]
+    if outcome.best.utility > 0.0 and len(outcome.utility.weights) > 1 and len(outcome.ranked) - outcome.unsound > 1:
+        sentences += [f"If {r.metric.value} counted {_FACTORS[r.factor]}, {_place(r.best)} won." for r in sensitivity]
+        if not sensitivity:
+            span = f"between {_FACTORS[min(tried)]} and {_FACTORS[max(tried)]}"
+            sentences.append(f"No weight alone changes it, {span}.")
+    if unconstrained is not None and unconstrained.checkpoint != outcome.best.checkpoint:
+        sentences.append(
+            f"Without the constraints {_place(unconstrained)} with {unconstrained.utility:.2f} would be chosen."
+        )
+    return tuple(sentences)
+
+
+def _rival(rival: Rival) -> str:
+    row = rival.candidate
+    lead = f"The best of another trial is {_place(row)} with {row.utility:.2f}"
+    if math.isfinite(rival.low):
+        chance = "no more than chance" if rival.low <= 0.0 else "more than chance"
+        lead += f": {_signed(rival.lead)} (95% interval {_signed(rival.low)} to {_signed(rival.high)}), {chance}"
+    if rival.low <= 0.0:
+        return f"{lead}. More `evaluate.images_per_prompt` can tell the two apart."
+    if rival.needs is None:
+        return f"{lead}."
+    metric, value = rival.needs
+    return f"{lead}. It would draw level with {metric.value} {value:.2f} instead of {_level(row, metric):.2f}."
+
+
+def _signed(value: float) -> str:
+    rounded = round(value, 2) + 0.0
+    return f"{abs(rounded):.2f} {'more' if rounded < 0.0 else 'less'}"
+
+
+def _place(row: Candidate) -> str:
+    return f"{row.trial} at epoch {row.epoch} (step {row.step})"
+
+
+def _listed(texts: Sequence[str]) -> str:
+    quoted = [f"`{text}`" for text in texts]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"

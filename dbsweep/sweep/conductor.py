@@ -17,6 +17,9 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.choice import choose
 from dbsweep.selection.trialbook import TrialBook
+from dbsweep.selection.utility import utility_for, utility_of
+from dbsweep.sweep.preflight import count_photos
+from dbsweep.sweep.proposing import next_round
 
 
 class Conductor:
@@ -55,6 +58,7 @@ class Conductor:
         self._ledger.set_base(prepared.base, prepared.base_sha256)
         return prepared
 
+        self._progress.utility = utility_for(self._job.experiment.choose, prepared.base)
     def _on_preparation(self, preparation: Preparation) -> None:
         self._progress.begin_phase(preparation.stage, preparation.done, preparation.total)
         self._view.on_phase(preparation.stage, preparation.done, preparation.total)
@@ -94,7 +98,9 @@ class Conductor:
     def _conclude(self, backend: Backend) -> Choice | None:
         record = self._ledger.read()
         try:
-            choice = choose(list_candidates(record), paths=self._plan.paths)
+            settings = ChoiceSettings(standard_errors=self._job.experiment.choose.standard_errors)
+            utility = utility_of(record)
+            choice = choose(list_candidates(record), utility=utility, paths=self._plan.paths, settings=settings)
         except RunError as error:  # every trial failed: the ledger says why, and the report shows it
             self._view.note(str(error))
             self._ledger.finish()

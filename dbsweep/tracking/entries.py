@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbsweep import __version__
-from dbsweep.records import Checkpoint, RunRecord, Scorecard, TrialState, utility
+from dbsweep.records import Checkpoint, RunRecord, Scorecard, TrialState
+from dbsweep.selection.utility import utility_of
 
 RUN_TAG = "dbsweep.run"
 TRIAL_TAG = "dbsweep.trial"
@@ -108,7 +109,7 @@ def _point(record: RunRecord, checkpoint: Checkpoint, run_folder: Path) -> Point
     }
     if card is not None:
         metrics |= {metric.value: score.value for metric, score in card.scores.items()}
-        metrics["utility"] = utility({metric: score.value for metric, score in card.scores.items()})
+        metrics["utility"] = utility_of(record).value_of(card)
     return Point(checkpoint, metrics, card, _timestamp_ms(record, card, run_folder))
 
 

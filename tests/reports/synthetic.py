@@ -32,8 +32,8 @@ from dbsweep.records import (
     TrialState,
     Verdict,
     VerdictState,
-    utility,
 )
+from dbsweep.selection.utility import Utility
 
 Draw = Callable[[PromptKind, int, int, float, float], Image.Image]
 """Draws (kind, prompt index, seed, learned, lost) as an image."""
@@ -250,8 +250,8 @@ class Synthetic:
             identity=values[Metric.IDENTITY],
             style=values[Metric.STYLE],
             prior=values[Metric.PRIOR],
-            utility=utility(values),
-            on_front=utility(values) > 0.85,
+            utility=Utility().value(values),
+            on_front=Utility().value(values) > 0.85,
         )
 
     def _grid(self) -> GridImage:

@@ -8,9 +8,11 @@ import random
 import numpy as np
 import pytest
 
+from dbsweep.config.choosing import Choosing, Weights
 from dbsweep.errors import RunError
-from dbsweep.records import Checkpoint, Choice, Metric, Scorecard, TrialPath
+from dbsweep.records import BASE, Checkpoint, Choice, Metric, Scorecard, TrialPath
 from dbsweep.selection.choice import ChoiceSettings, choose
+from dbsweep.selection.utility import utility_for
 from tests.selection.curves import Level, card, flat_card, noisy_cards
 
 NAN = math.nan
@@ -109,10 +111,14 @@ def test_a_candidate_with_nan_is_never_chosen() -> None:
     assert "the only checkpoint with scores" in choice.reason
 
 
-def test_a_metric_that_is_nan_everywhere_has_no_say() -> None:
-    """Utilities with style counted as 1: 3 / (1/.5 + 1 + 1/.5) = 0.6 and 3 / (1/.8 + 1 + 1/.8) = 0.86."""
-    choice = choose([candidate("t001", "b01", 100, 0.5, NAN, 0.5), candidate("t002", "b02", 200, 0.8, NAN, 0.8)])
-    assert (choice.best.trial, round(choice.best.utility, 2)) == ("t002", 0.86)
+def test_a_metric_that_the_base_cannot_give_has_no_say() -> None:
+    """Utilities without style: 2 / (1/.5 + 1/.5) = 0.5 and 2 / (1/.8 + 1/.8) = 0.8."""
+    utility = utility_for(Choosing(constraints=("style >= 0.9",)), flat_card(BASE, 0.0, NAN, 1.0))
+    rows = [candidate("t001", "b01", 100, 0.5, NAN, 0.5), candidate("t002", "b02", 200, 0.8, NAN, 0.8)]
+    choice = choose(rows, utility=utility)
+    assert (choice.best.trial, round(choice.best.utility, 2)) == ("t002", 0.8)
+    assert choice.best.unmet == ()
+    assert "identity 0.80, prior 0.80; the harmonic mean of identity and prior is 0.80" in choice.reason
     assert [row.on_front for row in choice.candidates] == [True, False]
     assert "style could not be measured and had no say" in choice.reason
 
@@ -167,10 +173,90 @@ def test_ties_go_to_fewer_steps_then_to_the_name_whatever_the_order() -> None:
     assert all(result == results[0] for result in results)
 
 
-def test_the_reason_names_the_best_of_another_trial() -> None:
+def test_the_best_of_another_trial_is_the_rival() -> None:
     choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.6, 0.6, 0.6)])
     assert "That is the highest of 2 checkpoints" in choice.reason
-    assert "The best of another trial is t002 at step 60 with 0.60." in choice.reason
+    rival = choice.rivals[0]
+    assert (rival.candidate.trial, round(rival.lead, 2)) == ("t002", 0.2)
+
+
+IDENTITY_TWICE = utility_for(Choosing(weights=Weights(identity=2.0)), None)
+
+
+def test_weights_decide() -> None:
+    """Equal weights: 3/(1/.5 + 1/1 + 1/1) = 0.75 and 3/(1/.8 + 1/.7 + 1/.7) = 0.73. Identity twice: 4/(2/.5 + 2) = 0.67
+    and 4/(2/.8 + 2/.7) = 0.75."""
+    rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.8, 0.7, 0.7)]
+    assert [round(row.utility, 2) for row in choose(rows).candidates] == [0.75, 0.73]
+    weighed = choose(rows, utility=IDENTITY_TWICE)
+    assert [(row.trial, round(row.utility, 2)) for row in weighed.candidates] == [("t002", 0.75), ("t001", 0.67)]
+    assert weighed.formula == "harmonic mean of identity (weight 2), style and prior"
+    assert f"the {weighed.formula} is 0.75" in weighed.reason
+
+
+def test_what_meets_the_constraints_goes_first_and_is_said() -> None:
+    rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.65, 0.6, 0.6)]
+    choice = choose(rows, utility=utility_for(Choosing(constraints=("identity >= 0.6",)), None))
+    assert [(row.trial, row.unmet) for row in choice.candidates] == [("t002", ()), ("t001", ("identity >= 0.6",))]
+    assert "the highest of the 1 of 2 checkpoints that meet the constraints" in choice.reason
+    assert "It meets `identity >= 0.6`." in choice.reason
+    # 3 / (1/.5 + 1 + 1) = 0.75
+    assert "Without the constraints t001 at epoch 8 (step 100) with 0.75 would be chosen." in choice.changes
+
+
+def test_where_none_meets_the_constraints_the_nearest_is_taken_and_said() -> None:
+    """Misses: 0.1 of identity; 0.05 of identity and 0.15 of prior, 0.2 together."""
+    rows = [candidate("t001", "b01", 100, 0.5, 0.3, 0.9), candidate("t002", "b02", 100, 0.55, 0.9, 0.65)]
+    choice = choose(rows, utility=utility_for(Choosing(constraints=("identity >= 0.6", "prior >= 0.8")), None))
+    assert choice.best.trial == "t001"
+    assert "No checkpoint meets all constraints; this one misses `identity >= 0.6`." in choice.reason
+
+
+def test_an_earlier_checkpoint_that_breaks_a_constraint_is_not_taken() -> None:
+    wobble = np.tile([0.2, -0.2], 4)
+    rows = [styled(200, 0.78 + wobble), styled(300, 0.8 - wobble)]
+    assert choose(rows, settings=FAST).best.step == 200
+    limited = utility_for(Choosing(constraints=("style >= 0.79",)), None)
+    assert choose(rows, settings=FAST, utility=limited).best.step == 300
+
+
+def test_sensitivity_names_the_smallest_change_of_weight_that_changes_the_choice() -> None:
+    """Identity twice as heavy turns it (see `test_weights_decide`); half as heavy style and prior do not each:
+    2.5/(1/.5 + .5 + 1) = 0.71 against 2.5/(1/.8 + .5/.7 + 1/.7) = 0.74, so they do, too."""
+    rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.8, 0.7, 0.7)]
+    choice = choose(rows)
+    found = {change.metric: (change.factor, change.best.trial) for change in choice.sensitivity}
+    assert found == {
+        Metric.IDENTITY: (2.0, "t002"),
+        Metric.STYLE: (0.5, "t002"),
+        Metric.PRIOR: (0.5, "t002"),
+    }
+    assert "If identity counted twice as much, t002 at epoch 8 (step 100) won." in choice.changes
+
+
+def test_a_choice_that_no_weight_changes_says_so() -> None:
+    choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.6, 0.6, 0.6)])
+    assert choice.sensitivity == ()
+    assert "No weight alone changes it, between a quarter as much and four times as much." in choice.changes
+
+
+def test_what_a_rival_needs_is_told() -> None:
+    """t002 has 3/(1/.8 + 1/.8 + 1/.4) = 0.6 of 0.8; with prior x: 3/(2.5 + 1/x) = 0.8, so x = 1/(3.75 - 2.5) = 0.8."""
+    choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.8, 0.8, 0.4)])
+    needs = choice.rivals[0].needs
+    assert needs is not None
+    assert (needs[0], round(needs[1], 6)) == (Metric.PRIOR, 0.8)
+    assert choice.changes[0] == (
+        "The best of another trial is t002 at epoch 5 (step 60) with 0.60: 0.20 less (95% interval 0.20 less to 0.20 "
+        "less), more than chance. It would draw level with prior 0.80 instead of 0.40."
+    )
+
+
+def test_a_lead_that_is_chance_asks_for_more_images() -> None:
+    rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.79, 0.8, 0.8)], scatter=0.3, seed=2)]
+    choice = choose(rows, settings=FAST)
+    assert choice.rivals[0].low < 0.0
+    assert "no more than chance. More `evaluate.images_per_prompt`" in choice.changes[0]
 
 
 def test_a_sweep_of_noise_is_chosen_well() -> None:

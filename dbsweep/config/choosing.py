@@ -1,0 +1,114 @@
+"""The sections `choose` and `verdict` of the experiment file: what a checkpoint is worth, and when one has gone bad."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from dbsweep.config.fields import Fraction, NotBool, NotNegative, Section
+from dbsweep.config.messages import did_you_mean
+from dbsweep.records import Metric
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """What the mean of a metric must be.
+
+    Attributes:
+        at_least: whether `limit` is the smallest value allowed; else the largest.
+    """
+
+    metric: Metric
+    at_least: bool
+    limit: float
+
+    def shortfall(self, value: float) -> float:
+        """How far a value is from being allowed, in the metric's unit; 0 where it is, infinite for NaN."""
+        if math.isnan(value):
+            return math.inf
+        return max(self.limit - value if self.at_least else value - self.limit, 0.0)
+
+    def __str__(self) -> str:
+        return f"{self.metric.value} {'>=' if self.at_least else '<='} {self.limit:g}"
+
+
+_CONSTRAINT = re.compile(r"\s*(?P<metric>[A-Za-z_]+)\s*(?P<sign>[<>=!]+)\s*(?P<limit>\S+)\s*")
+
+
+def parse_constraint(text: str) -> Constraint:
+    """Read ``METRIC >= NUMBER`` or ``METRIC <= NUMBER``, such as ``identity >= 0.6``.
+
+    Raises:
+        ValueError: it is not of this form, the metric is unknown, or the number is not finite.
+    """
+    match = _CONSTRAINT.fullmatch(text)
+    if match is None:
+        raise ValueError(f"must be of the form `identity >= 0.6`, got {text!r}")
+    name, sign, number = match["metric"], match["sign"], match["limit"]
+    if name not in set(Metric):
+        raise ValueError(f"there is no metric {name!r}; {did_you_mean(name, [m.value for m in Metric])}")
+    if sign not in (">=", "<="):
+        raise ValueError(f"must compare with >= or <=, got {sign!r} in {text!r}")
+    try:
+        limit = float(number)
+    except ValueError:
+        limit = math.nan
+    if not math.isfinite(limit):
+        raise ValueError(f"must compare with a number, got {number!r} in {text!r}")
+    return Constraint(Metric(name), sign == ">=", limit)
+
+
+def _normalised(text: str) -> str:
+    return str(parse_constraint(text))
+
+
+class Weights(Section):
+    """How much each of the three counts; only their ratios matter."""
+
+    identity: NotNegative = Field(1.0, description="weight of likeness to the photos")
+    style: NotNegative = Field(1.0, description="weight of the styles that the model still follows")
+    prior: NotNegative = Field(1.0, description="weight of the class staying itself")
+
+    @model_validator(mode="after")
+    def _one_counts(self) -> Weights:
+        if self.identity == self.style == self.prior == 0.0:
+            raise ValueError("needs at least one weight above 0")
+        return self
+
+
+class Choosing(Section):
+    """What a checkpoint is worth: the weighted harmonic mean of identity, style and prior, under constraints."""
+
+    weights: Weights = Weights()
+    constraints: tuple[Annotated[str, AfterValidator(_normalised)], ...] = Field(
+        (), description="what the chosen checkpoint must have, each such as `identity >= 0.6`"
+    )
+    standard_errors: NotNegative = Field(
+        1.0, description="an earlier checkpoint wins if it is worse by no more standard errors than this; 0 never"
+    )
+
+    @property
+    def limits(self) -> tuple[Constraint, ...]:
+        """The constraints, read."""
+        return tuple(parse_constraint(text) for text in self.constraints)
+
+
+class Judging(Section):
+    """When a training counts as overtrained, ready or collapsed; levels are on the scales 0 to 1 of the scores."""
+
+    drop: Annotated[float, Field(gt=0.0, le=1.0), NotBool] = Field(
+        0.15, description="smallest fall of style or prior that matters"
+    )
+    identity_gain: Fraction = Field(0.05, description="a rise of identity below this is none")
+    fair_price: NotNegative = Field(
+        0.5, description="a fall of style or prior is fair if identity rises by this times the fall"
+    )
+    error: Annotated[float, Field(gt=0.0, lt=0.5), NotBool] = Field(
+        0.05, description="chance that a training in which nothing changes is ever called overtrained"
+    )
+    ready_identity: Fraction = Field(0.5, description="from here on the subject counts as learned")
+    collapsed_level: Fraction = Field(0.1, description="identity, style and prior all at or below this is noise")

@@ -1,0 +1,60 @@
+"""How certain the difference of two checkpoints' utilities is: a bootstrap of paired samples."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from dbsweep.records import Metric, Scorecard
+from dbsweep.selection.resampling import (
+    Floats,
+    resampled_means,
+    resampling_weights,
+    small_sample_factor,
+)
+from dbsweep.selection.utility import Utility
+
+
+def standard_error(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int) -> float:
+    """Standard error of the difference of two utilities; 0 where no metric has two paired samples."""
+    return float(_draws(a, b, utility, resamples, seed).std(ddof=1))
+
+
+def utility_lead(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int) -> tuple[float, float]:
+    """95% interval of a's utility minus b's, of these two alone: that b may be the best of many is not corrected for.
+
+    The percentile interval, widened around the difference by t's tail for the fewest samples that a metric has.
+
+    Returns:
+        (low, high); NaN where some metric has less than two paired samples.
+    """
+    fewest = min(paired(a, b, metric).shape[1] for metric in utility.weights)
+    if fewest < 2:
+        return (float("nan"), float("nan"))
+    center = utility.value_of(a) - utility.value_of(b)
+    draws = _draws(a, b, utility, resamples, seed) - center
+    low, high = np.quantile(draws, [0.025, 0.975]) * small_sample_factor(fewest - 1, 0.025)
+    return (center + float(low), center + float(high))
+
+
+def paired(a: Scorecard, b: Scorecard, metric: Metric) -> Floats:
+    """(2, n) float64 samples of a metric that both cards have as numbers."""
+    samples = np.array([a.scores[metric].samples, b.scores[metric].samples], dtype=np.float64)
+    return samples[:, np.isfinite(samples).all(axis=0)]
+
+
+def _draws(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int) -> Floats:
+    """(resamples,) differences of the utilities, with the samples of each metric resampled in pairs."""
+    reciprocals = np.zeros((2, resamples))
+    for index, (metric, weight) in enumerate(utility.weights.items()):
+        means = _mean_draws(a, b, metric, seed + index, resamples)
+        reciprocals += weight / np.clip(means, 1e-9, 1.0)
+    utilities = sum(utility.weights.values()) / reciprocals
+    return np.asarray(utilities[0] - utilities[1], dtype=np.float64)
+
+
+def _mean_draws(a: Scorecard, b: Scorecard, metric: Metric, seed: int, resamples: int) -> Floats:
+    """(2, resamples) bootstrap means; metrics differ in their number of samples, so each has its own weights."""
+    samples = paired(a, b, metric)
+    if samples.shape[1] < 2:  # nothing to resample: the spread of this metric is unknown and adds none
+        return np.repeat([[a.value(metric)], [b.value(metric)]], resamples, axis=1)
+    return resampled_means(samples, resampling_weights(samples.shape[1], resamples, seed))

@@ -1,0 +1,100 @@
+"""What a checkpoint is worth to the person, as the experiment file states it.
+
+One policy for numbers that are missing, for every place that shows or uses a utility. A metric that is NaN on the
+untrained model's own card cannot be measured with this base model and encoder: it is left out of the mean, and a
+constraint on it is not asked. Any other NaN is a fault of the checkpoint: its utility is 0 and a constraint on it
+is not met.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from dbsweep.config.choosing import Choosing, Constraint
+from dbsweep.records import BASE, Metric, RunRecord, Scorecard
+
+JUDGED = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
+"""What the utility is made of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Utility:
+    """The weighted harmonic mean of identity, style and prior, and constraints.
+
+    Attributes:
+        weights: of the metrics that count, each above 0; those that cannot be measured are not among them.
+        constraints: those that can be checked.
+        unmeasurable: metrics that would have counted or been constrained but are NaN on the base model's card.
+    """
+
+    weights: Mapping[Metric, float] = field(default_factory=lambda: dict.fromkeys(JUDGED, 1.0))
+    constraints: tuple[Constraint, ...] = ()
+    unmeasurable: tuple[Metric, ...] = ()
+
+    def value(self, scores: Mapping[Metric, float]) -> float:
+        """Σw / Σ(w/x) with each x clipped to [0, 1]; 0 if one of them is NaN, missing or not above 0."""
+        values = [(weight, min(scores.get(metric, math.nan), 1.0)) for metric, weight in self.weights.items()]
+        if not values or not all(value > 0.0 for _, value in values):
+            return 0.0
+        return sum(self.weights.values()) / sum(weight / value for weight, value in values)
+
+    def value_of(self, card: Scorecard) -> float:
+        """`value` of the means of a scorecard."""
+        return self.value({metric: score.value for metric, score in card.scores.items()})
+
+    def unmet(self, card: Scorecard) -> tuple[Constraint, ...]:
+        """The constraints that a scorecard does not meet."""
+        return tuple(limit for limit in self.constraints if _shortfall(limit, card) > 0.0)
+
+    def shortfall(self, card: Scorecard) -> float:
+        """How far a scorecard is from meeting all constraints: the sum over them, in the metrics' units."""
+        return sum(_shortfall(limit, card) for limit in self.constraints)
+
+    def reweighted(self, metric: Metric, factor: float) -> Utility:
+        """The same with one weight multiplied."""
+        return replace(self, weights={**self.weights, metric: factor * self.weights[metric]})
+
+    @property
+    def formula(self) -> str:
+        """In words: ``harmonic mean of identity (weight 2), style and prior``."""
+        terms = [m.value if w == 1.0 else f"{m.value} (weight {w:g})" for m, w in self.weights.items()]
+        if len(terms) == 1:
+            return next(iter(self.weights)).value
+        return f"harmonic mean of {', '.join(terms[:-1])} and {terms[-1]}"
+
+
+def _shortfall(limit: Constraint, card: Scorecard) -> float:
+    return limit.shortfall(card.value(limit.metric) if limit.metric in card.scores else math.nan)
+
+
+def utility_for(choosing: Choosing, base: Scorecard | None) -> Utility:
+    """The utility that a `choose` section states.
+
+    Args:
+        base: the untrained model's card, which tells what cannot be measured; None while it is not known.
+    """
+    stated = {metric: float(getattr(choosing.weights, metric.value)) for metric in JUDGED}
+    asked = [metric for metric in Metric if stated.get(metric, 0.0) > 0.0 or _limits(choosing, metric)]
+    missing = tuple(metric for metric in asked if base is not None and _is_missing(base, metric))
+    return Utility(
+        weights={metric: weight for metric, weight in stated.items() if weight > 0.0 and metric not in missing},
+        constraints=tuple(limit for limit in choosing.limits if limit.metric not in missing),
+        unmeasurable=missing,
+    )
+
+
+def _limits(choosing: Choosing, metric: Metric) -> bool:
+    return any(limit.metric is metric for limit in choosing.limits)
+
+
+def _is_missing(base: Scorecard, metric: Metric) -> bool:
+    return metric not in base.scores or math.isnan(base.value(metric))
+
+
+def utility_of(record: RunRecord) -> Utility:
+    """The utility of a run: its experiment file's, less what could not be measured."""
+    section = record.experiment.get("choose")  # runs from before there was one have none
+    choosing = Choosing() if section is None else Choosing.model_validate(section)
+    return utility_for(choosing, record.scorecards.get(BASE))

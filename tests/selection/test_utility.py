@@ -1,0 +1,75 @@
+"""What a checkpoint is worth: weights, constraints, and the one policy for missing numbers."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from dbsweep.config.choosing import Choosing, Weights
+from dbsweep.records import BASE, Metric
+from dbsweep.selection.utility import Utility, utility_for
+from tests.selection.curves import flat_card
+
+NAN = math.nan
+
+
+@pytest.mark.parametrize(
+    ("weights", "scores", "expected"),
+    [
+        ((1, 1, 1), (0.8, 0.8, 0.8), 0.8),
+        ((1, 1, 1), (1.0, 0.5, 1.0), 3 / (1 + 2 + 1)),
+        ((2, 1, 1), (0.5, 1.0, 1.0), 4 / (2 / 0.5 + 1 + 1)),
+        ((1, 0, 0), (0.3, NAN, -1.0), 0.3),  # what does not count need not be a number
+        ((1, 1, 1), (1.4, 1.0, 1.0), 1.0),  # clipped to 1
+        ((1, 1, 1), (0.0, 1.0, 1.0), 0.0),
+        ((1, 1, 1), (-0.4, 1.0, 1.0), 0.0),
+        ((1, 1, 1), (NAN, 1.0, 1.0), 0.0),
+    ],
+)
+def test_weighted_harmonic_mean(
+    weights: tuple[float, ...], scores: tuple[float, float, float], expected: float
+) -> None:
+    section = Choosing(weights=Weights(identity=weights[0], style=weights[1], prior=weights[2]))
+    assert utility_for(section, None).value_of(flat_card("c", *scores)) == pytest.approx(expected)
+
+
+def test_what_is_nan_on_the_bases_card_is_left_out_everywhere() -> None:
+    """2 / (1/.5 + 1/1) = 0.67; a NaN that the base does not have is worth 0."""
+    utility = utility_for(Choosing(constraints=("style >= 0.5", "prior >= 0.5")), flat_card(BASE, 0.0, NAN, 1.0))
+    assert utility.unmeasurable == (Metric.STYLE,)
+    assert utility.value_of(flat_card("c", 0.5, NAN, 1.0)) == pytest.approx(2 / 3)
+    assert utility.value_of(flat_card("c", NAN, NAN, 1.0)) == 0.0
+    assert [str(limit) for limit in utility.constraints] == ["prior >= 0.5"]
+
+
+@pytest.mark.parametrize(
+    ("level", "unmet", "shortfall"),
+    [
+        ((0.6, 0.9, 0.9), [], 0.0),
+        ((0.5, 0.9, 0.9), ["identity >= 0.6"], 0.1),
+        ((0.5, 1.2, 0.9), ["identity >= 0.6", "style <= 1.1"], 0.2),
+        ((NAN, 0.9, 0.9), ["identity >= 0.6"], math.inf),
+    ],
+)
+def test_constraints(level: tuple[float, float, float], unmet: list[str], shortfall: float) -> None:
+    utility = utility_for(Choosing(constraints=("identity >= 0.6", "style <= 1.1")), None)
+    card = flat_card("c", *level)
+    assert [str(limit) for limit in utility.unmet(card)] == unmet
+    assert utility.shortfall(card) == pytest.approx(shortfall)
+
+
+@pytest.mark.parametrize(
+    ("section", "formula"),
+    [
+        (Choosing(), "harmonic mean of identity, style and prior"),
+        (Choosing(weights=Weights(style=0.5)), "harmonic mean of identity, style (weight 0.5) and prior"),
+        (Choosing(weights=Weights(style=0, prior=0)), "identity"),
+    ],
+)
+def test_the_formula_in_words(section: Choosing, formula: str) -> None:
+    assert utility_for(section, None).formula == formula
+
+
+def test_nothing_measurable_is_worth_nothing() -> None:
+    assert Utility(weights={}).value({Metric.IDENTITY: 1.0}) == 0.0
