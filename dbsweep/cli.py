@@ -148,27 +148,8 @@ def best(
     else:
         _print_lines(best_text(record, folder.path, folder.handle))
     if export is not None:
-        _export(run_name, runs, export, "diffusers", None)
-
-
-@app.command("export")
-def export_model(
-    checkpoint: Annotated[
-        str, typer.Argument(metavar="RUN[@CHECKPOINT]", help="A run's checkpoint: `@best` (default) or `@b01-000120`.")
-    ],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="Where to write; must not exist.")],
-    form: Annotated[
-        Literal["single-file", "diffusers"],
-        typer.Option("--format", help="One .safetensors file for A1111, ComfyUI and Forge, or a diffusers folder."),
-    ] = "single-file",
-    precision: Annotated[
-        Literal["fp16", "bf16", "fp32"] | None,
-        typer.Option(help="Of the weights; default: as the checkpoint was kept."),
-    ] = None,
-    runs: Runs = RUNS,
-) -> None:
-    """Write a checkpoint as a model for other programs."""
-    _export(checkpoint, runs, out, form, precision)
+        export_best(folder, export)
+        typer.echo(f"Model written to {export}", err=True)
 
 
 @app.command()

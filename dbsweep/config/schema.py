@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from dbsweep.config.axes import AxisKind, GridAxis
+from dbsweep.config.axes import AxisKind, GridAxis, SearchAxis, Values
 from dbsweep.config.choosing import Choosing, Judging
 from dbsweep.config.concept import ClassImages, Concept, contains_words
 from dbsweep.config.fields import (
@@ -136,8 +136,6 @@ class Grid(Section):
     prompt: str = Field(min_length=1)
     negative_prompt: str = ""
     x: GridAxis
-    verdict: Judging = Judging()
-    choose: Choosing = Choosing()
     y: GridAxis | None = None
     z: GridAxis | None = None
     seeds: tuple[Seed, ...] = Field((0,), min_length=1)
@@ -188,6 +186,8 @@ class Experiment(Section):
     train: Train = Train()
     search: Search = Search()
     evaluate: Evaluate = Evaluate()
+    verdict: Judging = Judging()
+    choose: Choosing = Choosing()
     checkpoints: Checkpoints = Checkpoints()
     grids: tuple[Grid, ...] = ()
     resources: Resources = Resources()

@@ -15,11 +15,9 @@ from dbsweep.records import BranchEnded, Checkpoint, Choice, Event, Plan
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.candidates import list_candidates
-from dbsweep.selection.choice import choose
+from dbsweep.selection.choice import ChoiceSettings, choose
 from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.utility import utility_for, utility_of
-from dbsweep.sweep.preflight import count_photos
-from dbsweep.sweep.proposing import next_round
 
 
 class Conductor:
@@ -56,9 +54,9 @@ class Conductor:
     def _prepare(self, backend: Backend) -> Prepared:
         prepared = backend.prepare(self._job, self._on_preparation)
         self._ledger.set_base(prepared.base, prepared.base_sha256)
+        self._progress.utility = utility_for(self._job.experiment.choose, prepared.base)
         return prepared
 
-        self._progress.utility = utility_for(self._job.experiment.choose, prepared.base)
     def _on_preparation(self, preparation: Preparation) -> None:
         self._progress.begin_phase(preparation.stage, preparation.done, preparation.total)
         self._view.on_phase(preparation.stage, preparation.done, preparation.total)
