@@ -128,6 +128,11 @@ class Ledger:
         with self._writing() as sql:
             sql.execute("UPDATE run SET choice = ?", (choice.model_dump_json(),))
 
+    def set_overrule(self, overrule: Overrule) -> None:
+        """Keeps the person's own choice beside the recommendation; earlier ones stay in the file."""
+        with self._writing() as sql:
+            sql.execute("INSERT INTO overrules (overrule) VALUES (?)", (overrule.model_dump_json(),))
+
     def add_grid(self, grid: GridImage) -> None:
         """Appends a drawn grid; one of the same title is replaced."""
         with self._writing() as sql:
@@ -137,11 +142,6 @@ class Ledger:
     def finish(self) -> None:
         """Notes the time at which the run ended."""
         with self._writing() as sql:
-    def set_overrule(self, overrule: Overrule) -> None:
-        """Keeps the person's own choice beside the recommendation; earlier ones stay in the file."""
-        with self._writing() as sql:
-            sql.execute("INSERT INTO overrules (overrule) VALUES (?)", (overrule.model_dump_json(),))
-
             sql.execute("UPDATE run SET finished = ?", (time.time(),))
 
     def reopen(self) -> None:
@@ -237,6 +237,7 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
     checkpoints = sql.execute("SELECT id, checkpoint, log FROM checkpoints ORDER BY branch, step").fetchall()
     cards = sql.execute("SELECT checkpoint, scorecard FROM scorecards").fetchall()
     grids = sql.execute("SELECT grid FROM grids ORDER BY position").fetchall()
+    overrule = sql.execute("SELECT overrule FROM overrules ORDER BY position DESC LIMIT 1").fetchone()
     return RunRecord(
         name=name,
         experiment=json.loads(experiment),
@@ -246,14 +247,13 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
         failures={branch: reason for branch, _, reason, _ in branches if reason},
         checkpoints={key: Checkpoint.model_validate_json(text) for key, text, _ in checkpoints},
         logs={key: StepLog.model_validate_json(text) for key, _, text in checkpoints},
-    overrule = sql.execute("SELECT overrule FROM overrules ORDER BY position DESC LIMIT 1").fetchone()
         scorecards={key: Scorecard.model_validate_json(text) for key, text in cards},
         verdicts={trial: Verdict.model_validate_json(text) for trial, _, text in trials if text is not None},
         choice=Choice.model_validate_json(choice) if choice is not None else None,
+        overrule=Overrule.model_validate_json(overrule[0]) if overrule is not None else None,
         grids=tuple(GridImage.model_validate_json(text) for (text,) in grids),
         base_sha256=base_sha256,
         hosts={branch: host for branch, _, _, host in branches if host is not None},
         started=started,
         finished=finished,
     )
-        overrule=Overrule.model_validate_json(overrule[0]) if overrule is not None else None,
