@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -17,6 +17,7 @@ from dbsweep.errors import DbsweepError
 if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.execution.folder import RunFolder
     from dbsweep.reports.terminal import TerminalView
+    from dbsweep.sweep.exporting import Format, PrecisionName
 
 app = typer.Typer(
     name="dbsweep",
@@ -65,6 +66,18 @@ def _print_outcome(folder: RunFolder) -> None:
         typer.echo(f"dbsweep: nothing could be chosen; see `dbsweep trials {folder.handle}`", err=True)
         raise typer.Exit(1)
     _print_lines(best_text(record, folder.path, folder.handle))
+
+
+def _export(name: str, runs: Path, out: Path, form: Format, precision: PrecisionName | None) -> None:
+    """Writes a model; progress goes to stderr, the hash that A1111 will show to stdout."""
+    from dbsweep.sweep.exporting import export_checkpoint
+
+    done = export_checkpoint(
+        name, runs, out, form=form, precision=precision, note=lambda line: typer.echo(line, err=True)
+    )
+    typer.echo(f"Model written to {done.path}", err=True)
+    if done.model_hash is not None:
+        _print_lines([f"Model hash: {done.model_hash}"])
 
 
 @contextmanager
@@ -139,7 +152,7 @@ def best(
 ) -> None:
     """Show the chosen checkpoint and why; `--export` writes it as a model."""
     from dbsweep.reports.listings import best_json, best_text
-    from dbsweep.sweep.answers import export_best, find_run, read_run
+    from dbsweep.sweep.answers import find_run, read_run
 
     folder = find_run(run_name, runs)
     record = read_run(folder)
@@ -148,8 +161,27 @@ def best(
     else:
         _print_lines(best_text(record, folder.path, folder.handle))
     if export is not None:
-        export_best(folder, export)
-        typer.echo(f"Model written to {export}", err=True)
+        _export(run_name, runs, export, "diffusers", None)
+
+
+@app.command("export")
+def export_model(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="RUN[@CHECKPOINT]", help="A run's checkpoint: `@best` (default) or `@b01-000120`.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="Where to write; must not exist.")],
+    form: Annotated[
+        Literal["single-file", "diffusers"],
+        typer.Option("--format", help="One .safetensors file for A1111, ComfyUI and Forge, or a diffusers folder."),
+    ] = "single-file",
+    precision: Annotated[
+        Literal["fp16", "bf16", "fp32"] | None,
+        typer.Option(help="Of the weights; default: as the checkpoint was kept."),
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Write a checkpoint as a model for other programs."""
+    _export(checkpoint, runs, out, form, precision)
 
 
 @app.command()

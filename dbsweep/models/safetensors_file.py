@@ -16,6 +16,9 @@ from dbsweep.models.durable import new_file
 TENSORS_SHA256 = "modelspec.hash_sha256"
 """Metadata key: SHA-256 of all that follows the header, as ``0x`` and 64 hex digits (ModelSpec 1.0)."""
 
+KOHYA_SHA256 = "sshs_model_hash"
+"""Metadata key: the same hash without ``0x``, by which A1111 names LoRA files; written where the key is given."""
+
 _BLANK = "0x" + "0" * 64
 
 
@@ -33,7 +36,8 @@ def write_weights(
     """
     ready = {name: cast(value, dtype) for name, value in tensors.items()}
     with new_file(path) as temporary:
-        save_file(ready, temporary, metadata={**metadata, "format": "pt", TENSORS_SHA256: _BLANK})
+        hashes = {key: _BLANK for key in (TENSORS_SHA256, KOHYA_SHA256) if key in (TENSORS_SHA256, *metadata)}
+        save_file(ready, temporary, metadata={**metadata, "format": "pt", **hashes})
         _finish_header(temporary)
 
 
@@ -53,11 +57,13 @@ def cast(value: Tensor, dtype: torch.dtype | None) -> Tensor:
 def _finish_header(path: Path) -> None:
     """Fills in the hash, and puts the metadata, which safetensors writes in random order, into a fixed one."""
     # Only the finished file has the tensors in the order of their bytes, and holding all of them twice costs gigabytes.
-    digest = "0x" + tensors_sha256(path)
+    digest = tensors_sha256(path)
     with path.open("r+b") as stream:
         size = int.from_bytes(stream.read(8), "little")
         header = json.loads(stream.read(size))
-        metadata = dict(sorted(header.pop("__metadata__").items())) | {TENSORS_SHA256: digest}
+        metadata = dict(sorted(header.pop("__metadata__").items())) | {TENSORS_SHA256: f"0x{digest}"}
+        if KOHYA_SHA256 in metadata:
+            metadata[KOHYA_SHA256] = digest
         fresh = json.dumps({"__metadata__": metadata, **header}, separators=(",", ":"), ensure_ascii=False).encode()
         assert len(fresh) <= size
         stream.seek(8)

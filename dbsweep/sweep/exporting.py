@@ -1,0 +1,147 @@
+"""A checkpoint of a run as a model for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from dbsweep.errors import RunError
+from dbsweep.execution.folder import RunFolder
+from dbsweep.records import Checkpoint, RunRecord
+from dbsweep.reports.listings import kept
+from dbsweep.sweep.answers import find_run, read_run
+from dbsweep.sweep.preflight import resolve_base
+
+# torch takes seconds to import: after the checks.
+if TYPE_CHECKING:
+    from dbsweep.models.bundle import StableDiffusion
+    from dbsweep.models.checkpoints import CheckpointManifest
+    from dbsweep.models.metadata import Origin
+
+Format: TypeAlias = Literal["single-file", "diffusers"]
+PrecisionName: TypeAlias = Literal["fp16", "bf16", "fp32"]
+
+BEST = "best"
+"""The name of the chosen checkpoint after ``RUN@``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What was written.
+
+    Attributes:
+        path: the file or folder.
+        model_hash: as A1111 shows it, 10 hex digits; None for a folder, which has none.
+    """
+
+    path: Path
+    model_hash: str | None
+
+
+def find_checkpoint(name: str, runs: Path) -> tuple[RunFolder, RunRecord, Checkpoint]:
+    """The checkpoint that ``RUN``, ``RUN@best`` or ``RUN@b01-000120`` names.
+
+    Raises:
+        RunError: no such run or checkpoint, or nothing has been chosen yet.
+    """
+    run, _, wanted = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", BEST)
+    folder = find_run(run, runs)
+    record = read_run(folder)
+    checkpoint = kept(record).checkpoint if wanted == BEST else wanted
+    if checkpoint not in record.checkpoints:
+        there = ", ".join(sorted(record.checkpoints)) or "none yet"
+        raise RunError(f"run {record.name!r} has no checkpoint {wanted!r}: give {BEST} or one of {there}")
+    return folder, record, record.checkpoints[checkpoint]
+
+
+def export_checkpoint(
+    name: str,
+    runs: Path,
+    out: Path,
+    *,
+    form: Format,
+    precision: PrecisionName | None = None,
+    note: Callable[[str], None],
+) -> Exported:
+    """Writes a checkpoint whole or not at all.
+
+    Args:
+        name: ``RUN[@CHECKPOINT]``, see `find_checkpoint`.
+        out: a new path; ``.safetensors`` is added to a file's name where it lacks.
+        precision: of the weights; None is the precision that the checkpoint was kept in.
+        note: told what is going on, one line at a time.
+
+    Raises:
+        RunError: no such checkpoint, or the target exists.
+        ModelError: the base model or the checkpoint cannot be read any more.
+        ResourceError: the disk is full.
+    """
+    if form == "single-file" and out.suffix != ".safetensors":
+        out = out.with_name(f"{out.name}.safetensors")
+    _check_target(out, form)
+    folder, record, checkpoint = find_checkpoint(name, runs)
+    note(f"Loading the base model of {record.name}")
+    models, manifest = _load(folder, checkpoint)
+    note(f"Writing {checkpoint.id} to {out}")
+    return _write(models, manifest, _origin(folder, record, checkpoint, manifest), out, form, precision)
+
+
+def _check_target(out: Path, form: Format) -> None:
+    is_empty_folder = form == "diffusers" and out.is_dir() and not any(out.iterdir())
+    if out.exists() and not is_empty_folder:
+        raise RunError(f"{out} exists already: nothing is overwritten, give a new path")
+
+
+def _load(folder: RunFolder, checkpoint: Checkpoint) -> tuple[StableDiffusion, CheckpointManifest]:
+    from dbsweep.config.loading import load_experiment
+    from dbsweep.models.checkpoints import read_manifest, read_weights
+    from dbsweep.models.loading import load_base
+
+    path = folder.path / checkpoint.path
+    manifest = read_manifest(path)
+    models = load_base(resolve_base(load_experiment(folder.experiment).base_model))
+    read_weights(path, models)
+    return models, manifest
+
+
+def _origin(folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest) -> Origin:
+    from dbsweep.config.loading import load_experiment
+    from dbsweep.models.checkpoints import MANIFEST
+    from dbsweep.models.metadata import Origin
+
+    experiment = load_experiment(folder.experiment)
+    branch = next(branch for branch in record.plan.branches if branch.id == checkpoint.branch)
+    trained = (folder.path / checkpoint.path / MANIFEST).stat().st_mtime  # the same at every export of a checkpoint
+    return Origin(
+        title=f"{record.name} {checkpoint.id}",
+        date=datetime.fromtimestamp(int(trained), UTC).isoformat(),
+        resolution=experiment.train_for(branch.settings).resolution,
+        trigger_phrase=", ".join(concept.instance_token for concept in experiment.concepts),
+        base_sha256=manifest.base_sha256,
+        checkpoint=f"{record.name}@{checkpoint.id}",
+        settings=branch.settings,
+    )
+
+
+def _write(
+    models: StableDiffusion,
+    manifest: CheckpointManifest,
+    origin: Origin,
+    out: Path,
+    form: Format,
+    precision: PrecisionName | None,
+) -> Exported:
+    from dbsweep.models.checkpoints import Precision
+    from dbsweep.models.export import save_pipeline, save_single_file
+    from dbsweep.models.hashes import short_hash
+    from dbsweep.models.metadata import describe
+
+    dtype = (manifest.precision if precision is None else Precision(precision)).dtype
+    if form == "diffusers":
+        save_pipeline(models, out, dtype=dtype)
+        return Exported(out, None)
+    save_single_file(models, out, metadata=describe(models, origin), dtype=dtype)
+    return Exported(out, short_hash(out))

@@ -1,0 +1,206 @@
+"""A LoRA written to a file does to the base model what it did while it was trained."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from peft import LoraConfig, inject_adapter_in_model
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+
+from dbsweep.errors import ModelError
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.loading import load_base
+from dbsweep.models.lora import LoraPair, merge_lora, take_lora
+from dbsweep.models.lora_files import read_lora, save_kohya, save_peft
+from dbsweep.models.metadata import Origin
+from tests.tiny_models import write_pipeline
+
+ORIGIN = Origin(title="ohwx", date="2026-01-02T03:04:05+00:00", resolution=64)
+RANK, ALPHA = 4, 6.0
+UNET_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "conv1", "time_emb_proj"]
+TEXT_TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
+SAVERS = {"kohya": save_kohya, "peft": save_peft}
+
+
+@pytest.fixture(scope="module", params=[(1, "epsilon"), (2, "v_prediction")], ids=["sd1", "sd2"])
+def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SD 1.5 or 2.1 with all its layers and few channels."""
+    version, prediction_type = request.param
+    folder = tmp_path_factory.mktemp("lora") / "model"
+    return write_pipeline(folder, version=version, prediction_type=prediction_type)
+
+
+def add_lora(models: StableDiffusion, *names: str, **changes: object) -> None:
+    """A LoRA that peft could have trained, on the networks of these names or on both."""
+    torch.manual_seed(1)
+    for name in names or ("unet", "text_encoder"):
+        network, targets = networks(models)[name], {"unet": UNET_TARGETS, "text_encoder": TEXT_TARGETS}[name]
+        inject_adapter_in_model(LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=targets, **changes), network)
+        with torch.no_grad():
+            for key, parameter in network.named_parameters():
+                if "lora_B" in key:
+                    parameter.normal_(std=0.1)
+
+
+def trained(base: Path) -> StableDiffusion:
+    models = load_base(str(base))
+    add_lora(models)
+    return models
+
+
+def networks(models: StableDiffusion) -> dict[str, torch.nn.Module]:
+    return {"unet": models.unet, "text_encoder": models.text_encoder}
+
+
+def draw(pipeline: StableDiffusionPipeline) -> np.ndarray:
+    pipeline.set_progress_bar_config(disable=True)
+    generator = torch.Generator().manual_seed(5)
+    images: np.ndarray = pipeline(
+        "photo of ohwx man", num_inference_steps=2, height=64, width=64, generator=generator, output_type="np"
+    ).images
+    return images
+
+
+def pipeline_of(base: Path, models: StableDiffusion) -> StableDiffusionPipeline:
+    pipeline = StableDiffusionPipeline.from_pretrained(base)
+    pipeline.unet, pipeline.text_encoder = models.unet, models.text_encoder
+    return pipeline
+
+
+@pytest.mark.parametrize("kind", SAVERS)
+def test_diffusers_draws_the_same_image_with_the_file(base: Path, tmp_path: Path, kind: str) -> None:
+    models = trained(base)
+    expected = draw(pipeline_of(base, models))
+    path = tmp_path / "ohwx.safetensors"
+    SAVERS[kind](take_lora(networks(models)), models, path, origin=ORIGIN)
+    pipeline = StableDiffusionPipeline.from_pretrained(base)
+    untrained = draw(pipeline)
+    pipeline.load_lora_weights(path.parent, weight_name=path.name)
+    assert len(take_lora(networks(pipeline), "default_0")) == len(take_lora(networks(models)))
+    assert np.abs(draw(pipeline) - expected).max() < 1e-4
+    assert np.abs(untrained - expected).max() > 0.01
+
+
+@pytest.mark.parametrize("kind", SAVERS)
+def test_a_file_read_back_is_the_same_lora_and_merges_to_the_same_image(base: Path, tmp_path: Path, kind: str) -> None:
+    models = trained(base)
+    lora, expected = take_lora(networks(models)), draw(pipeline_of(base, models))
+    SAVERS[kind](lora, models, tmp_path / "l.safetensors", origin=ORIGIN)
+    plain = load_base(str(base))
+    back = read_lora(tmp_path / "l.safetensors", plain)
+    assert back.keys() == lora.keys()
+    for layer, pair in lora.items():
+        assert back[layer].alpha == pair.alpha == ALPHA
+        assert torch.equal(back[layer].down, pair.down)
+        assert torch.equal(back[layer].up, pair.up)
+    merge_lora(plain, back)
+    assert np.abs(draw(pipeline_of(base, plain)) - expected).max() < 1e-4
+
+
+def test_kohyas_file_has_kohyas_names_alphas_and_metadata(base: Path, tmp_path: Path) -> None:
+    models = trained(base)
+    path = tmp_path / "ohwx.safetensors"
+    save_kohya(take_lora(networks(models)), models, path, origin=ORIGIN, dtype=torch.float16)
+    tensors = load_file(path)
+    stem = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_out_0"
+    assert tensors[f"{stem}.lora_down.weight"].shape == (RANK, 8)
+    assert tensors[f"{stem}.lora_up.weight"].shape == (8, RANK)
+    assert tensors["lora_te_text_model_encoder_layers_0_self_attn_q_proj.alpha"] == ALPHA
+    assert {key.partition(".")[2] for key in tensors} == {"lora_down.weight", "lora_up.weight", "alpha"}
+    assert {value.dtype for value in tensors.values()} == {torch.float16}
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    is_v2 = models.prediction_type == "v_prediction"
+    content = path.read_bytes()
+    expected = {
+        "ss_network_module": "networks.lora",
+        "ss_network_dim": "4",
+        "ss_network_alpha": "6.0",
+        "ss_output_name": "ohwx",
+        "ss_v2": str(is_v2),
+        "ss_base_model_version": "sd_v2_v" if is_v2 else "sd_v1",
+        "modelspec.architecture": f"stable-diffusion-{'v2-768-v' if is_v2 else 'v1'}/lora",
+        "sshs_model_hash": hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest(),
+    }
+    assert {key: metadata[key] for key in expected} == expected
+
+
+def test_layers_of_other_ranks_and_alphas_keep_theirs(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    add_lora(models, "unet", rank_pattern={"to_q": 2}, alpha_pattern={"to_k": 3.0}, use_rslora=True)
+    lora = take_lora(networks(models))
+    # Rank-stabilised: the scale is alpha / sqrt(rank), so the alpha of the file is sqrt(rank) times peft's.
+    by_layer = {"to_q": (2, 6 * 2**0.5), "to_k": (4, 6.0), "to_v": (4, 12.0)}
+    for kind, save in SAVERS.items():
+        path = tmp_path / f"{kind}.safetensors"
+        save(lora, models, path, origin=ORIGIN)
+        for layer, pair in read_lora(path, models).items():
+            if (expected := by_layer.get(layer.rpartition(".")[2])) is not None:
+                assert (pair.rank, pair.alpha) == (expected[0], pytest.approx(expected[1]))
+    pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd)
+    # diffusers takes one alpha for all layers of a kohya file; A1111 and ComfyUI read each layer's.
+    pipeline.load_lora_weights(tmp_path, weight_name="peft.safetensors")
+    assert np.abs(draw(pipeline) - draw(pipeline_of(tiny_sd, models))).max() < 1e-4
+
+
+def test_the_change_of_a_weight_is_alpha_over_rank_times_up_times_down() -> None:
+    pair = LoraPair(down=torch.tensor([[1.0, 2.0], [0.0, 1.0]]), up=torch.tensor([[1.0, 0.0], [3.0, 1.0]]), alpha=1.0)
+    # up @ down = [[1, 2], [3, 7]]; alpha / rank = 1/2.
+    assert torch.equal(pair.delta(), torch.tensor([[0.5, 1.0], [1.5, 3.5]]))
+
+
+def test_dora_is_refused(tiny_sd: Path) -> None:
+    models = load_base(str(tiny_sd))
+    add_lora(models, use_dora=True)
+    with pytest.raises(ModelError, match="DoRA weights cannot be written"):
+        take_lora(networks(models))
+
+
+NAME = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"x": torch.zeros(1)}, "neither kohya's lora_down nor peft's lora_A"),
+        ({"lora_unet_x.lora_down.weight": torch.zeros(1), "lora_unet_x.lora_up.weight": torch.zeros(1)}, "no layer"),
+        ({f"{NAME}.lora_down.weight": torch.zeros(1)}, "no part of a plain LoRA"),
+        ({f"{NAME}.lora_down.weight": torch.zeros(1), f"{NAME}.hada_w1_a": torch.zeros(1)}, "no part of a plain LoRA"),
+    ],
+)
+def test_what_is_no_lora_of_this_family_is_refused(
+    tiny_sd: Path, tmp_path: Path, tensors: dict[str, torch.Tensor], message: str
+) -> None:
+    save_file(tensors, tmp_path / "l.safetensors")
+    with pytest.raises(ModelError, match=message):
+        read_lora(tmp_path / "l.safetensors", load_base(str(tiny_sd)))
+
+
+def test_a_lora_of_other_widths_is_refused_before_anything_changes(tiny_sd: Path) -> None:
+    models = load_base(str(tiny_sd))
+    right = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    lora = {
+        right: LoraPair(torch.ones(2, 16), torch.ones(16, 2), 2.0),
+        right.replace("to_q", "to_k"): LoraPair(torch.ones(2, 999), torch.ones(16, 2), 2.0),
+    }
+    before = models.unet.state_dict()[f"{right.removeprefix('unet.')}.weight"].clone()
+    with pytest.raises(ModelError, match=r"it changes unet\..*to_k of 16 outputs and 999 inputs"):
+        merge_lora(models, lora)
+    assert torch.equal(models.unet.state_dict()[f"{right.removeprefix('unet.')}.weight"], before)
+
+
+def test_peft_settings_are_those_that_diffusers_expects(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    add_lora(models)
+    save_peft(take_lora({"unet": models.unet}), models, tmp_path / "l", origin=ORIGIN)
+    with safe_open(tmp_path / "l", "pt") as file:
+        settings = json.loads(file.metadata()["lora_adapter_metadata"])
+    assert (settings["unet.r"], settings["unet.lora_alpha"]) == (4, 6.0)
+    assert not any(key.startswith("text_encoder.") for key in settings)

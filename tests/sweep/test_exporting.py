@@ -1,0 +1,164 @@
+"""A run's checkpoints leave it as models that other programs load."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import StableDiffusionPipeline
+from rich.console import Console
+from safetensors import safe_open
+
+from dbsweep import cli
+from dbsweep.config.loading import load_experiment
+from dbsweep.errors import RunError
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
+from dbsweep.models.loading import load_base
+from dbsweep.records import Checkpoint, Metric, Scalar
+from dbsweep.reports.listings import chosen
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.exporting import find_checkpoint
+from dbsweep.sweep.running import run_experiment
+from tests.sweep.files import write_experiment
+
+TRAINED_BY = 0.25
+
+
+def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
+    """Better with every step."""
+    return dict.fromkeys(Metric, min(0.9, 0.02 * step * (1 + 100 * float(settings["learning_rate"]))))
+
+
+@pytest.fixture(scope="module")
+def run(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run on paper whose chosen checkpoint, and the last one of its ledger, have weights."""
+    root = tmp_path_factory.mktemp("exporting")
+    experiment = load_experiment(write_experiment(root, base=tiny_sd))
+    view = TerminalView(Console(file=io.StringIO()))
+    with pytest.MonkeyPatch.context() as patch:  # the forecast takes any folder for a full-size model
+        patch.setattr("dbsweep.sweep.preflight.check_disk", lambda output, needed_bytes: None)
+        folder = run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
+    record = read_run(folder)
+    models = load_base(str(tiny_sd))
+    with torch.no_grad():
+        models.unet.conv_in.bias.add_(TRAINED_BY)
+    for checkpoint in {best(folder), list(record.checkpoints.values())[-1]}:
+        write_checkpoint(
+            folder.path / checkpoint.path,
+            unet=models.unet,
+            text_encoder=None,
+            state=None,
+            manifest=CheckpointManifest(id=checkpoint.id, step=1, epoch=1, base_sha256=models.sha256),
+            precision=Precision.FP16,
+        )
+    return folder
+
+
+def best(folder: RunFolder) -> Checkpoint:
+    record = read_run(folder)
+    return record.checkpoints[chosen(record).best.checkpoint]
+
+
+@pytest.fixture
+def export(run: RunFolder, capsys, monkeypatch):
+    """(exit code, stdout, stderr) of `dbsweep export RUN…`."""
+
+    def call(suffix: str, *words: str | Path) -> tuple[object, str, str]:
+        monkeypatch.setattr("sys.argv", ["dbsweep", "export", f"{run.path}{suffix}", *map(str, words)])
+        with pytest.raises(SystemExit) as exit_:
+            cli.main()
+        out, err = capsys.readouterr()
+        return exit_.value.code, out, err
+
+    return call
+
+
+def test_the_best_checkpoint_becomes_a_single_file_that_diffusers_loads(export, run, tiny_sd, tmp_path):
+    code, out, err = export("", "--out", tmp_path / "model")
+    path = tmp_path / "model.safetensors"
+    assert code == 0
+    assert out == f"Model hash: {hashlib.sha256(path.read_bytes()).hexdigest()[:10]}\n"
+    assert f"Model written to {path}" in err
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+        assert file.get_tensor("model.diffusion_model.out.2.weight").dtype == torch.float16  # as it was kept
+    assert metadata["dbsweep.checkpoint"] == f"demo@{best(run).id}"
+    assert metadata["modelspec.title"] == f"demo {best(run).id}"
+    assert metadata["modelspec.trigger_phrase"] == "ohwx"
+    pipeline = StableDiffusionPipeline.from_single_file(str(path), config=str(tiny_sd), local_files_only=True)
+    trained = load_base(str(tiny_sd)).unet.conv_in.bias.detach() + TRAINED_BY
+    assert torch.allclose(pipeline.unet.conv_in.bias, trained, atol=1e-3)
+
+
+@pytest.mark.parametrize(("precision", "dtype"), [("fp32", torch.float32), ("bf16", torch.bfloat16)])
+def test_the_precision_is_chosen(export, tmp_path, precision, dtype):
+    assert export("@best", "--out", tmp_path / "m.safetensors", "--precision", precision)[0] == 0
+    with safe_open(tmp_path / "m.safetensors", "pt") as file:
+        assert file.get_tensor("model.diffusion_model.out.2.weight").dtype == dtype
+
+
+def test_any_checkpoint_becomes_a_folder(export, run, tmp_path):
+    last = list(read_run(run).checkpoints)[-1]
+    code, out, _ = export(f"@{last}", "--format", "diffusers", "--out", tmp_path / "folder", "--precision", "fp32")
+    assert (code, out) == (0, "")
+    assert load_base(str(tmp_path / "folder")).unet.conv_in.bias.shape == (16,)
+
+
+def test_the_same_export_twice_has_the_same_hash(export, tmp_path):
+    first, second = (export("", "--out", tmp_path / name)[1] for name in ("a", "b"))
+    assert first == second
+
+
+def test_nothing_is_overwritten(export, tmp_path):
+    path = tmp_path / "m.safetensors"
+    path.write_text("mine")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "mine").touch()
+    for words in (("--out", path), ("--format", "diffusers", "--out", tmp_path / "folder")):
+        code, out, err = export("", *words)
+        assert (code, out) == (2, "")
+        assert "exists already: nothing is overwritten, give a new path" in err
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("suffix", "words", "message"),
+    [
+        ("@b99-000001", (), "has no checkpoint 'b99-000001': give best or one of b01-"),
+        ("-nowhere", (), "a run cannot be named"),
+        ("", ("--format", "onnx"), "onnx"),
+        ("", ("--precision", "fp8"), "fp8"),
+    ],
+)
+def test_wrong_input_is_one_message_and_exit_code_2(export, tmp_path, suffix, words, message):
+    code, out, err = export(suffix, "--out", tmp_path / "m", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_without_a_choice_still_has_checkpoints(run, monkeypatch):
+    record = read_run(run).model_copy(update={"choice": None})
+    monkeypatch.setattr("dbsweep.sweep.exporting.read_run", lambda folder: record)
+    last = list(record.checkpoints)[-1]
+    assert find_checkpoint(f"{run.path}@{last}", Path("runs"))[2].id == last
+    with pytest.raises(RunError, match="has no choice"):
+        find_checkpoint(str(run.path), Path("runs"))
+
+
+def test_best_exports_the_same_weights(run, export, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.argv", ["dbsweep", "best", str(run.path), "--export", str(tmp_path / "a")])
+    with pytest.raises(SystemExit) as exit_:
+        cli.main()
+    assert exit_.value.code == 0
+    assert "keep" in capsys.readouterr().out
+    assert export("", "--format", "diffusers", "--out", tmp_path / "b")[0] == 0
+    assert load_base(str(tmp_path / "a")).sha256 == load_base(str(tmp_path / "b")).sha256
