@@ -10,12 +10,10 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     Field,
-    TypeAdapter,
-    model_serializer,
     model_validator,
 )
 
-from dbsweep.config.axes import AxisKind, GridAxis, SearchAxis, Values
+from dbsweep.config.axes import AxisKind, GridAxis
 from dbsweep.config.choosing import Choosing, Judging
 from dbsweep.config.concept import ClassImages, Concept, contains_words
 from dbsweep.config.fields import (
@@ -32,7 +30,7 @@ from dbsweep.config.fields import (
     Seed,
 )
 from dbsweep.config.problems import Problems
-from dbsweep.config.search_axes import read_axes
+from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
 from dbsweep.records import Scalar
 
@@ -55,54 +53,6 @@ def _run_name(name: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is None:
         raise ValueError(f"must be 1 to 64 letters, digits, '.', '_' or '-', not beginning with a sign, got {name!r}")
     return name
-
-
-_COUNT: TypeAdapter[int] = TypeAdapter(Count)
-
-
-class Search(Section):
-    """Which settings are swept: lists are grid axes, distributions are sampled `samples` times.
-
-    In YAML the axes stand beside `samples`, each in its short form (see `read_axes`); so they do in dumps.
-
-    Attributes:
-        axes: by the setting's name in `Train`; every value is allowed there and has that field's type.
-        samples: points drawn when at least one axis is a distribution.
-    """
-
-    axes: dict[str, SearchAxis] = Field(default_factory=dict)
-    samples: Count = 1
-
-    @model_validator(mode="before")
-    @classmethod
-    def _from_yaml_shape(cls, data: object) -> object:
-        if not isinstance(data, Mapping):
-            return data
-        section = {str(key): value for key, value in data.items()}
-        if isinstance(section.get("axes"), Mapping):
-            section |= section.pop("axes")
-        problems = Problems()
-        samples = problems.check(_COUNT, section.pop("samples", 1), ("samples",))
-        axes = read_axes(section, Train, problems)
-        problems.refuse("search")
-        return {"axes": axes, "samples": samples}
-
-    @model_validator(mode="after")
-    def _samples_need_a_distribution(self) -> Search:
-        if self.samples > 1 and all(isinstance(axis, Values) for axis in self.axes.values()):
-            raise ValueError(
-                f"`samples: {self.samples}` has no effect because no axis is a distribution "
-                "(loguniform, uniform, choice); remove it, or make one"
-            )
-        return self
-
-    @model_serializer
-    def _to_yaml_shape(self) -> dict[str, object]:
-        axes = {
-            name: list(axis.values) if isinstance(axis, Values) else axis.model_dump(mode="json")
-            for name, axis in self.axes.items()
-        }
-        return {"samples": self.samples, **axes}
 
 
 class Evaluate(Section):

@@ -11,6 +11,7 @@ from typing import NoReturn
 
 from dbsweep.concepts.captions import instance_captions
 from dbsweep.config.schema import Concept, Train
+from dbsweep.config.search import SchedulerName
 from dbsweep.errors import DbsweepError, DiskError, DivergedError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
@@ -129,7 +130,7 @@ class BranchWork:
             elif event.scorecard is not None:
                 judgement.add(milestone.step, event.scorecard, finished=milestone.step == branch.end_step)
             self.reached = milestone.step
-            decision = self._emit(event)
+            decision = self._tell(event)
             self._watch.alive()
             if judgement.over and milestone.step < branch.end_step:
                 self._drop_states(keep=0)
@@ -138,6 +139,14 @@ class BranchWork:
                 self._save_and_stop()
         self._drop_states(keep=0)
         return TrialState.COMPLETED, ""
+
+    def _tell(self, event: CheckpointScored) -> Decision:
+        try:
+            return self._emit(event)
+        except SystemExit:  # so Tune ends a function whose trial its scheduler stops: nobody goes on from here
+            if self._job.sweep.experiment.search.scheduler is not SchedulerName.NONE:
+                self._drop_states(keep=0)
+            raise
 
     def _start_judgement(self) -> Judgement:
         base = Scorecard.model_validate_json(self._run.base_scorecard.read_text(encoding="utf-8"))

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import model_validator
 
 from dbsweep.config.schema import Experiment
-from dbsweep.records import Branch, Plan, Record, Scorecard
+from dbsweep.records import Branch, Plan, Record, RunRecord, Scorecard
 
 
 class ClassImageNeed(Record):
@@ -59,6 +59,22 @@ class Fork(Record):
     lineage: tuple[tuple[int, Scorecard], ...]
 
 
+HALVED = "asha"
+"""How the reason of a branch begins that the scheduler has ended."""
+
+
+class Decided(Record):
+    """What the scheduler had decided about a branch when the sweep was interrupted.
+
+    Attributes:
+        until: the last step that it had seen.
+        reason: why it ended the branch there; empty if the branch went on.
+    """
+
+    until: int
+    reason: str
+
+
 class BranchJob(Record):
     """One branch, to be trained by one worker.
 
@@ -66,11 +82,13 @@ class BranchJob(Record):
         sweep: what all branches share.
         branch: what to train.
         fork: known once the parent's checkpoint is; None for a branch from the base model.
+        decided: by the scheduler, before the sweep was resumed.
     """
 
     sweep: SweepJob
     branch: Branch
     fork: Fork | None = None
+    decided: Decided | None = None
 
     @model_validator(mode="after")
     def _fork_is_the_branch_s(self) -> BranchJob:
@@ -80,7 +98,7 @@ class BranchJob(Record):
 
     def forked(self, fork: Fork) -> BranchJob:
         """The same job, its start known."""
-        return BranchJob(sweep=self.sweep, branch=self.branch, fork=fork)
+        return BranchJob(sweep=self.sweep, branch=self.branch, fork=fork, decided=self.decided)
 
 
 def sweep_job(
@@ -99,6 +117,18 @@ def sweep_job(
         photo_counts: photos of each concept, in the experiment's order.
         base, encoder: resolved sources.
     """
+    return SweepJob(
+        run_folder=run_folder.absolute(),
+        cache_folder=cache_folder.absolute(),
+        base=base,
+        encoder=encoder,
+        experiment=experiment,
+        class_images=class_image_needs(experiment, plan, photo_counts),
+    )
+
+
+def class_image_needs(experiment: Experiment, plan: Plan, photo_counts: Iterable[int]) -> tuple[ClassImageNeed, ...]:
+    """The class images that the trials of a plan need, by concept, then resolution."""
     counts = tuple(photo_counts)
     needs: dict[tuple[int, int], int] = {}
     for trial in plan.trials:
@@ -107,19 +137,27 @@ def sweep_job(
         for concept, photos in enumerate(counts):
             key = (concept, train.resolution)
             needs[key] = max(needs.get(key, 0), photos * per_photo)
-    return SweepJob(
-        run_folder=run_folder.absolute(),
-        cache_folder=cache_folder.absolute(),
-        base=base,
-        encoder=encoder,
-        experiment=experiment,
-        class_images=tuple(
-            ClassImageNeed(concept=concept, resolution=resolution, count=count)
-            for (concept, resolution), count in sorted(needs.items())
-        ),
+    return tuple(
+        ClassImageNeed(concept=concept, resolution=resolution, count=count)
+        for (concept, resolution), count in sorted(needs.items())
     )
 
 
-def branch_jobs(job: SweepJob, plan: Plan) -> tuple[BranchJob, ...]:
-    """One job per branch, parents before children."""
-    return tuple(BranchJob(sweep=job, branch=branch) for branch in plan.branches)
+def branch_jobs(job: SweepJob, plan: Plan, record: RunRecord | None = None) -> tuple[BranchJob, ...]:
+    """One job per branch, parents before children.
+
+    Args:
+        record: of a run that is resumed: what a scheduler decided in it stands.
+    """
+    until: dict[str, int] = {}
+    for checkpoint in record.checkpoints.values() if record is not None else ():
+        until[checkpoint.branch] = max(until.get(checkpoint.branch, 0), checkpoint.step)
+    failures = record.failures if record is not None else {}
+    return tuple(
+        BranchJob(sweep=job, branch=branch, decided=_decided(until.get(branch.id), failures.get(branch.id, "")))
+        for branch in plan.branches
+    )
+
+
+def _decided(until: int | None, reason: str) -> Decided | None:
+    return None if until is None else Decided(until=until, reason=reason if reason.startswith(HALVED) else "")

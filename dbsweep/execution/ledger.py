@@ -88,6 +88,15 @@ class Ledger:
             raise RunError(f"{path} has ledger version {version}, this dbsweep reads {SCHEMA_VERSION}: use its dbsweep")
         return ledger
 
+    def extend(self, plan: Plan) -> None:
+        """Keeps a plan that has grown; its new trials and branches are pending."""
+        pending = TrialState.PENDING.value
+        with self._writing() as sql:
+            sql.execute("UPDATE run SET plan = ?", (plan.model_dump_json(),))
+            for table, records in (("trials", plan.trials), ("branches", plan.branches)):
+                rows = [(each.id, pending) for each in records]
+                sql.executemany(f"INSERT OR IGNORE INTO {table} (id, state) VALUES (?, ?)", rows)
+
     def record(self, event: Event) -> None:
         """Writes what a worker reported."""
         with self._writing() as sql:

@@ -26,6 +26,7 @@ class BranchQueue:
         self._running: dict[str, BranchJob] = {}
         self._lineage: dict[str, list[tuple[int, Scorecard]]] = {}
         self._reached: dict[str, int] = {}
+        self._halted: set[str] = set()
         for job in jobs:
             if job.branch.parent is None or job.fork is not None:
                 self._push(job)
@@ -41,6 +42,14 @@ class BranchQueue:
     def running(self) -> tuple[BranchJob, ...]:
         """The branches taken and not ended."""
         return tuple(self._running.values())
+
+    def job(self, branch: str) -> BranchJob:
+        """A branch's job, its fork as far as it is known."""
+        return self._jobs[branch]
+
+    def halt(self, branch: str) -> None:
+        """The checkpoint that comes is a branch's last: nothing may fork from it."""
+        self._halted.add(branch)
 
     def reached(self, branch: str) -> int:
         """The last step of a branch that is in a checkpoint."""
@@ -85,6 +94,8 @@ class BranchQueue:
         lineage = self._lineage[checkpoint.branch]
         if event.scorecard is not None and checkpoint.step not in dict(lineage):
             lineage.append((checkpoint.step, event.scorecard))
+        if checkpoint.branch in self._halted:
+            return
         still: list[str] = []
         for name in self._waiting.pop(checkpoint.branch, ()):
             job = self._jobs[name]

@@ -14,15 +14,17 @@ import ray
 from ray import tune
 
 from dbsweep.config.schema import Resources
+from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ResourceError
 from dbsweep.execution import ray_worker
 from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
 from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.halving import BranchScheduler, Halving
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.ray_worker import Body
 from dbsweep.execution.searcher import BranchSearcher, EventRelay
-from dbsweep.records import BranchEnded, Checkpoint, Event, GridImage, TrialState
+from dbsweep.records import BranchEnded, Checkpoint, Event, GridImage, Scorecard, TrialState
 
 ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output engine prints to stdout even when it is told to be silent
@@ -68,6 +70,7 @@ class RayBackend:
         self._resources = resources
         self._address = address
         self._body = body
+        self._halving: Halving | None = None
         self._owns_ray = False
         self._started = False
 
@@ -93,11 +96,18 @@ class RayBackend:
         """Trains all branches; Tune works in a thread, so that events and Ctrl-C arrive in the caller's."""
         self._start()
         self._run.stop_request.unlink(missing_ok=True)
-        sweep = _TuneThread(jobs, self._tuner, self._run)
+        sweep = _TuneThread(jobs, self._tuner, self._run, self._halving_for(jobs))
         try:
             sweep.run(on_event)
         finally:
             self._run.stop_request.unlink(missing_ok=True)
+
+    def _halving_for(self, jobs: Sequence[BranchJob]) -> Halving | None:
+        """What ends branches beside the verdict; one for all rounds, so that later ones meet the rungs of earlier."""
+        if self._halving is None and jobs and jobs[0].sweep.experiment.search.scheduler is not SchedulerName.NONE:
+            base = Scorecard.model_validate_json(self._run.base_scorecard.read_text(encoding="utf-8"))
+            self._halving = Halving(jobs[0].sweep.experiment, base)
+        return self._halving
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
         """Draws the experiment's grids in one worker."""
@@ -148,7 +158,7 @@ class RayBackend:
         resources = self._resources
         return ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial)(function)
 
-    def _tuner(self, searcher: BranchSearcher, relay: EventRelay) -> tune.Tuner:
+    def _tuner(self, searcher: BranchSearcher, scheduler: BranchScheduler, relay: EventRelay) -> tune.Tuner:
         body = self._body
         resources = {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial}
 
@@ -159,6 +169,7 @@ class RayBackend:
             tune.with_resources(branch, resources),
             tune_config=tune.TuneConfig(
                 search_alg=searcher,
+                scheduler=scheduler,
                 num_samples=-1,
                 reuse_actors=True,
                 trial_name_creator=lambda trial: searcher.branch_of[trial.trial_id],
@@ -206,14 +217,20 @@ class _TuneThread:
     """One call of `RayBackend.run`: Tune in a thread, its events handed to the caller's."""
 
     def __init__(
-        self, jobs: Sequence[BranchJob], make_tuner: Callable[[BranchSearcher, EventRelay], tune.Tuner], run: RunFolder
+        self,
+        jobs: Sequence[BranchJob],
+        make_tuner: Callable[[BranchSearcher, BranchScheduler, EventRelay], tune.Tuner],
+        run: RunFolder,
+        halving: Halving | None,
     ) -> None:
         self._run = run
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._branches = BranchQueue(jobs)
         searcher = BranchSearcher(self._branches, self._events.put, self._stop)
-        self._tuner = make_tuner(searcher, EventRelay(self._branches, searcher, self._events.put))
+        scheduler = BranchScheduler(halving, self._branches, searcher)
+        relay = EventRelay(self._branches, searcher, self._events.put, scheduler.ended)
+        self._tuner = make_tuner(searcher, scheduler, relay)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,9 +74,17 @@ class EventRelay(Callback):  # type: ignore[misc]
         queue: shared with the `BranchSearcher`.
         searcher: knows which Tune trial is which branch.
         tell: takes each event.
+        halted: branch id → why the scheduler has ended it.
     """
 
-    def __init__(self, queue: BranchQueue, searcher: BranchSearcher, tell: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        queue: BranchQueue,
+        searcher: BranchSearcher,
+        tell: Callable[[Event], None],
+        halted: Mapping[str, str],
+    ) -> None:
+        self._halted = halted
         self._queue = queue
         self._searcher = searcher
         self._tell = tell
@@ -97,15 +105,19 @@ class EventRelay(Callback):  # type: ignore[misc]
         self._end(trial, f"its worker died: {_last_line(trial)}")
 
     def on_trial_complete(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object) -> None:
-        """The worker's function returned; it should have told the end."""
-        self._end(trial, "its worker returned without an end")
+        """The worker's function returned, and should have told the end, or the scheduler has ended it."""
+        reason = self._halted.get(self._searcher.branch_of[trial.trial_id])
+        if reason is not None:
+            self._end(trial, reason, TrialState.STOPPED)
+        else:
+            self._end(trial, "its worker returned without an end")
 
-    def _end(self, trial: TuneTrial, reason: str) -> None:
+    def _end(self, trial: TuneTrial, reason: str, state: TrialState = TrialState.FAILED) -> None:
         branch = self._searcher.branch_of[trial.trial_id]
         for job in self._queue.running:
             if job.branch.id == branch:
                 step = self._queue.reached(branch)
-                self._record(BranchEnded(branch=branch, state=TrialState.FAILED, last_step=step, reason=reason))
+                self._record(BranchEnded(branch=branch, state=state, last_step=step, reason=reason))
 
     def _record(self, event: Event) -> None:
         dropped = self._queue.record(event)

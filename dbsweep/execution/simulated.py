@@ -6,7 +6,9 @@ import hashlib
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
+from dbsweep.config.search import SchedulerName
 from dbsweep.errors import DiskError, DivergedError, TrialError
 from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
 from dbsweep.execution.jobs import BranchJob, SweepJob
@@ -28,6 +30,9 @@ from dbsweep.records import (
     StepLog,
     TrialState,
 )
+
+if TYPE_CHECKING:
+    from dbsweep.execution.halving import Halving
 
 Curve = Callable[[Mapping[str, Scalar], int], Mapping[Metric, float]]
 """A branch's settings and a step → its scores; raises TrialError where it fails, DiskError where no room is left."""
@@ -73,6 +78,7 @@ class SimulatedBackend:
         self._seconds_per_step = seconds_per_step
         self._seconds_per_checkpoint = seconds_per_checkpoint
         self._base = make_scorecard(BASE, base)
+        self._halving: Halving | None = None
         self.clock = 0.0
 
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
@@ -84,6 +90,7 @@ class SimulatedBackend:
     def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
         """Replays all branches; events come in the order of simulated time."""
         queue = BranchQueue(jobs)
+        self._schedule_with(jobs)
         try:
             self._replay_all(queue, on_event)
         except KeyboardInterrupt:
@@ -93,6 +100,13 @@ class SimulatedBackend:
             for end in queue.drop_all(TrialState.INTERRUPTED, asked):
                 on_event(end)
             raise
+
+    def _schedule_with(self, jobs: Sequence[BranchJob]) -> None:
+        """What ends branches beside the verdict; one for all rounds."""
+        if self._halving is None and jobs and jobs[0].sweep.experiment.search.scheduler is not SchedulerName.NONE:
+            from dbsweep.execution.halving import Halving  # loads ray
+
+            self._halving = Halving(jobs[0].sweep.experiment, self._base)
 
     def _replay_all(self, queue: BranchQueue, on_event: OnEvent) -> None:
         agenda: list[tuple[float, int, Event, Iterator[tuple[float, Event]]]] = []
@@ -106,11 +120,23 @@ class SimulatedBackend:
             while len(agenda) < self._workers and (job := queue.next()) is not None:
                 schedule(self._replay(job))
             self.clock, _, event, events = heapq.heappop(agenda)
+            events = self._halved(queue, event) or events
             dropped = queue.record(event)
             if not isinstance(event, BranchEnded):
                 schedule(events)
             for told in (event, *dropped):
                 on_event(told)
+
+    def _halved(self, queue: BranchQueue, event: Event) -> Iterator[tuple[float, Event]] | None:
+        """What follows where the scheduler ends the branch at this event."""
+        if self._halving is None or not isinstance(event, CheckpointScored):
+            return None
+        job = queue.job(event.checkpoint.branch)
+        reason = self._halving.end(job, event)
+        if reason is None:
+            return None
+        queue.halt(job.branch.id)
+        return iter([(0.0, _end(job, TrialState.STOPPED, event.checkpoint.step, reason))])
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
         """No weights, no pictures."""

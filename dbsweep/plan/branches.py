@@ -29,7 +29,9 @@ class _Chain:
         return self.fork_epoch * self.last.steps_per_epoch
 
 
-def make_branches(nodes: Sequence[Node], every_epochs: int) -> tuple[tuple[Branch, ...], tuple[TrialPath, ...]]:
+def make_branches(
+    nodes: Sequence[Node], every_epochs: int, *, earlier: int = 0
+) -> tuple[tuple[Branch, ...], tuple[TrialPath, ...]]:
     """Branches, parents before children, and the path of every trial, by trial id.
 
     Where stages part, the longest continuation stays on the branch and the others fork from its checkpoint.
@@ -37,10 +39,11 @@ def make_branches(nodes: Sequence[Node], every_epochs: int) -> tuple[tuple[Branc
     Args:
         nodes: the tree, parents before children.
         every_epochs: checkpoints are drawn and scored at multiples of it, and at the end of every trial.
+        earlier: branches that have their numbers already.
     """
     chains = _chains(nodes)
-    width = max(2, len(str(len(chains))))
-    ids = [f"b{number:0{width}d}" for number in range(1, len(chains) + 1)]
+    width = max(2, len(str(earlier + len(chains))))
+    ids = [f"b{number:0{width}d}" for number in range(earlier + 1, earlier + len(chains) + 1)]
     branches = tuple(_branch(chain, ids, own, every_epochs) for chain, own in zip(chains, ids, strict=True))
     return branches, _paths(chains, ids)
 

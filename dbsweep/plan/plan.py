@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbsweep.config.schema import Experiment
+from dbsweep.config.search import SearcherName
+from dbsweep.errors import ConfigError, Fault
 from dbsweep.plan.branches import make_branches
 from dbsweep.plan.cost import cost_of
 from dbsweep.plan.courses import courses_of, steps_per_epoch
 from dbsweep.plan.notes import notes_on
 from dbsweep.plan.rates import Rates, rates_for
+from dbsweep.plan.rounds import proposals
 from dbsweep.plan.space import make_trials
 from dbsweep.plan.tree import grow_tree
 from dbsweep.records import Plan
@@ -18,7 +21,7 @@ from dbsweep.records import Plan
 def make_plan(
     experiment: Experiment, photo_counts: Sequence[int], rates: Rates | None = None, *, alone: bool = False
 ) -> Plan:
-    """Plans a sweep.
+    """Plans a sweep; of a search that proposes points from results, what is known before there are any.
 
     Args:
         photo_counts: instance images of each concept, in the experiment's order.
@@ -26,10 +29,13 @@ def make_plan(
         alone: train every trial by itself, to check that sharing changes nothing.
 
     Raises:
-        ConfigError: the search makes too many trials.
+        ConfigError: the search makes too many trials, or proposes them from results that training alone cannot have.
     """
     if len(photo_counts) != len(experiment.concepts) or min(photo_counts) < 1:
         raise ValueError(f"{len(experiment.concepts)} concepts need as many photo counts above 0, got {photo_counts}")
+    if alone and experiment.search.searcher is not SearcherName.RANDOM:
+        message = f"{experiment.search.searcher.value} proposes from results, so --alone cannot repeat it; use random"
+        raise ConfigError(experiment.name, [Fault("search.searcher", message)])
     rates = rates_for(experiment) if rates is None else rates
     every_epochs, photos = experiment.evaluate.every_epochs, sum(photo_counts)
     trials, removed = make_trials(experiment)
@@ -44,7 +50,11 @@ def make_plan(
         branches=branches,
         paths=paths,
         cost=cost,
-        notes=(*removed, *notes_on(courses, branches, cost, photos, every_epochs, rates)),
+        notes=(
+            *removed,
+            *proposals(experiment, cost, photos),
+            *notes_on(courses, branches, cost, photos, every_epochs, rates),
+        ),
     )
 
 

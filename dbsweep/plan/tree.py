@@ -59,8 +59,10 @@ class Node:
         )
 
 
-def grow_tree(courses: Sequence[Course], *, share: bool = True) -> tuple[Node, ...]:
+def grow_tree(courses: Sequence[Course], *, share: bool = True, planting: str = "") -> tuple[Node, ...]:
     """All stages of a set of courses, parents before children; without `share` every course has its own.
+
+    Trees of different `planting` have no stage in common, although they may train the same steps.
 
     Each stage reaches to the next epoch at which one of its courses ends or freezes its text encoder, so the work is
     in proportion to the stages on all courses together, not to epochs or pairs of trials.
@@ -70,7 +72,7 @@ def grow_tree(courses: Sequence[Course], *, share: bool = True) -> tuple[Node, .
     while waiting:
         parent, start, group = waiting.pop()
         for members in _alike(group, start) if share else [[course] for course in group]:
-            node = _new_node(parent, start, members, share=share)
+            node = _new_node(parent, start, members, share=share, planting=planting)
             nodes.append(node)
             if parent is not None:
                 parent.children.append(node)
@@ -89,10 +91,10 @@ def _alike(group: Iterable[Course], epoch: int) -> list[list[Course]]:
     return list(alike.values())
 
 
-def _new_node(parent: Node | None, start: int, members: Sequence[Course], *, share: bool) -> Node:
+def _new_node(parent: Node | None, start: int, members: Sequence[Course], *, share: bool, planting: str) -> Node:
     text_encoder_trains = members[0].span_from(start)[0]
     end = min(course.span_from(start)[1] for course in members)
-    ancestry = "" if parent is None else parent.stage_id
+    ancestry = planting if parent is None else parent.stage_id
     first = members[0]
     owner = "" if share else f" {first.trial.id}"
     identity = f"{ancestry} {first.key} {first.schedule_epochs} {text_encoder_trains} {start} {end}{owner}"

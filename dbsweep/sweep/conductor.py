@@ -8,7 +8,7 @@ from dbsweep.errors import DbsweepError, DiskError, RunError
 from dbsweep.execution.backend import Backend, Prepared
 from dbsweep.execution.backend import Progress as Preparation
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs
+from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, class_image_needs
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.stall import explained
 from dbsweep.records import BranchEnded, Checkpoint, Choice, Event, Plan
@@ -18,6 +18,8 @@ from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.choice import ChoiceSettings, choose
 from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.utility import utility_for, utility_of
+from dbsweep.sweep.preflight import count_photos
+from dbsweep.sweep.proposing import next_round
 
 
 class Conductor:
@@ -48,7 +50,9 @@ class Conductor:
         """
         with self._view.showing(self._progress):
             prepared = self._prepare(backend)
-            self._train(backend, prepared, branch_jobs(self._job, self._plan))
+            self._train(backend, prepared, branch_jobs(self._job, self._plan, self._ledger.read()))
+            while jobs := self._next_jobs():
+                self._train(backend, self._prepare(backend), jobs)
             return self._conclude(backend)
 
     def _prepare(self, backend: Backend) -> Prepared:
@@ -56,6 +60,22 @@ class Conductor:
         self._ledger.set_base(prepared.base, prepared.base_sha256)
         self._progress.utility = utility_for(self._job.experiment.choose, prepared.base)
         return prepared
+
+    def _next_jobs(self) -> tuple[BranchJob, ...]:
+        """The branches of the points that the searcher proposes next; none when the search is over."""
+        experiment, planned = self._job.experiment, self._plan
+        plan = next_round(experiment, self._ledger.read())
+        if plan is None:
+            return ()
+        self._ledger.extend(plan)
+        RunFolder(self._job.run_folder).plan.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
+        self._plan = plan
+        self._job = self._job.model_copy(
+            update={"class_images": class_image_needs(experiment, plan, count_photos(experiment))}
+        )
+        self._progress.extend(plan)
+        self._view.note(f"{experiment.search.searcher} proposes {len(plan.trials) - len(planned.trials)} more trials")
+        return branch_jobs(self._job, plan)[len(planned.branches) :]
 
     def _on_preparation(self, preparation: Preparation) -> None:
         self._progress.begin_phase(preparation.stage, preparation.done, preparation.total)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dbsweep.config.search import SchedulerName
 from dbsweep.execution import branch as branch_module
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision
@@ -99,6 +100,22 @@ def test_in_the_end_states_are_kept_at_forks_only(tiny_job: SweepJob) -> None:
     driver = train(tiny_job, make_branch("b01", 3, forks=(2,)))
     folders = {step: tiny_job.run_folder / event.checkpoint.path for step, event in driver.scored.items()}
     assert {step: has_state(folder) for step, folder in folders.items()} == {2: False, 4: True, 6: False}
+
+
+@pytest.mark.parametrize(("scheduler", "kept"), [("asha", []), ("none", [2, 4])])
+def test_a_branch_that_its_scheduler_ends_keeps_no_states(tiny_job: SweepJob, scheduler: str, kept: list[int]) -> None:
+    search = tiny_job.experiment.search.model_copy(update={"scheduler": SchedulerName(scheduler)})
+    job = tiny_job.model_copy(update={"experiment": tiny_job.experiment.model_copy(update={"search": search})})
+
+    def emit(event: Event) -> Decision:
+        if isinstance(event, CheckpointScored) and event.checkpoint.step == 4:
+            raise SystemExit(0)  # as Ray Tune does in the worker's thread
+        return Decision.GO_ON
+
+    with pytest.raises(SystemExit):
+        run_branch(BranchJob(sweep=job, branch=make_branch("b01", 3)), emit)
+    run = RunFolder(job.run_folder)
+    assert [step for step in (2, 4) if has_state(run.checkpoint("b01", step))] == kept
 
 
 def test_the_two_newest_states_are_kept_until_the_end(tiny_job: SweepJob) -> None:
