@@ -199,6 +199,16 @@ def choose(
     typer.echo(f"Kept {made.candidate.checkpoint} as your choice; report written again: {page}", err=True)
 
 
+@app.command("hash")
+def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files.")]) -> None:
+    """Print the hashes of model files as A1111 shows them: new, old, path; a file that has not changed is not read."""
+    from dbsweep.models.hash_cache import file_hashes
+
+    for file in files:
+        found = file_hashes(file)
+        _print_lines([f"{found.short}  {found.old}  {file}"])
+
+
 @app.command()
 def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
     """List the trials of a run with their checkpoints' scores."""

@@ -107,3 +107,14 @@ def test_an_unknown_class_is_refused(dbsweep, tmp_path: Path):
     code, _, err = dbsweep("minisd", "subject", "--seed", 5, "--class", "cat", "--out", tmp_path / "p")
     assert code == 2
     assert "cat" in err
+
+
+def test_model_files_have_a1111_s_hashes(dbsweep, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "model.ckpt").write_bytes(b"abc")
+    # SHA-256 of "abc" (FIPS 180-2, B.1), and of nothing: the file ends before the old hash's window.
+    line = f"ba7816bf8f  e3b0c442  {tmp_path / 'model.ckpt'}\n"
+    assert dbsweep("hash", tmp_path / "model.ckpt") == (0, line, "")
+    code, _, err = dbsweep("hash", tmp_path / "nowhere.ckpt")
+    assert code == 2
+    assert "nowhere.ckpt: cannot be read" in err

@@ -1,4 +1,4 @@
-"""Fingerprints of weights and of weight files."""
+"""Fingerprints of weights and of files; `dbsweep.models.hash_cache` has those that A1111 shows."""
 
 from __future__ import annotations
 
@@ -18,9 +18,14 @@ def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
     Returns:
         64 hex digits. Floating-point values are hashed as float32, so float16 weights and their float32 copy agree.
     """
+    return values_sha256({name: module.state_dict() for name, module in modules.items()})
+
+
+def values_sha256(states: Mapping[str, Mapping[str, Tensor]]) -> str:
+    """As `weights_sha256`, of tensors by their module's and their own name."""
     digest = hashlib.sha256()
-    for module_name in sorted(modules):
-        state = modules[module_name].state_dict()
+    for module_name in sorted(states):
+        state = states[module_name]
         for key in sorted(state, key=_stable_name):
             value, shape = _flat(state[key]), tuple(state[key].shape)
             digest.update(f"{module_name}/{_stable_name(key)}:{value.dtype}:{shape}\n".encode())
@@ -32,18 +37,6 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits; OSError when it cannot be read."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def short_hash(path: Path) -> str:
-    """The model hash that A1111 shows since January 2023: the first 10 hex digits of the file's SHA-256."""
-    return file_sha256(path)[:10]
-
-
-def old_short_hash(path: Path) -> str:
-    """The model hash that A1111 showed before: 8 hex digits of the SHA-256 of 64 KiB at offset 1 MiB."""
-    with path.open("rb") as stream:
-        stream.seek(0x100000)
-        return hashlib.sha256(stream.read(0x10000)).hexdigest()[:8]
 
 
 def _flat(value: Tensor) -> Tensor:

@@ -136,7 +136,7 @@ def _write(
 ) -> Exported:
     from dbsweep.models.checkpoints import Precision
     from dbsweep.models.export import save_pipeline, save_single_file
-    from dbsweep.models.hashes import short_hash
+    from dbsweep.models.hash_cache import file_hashes
     from dbsweep.models.metadata import describe
 
     dtype = (manifest.precision if precision is None else Precision(precision)).dtype
@@ -144,4 +144,4 @@ def _write(
         save_pipeline(models, out, dtype=dtype)
         return Exported(out, None)
     save_single_file(models, out, metadata=describe(models, origin), dtype=dtype)
-    return Exported(out, short_hash(out))
+    return Exported(out, file_hashes(out).short)

@@ -67,8 +67,9 @@ def best(folder: RunFolder) -> Checkpoint:
 
 
 @pytest.fixture
-def export(run: RunFolder, capsys, monkeypatch):
+def export(run: RunFolder, capsys, monkeypatch, tmp_path_factory):
     """(exit code, stdout, stderr) of `dbsweep export RUN…`."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
 
     def call(suffix: str, *words: str | Path) -> tuple[object, str, str]:
         monkeypatch.setattr("sys.argv", ["dbsweep", "export", f"{run.path}{suffix}", *map(str, words)])
