@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import TypeAlias
+from functools import cached_property
+from typing import Any, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,6 +34,7 @@ class Metric(StrEnum):
     PRIOR = "prior"
     DIVERSITY = "diversity"
     PROMPT_FIDELITY = "prompt_fidelity"
+    QUALITY = "quality"
 
 
 class TrialState(StrEnum):
@@ -171,6 +174,7 @@ class Cost(Record):
         images: images to draw: class images, references, evaluations, grids.
         disk_bytes: checkpoints, states and images.
         seconds: estimated wall time on this machine, or None where no rate is known.
+        alone: images, disk and time if every trial trained by itself; None in plans of earlier versions.
     """
 
     steps_alone: int
@@ -178,6 +182,7 @@ class Cost(Record):
     images: int
     disk_bytes: int
     seconds: float | None
+    alone: Cost | None = None
 
 
 class Plan(Record):
@@ -492,9 +497,23 @@ class RunRecord(Record):
 
     def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
         """The trial's checkpoints by rising step, shared ones included."""
-        last_step = dict(self.plan.path_of(trial_id).segments)
-        mine = (c for c in self.checkpoints.values() if c.step <= last_step.get(c.branch, -1))
+        paths, by_branch = self._lookup
+        mine = (c for branch, last in paths[trial_id].segments for c in by_branch.get(branch, ()) if c.step <= last)
         return tuple(sorted(mine, key=lambda c: c.step))
+
+    @cached_property
+    def _lookup(self) -> tuple[dict[str, TrialPath], dict[str, list[Checkpoint]]]:
+        """Paths by trial and checkpoints by branch: with thousands of trials nobody should search for them."""
+        by_branch: dict[str, list[Checkpoint]] = {}
+        for checkpoint in self.checkpoints.values():
+            by_branch.setdefault(checkpoint.branch, []).append(checkpoint)
+        return {path.trial: path for path in self.plan.paths}, by_branch
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, without what was looked up in the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_lookup", None)
+        return copied
 
 
 BASE = "base"

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -31,6 +31,7 @@ from dbsweep.records import (
     TrialState,
     Verdict,
 )
+from dbsweep.selection.trialbook import TrialNews
 
 SCHEMA_VERSION = 2
 """Kept in SQLite's ``user_version``; a file of another version is refused, not guessed at."""
@@ -122,15 +123,15 @@ class Ledger:
             sql.execute("UPDATE run SET base_sha256 = ?", (sha256,))
             sql.execute("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (BASE, scorecard.model_dump_json()))
 
-    def set_trial_state(self, trial_id: str, state: TrialState) -> None:
-        """Says where a trial stands."""
-        with self._writing() as sql:
-            sql.execute("UPDATE trials SET state = ? WHERE id = ?", (state.value, trial_id))
-
-    def set_verdict(self, trial_id: str, verdict: Verdict) -> None:
-        """Keeps a trial's latest verdict."""
-        with self._writing() as sql:
-            sql.execute("UPDATE trials SET verdict = ? WHERE id = ?", (verdict.model_dump_json(), trial_id))
+    def update_trials(self, news: Iterable[TrialNews]) -> None:
+        """Says what an event changed about trials, all in one transaction: it may be thousands of them."""
+        news = tuple(news)
+        states = [(each.state.value, each.trial) for each in news if each.state is not None]
+        verdicts = [(each.verdict.model_dump_json(), each.trial) for each in news if each.verdict is not None]
+        if states or verdicts:
+            with self._writing() as sql:
+                sql.executemany("UPDATE trials SET state = ? WHERE id = ?", states)
+                sql.executemany("UPDATE trials SET verdict = ? WHERE id = ?", verdicts)
 
     def set_choice(self, choice: Choice) -> None:
         """Keeps the recommendation of the sweep."""

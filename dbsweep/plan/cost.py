@@ -10,7 +10,7 @@ from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Concept, Experiment, Train
 from dbsweep.plan.courses import Course
 from dbsweep.plan.rates import Rates
-from dbsweep.records import Branch, Cost, TrialPath
+from dbsweep.records import Branch, Cost
 
 _PNG_BYTES_PER_PIXEL = 1.7  # of photo-like images, which PNG compresses by less than half
 
@@ -30,39 +30,73 @@ class Drawing:
     unet_passes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What one worker trains in one go: a branch, or a trial by itself.
+
+    Attributes:
+        steps: optimizer steps; end_step: the same, counted from the base model.
+        evaluations: checkpoints that are drawn and scored.
+        checkpoints: all of them.
+        forks: those that keep their state for another branch.
+    """
+
+    train: Train
+    steps: int
+    end_step: int
+    evaluations: int
+    checkpoints: int
+    forks: int
+
+
 def cost_of(
     experiment: Experiment,
     courses: Sequence[Course],
     branches: Sequence[Branch],
-    paths: Sequence[TrialPath],
     photo_counts: Sequence[int],
     rates: Rates,
 ) -> Cost:
-    """Steps, images, disk and time of a sweep; time is None where no rate is known."""
+    """Steps, images, disk and time of a sweep, and what they would be alone; time is None where no rate is known."""
     trains = {course.trial.id: course.train for course in courses}
-    branch_trains = [_train_of(branch, trains) for branch in branches]
-    drawings = [
-        *_class_images(experiment.concepts, courses, photo_counts),
-        *_evaluations(experiment, branches, branch_trains),
-        *_grids(experiment),
-    ]
+    shared = [_leg_of(branch, trains) for branch in branches]
+    alone = [_leg_alone(course, experiment.evaluate.every_epochs) for course in courses]
+    once = [*_class_images(experiment.concepts, courses, photo_counts), *_grids(experiment)]
+    steps = sum(leg.steps for leg in alone)
+    apart = _cost(experiment, alone, once, rates, steps)
+    return _cost(experiment, shared, once, rates, steps).model_copy(update={"alone": apart})
+
+
+def _cost(experiment: Experiment, legs: Sequence[Leg], once: Sequence[Drawing], rates: Rates, steps_alone: int) -> Cost:
+    drawings = [*once, *_evaluations(experiment, legs)]
     return Cost(
-        steps_alone=sum(path.end_step for path in paths),
-        steps_shared=sum(branch.end_step - branch.fork_step for branch in branches),
+        steps_alone=steps_alone,
+        steps_shared=sum(leg.steps for leg in legs),
         images=sum(drawing.count for drawing in drawings),
-        disk_bytes=_disk_bytes(branches, drawings, rates),
-        seconds=_seconds(branches, branch_trains, drawings, rates),
+        disk_bytes=_disk_bytes(legs, drawings, rates),
+        seconds=_seconds(legs, drawings, rates),
     )
+
+
+def _leg_of(branch: Branch, trains: dict[str, Train]) -> Leg:
+    return Leg(
+        # Whatever differs between the trials of one branch, epochs and ratio, changes nothing that is asked for here.
+        train=trains[branch.trials[0]],
+        steps=branch.end_step - branch.fork_step,
+        end_step=branch.end_step,
+        evaluations=sum(milestone.evaluate for milestone in branch.milestones),
+        checkpoints=len(branch.milestones),
+        forks=sum(milestone.fork for milestone in branch.milestones),
+    )
+
+
+def _leg_alone(course: Course, every_epochs: int) -> Leg:
+    steps, evaluations = course.epochs * course.steps_per_epoch, math.ceil(course.epochs / every_epochs)
+    return Leg(course.train, steps, steps, evaluations, evaluations, forks=0)
 
 
 def prompts_per_evaluation(concepts: Sequence[Concept]) -> int:
     """Prompts that every evaluation draws: instance, class and sanity prompts of each concept."""
     return sum(2 + len(concept.sanity_prompts) for concept in concepts)
-
-
-def _train_of(branch: Branch, trains: dict[str, Train]) -> Train:
-    # Whatever differs between the trials of one branch, epochs and ratio, changes nothing that is asked for here.
-    return trains[branch.trials[0]]
 
 
 def _passes(num_inference_steps: int, guidance_scale: float) -> int:
@@ -89,16 +123,16 @@ def _class_images(
         yield from pools.values()
 
 
-def _evaluations(experiment: Experiment, branches: Sequence[Branch], trains: Sequence[Train]) -> Iterator[Drawing]:
-    """Every evaluation of every branch, and the untrained base model once for each size."""
+def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Iterator[Drawing]:
+    """Every evaluation, and the untrained base model once for each size."""
     evaluate = experiment.evaluate
     images = prompts_per_evaluation(experiment.concepts) * evaluate.images_per_prompt
     passes = _passes(evaluate.num_inference_steps, evaluate.guidance_scale)
-    for resolution in dict.fromkeys(train.resolution for train in trains):
-        yield Drawing(images, resolution, passes)
-    for branch, train in zip(branches, trains, strict=True):
-        evaluations = sum(milestone.evaluate for milestone in branch.milestones)
-        yield Drawing(images * evaluations, train.resolution, passes)
+    by_resolution: dict[int, int] = {}
+    for leg in legs:
+        by_resolution[leg.train.resolution] = by_resolution.get(leg.train.resolution, 1) + leg.evaluations
+    for resolution, evaluations in by_resolution.items():
+        yield Drawing(images * evaluations, resolution, passes)
 
 
 def _grids(experiment: Experiment) -> Iterator[Drawing]:
@@ -109,27 +143,25 @@ def _grids(experiment: Experiment) -> Iterator[Drawing]:
         yield Drawing(cells * len(grid.seeds), experiment.train.resolution, passes)
 
 
-def _disk_bytes(branches: Sequence[Branch], drawings: Sequence[Drawing], rates: Rates) -> int:
-    milestones = [milestone for branch in branches for milestone in branch.milestones]
-    forks = sum(milestone.fork for milestone in milestones)
+def _disk_bytes(legs: Sequence[Leg], drawings: Sequence[Drawing], rates: Rates) -> int:
     # A branch that is being trained keeps its two latest states, to go on from after an interruption.
-    states = forks + 2 * min(rates.workers, len(branches))
+    states = sum(leg.forks for leg in legs) + 2 * min(rates.workers, len(legs))
     pixels = sum(drawing.count * drawing.resolution**2 for drawing in drawings)
-    weights = len(milestones) * rates.weight_bytes + states * rates.state_bytes
+    weights = sum(leg.checkpoints for leg in legs) * rates.weight_bytes + states * rates.state_bytes
     return weights + round(pixels * _PNG_BYTES_PER_PIXEL)
 
 
-def _seconds(
-    branches: Sequence[Branch], trains: Sequence[Train], drawings: Sequence[Drawing], rates: Rates
-) -> float | None:
+def _seconds(legs: Sequence[Leg], drawings: Sequence[Drawing], rates: Rates) -> float | None:
     if rates.seconds_per_step is None or rates.seconds_per_unet_pass is None:
         return None
-    images_per_step = [train.batch_size * train.gradient_accumulation for train in trains]
-    work = zip(branches, images_per_step, strict=True)
-    trained = sum((branch.end_step - branch.fork_step) * images for branch, images in work)
-    passes = sum(drawing.count * drawing.unet_passes for drawing in drawings)
-    total = trained * rates.seconds_per_step + passes * rates.seconds_per_unet_pass
+    per_step = [rates.seconds_per_step * _images_per_step(leg.train) * rates.area(leg.train.resolution) for leg in legs]
+    trained = sum(leg.steps * seconds for leg, seconds in zip(legs, per_step, strict=True))
+    passes = sum(drawing.count * drawing.unet_passes * rates.area(drawing.resolution) for drawing in drawings)
+    total = trained + passes * rates.seconds_per_unet_pass
     # More workers do not help beyond the longest way from the base model to a trial's end.
-    work = zip(branches, images_per_step, strict=True)
-    longest = max(branch.end_step * images for branch, images in work) * rates.seconds_per_step
+    longest = max(leg.end_step * seconds for leg, seconds in zip(legs, per_step, strict=True))
     return max(total / rates.workers, longest)
+
+
+def _images_per_step(train: Train) -> int:
+    return train.batch_size * train.gradient_accumulation

@@ -42,7 +42,7 @@ def make_plan(
     courses = courses_of(experiment, trials, photos)
     nodes = grow_tree(courses, share=not alone)
     branches, paths = make_branches(nodes, every_epochs)
-    cost = cost_of(experiment, courses, branches, paths, photo_counts, rates)
+    cost = cost_of(experiment, courses, branches, photo_counts, rates)
     return Plan(
         steps_per_epoch=steps_per_epoch(photos, experiment.train),
         trials=trials,

@@ -20,6 +20,7 @@ class Rates(Record):
         state_bytes: what a checkpoint has on top when another branch starts from it: weights and optimizer moments.
         seconds_per_step: of training one image with its class image; None if not known.
         seconds_per_unet_pass: of the UNet on one image of a large batch; CFG takes two a step; None if not known.
+        resolution: in pixels, for which the seconds hold; others take them by their area. None if it does not matter.
         workers: branches that train at the same time.
         basis: where the figures come from, for the person.
     """
@@ -28,8 +29,13 @@ class Rates(Record):
     state_bytes: int
     seconds_per_step: float | None = None
     seconds_per_unet_pass: float | None = None
+    resolution: int | None = None
     workers: int = Field(1, ge=1)
     basis: str = ""
+
+    def area(self, resolution: int) -> float:
+        """How many times the pixels of its own resolution an image has."""
+        return 1.0 if self.resolution is None else (resolution / self.resolution) ** 2
 
 
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
@@ -50,6 +56,7 @@ _SD1_PARAMETERS = 983_000_000
 _SD2_PARAMETERS = 1_206_000_000
 # One core of a 2-core server CPU, text encoder training, 64 pixels.
 _MINISD_SECONDS = (0.20, 0.008)
+_MINISD_RESOLUTION = 64
 # SD 1.5 at 512 pixels, by words in the name of the GPU. A100: 115 UNet passes a second at batch 16, eager (diffusers'
 # published figures), a step taken as 6 passes at batch 2 and the optimizer; H200: 2.2 times that (MLPerf training 4.0).
 _GPU_SECONDS = {"A100": (0.13, 1 / 115), "H100": (0.07, 1 / 220), "H200": (0.06, 1 / 250)}
@@ -68,12 +75,13 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
     moments = max(_MOMENTS_BYTES[name] for name in _values(experiment, "optimizer"))
     averages = _BYTES["fp32"] if any(_values(experiment, "ema_decay")) else 0
     on_cpu = experiment.resources.gpus_per_trial == 0
-    seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu, experiment.train.resolution)
+    seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu)
     return Rates(
         weight_bytes=parameters * _BYTES[experiment.checkpoints.precision],
         state_bytes=round(parameters * (_BYTES["fp32"] + moments + averages)),
         seconds_per_step=None if seconds is None else seconds[0],
         seconds_per_unet_pass=None if seconds is None else seconds[1],
+        resolution=_MINISD_RESOLUTION if is_minisd else _SD1_RESOLUTION,
         workers=workers,
         basis=basis,
     )
@@ -99,9 +107,8 @@ def _size(base_model: str) -> tuple[int, str]:
     return _SD1_PARAMETERS, "taking the base model to be as large as Stable Diffusion 1"
 
 
-def _gpu_seconds(gpu: str | None, resolution: int) -> tuple[float, float] | None:
-    for word, (step, unet_pass) in _GPU_SECONDS.items():
+def _gpu_seconds(gpu: str | None) -> tuple[float, float] | None:
+    for word, seconds in _GPU_SECONDS.items():
         if gpu is not None and word in gpu.upper():
-            area = (resolution / _SD1_RESOLUTION) ** 2
-            return step * area, unet_pass * area
+            return seconds
     return None

@@ -42,7 +42,7 @@ def extend_plan(
             "stages": (*plan.stages, *(node.record() for node in nodes)),
             "branches": branches,
             "paths": paths,
-            "cost": cost_of(experiment, courses, branches, paths, photo_counts, rates),
+            "cost": cost_of(experiment, courses, branches, photo_counts, rates),
         }
     )
 

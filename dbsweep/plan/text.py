@@ -77,8 +77,17 @@ def _stage_line(stage: Stage) -> str:
 
 
 def _cost_lines(cost: Cost) -> Iterator[str]:
-    saved = f" instead of {cost.steps_alone:,} without sharing ({cost.steps_alone / cost.steps_shared:.1f}×)"
-    yield f"steps   {cost.steps_shared:,}{saved if cost.steps_alone > cost.steps_shared else ''}"
-    yield f"images  {cost.images:,}"
-    yield f"disk    {bytes_text(cost.disk_bytes)}"
-    yield f"time    {'not known for this model and machine' if cost.seconds is None else duration_text(cost.seconds)}"
+    alone = cost.alone or cost
+    times = f" without sharing ({cost.steps_alone / cost.steps_shared:.1f}×)"
+    yield f"steps   {_saved(f'{cost.steps_shared:,}', f'{cost.steps_alone:,}', times)}"
+    yield f"images  {_saved(f'{cost.images:,}', f'{alone.images:,}')}"
+    yield f"disk    {_saved(bytes_text(cost.disk_bytes), bytes_text(alone.disk_bytes))}"
+    yield f"time    {_saved(_time_text(cost.seconds), _time_text(alone.seconds))}"
+
+
+def _saved(shared: str, alone: str, how: str = "") -> str:
+    return shared if shared == alone else f"{shared} instead of {alone}{how}"
+
+
+def _time_text(seconds: float | None) -> str:
+    return "not known for this model and machine" if seconds is None else f"about {duration_text(seconds)}"

@@ -164,7 +164,8 @@ def _earliest_equal(
 ) -> tuple[Entry, float]:
     """The earliest entry of the best one's training that is as good but for chance, and the standard error."""
     best = ranked[0]
-    earlier = [entry for entry in ranked[1:] if entry.row.utility > 0.0 and _leads_to(entry, best, paths)]
+    way = _way_to(best, paths)
+    earlier = [entry for entry in ranked[1:] if entry.row.utility > 0.0 and entry.row.step <= way.get(entry.branch, 0)]
     allowed = [entry for entry in earlier if entry.shortfall <= best.shortfall]
     for entry in sorted(allowed, key=lambda entry: entry.row.step):
         error = standard_error(best.card, entry.card, utility, settings.resamples, settings.seed)
@@ -173,14 +174,15 @@ def _earliest_equal(
     return best, 0.0
 
 
-def _leads_to(entry: Entry, best: Entry, paths: Sequence[TrialPath]) -> bool:
-    """Whether the best entry's weights were trained through this entry's."""
-    if entry.row.step >= best.row.step:
-        return False
-    if entry.branch == best.branch:
-        return True
-    both = ((entry.branch, entry.row.step), (best.branch, best.row.step))
-    return any(all(step <= dict(path.segments).get(branch, -1) for branch, step in both) for path in paths)
+def _way_to(best: Entry, paths: Sequence[TrialPath]) -> dict[str, int]:
+    """Through which branches, and up to which step of each, the best entry's weights were trained, itself left out."""
+    way: dict[str, int] = {}
+    through = next((path for path in paths if any(branch == best.branch for branch, _ in path.segments)), None)
+    for branch, last_step in through.segments if through is not None else ():
+        if branch == best.branch:
+            break
+        way[branch] = last_step  # a branch has one parent, so that all trials come the same way
+    return way | {best.branch: best.row.step - 1}
 
 
 def _rivals(pick: _Pick, utility: Utility, settings: ChoiceSettings) -> tuple[Rival, ...]:

@@ -17,8 +17,13 @@ def pareto_front(values: Floats) -> npt.NDArray[np.bool_]:
     Returns:
         (n,) bool; equal rows are on the front together.
     """
-    rows, columns = values[:, None, :], values[None, :, :]
-    complete = np.isfinite(values.sum(axis=1))
-    beats = np.all(rows >= columns, axis=2) & np.any(rows > columns, axis=2) & complete[:, None]
-    beaten = np.any(beats, axis=0)
-    return np.asarray(complete & ~beaten, dtype=np.bool_)
+    on_front = np.zeros(len(values), dtype=np.bool_)
+    (complete,) = np.nonzero(np.isfinite(values.sum(axis=1)))
+    front, size = np.empty_like(values), 0
+    # Best first by the columns in turn: a row comes after all that beat it, and what is beaten is beaten by the front.
+    for index in complete[np.lexsort(-values[complete].T[::-1])]:
+        row, ahead = values[index], front[:size]
+        if not np.any(np.all(ahead >= row, axis=1) & np.any(ahead > row, axis=1)):
+            front[size], size = row, size + 1
+            on_front[index] = True
+    return on_front

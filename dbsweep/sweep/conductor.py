@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dbsweep.config.search import SearcherName
 from dbsweep.errors import DbsweepError, DiskError, RunError
 from dbsweep.execution.backend import Backend, Prepared
 from dbsweep.execution.backend import Progress as Preparation
@@ -17,6 +18,7 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.choice import ChoiceSettings, choose
 from dbsweep.selection.trialbook import TrialBook
+from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
 from dbsweep.sweep.preflight import count_photos
 from dbsweep.sweep.proposing import next_round
@@ -50,6 +52,8 @@ class Conductor:
         """
         with self._view.showing(self._progress):
             prepared = self._prepare(backend)
+            for sentence in unmeasurable(prepared.base):
+                self._view.note(sentence)
             self._train(backend, prepared, branch_jobs(self._job, self._plan, self._ledger.read()))
             while jobs := self._next_jobs():
                 self._train(backend, self._prepare(backend), jobs)
@@ -64,6 +68,8 @@ class Conductor:
     def _next_jobs(self) -> tuple[BranchJob, ...]:
         """The branches of the points that the searcher proposes next; none when the search is over."""
         experiment, planned = self._job.experiment, self._plan
+        if experiment.search.searcher is SearcherName.RANDOM:
+            return ()
         plan = next_round(experiment, self._ledger.read())
         if plan is None:
             return ()
@@ -82,18 +88,14 @@ class Conductor:
         self._view.on_phase(preparation.stage, preparation.done, preparation.total)
 
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
-        book = TrialBook(self._plan, prepared.base)
+        book = TrialBook(self._plan, prepared.base, self._job.experiment.verdict)
         full = ""
 
         def on_event(event: Event) -> None:
             nonlocal full
             event = self._explained(event)
             self._ledger.record(event)
-            for news in book.record(event):
-                if news.state is not None:
-                    self._ledger.set_trial_state(news.trial, news.state)
-                if news.verdict is not None:
-                    self._ledger.set_verdict(news.trial, news.verdict)
+            self._ledger.update_trials(book.record(event))
             self._progress.add(event)
             self._view.on_event(event)
             if isinstance(event, BranchEnded) and event.out_of_disk and not full:

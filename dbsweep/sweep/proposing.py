@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dbsweep.config.schema import Experiment
-from dbsweep.config.search import SearcherName
 from dbsweep.plan.rounds import extend_plan
 from dbsweep.plan.space import Point, points_of
 from dbsweep.records import Plan, RunRecord
@@ -12,10 +11,8 @@ from dbsweep.sweep.preflight import count_photos, local_rates
 
 
 def next_round(experiment: Experiment, record: RunRecord) -> Plan | None:
-    """The run's plan with the next points, or None when all samples have been tried or nothing new is proposed."""
+    """The run's plan with the next points that the searcher proposes; None when it has no more."""
     search = experiment.search
-    if search.searcher is SearcherName.RANDOM:
-        return None
     observed = observations(experiment, record)
     count = min(search.suggest_at_once, search.samples - len(observed))
     if count < 1:

@@ -27,6 +27,7 @@ from dbsweep.records import (
     Verdict,
     VerdictState,
 )
+from dbsweep.selection.trialbook import TrialNews
 from tests.execution.sweeps import make_experiment, make_plan
 
 LEARNING = Verdict(state=VerdictState.LEARNING, onset_step=None, evidence="identity gains")
@@ -92,8 +93,7 @@ def test_events_come_back_as_they_went_in(tmp_path: Path) -> None:
         assert ledger.read().branch_states["b01"] is TrialState.RUNNING
         ledger.record(event)
         ledger.record(BranchEnded(branch="b01", state=TrialState.FAILED, last_step=10, reason="NaN"))
-        ledger.set_trial_state("t001", TrialState.FAILED)
-        ledger.set_verdict("t001", LEARNING)
+        ledger.update_trials([TrialNews("t001", TrialState.FAILED, None), TrialNews("t001", None, LEARNING)])
         record = ledger.read()
     assert record.base_sha256 == "cd" * 32
     assert record.hosts == {"b01": "node-7"}

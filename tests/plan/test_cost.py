@@ -108,3 +108,19 @@ def test_larger_batches_take_longer_steps():
 
 def test_time_is_unknown_without_rates():
     assert cost(small(), rates=Rates(weight_bytes=1, state_bytes=1)).seconds is None
+
+
+def test_each_resolution_takes_the_time_of_its_area():
+    # At twice the side every step and every pass takes four times as long.
+    rates = RATES.model_copy(update={"resolution": 64})
+    single, both = cost(small(), rates=rates), cost(small(search={"resolution": [64, 128]}), rates=rates)
+    assert single.seconds is not None
+    assert both.seconds == pytest.approx(single.seconds * (1 + 4))
+
+
+def test_alone_is_every_trial_by_itself_with_the_same_inputs():
+    found = cost(small(search={"epochs": [2, 4, 8], "text_encoder_ratio": [1]}))
+    assert found.alone is not None
+    # 1 + 2 + 4 evaluations instead of 4; class images and references are drawn once either way.
+    assert found.alone.images - found.images == 3 * EVALUATION
+    assert found.alone.steps_shared == found.steps_alone == (2 + 4 + 8) * 12

@@ -1,0 +1,129 @@
+"""How the driver bears many trials: `python -m benchmarks.scale [--json] [--trials N]`.
+
+Nothing is trained. Plans of N trials in three shapes (wanted: under 5 s each); sweeps of N trials on the simulated back
+end through conductor, verdicts, ledger and choice; no-op trials on real Ray through the same against bare Ray Tune
+trials with reused actors, in turn (wanted: at most 1.2 times as long). Timings need quiet cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from benchmarks.scale_sweep import PHOTOS, bare, memory_bytes, on_ray, shapes, simulate
+from dbsweep.execution.ray_backend import start_ray
+from dbsweep.plan.plan import make_plan
+
+PLAN_SECONDS: Final = 5.0
+RAY_RATIO: Final = 1.2
+
+
+def measure_plans(trials: int) -> dict[str, dict[str, float]]:
+    """Seconds and branches of each shape of search."""
+    found: dict[str, dict[str, float]] = {}
+    for shape, experiment in shapes(trials).items():
+        begun = time.monotonic()
+        plan = make_plan(experiment, [PHOTOS])
+        seconds = time.monotonic() - begun
+        found[shape] = {"trials": len(plan.trials), "branches": len(plan.branches), "seconds": round(seconds, 3)}
+    return found
+
+
+def measure_sweeps(trials: int, folder: Path) -> dict[str, dict[str, Any]]:
+    """What a simulated sweep of each shape costs the driver, by trial and by report."""
+    found: dict[str, dict[str, Any]] = {}
+    for shape, experiment in shapes(trials).items():
+        before = memory_bytes()
+        sweep = simulate(experiment, folder / shape)
+        found[shape] = {
+            "trials": sweep.trials,
+            "reports": sweep.events,
+            "seconds": round(sweep.seconds, 2),
+            "ms_per_trial": round(1000 * sweep.seconds / sweep.trials, 3),
+            "ms_per_report": round(1000 * sweep.seconds / sweep.events, 3),
+            "ledger_bytes_per_trial": round(sweep.ledger_bytes / sweep.trials),
+            "memory_growth_bytes_by_quarter": [peak - before for peak in sweep.quarters],
+        }
+    return found
+
+
+def measure_ray(trials: int, repeats: int, folder: Path) -> dict[str, Any]:
+    """Seconds a no-op trial, ours and bare, in turn after one of each that is not counted."""
+    logging.getLogger("ray.tune").setLevel(logging.ERROR)
+    pairs: list[tuple[float, float]] = []
+    processes = 0
+    for repeat in range(repeats + 1):
+        sweep = on_ray(trials, folder / f"ours-{repeat}")
+        alone = bare(trials, folder / f"bare-{repeat}")
+        processes = sweep.processes
+        if repeat:
+            pairs.append((sweep.seconds / trials, alone / trials))
+            print(f"{repeat}/{repeats}: {pairs[-1][0]:.3f} s, bare {pairs[-1][1]:.3f} s", file=sys.stderr, flush=True)
+    ratios = sorted(ours / alone for ours, alone in pairs)
+    return {
+        "trials": trials,
+        "ms_per_trial": [round(1000 * ours, 1) for ours, _ in pairs],
+        "bare_ms_per_trial": [round(1000 * alone, 1) for _, alone in pairs],
+        "ratio": round(statistics.median(ratios), 3),
+        "ratio_range": [round(ratios[0], 3), round(ratios[-1], 3)],
+        "worker_processes": processes,
+    }
+
+
+def table(result: dict[str, Any]) -> list[str]:
+    """The result for people."""
+    lines = ["planning"]
+    lines += [f"  {shape:9} {p['trials']:8,} trials {p['seconds']:8.2f} s" for shape, p in result["plans"].items()]
+    lines.append("simulated sweeps")
+    lines += [
+        f"  {shape:9} {s['trials']:8,} trials {s['reports']:9,} reports {s['seconds']:8.1f} s "
+        f"{s['ms_per_trial']:7.2f} ms/trial {s['ms_per_report']:6.2f} ms/report "
+        f"{s['ledger_bytes_per_trial']:7,} bytes of ledger/trial "
+        f"{s['memory_growth_bytes_by_quarter'][-1] / 2**20:7.0f} MiB more memory"
+        for shape, s in result["sweeps"].items()
+    ]
+    if "ray" in result:
+        ray = result["ray"]
+        lines += [
+            f"Ray, {ray['trials']} no-op trials on {ray['worker_processes']} worker processes",
+            f"  ms/trial {ray['ms_per_trial']}, bare {ray['bare_ms_per_trial']}",
+            f"  ratio {ray['ratio']} ({ray['ratio_range'][0]} to {ray['ratio_range'][1]}; wanted: at most {RAY_RATIO})",
+        ]
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 0 if planning and Ray are as wanted."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
+    parser.add_argument("--trials", type=int, default=10_000, help="of the plans and the simulated sweeps")
+    parser.add_argument("--ray-trials", type=int, default=100, help="no-op trials on Ray, each way; 0 leaves Ray out")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--out", type=Path, help="file for the result as JSON")
+    options = parser.parse_args(arguments)
+    result: dict[str, Any] = {"plans": measure_plans(options.trials)}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        result["sweeps"] = measure_sweeps(options.trials, folder / "simulated")
+        if options.ray_trials:
+            start_ray(num_cpus=options.cores)
+            result["ray"] = measure_ray(options.ray_trials, options.repeats, folder / "ray")
+    text = json.dumps(result, indent=1)
+    if options.out is not None:
+        options.out.write_text(text + "\n", encoding="utf-8")
+    print(text if options.json else "\n".join(table(result)))
+    good = all(plan["seconds"] < PLAN_SECONDS for plan in result["plans"].values())
+    return 0 if good and result.get("ray", {"ratio": 0.0})["ratio"] <= RAY_RATIO else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
