@@ -34,7 +34,6 @@ class Metric(StrEnum):
     PRIOR = "prior"
     DIVERSITY = "diversity"
     PROMPT_FIDELITY = "prompt_fidelity"
-    QUALITY = "quality"
 
 
 class TrialState(StrEnum):
