@@ -48,11 +48,13 @@ class Progress:
         clock: seconds, rising; replaced in tests.
 
     Attributes:
+        swept: settings in which branches differ; all of them where there is one branch.
         utility: what scores are worth; set once the base model's card tells what cannot be measured.
     """
 
     def __init__(self, plan: Plan, clock: Callable[[], float] = time.monotonic) -> None:
         self.plan = plan
+        self.swept = _swept(plan)
         self.utility = Utility()
         self.branches = {b.id: BranchProgress(b, step=b.fork_step) for b in plan.branches}
         self.phase = "starting"
@@ -64,7 +66,7 @@ class Progress:
 
     def extend(self, plan: Plan) -> None:
         """Take in a plan that has grown."""
-        self.plan = plan
+        self.plan, self.swept = plan, _swept(plan)
         for branch in plan.branches:
             self.branches.setdefault(branch.id, BranchProgress(branch, step=branch.fork_step))
 
@@ -120,3 +122,9 @@ class Progress:
     def count(self, state: TrialState) -> int:
         """Number of branches in a state."""
         return sum(row.state is state for row in self.branches.values())
+
+
+def _swept(plan: Plan) -> frozenset[str]:
+    settings = [branch.settings for branch in plan.branches]
+    differing = {name for each in settings[1:] for name, value in each.items() if value != settings[0].get(name)}
+    return frozenset(differing or (settings[0] if settings else ()))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -30,6 +31,9 @@ VERDICT_STYLES = {
     VerdictState.COLLAPSED: "red",
 }
 ORDER = (TrialState.RUNNING, TrialState.FAILED, TrialState.STOPPED, TrialState.COMPLETED, TrialState.PENDING)
+GAP = 2
+"""Spaces between two columns."""
+
 SHORT = {
     "learning_rate": "lr",
     "epochs": "epochs",
@@ -55,48 +59,79 @@ def describe(settings: dict[str, bool | int | float | str]) -> str:
     )
 
 
-def _row(progress: BranchProgress) -> list[Text | str]:
+def _cells(progress: BranchProgress, swept: Collection[str]) -> dict[str, Text | str]:
+    """A branch's row by column; settings are those in which branches differ."""
+
     def score(metric: Metric) -> str:
         value = progress.scores.get(metric)
         return "" if value is None else f"{value:.2f}"
 
-    verdict = progress.verdict
-    utility = progress.utility
-    return [
-        progress.branch.id,
-        Text(progress.state, style=STATE_STYLES[progress.state]),
-        describe(progress.branch.settings),
-        f"{progress.step}/{progress.branch.end_step}",
-        score(Metric.IDENTITY),
-        score(Metric.STYLE),
-        score(Metric.PRIOR),
-        "" if utility is None else f"{utility:.2f}",
-        Text(verdict.state, style=VERDICT_STYLES[verdict.state]) if verdict else "",
-    ]
+    verdict, utility, branch = progress.verdict, progress.utility, progress.branch
+    reached = "–" if progress.state is TrialState.PENDING else f"{progress.step:,}"
+    return {
+        "branch": branch.id,
+        "state": Text(progress.state, style=STATE_STYLES[progress.state]),
+        "settings": describe({name: value for name, value in branch.settings.items() if name in swept}),
+        "step": f"{reached}/{branch.end_step:,}",
+        "identity": score(Metric.IDENTITY),
+        "style": score(Metric.STYLE),
+        "prior": score(Metric.PRIOR),
+        "utility": "" if utility is None else f"{utility:.2f}",
+        "verdict": Text(verdict.state, style=VERDICT_STYLES[verdict.state]) if verdict else "",
+    }
 
 
-def render(progress: Progress, max_rows: int) -> Group:
+LEFT = ("branch", "state", "settings", "verdict")
+"""Columns of words; the others are numbers."""
+
+OPTIONAL = ("prior", "style", "identity", "state")
+"""Columns that a narrow terminal goes without, the first one first; the utility sums the scores up."""
+
+SETTINGS_WIDTH = 24
+"""Characters of the settings for which columns are left out; what is longer is cut where the terminal ends."""
+
+
+def render(progress: Progress, max_rows: int, width: int) -> Group:
     """The whole view as one renderable.
 
     Args:
         progress: the counts.
-        max_rows: most branches to list; running ones come first, the rest is counted in a line.
+        max_rows: most branches to list: running ones first, then the ended ones, best first; the rest is counted.
+        width: characters of a line.
     """
-    table = Table(box=None, pad_edge=False, header_style="bold", expand=False)
-    for name in ("branch", "state", "settings", "step", "identity", "style", "prior", "utility", "verdict"):
-        table.add_column(
-            name, no_wrap=True, justify="left" if name in ("branch", "state", "settings", "verdict") else "right"
-        )
-    rows = sorted(progress.branches.values(), key=lambda r: ORDER.index(r.state) if r.state in ORDER else 0)
-    for row in rows[:max_rows]:
-        table.add_row(*_row(row))
+    rows = sorted(progress.branches.values(), key=_rank)
     hidden = len(rows) - max_rows
     return Group(
         _headline(progress),
-        ProgressBar(total=1.0, completed=progress.fraction, width=60),
-        table,
-        Text(f"… {hidden} more" if hidden > 0 else "", style="dim"),
+        # A grid of its own, because the bar alone does not end its line.
+        Columns([ProgressBar(total=1.0, completed=progress.fraction, width=min(60, width))]),
+        _table([_cells(row, progress.swept) for row in rows[:max_rows]], width),
+        Text(f"… {hidden:,} more" if hidden > 0 else "", style="dim"),
     )
+
+
+def _rank(row: BranchProgress) -> tuple[int, float]:
+    return (ORDER.index(row.state) if row.state in ORDER else 0, -(row.utility or 0.0))
+
+
+def _table(rows: Sequence[dict[str, Text | str]], width: int) -> Table:
+    """As many columns as fit; the settings have what the others leave."""
+    needs = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in (rows[0] if rows else ())}
+    columns = list(needs)
+
+    def room() -> int:
+        return width - sum(needs[name] + GAP for name in columns if name != "settings")
+
+    for name in OPTIONAL:
+        if columns and room() < min(needs["settings"], SETTINGS_WIDTH):
+            columns.remove(name)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", expand=False)
+    for name in columns:
+        most = max(room(), 1) if name == "settings" else None
+        table.add_column(name, no_wrap=True, max_width=most, justify="left" if name in LEFT else "right")
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
+    return table
 
 
 def _headline(progress: Progress) -> Text:
@@ -141,11 +176,15 @@ class TerminalView:
         if not self._console.is_terminal:
             yield
             return
-        rows = max(5, self._console.height - 8)
-        with Live(
-            get_renderable=lambda: render(progress, rows), console=self._console, refresh_per_second=2
-        ) as self._live:
+        with Live(get_renderable=self._render, console=self._console, refresh_per_second=2) as self._live:
             yield
+        self._live = None
+
+    def _render(self) -> Group | Text:
+        """The view as large as the terminal is now."""
+        if self._progress is None:
+            return Text()
+        return render(self._progress, max(3, self._console.height - 8), self._console.width)
 
     def on_event(self, event: Event) -> None:
         """Print the event where there is no live table."""

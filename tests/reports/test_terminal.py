@@ -107,12 +107,71 @@ def test_the_view_shows_scores_utility_and_verdict():
     progress.add(BranchStarted(branch="b01", host="here", pid=1))
     progress.add(scored("b01", 10))
     console = Console(file=io.StringIO(), width=160, record=True)
-    console.print(render(progress, max_rows=1))
+    console.print(render(progress, max_rows=1, width=160))
     text = console.export_text()
     # Harmonic mean of 0.75, 0.5 and 1.0: 3 / (4/3 + 2 + 1) = 0.69.
     assert "b01" in text
     assert "0.75   0.50   1.00     0.69  ready" in " ".join(text.split("\n")).replace("identity", "")
     assert "… 1 more" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (140, {"branch", "state", "settings", "step", "identity", "style", "prior", "utility", "verdict"}),
+        (80, {"branch", "state", "settings", "step", "identity", "utility", "verdict"}),
+        (60, {"branch", "settings", "step", "utility", "verdict"}),
+    ],
+)
+def test_a_narrow_terminal_loses_columns_and_no_numbers(width: int, shown: set[str]):
+    progress = Progress(plan())
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    progress.add(scored("b01", 10))
+    console = Console(file=io.StringIO(), width=width, record=True)
+    console.print(render(progress, max_rows=2, width=width))
+    lines = console.export_text().splitlines()
+    (header,) = [number for number, line in enumerate(lines) if line.startswith("branch")]
+    assert set(lines[header].split()) == shown
+    running, pending = lines[header + 1 : header + 3]
+    assert {"10/20", "0.69", "ready"} <= set(running.split())
+    assert "–/20" in pending.split()
+    assert all(len(line) <= width for line in lines)
+
+
+def test_settings_that_all_branches_have_are_left_out():
+    other = branch("b02", (10, 20)).model_copy(
+        update={"settings": {**branch("b02", (10,)).settings, "learning_rate": 1e-4}}
+    )
+    both = plan().model_copy(update={"branches": (branch("b01", (10, 20)), other)})
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(Progress(both), max_rows=2, width=160))
+    text = console.export_text()
+    assert "lr 0.0003 " in text
+    assert "lr 0.0001 " in text
+    assert "epochs" not in text
+
+
+def test_running_branches_come_first_then_the_best():
+    progress = Progress(plan())
+    progress.add(scored("b01", 20))
+    progress.add(BranchEnded(branch="b01", state=TrialState.COMPLETED, last_step=20))
+    progress.add(BranchStarted(branch="b02", host="here", pid=1))
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=2, width=160))
+    text = console.export_text()
+    assert text.index("b02") < text.index("b01")
+
+
+def test_the_view_grows_and_shrinks_with_its_terminal():
+    console = Console(file=io.StringIO(), force_terminal=True, width=140, height=20)
+    view = TerminalView(console)
+    with view.showing(Progress(plan())):
+        console.print(view._render())
+        console.width = 60
+        console.print(view._render())
+    shown = console.file.getvalue()
+    assert "identity" in shown[: shown.rindex("branch")]
+    assert "identity" not in shown[shown.rindex("branch") :]
 
 
 def test_without_a_terminal_each_event_is_one_line():
