@@ -78,15 +78,16 @@ def _stage_line(stage: Stage) -> str:
 
 def _cost_lines(cost: Cost) -> Iterator[str]:
     alone = cost.alone or cost
-    times = f" without sharing ({cost.steps_alone / cost.steps_shared:.1f}×)"
-    yield f"steps   {_saved(f'{cost.steps_shared:,}', f'{cost.steps_alone:,}', times)}"
-    yield f"images  {_saved(f'{cost.images:,}', f'{alone.images:,}')}"
-    yield f"disk    {_saved(bytes_text(cost.disk_bytes), bytes_text(alone.disk_bytes))}"
-    yield f"time    {_saved(_time_text(cost.seconds), _time_text(alone.seconds))}"
+    saved = f" instead of {cost.steps_alone:,} without sharing ({cost.steps_alone / cost.steps_shared:.1f}×)"
+    yield f"steps   {cost.steps_shared:,}{saved if cost.steps_alone > cost.steps_shared else ''}"
+    yield f"images  {_beside(f'{cost.images:,}', f'{alone.images:,}')}"
+    # Sharing may take more: a fork's state is kept for the branch that starts there.
+    yield f"disk    {_beside(bytes_text(cost.disk_bytes), bytes_text(alone.disk_bytes))}"
+    yield f"time    {_beside(_time_text(cost.seconds), _time_text(alone.seconds))}"
 
 
-def _saved(shared: str, alone: str, how: str = "") -> str:
-    return shared if shared == alone else f"{shared} instead of {alone}{how}"
+def _beside(shared: str, alone: str) -> str:
+    return shared if shared == alone else f"{shared} (without sharing {alone})"
 
 
 def _time_text(seconds: float | None) -> str:

@@ -33,9 +33,9 @@ def test_a_small_plan_word_for_word():
         "      steps 61–120         UNet and text encoder  t004",
         "",
         "steps   210 instead of 360 without sharing (1.7×)",
-        "images  171 instead of 231",  # 3 × 25 class images, 12 references, 7 or 12 evaluations of 12
-        "disk    11 GB instead of 14 GB",  # 7 checkpoints, 2 forks, 2 to resume; 12 and 2
-        "time    about 4 min instead of about 6 min",
+        "images  171 (without sharing 231)",  # 3 × 25 class images, 12 references, 7 or 12 evaluations of 12
+        "disk    11 GB (without sharing 14 GB)",  # 7 checkpoints, 2 forks, 2 to resume; 12 and 2
+        "time    about 4 min (without sharing about 6 min)",
         "",
         "note: 2 of 4 trials have fewer than 3 checkpoints, too few to see when overtraining begins; "
         "lower evaluate.every_epochs (10)",
