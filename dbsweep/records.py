@@ -34,6 +34,7 @@ class Metric(StrEnum):
     PRIOR = "prior"
     DIVERSITY = "diversity"
     PROMPT_FIDELITY = "prompt_fidelity"
+    QUALITY = "quality"
 
 
 class TrialState(StrEnum):

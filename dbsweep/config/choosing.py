@@ -112,3 +112,4 @@ class Judging(Section):
     )
     ready_identity: Fraction = Field(0.5, description="from here on the subject counts as learned")
     collapsed_level: Fraction = Field(0.1, description="identity, style and prior all at or below this is noise")
+    collapsed_quality: Fraction = Field(0.5, description="image quality at or below this is noise or burnt")

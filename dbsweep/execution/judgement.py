@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dbsweep.errors import DivergedError
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.records import Scorecard, Verdict, VerdictState
@@ -23,19 +25,30 @@ class Judgement:
     def __init__(self, job: BranchJob, base: Scorecard) -> None:
         lineage = job.fork.lineage if job.fork is not None else ()
         evaluations = sum(milestone.evaluate for milestone in job.branch.milestones)
-        self._settings = VerdictSettings().for_looks(len(lineage) + evaluations)
+        self._evaluate = job.sweep.experiment.evaluate
+        stated = VerdictSettings.stated(job.sweep.experiment.verdict)
+        self._settings = stated.for_looks(len(lineage) + evaluations)
         self._cards = list(lineage)
         self._base = base
-        self._evaluate = job.sweep.experiment.evaluate
+        self._steps_per_epoch = job.branch.steps_per_epoch
         # Only the latest verdicts decide about the end: the ancestors' earlier ones are not judged again.
         seen = range(max(1, len(lineage) + 1 - self._evaluate.patience), len(lineage) + 1)
-        self._verdicts = [judge(self._cards[:n], base, finished=False, settings=self._settings) for n in seen]
+        self._verdicts = [self._judge(self._cards[:n], finished=False) for n in seen]
 
     def add(self, step: int, card: Scorecard, *, finished: bool) -> Verdict:
         """The verdict with one more scorecard; ``finished`` at the last step of the branch."""
         self._cards.append((step, card))
-        self._verdicts.append(judge(self._cards, self._base, finished=finished, settings=self._settings))
+        self._verdicts.append(self._judge(self._cards, finished=finished))
         return self._verdicts[-1]
+
+    def _judge(self, cards: Sequence[tuple[int, Scorecard]], *, finished: bool) -> Verdict:
+        return judge(
+            cards,
+            self._base,
+            finished=finished,
+            steps_per_epoch=self._steps_per_epoch,
+            settings=self._settings,
+        )
 
     @property
     def over(self) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbsweep.config.schema import Experiment
-from dbsweep.records import RunRecord, TrialState
+from dbsweep.records import BASE, RunRecord, TrialState
 from dbsweep.reports.curves import FrontPoint, Panel, front_points, panels
 from dbsweep.reports.decision import Decision, decision
 from dbsweep.reports.grids import GridTable, grid_tables
@@ -14,6 +14,7 @@ from dbsweep.reports.story import Chapter, story
 from dbsweep.reports.strips import FilmStrip, film_strips
 from dbsweep.reports.trials import TrialTable, trial_table
 from dbsweep.reports.words import count, duration, listing, moment
+from dbsweep.selection.unmeasurable import unmeasurable
 
 STRIPS_SHOWN = 40
 """Most film strips on one page; the story's are always among them."""
@@ -39,7 +40,7 @@ class ReportData:
         decision: None while nothing can be recommended.
         chapters: the strips of the story; strips: all others.
         strips_left_out: strips that the page has no room for.
-        notes: the plan's sentences for the person.
+        notes: the plan's sentences for the person, and what this base model and encoder cannot measure.
     """
 
     name: str
@@ -86,8 +87,13 @@ def report_data(record: RunRecord, run_folder: Path) -> ReportData:
         strips=tuple(others[:room]),
         strips_left_out=max(len(others) - room, 0),
         failures=_failures(record),
-        notes=record.plan.notes,
+        notes=(*record.plan.notes, *_unmeasurable(record)),
     )
+
+
+def _unmeasurable(record: RunRecord) -> tuple[str, ...]:
+    base = record.scorecards.get(BASE)
+    return unmeasurable(base) if base is not None else ()
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:

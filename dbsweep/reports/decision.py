@@ -104,6 +104,8 @@ MEANINGS = {
     Metric.PRIOR: "how much the class without your subject has stayed itself: 1 is as in the base model",
     Metric.DIVERSITY: "how different pictures of one prompt still are from each other",
     Metric.PROMPT_FIDELITY: "how well the pictures match the words of their prompts",
+    Metric.QUALITY: "whether colours and sharpness are within what the base model and your photos show: 1 is, noise "
+    "and burnt pictures are near 0",
 }
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dbsweep.errors import RunError
-from dbsweep.records import Candidate, Choice, Metric, Overrule, RunRecord, Scalar, Scorecard, Trial, TrialState
+from dbsweep.records import BASE, Candidate, Choice, Metric, Overrule, RunRecord, Scalar, Scorecard, Trial, TrialState
+from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import Utility, utility_of
 
 RUNNERS_UP = 8
@@ -113,6 +114,7 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         choice.reason,
         "",
         *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
+        *(f"Note: {sentence}" for sentence in unmeasurable(record.scorecards[BASE])),
         *(f"  {name:<26} {value}" for name, value in settings.items()),
         "",
         f"  weights  {run_folder / record.checkpoints[best.checkpoint].path}",

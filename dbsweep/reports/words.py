@@ -17,6 +17,7 @@ METRIC_NAMES: Final[Mapping[Metric, str]] = MappingProxyType(
         Metric.PRIOR: "Prior",
         Metric.DIVERSITY: "Diversity",
         Metric.PROMPT_FIDELITY: "Prompt fidelity",
+        Metric.QUALITY: "Quality",
     }
 )
 

@@ -17,6 +17,7 @@ from dbsweep.errors import InputError, ModelError, RunError
 from dbsweep.records import PromptKind
 from dbsweep.scoring.encoders import Embeddings, Encoder, Pixels
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
+from dbsweep.scoring.quality import Features, image_features
 
 MIN_CONTRAST = 1.0
 """Standard deviation of the pixels, in grey levels of 255, below which an image shows nothing."""
@@ -33,6 +34,8 @@ class Reference:
         prompts: the `base_prompt` of each prompt of the evaluation, in the order of all samples.
         base: for each prompt (n_seeds, d), what the base model draws for its `base_prompt`.
         texts: for each prompt (d,), its `base_prompt`.
+        photo_features: for each concept (n_photos, 2); base_features: for each prompt (n_seeds, 2); see
+            `dbsweep.scoring.quality.image_features`.
     """
 
     encoder: str
@@ -41,6 +44,8 @@ class Reference:
     prompts: Mapping[PromptKey, str]
     base: Mapping[PromptKey, Embeddings]
     texts: Mapping[PromptKey, Embeddings]
+    photo_features: tuple[Features, ...]
+    base_features: Mapping[PromptKey, Features]
 
     def save(self, path: Path) -> None:
         """Write an .npz file; the place holds the old file or the whole new one."""
@@ -51,6 +56,8 @@ class Reference:
         arrays |= {f"photos{index}": rows for index, rows in enumerate(self.photos)}
         arrays |= {f"base{index}": self.base[key] for index, key in enumerate(keys)}
         arrays |= {f"text{index}": self.texts[key] for index, key in enumerate(keys)}
+        arrays |= {f"features{index}": self.base_features[key] for index, key in enumerate(keys)}
+        arrays |= {f"seen{index}": rows for index, rows in enumerate(self.photo_features)}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -77,6 +84,8 @@ class Reference:
                     prompts=prompts,
                     base={key: arrays[f"base{index}"] for index, key in enumerate(prompts)},
                     texts={key: arrays[f"text{index}"] for index, key in enumerate(prompts)},
+                    photo_features=tuple(arrays[f"seen{index}"] for index in range(photos)),
+                    base_features={key: arrays[f"features{index}"] for index, key in enumerate(prompts)},
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise RunError(f"cannot read the reference scores {str(path)!r}: {error}; delete the file") from error
@@ -116,6 +125,7 @@ def build_reference(
                 f"concepts[{concept}]: photo {blank[0] + 1} of {len(images)} is one flat colour: remove it"
             )
     drawn = {prompt: encoder.encode_images(images) for prompt, images in base_images.items()}
+    features = {prompt: image_features(images) for prompt, images in base_images.items()}
     texts = encoder.encode_texts([prompt.base_prompt for prompt in prompts])
     return Reference(
         encoder=encoder.name,
@@ -124,6 +134,8 @@ def build_reference(
         prompts={prompt.key: prompt.base_prompt for prompt in prompts},
         base={prompt.key: drawn[prompt.base_prompt] for prompt in prompts},
         texts={prompt.key: text for prompt, text in zip(prompts, texts, strict=True)},
+        photo_features=tuple(image_features(images) for images in photos),
+        base_features={prompt.key: features[prompt.base_prompt] for prompt in prompts},
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,14 +12,22 @@ from dbsweep.scoring import metrics
 from dbsweep.scoring.encoders import Embeddings, Encoder, Pixels
 from dbsweep.scoring.metrics import Floats
 from dbsweep.scoring.prompts import PromptKey
+from dbsweep.scoring.quality import Features, image_features, image_quality
 from dbsweep.scoring.reference import Reference, shows_nothing
 from dbsweep.selection.resampling import mean_interval
+from dbsweep.selection.unmeasurable import MEASURED_ON
 
 MAX_MISSING = 0.25
 """Share of images that may show nothing; with more, a metric is NaN. One flat image of four can be an overflow in the
 autoencoder; two are a broken model."""
 
-Drawn = Mapping[PromptKey, Embeddings]
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What a model drew, by prompt: rows are seeds; those of images that show nothing are NaN."""
+
+    embeddings: Mapping[PromptKey, Embeddings]
+    features: Mapping[PromptKey, Features]
 
 
 def score_checkpoint(
@@ -50,27 +59,22 @@ def score_checkpoint(
     wanted = [(*key, seed) for key in reference.prompts for seed in reference.seeds]
     if set(places) != set(wanted) or not len(places) == len(sample_images) == len(images):
         raise ValueError(f"expected {len(wanted)} images, one a prompt and seed of the reference, got {len(images)}")
-    rows = encoder.encode_images(images)
-    rows[[shows_nothing(image) for image in images]] = np.nan
-    seeds = len(reference.seeds)
-    ordered = rows[[places[key] for key in wanted]]
-    drawn = {key: ordered[i * seeds : (i + 1) * seeds] for i, key in enumerate(reference.prompts)}
+    embeddings, features = encoder.encode_images(images), image_features(images)
+    for rows in (embeddings, features):
+        rows[[shows_nothing(image) for image in images]] = np.nan
+    order, seeds = [places[key] for key in wanted], len(reference.seeds)
+    rows_of = {key: order[i * seeds : (i + 1) * seeds] for i, key in enumerate(reference.prompts)}
+    drawn = Drawn(
+        embeddings={key: embeddings[rows] for key, rows in rows_of.items()},
+        features={key: features[rows] for key, rows in rows_of.items()},
+    )
     return _scorecard(checkpoint, drawn, sample_images, reference)
 
 
 def score_base(sample_images: Sequence[SampleImage], reference: Reference) -> Scorecard:
-    """The untrained model's scorecard, from the reference alone: identity 0, style, prior and diversity 1."""
-    return _scorecard(BASE, reference.base, sample_images, reference)
-
-
-def unmeasurable(reference: Reference) -> tuple[str, ...]:
-    """Sentences for the person about what this base model and encoder cannot measure; these samples are NaN."""
-    return tuple(
-        f"{metric.value} cannot be measured with {reference.prompts[key]!r}: {_UNMEASURABLE[metric]}"
-        for metric, (kinds, _) in _METRICS.items()
-        for key in reference.prompts
-        if key[0] in kinds and not _is_measurable(metric, key, reference)
-    )
+    """The untrained model's scorecard, from the reference alone: identity 0, style, prior, diversity and
+    quality 1."""
+    return _scorecard(BASE, _drawn_by_base(reference), sample_images, reference)
 
 
 def _scorecard(checkpoint: str, drawn: Drawn, sample_images: Sequence[SampleImage], reference: Reference) -> Scorecard:
@@ -79,9 +83,8 @@ def _scorecard(checkpoint: str, drawn: Drawn, sample_images: Sequence[SampleImag
 
 
 def _score(metric: Metric, drawn: Drawn, reference: Reference) -> Score:
-    kinds, samples = _METRICS[metric]
-    keys = [key for key in reference.prompts if key[0] in kinds]
-    values = np.concatenate([samples(key, drawn, reference) for key in keys]).astype(np.float64)
+    keys = [key for key in reference.prompts if key[0] in MEASURED_ON[metric]]
+    values = np.concatenate([_METRICS[metric](key, drawn, reference) for key in keys]).astype(np.float64)
     measurable = np.repeat([_is_measurable(metric, key, reference) for key in keys], len(reference.seeds))
     counted = values[measurable & np.isfinite(values)]
     nan = float("nan")
@@ -92,43 +95,46 @@ def _score(metric: Metric, drawn: Drawn, reference: Reference) -> Score:
 
 
 def _is_measurable(metric: Metric, key: PromptKey, reference: Reference) -> bool:
-    return bool(np.isfinite(_METRICS[metric][1](key, reference.base, reference)).all())
+    return bool(np.isfinite(_METRICS[metric](key, _drawn_by_base(reference), reference)).all())
+
+
+def _drawn_by_base(reference: Reference) -> Drawn:
+    return Drawn(embeddings=reference.base, features=reference.base_features)
 
 
 def _identity(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
-    return metrics.identity(drawn[key], reference.photos[key[1]], reference.base[key])
+    return metrics.identity(drawn.embeddings[key], reference.photos[key[1]], reference.base[key])
 
 
 def _style(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
     plain = (PromptKind.INSTANCE, key[1], 0)
-    return metrics.style_retention(drawn[key], drawn[plain], reference.base[key], reference.base[plain])
+    return metrics.style_retention(
+        drawn.embeddings[key], drawn.embeddings[plain], reference.base[key], reference.base[plain]
+    )
 
 
 def _prior(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
-    return metrics.prior_preservation(drawn[key], reference.base[key], reference.photos[key[1]])
+    return metrics.prior_preservation(drawn.embeddings[key], reference.base[key], reference.photos[key[1]])
 
 
 def _diversity(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
-    return metrics.diversity(drawn[key], reference.base[key])
+    return metrics.diversity(drawn.embeddings[key], reference.base[key])
 
 
 def _prompt_fidelity(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
-    return metrics.prompt_fidelity(drawn[key], reference.texts[key])
+    return metrics.prompt_fidelity(drawn.embeddings[key], reference.texts[key])
+
+
+def _quality(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
+    return image_quality(drawn.features[key], reference.base_features[key], reference.photo_features[key[1]])
 
 
 _Samples = Callable[[PromptKey, Drawn, Reference], Floats]
-_METRICS: dict[Metric, tuple[set[PromptKind], _Samples]] = {
-    Metric.IDENTITY: ({PromptKind.INSTANCE}, _identity),
-    Metric.STYLE: ({PromptKind.SANITY}, _style),
-    Metric.PRIOR: ({PromptKind.CLASS}, _prior),
-    Metric.DIVERSITY: ({PromptKind.CLASS}, _diversity),
-    Metric.PROMPT_FIDELITY: ({PromptKind.INSTANCE, PromptKind.SANITY}, _prompt_fidelity),
-}
-_UNCLEAR_SUBJECT = "the encoder does not tell the photos from the base model's class images"
-_UNMEASURABLE = {
-    Metric.IDENTITY: _UNCLEAR_SUBJECT,
-    Metric.STYLE: "the base model does not draw this style; choose one that it knows",
-    Metric.PRIOR: _UNCLEAR_SUBJECT,
-    Metric.DIVERSITY: "the base model draws the same image for every seed",
-    Metric.PROMPT_FIDELITY: "the encoder gives no numbers",
+_METRICS: dict[Metric, _Samples] = {
+    Metric.IDENTITY: _identity,
+    Metric.STYLE: _style,
+    Metric.PRIOR: _prior,
+    Metric.DIVERSITY: _diversity,
+    Metric.PROMPT_FIDELITY: _prompt_fidelity,
+    Metric.QUALITY: _quality,
 }

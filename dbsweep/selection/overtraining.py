@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from dbsweep.config.choosing import Judging
 from dbsweep.records import Metric, Scorecard
 from dbsweep.selection.resampling import (
     RESAMPLES,
@@ -43,6 +44,8 @@ class VerdictSettings:
             `look_share`). It holds for more looks too, which then see less. Set it with `for_looks`.
         ready_identity: from here on the subject counts as learned.
         collapsed_level: identity, style and prior all at or below this is noise.
+        collapsed_quality: image quality at or below this is noise, blur or burnt colours. Noise scores about 0.45 where
+            whole pictures in other poses and styles score 0.85 and more (`dbsweep.scoring.quality`).
         resamples: bootstrap draws.
         seed: of the bootstrap.
     """
@@ -54,8 +57,14 @@ class VerdictSettings:
     planned_looks: int = 10
     ready_identity: float = 0.5
     collapsed_level: float = 0.1
+    collapsed_quality: float = 0.5
     resamples: int = RESAMPLES
     seed: int = 0
+
+    @classmethod
+    def stated(cls, judging: Judging) -> VerdictSettings:
+        """As the experiment file's `verdict` section states them."""
+        return cls(**judging.model_dump())
 
     def for_looks(self, count: int) -> VerdictSettings:
         """The same settings for a training with this number of evaluated checkpoints (a branch's with its parents')."""

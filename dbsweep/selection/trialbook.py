@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from dbsweep.config.choosing import Judging
 from dbsweep.records import (
     BranchEnded,
     BranchStarted,
@@ -40,10 +41,13 @@ class TrialBook:
     Args:
         plan: of the run.
         base: scorecard of the untrained model.
+        judging: thresholds of the verdict.
     """
 
-    def __init__(self, plan: Plan, base: Scorecard) -> None:
+    def __init__(self, plan: Plan, base: Scorecard, judging: Judging | None = None) -> None:
         self._base = base
+        self._settings = VerdictSettings.stated(judging or Judging())
+        self._steps_per_epoch = {branch.id: branch.steps_per_epoch for branch in plan.branches}
         self._paths = {path.trial: path for path in plan.paths}
         self._through: defaultdict[str, list[TrialPath]] = defaultdict(list)
         for path in plan.paths:
@@ -90,8 +94,13 @@ class TrialBook:
         if any(step > checkpoint.step for step, _ in self.cards_of(path)):
             return None
         if checkpoint.step == path.end_step:
-            settings = VerdictSettings().for_looks(self._looks[path.trial])
-            return judge(self.cards_of(path), self._base, finished=True, settings=settings)
+            return judge(
+                self.cards_of(path),
+                self._base,
+                finished=True,
+                steps_per_epoch=self._steps_per_epoch[checkpoint.branch],
+                settings=self._settings.for_looks(self._looks[path.trial]),
+            )
         return running
 
     def _verdicts_at_the_end(self, end: BranchEnded) -> dict[str, Verdict]:

@@ -18,6 +18,7 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.choice import ChoiceSettings, choose
 from dbsweep.selection.trialbook import TrialBook
+from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
 from dbsweep.sweep.preflight import count_photos
 from dbsweep.sweep.proposing import next_round
@@ -51,6 +52,8 @@ class Conductor:
         """
         with self._view.showing(self._progress):
             prepared = self._prepare(backend)
+            for sentence in unmeasurable(prepared.base):
+                self._view.note(sentence)
             self._train(backend, prepared, branch_jobs(self._job, self._plan, self._ledger.read()))
             while jobs := self._next_jobs():
                 self._train(backend, self._prepare(backend), jobs)
@@ -85,7 +88,7 @@ class Conductor:
         self._view.on_phase(preparation.stage, preparation.done, preparation.total)
 
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
-        book = TrialBook(self._plan, prepared.base)
+        book = TrialBook(self._plan, prepared.base, self._job.experiment.verdict)
         full = ""
 
         def on_event(event: Event) -> None:

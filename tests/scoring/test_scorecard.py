@@ -14,7 +14,8 @@ from dbsweep.records import BASE, Metric, PromptKind, SampleImage
 from dbsweep.scoring.encoders import Pixels, load_encoder
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
 from dbsweep.scoring.reference import Reference, build_reference
-from dbsweep.scoring.scorecard import score_base, score_checkpoint, unmeasurable
+from dbsweep.scoring.scorecard import score_base, score_checkpoint
+from dbsweep.selection.unmeasurable import unmeasurable
 from tests.scoring.conftest import CornerEncoder, pixels
 
 SEEDS = (1, 2, 3, 4)
@@ -102,6 +103,7 @@ def test_samples_are_counted_by_prompt_and_seed(reference: Reference) -> None:
         Metric.PRIOR: 4,
         Metric.DIVERSITY: 4,
         Metric.PROMPT_FIDELITY: 12,
+        Metric.QUALITY: 16,
     }
     for score in card.scores.values():
         assert score.value == pytest.approx(np.mean(score.samples))
@@ -160,8 +162,9 @@ def test_a_style_unknown_to_the_base_has_no_say(corner: CornerEncoder) -> None:
     score = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference).scores[Metric.STYLE]
     assert np.isnan(score.samples[4:]).all()
     assert score.value == pytest.approx(np.mean(score.samples[:4]))
-    assert unmeasurable(reference) == (
-        "style cannot be measured with 'man, neon': the base model does not draw this style; choose one that it knows",
+    assert unmeasurable(score_base(SAMPLES, reference)) == (
+        "style cannot be measured with 'ohwx man, neon': the base model does not draw this style; "
+        "choose one that it knows",
     )
 
 
@@ -171,7 +174,7 @@ def test_an_encoder_that_does_not_know_the_subject(corner: CornerEncoder) -> Non
     assert math.isnan(card.value(Metric.IDENTITY))
     assert math.isnan(card.value(Metric.PRIOR))
     assert math.isfinite(card.value(Metric.STYLE))
-    assert [line.split()[0] for line in unmeasurable(reference)] == ["identity", "prior"]
+    assert [line.split()[0] for line in unmeasurable(score_base(SAMPLES, reference))] == ["identity", "prior"]
 
 
 @pytest.mark.parametrize(

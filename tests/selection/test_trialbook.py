@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbsweep.config.choosing import Judging
 from dbsweep.records import (
     BASE,
     Branch,
@@ -120,6 +121,16 @@ def test_a_branch_that_starts_again_after_an_interruption_runs_again():
     assert {n.trial: n.state for n in news} == dict.fromkeys(("t1", "t2", "t3"), TrialState.RUNNING)
 
 
+def test_a_branch_that_ends_with_a_verdict_gives_it_to_the_trials_that_it_leaves_unfinished():
+    collapsed = Verdict(state=VerdictState.COLLAPSED, onset_step=16, evidence="the loss is not finite at step 16")
+    trials = book()
+    trials.record(BranchStarted(branch="b01", host="", pid=0))
+    trials.record(scored("b01", 10, 0.5))
+    news = trials.record(BranchEnded(branch="b01", state=TrialState.FAILED, last_step=15, verdict=collapsed))
+    # t1 was complete at step 10, t3 left the branch there; only t2 needed step 20.
+    assert [(n.trial, n.state, n.verdict) for n in news] == [("t2", TrialState.FAILED, collapsed)]
+
+
 def test_what_a_restarted_branch_tells_again_does_not_take_a_verdict_back():
     book = TrialBook(PLAN, card(BASE, 0.0))
     for step, identity in ((10, 0.3), (20, 0.6)):
@@ -131,11 +142,9 @@ def test_what_a_restarted_branch_tells_again_does_not_take_a_verdict_back():
     assert not any(news.verdict for news in book.record(scored("b01", 10, 0.3)) if news.trial == "t3")
 
 
-def test_a_branch_that_ends_with_a_verdict_gives_it_to_the_trials_that_it_leaves_unfinished():
-    collapsed = Verdict(state=VerdictState.COLLAPSED, onset_step=16, evidence="the loss is not finite at step 16")
-    trials = book()
-    trials.record(BranchStarted(branch="b01", host="", pid=0))
-    trials.record(scored("b01", 10, 0.5))
-    news = trials.record(BranchEnded(branch="b01", state=TrialState.FAILED, last_step=15, verdict=collapsed))
-    # t1 was complete at step 10, t3 left the branch there; only t2 needed step 20.
-    assert [(n.trial, n.state, n.verdict) for n in news] == [("t2", TrialState.FAILED, collapsed)]
+def test_the_thresholds_are_the_experiments():
+    trials = TrialBook(PLAN, card(BASE, 0.0), Judging(ready_identity=0.2))
+    news = {n.trial: n for n in trials.record(scored("b01", 10, 0.2))}
+    assert news["t1"].verdict is not None
+    assert news["t1"].verdict.state is VerdictState.READY
+    assert "at epoch 1; 0.20 of identity is asked for" in news["t1"].verdict.evidence

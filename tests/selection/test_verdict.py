@@ -7,8 +7,10 @@ import math
 import numpy as np
 import pytest
 
-from dbsweep.records import Metric, Scorecard, VerdictState
+from dbsweep.config.choosing import Judging
+from dbsweep.records import BASE, Metric, Score, Scorecard, VerdictState
 from dbsweep.selection.overtraining import VerdictSettings
+from dbsweep.selection.utility import JUDGED
 from dbsweep.selection.verdict import judge
 from tests.selection.curves import Level, base_card, card, flat_card
 
@@ -37,7 +39,7 @@ def steps(*levels: Level) -> list[tuple[int, Scorecard]]:
     ],
 )
 def test_states(levels: list[Level], finished: bool, state: VerdictState, onset: int | None) -> None:
-    verdict = judge(steps(*levels), base_card(), finished=finished)
+    verdict = judge(steps(*levels), base_card(), finished=finished, steps_per_epoch=12)
     assert (verdict.state, verdict.onset_step) == (state, onset)
 
 
@@ -46,35 +48,97 @@ def test_states(levels: list[Level], finished: bool, state: VerdictState, onset:
     [
         (
             [(0.8, 0.8, 0.9), (0.79, 0.82, 0.9), (0.8, 0.41, 0.9)],
-            "style fell from 0.82 to 0.41 of the base's between step 240 and 360 "
+            "style fell from 0.82 to 0.41 of the base's between epoch 20 and 30 "
             "(95% CI of the drop 0.41–0.41) while identity rose 0.01",
         ),
         (
             [(0.8, 0.8, 0.9), (0.7, 0.8, 0.3)],
-            "prior fell from 0.90 to 0.30 of the base's between step 120 and 240 "
+            "prior fell from 0.90 to 0.30 of the base's between epoch 10 and 20 "
             "(95% CI of the drop 0.60–0.60) while identity fell 0.10",
         ),
-        ([(0.5, NAN, NAN)], "at step 120 style and prior could not be measured: the images are blank or not a number"),
+        ([(0.5, NAN, NAN)], "at epoch 10 style and prior could not be measured: the images are blank or not a number"),
         (
             [(0.02, 0.03, -0.5)],
-            "at step 120 nothing is left of subject or base model: identity 0.02, style 0.03, prior -0.50",
+            "at epoch 10 nothing is left of subject or base model: identity 0.02, style 0.03, prior 0.00",
         ),
-        ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at step 120; 0.50 of identity is asked for"),
+        (
+            [(0.8, 0.8, 0.9), (-0.6, -0.4, 0.9)],
+            "style fell from 0.80 to nothing of the base's between epoch 10 and 20 (95% CI of the drop: all of it) "
+            "while identity fell from 0.80 to nothing",
+        ),
+        (
+            [(-0.3, 0.8, 0.9), (-0.9, 0.2, 0.9)],
+            "style fell from 1.00 to 0.80 of the base's between epoch 0 and 10 (95% CI of the drop 0.20–0.20) "
+            "while the subject was not there",
+        ),
+        (
+            [(0.8, 0.8, 0.9), (0.801, 0.4, 0.9)],
+            "style fell from 0.80 to 0.40 of the base's between epoch 10 and 20 (95% CI of the drop 0.40–0.40) "
+            "while identity stayed at 0.80",
+        ),
+        ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at epoch 10; 0.50 of identity is asked for"),
         ([], "no checkpoint has been scored yet"),
     ],
 )
 def test_evidence(levels: list[Level], evidence: str) -> None:
-    assert judge(steps(*levels), base_card(), finished=False).evidence == evidence
+    assert judge(steps(*levels), base_card(), finished=False, steps_per_epoch=12).evidence == evidence
 
 
 def test_an_undertrained_trial_gets_advice() -> None:
-    verdict = judge(steps((0.2, 1.0, 1.0)), base_card(), finished=True)
+    verdict = judge(steps((0.2, 1.0, 1.0)), base_card(), finished=True, steps_per_epoch=12)
     assert verdict.evidence.endswith("0.50 of identity is asked for: train longer or with a higher learning rate")
+
+
+def with_quality(scored: Scorecard, quality: float) -> Scorecard:
+    value = Score(value=quality, low=quality, high=quality, samples=(quality,) * 4)
+    return scored.model_copy(update={"scores": {**scored.scores, Metric.QUALITY: value}})
+
+
+@pytest.mark.parametrize(
+    ("quality", "limit", "state"),
+    [
+        (0.45, 0.5, VerdictState.COLLAPSED),
+        (0.85, 0.5, VerdictState.READY),
+        (0.85, 0.9, VerdictState.COLLAPSED),
+    ],
+)
+def test_noise_is_collapsed_whatever_clip_says_of_it(quality: float, limit: float, state: VerdictState) -> None:
+    settings = VerdictSettings.stated(Judging(collapsed_quality=limit))
+    cards = [(step, with_quality(scored, quality)) for step, scored in steps((0.8, 0.8, 0.9))]
+    verdict = judge(cards, with_quality(base_card(), 1.0), finished=False, steps_per_epoch=12, settings=settings)
+    assert verdict.state is state
+    if state is VerdictState.COLLAPSED:
+        assert verdict.onset_step == 120
+        assert verdict.evidence.startswith(f"at epoch 10 the images are noise, blurred or burnt: quality {quality:.2f}")
+
+
+def test_levels_come_with_their_intervals() -> None:
+    scored = flat_card("c", 0.7, 0.9, 0.95)
+    score = scored.scores[Metric.IDENTITY].model_copy(update={"low": 0.62, "high": 0.78})
+    scored = scored.model_copy(update={"scores": {**scored.scores, Metric.IDENTITY: score}})
+    evidence = judge([(120, scored)], base_card(), finished=False, steps_per_epoch=12).evidence
+    assert evidence.startswith("identity 0.70 (0.62–0.78), style 0.90, prior 0.95 at epoch 10;")
+
+
+def test_one_sample_says_nothing_about_chance() -> None:
+    def lone(name: str, *level: float) -> Scorecard:
+        return card(name, {metric: [value] for metric, value in zip(JUDGED, level, strict=True)})
+
+    verdict = judge(
+        [(120, lone("a", 0.8, 0.9, 0.9)), (240, lone("b", 0.8, 0.1, 0.9))],
+        lone(BASE, 0.0, 1.0, 1.0),
+        finished=False,
+        steps_per_epoch=12,
+    )
+    assert verdict.state is VerdictState.READY
 
 
 def test_the_level_asked_for_is_a_setting() -> None:
     settings = VerdictSettings(ready_identity=0.75)
-    assert judge(steps((0.7, 1.0, 1.0)), base_card(), finished=False, settings=settings).state is VerdictState.LEARNING
+    assert (
+        judge(steps((0.7, 1.0, 1.0)), base_card(), finished=False, steps_per_epoch=12, settings=settings).state
+        is VerdictState.LEARNING
+    )
 
 
 def unmeasurable(metric: Metric, *levels: Level) -> list[Scorecard]:
@@ -85,14 +149,14 @@ def unmeasurable(metric: Metric, *levels: Level) -> list[Scorecard]:
 
 def test_a_metric_that_the_base_cannot_give_is_no_collapse() -> None:
     base, *cards = unmeasurable(Metric.STYLE, (0.2, 1.0, 1.0), (0.7, 1.0, 0.9))
-    verdict = judge([(100, cards[0]), (200, cards[1])], base, finished=False)
+    verdict = judge([(100, cards[0]), (200, cards[1])], base, finished=False, steps_per_epoch=12)
     assert verdict.state is VerdictState.READY
-    assert verdict.evidence == "identity 0.70, prior 0.90 at step 200; 0.50 of identity is asked for"
+    assert verdict.evidence == "identity 0.70, prior 0.90 at epoch 16; 0.50 of identity is asked for"
 
 
 def test_without_identity_there_is_no_verdict() -> None:
     base, last = unmeasurable(Metric.IDENTITY, (0.2, 0.1, 0.9))
-    verdict = judge([(100, last)], base, finished=False)
+    verdict = judge([(100, last)], base, finished=False, steps_per_epoch=12)
     assert verdict.state is VerdictState.LEARNING
     assert verdict.evidence.startswith("identity cannot be measured")
 
@@ -120,6 +184,6 @@ def test_judging_again_gives_the_same() -> None:
         )
         for i, level in enumerate(levels, start=1)
     ]
-    first = judge(cards, base_card(), finished=True)
+    first = judge(cards, base_card(), finished=True, steps_per_epoch=12)
     assert first.state is VerdictState.OVERTRAINED
-    assert judge(cards, base_card(), finished=True) == first
+    assert judge(cards, base_card(), finished=True, steps_per_epoch=12) == first

@@ -70,6 +70,31 @@ def test_an_overtrained_trial_is_stopped_and_its_later_steps_are_not_trained(tmp
     assert max(c.epoch for c in record.checkpoints_of(hard)) < 8
 
 
+def test_the_files_thresholds_decide_what_is_overtrained(tmp_path):
+    """The hard rate loses 0.9 of style at most: no fall as far as a threshold of 0.95 goes."""
+    experiment = load_experiment(write_experiment(tmp_path), ["verdict.drop=0.95"])
+    view = TerminalView(Console(file=io.StringIO()))
+    record = read_run(run_experiment(experiment, lambda *_: SimulatedBackend(curve), view))
+    assert set(record.states.values()) == {TrialState.COMPLETED}
+    assert VerdictState.OVERTRAINED not in {verdict.state for verdict in record.verdicts.values()}
+
+
+def test_what_cannot_be_measured_is_said_at_once_and_has_no_say(tmp_path):
+    base = dict.fromkeys(Metric, 1.0) | {Metric.IDENTITY: 0.0, Metric.STYLE: float("nan")}
+    view = TerminalView(Console(file=(out := io.StringIO()), width=200))
+
+    def styleless(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
+        return curve(settings, step) | {Metric.STYLE: float("nan")}
+
+    experiment = load_experiment(write_experiment(tmp_path))
+    record = read_run(run_experiment(experiment, lambda *_: SimulatedBackend(styleless, base=base), view))
+    assert "style cannot be measured: the base model does not draw this style" in out.getvalue()
+    assert record.choice is not None
+    # The hard rate's best is identity 0.9 and prior 0.95: 2 / (1/.9 + 1/.95) = 0.924.
+    assert round(record.choice.best.utility, 3) == 0.924
+    assert "style could not be measured and had no say" in record.choice.reason
+
+
 def test_a_trial_that_fails_leaves_the_others_and_the_choice(tmp_path):
     def failing(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
         if float(settings["learning_rate"]) > 5e-4:

@@ -1,0 +1,73 @@
+"""The evidence of a verdict, in sentences that a person can check against the pictures.
+
+Values are on open scales: identity below 0 is less like the photos than the base model's images, style below 0 is
+away from the style. Nobody can see how far below nothing is, so sentences speak of 0 there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from dbsweep.records import Metric, Score, Scorecard
+from dbsweep.selection.overtraining import Loss
+
+VISIBLE = 0.005
+"""Differences that two decimals do not show."""
+
+
+def loss_sentence(loss: Loss, before: Scorecard, after: Scorecard, epochs: tuple[int, int]) -> str:
+    """``style fell from 0.82 to 0.41 of the base's between epoch 40 and 60 (95% CI of the drop 0.31–0.50) while …``.
+
+    Args:
+        loss: between the two cards, of which `before` may be the base model's (epoch 0).
+        epochs: of the two.
+    """
+    end = _seen(after.value(loss.metric))
+    start = _seen(after.value(loss.metric) + loss.drop)
+    fell = f"to {end:.2f}" if end >= VISIBLE else "to nothing"
+    return (
+        f"{loss.metric.value} fell from {start:.2f} {fell} of the base's between epoch {epochs[0]} and {epochs[1]}"
+        f"{_interval_of_drop(loss, start)} while {_identity_words(before, after)}"
+    )
+
+
+def _seen(value: float) -> float:
+    return max(value, 0.0)
+
+
+def _interval_of_drop(loss: Loss, start: float) -> str:
+    if not math.isfinite(loss.low):
+        return ""
+    low, high = min(loss.low, start), min(loss.high, start)  # more than all of it cannot be lost
+    if start - low < VISIBLE:
+        return " (95% CI of the drop: all of it)"
+    return f" (95% CI of the drop {low:.2f}–{high:.2f})"
+
+
+def _identity_words(before: Scorecard, after: Scorecard) -> str:
+    start, end = _seen(before.value(Metric.IDENTITY)), _seen(after.value(Metric.IDENTITY))
+    if math.isnan(start) or math.isnan(end):
+        return "identity could not be measured"
+    if end < VISIBLE:
+        return "the subject was not there" if start < VISIBLE else f"identity fell from {start:.2f} to nothing"
+    if abs(end - start) < VISIBLE:
+        return f"identity stayed at {end:.2f}"
+    return f"identity rose {end - start:.2f}" if end > start else f"identity fell {start - end:.2f}"
+
+
+def levels(card: Scorecard, metrics: Sequence[Metric]) -> str:
+    """``identity 0.70 (0.62–0.78), style 0.90 (0.81–0.99)``: means with their 95% intervals, where they have any."""
+    return ", ".join(f"{metric.value} {_level(card.scores[metric])}" for metric in metrics)
+
+
+def _level(score: Score) -> str:
+    value = f"{_seen(score.value):.2f}"
+    if not math.isfinite(score.high - score.low) or score.high - score.low < VISIBLE:
+        return value
+    return f"{value} ({_seen(score.low):.2f}–{_seen(score.high):.2f})"
+
+
+def listed(metrics: Sequence[Metric]) -> str:
+    """``style and prior``."""
+    return " and ".join(metric.value for metric in metrics)

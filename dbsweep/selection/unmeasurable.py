@@ -1,0 +1,50 @@
+"""What a base model and an encoder cannot measure, told from the base model's own scorecard."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from dbsweep.records import Metric, PromptKind, Scorecard
+
+MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
+    {
+        Metric.IDENTITY: frozenset({PromptKind.INSTANCE}),
+        Metric.STYLE: frozenset({PromptKind.SANITY}),
+        Metric.PRIOR: frozenset({PromptKind.CLASS}),
+        Metric.DIVERSITY: frozenset({PromptKind.CLASS}),
+        Metric.PROMPT_FIDELITY: frozenset({PromptKind.INSTANCE, PromptKind.SANITY}),
+        Metric.QUALITY: frozenset(PromptKind),
+    }
+)
+"""The prompts on whose images each metric is measured."""
+
+_UNCLEAR_SUBJECT: Final = "the encoder does not tell the photos from the base model's class images"
+_REASONS: Final = {
+    Metric.IDENTITY: _UNCLEAR_SUBJECT,
+    Metric.STYLE: "the base model does not draw this style; choose one that it knows",
+    Metric.PRIOR: _UNCLEAR_SUBJECT,
+    Metric.DIVERSITY: "the base model draws the same image for every seed",
+    Metric.PROMPT_FIDELITY: "the encoder gives no numbers",
+    Metric.QUALITY: "the base model's images have no pixels to measure",
+}
+
+
+def unmeasurable(base: Scorecard) -> tuple[str, ...]:
+    """Sentences for the person, one for each metric and prompt whose samples are NaN on the base model's card.
+
+    Args:
+        base: its samples and images are in the same order of prompts and seeds; without images there is nothing to
+            tell the prompts apart by, and the metric is named alone.
+    """
+    sentences = []
+    for metric, score in base.scores.items():
+        prompts = [image.prompt for image in base.images if image.kind in MEASURED_ON[metric]]
+        if len(prompts) == len(score.samples):
+            lost = [f" with {p!r}" for p, value in zip(prompts, score.samples, strict=True) if math.isnan(value)]
+        else:
+            lost = [""] if math.isnan(score.value) else []
+        sentences += [f"{metric.value} cannot be measured{place}: {_REASONS[metric]}" for place in dict.fromkeys(lost)]
+    return tuple(sentences)
