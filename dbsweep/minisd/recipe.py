@@ -19,7 +19,7 @@ class Recipe:
     """Pictures a step and worker."""
     decoder_steps: int = 650
     """Of the decoder alone, after the whole autoencoder."""
-    denoiser_steps: int = 6_000
+    denoiser_steps: int = 11_000
     denoiser_batch: int = 32
     """Pictures a step and worker."""
     clip_steps: int = 600
