@@ -7,12 +7,13 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from dbsweep.config.fields import Count, CountOrNone, Fraction, NotBool, NotNegative, Seed
+from dbsweep.config.lora import LoraSettings
 from dbsweep.config.optimization import LearningRateSchedule, Optimization
 
 __all__ = ["LearningRateSchedule", "Train"]
 
 
-class Train(Optimization):
+class Train(Optimization, LoraSettings):
     """How one trial trains. Any of these may be an axis of `search`."""
 
     resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(

@@ -175,12 +175,13 @@ class BranchWork:
     def _start_training(self, history: History) -> Trainer:
         fork = self._job.fork
         start = history.start if history.start is not None else (fork.checkpoint if fork is not None else None)
-        if start is None:
+        lora_rank = self._job.sweep.experiment.train_for(self._job.branch.settings).lora_rank
+        if start is None or lora_rank > 0:  # the state of a LoRA is the LoRA alone
             self._models = loaded.untrained_models(self._job.sweep.base)
             loaded.models_to_change(self._job.sweep.base)
-            return make_trainer(self._job, self._models)
         trainer = make_trainer(self._job, self._models)
-        trainer.load_state(read_state(start))
+        if start is not None:
+            trainer.load_state(read_state(start))
         return trainer
 
     def _after_step(self, step: int) -> None:
@@ -228,6 +229,7 @@ class BranchWork:
                     step=trainer.step,
                     epoch=epoch,
                     base_sha256=self._models.sha256,
+                    lora=trainer.lora,
                 ),
                 precision=Precision(self._job.sweep.experiment.checkpoints.precision),
             )

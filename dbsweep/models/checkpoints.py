@@ -14,15 +14,25 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from dbsweep.errors import DiskError, ModelError
+from dbsweep.models.adapters import (
+    AdapterShape,
+    adapter_tensors,
+    add_adapters,
+    load_adapters,
+    merge_adapters,
+    remove_adapters,
+)
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.durable import flush, new_folder
-from dbsweep.models.hashes import file_sha256, weights_sha256
+from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
 from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.tensor_tree import State, read_tree, write_tree
 from dbsweep.records import Record
 
 MANIFEST = "manifest.json"
+LORA = "lora"
+"""Stem of the file that has the adapters of a LoRA."""
 
 RESERVE_BYTES = 32 * 2**20
 """Disk that a checkpoint leaves free, for images, the ledger and logs."""
@@ -50,6 +60,7 @@ class CheckpointManifest(Record):
         base_sha256: `StableDiffusion.sha256` of the base model that the weights belong to.
         sha256: of the trained weights' values before rounding to ``precision``; filled in by `write_checkpoint`.
         precision: of the weight files.
+        lora: what the adapters are like where it holds nothing but them; None for whole networks.
         files: name → SHA-256 of the file; filled in by `write_checkpoint`.
         bytes: of all files but the manifest; filled in by `write_checkpoint`.
     """
@@ -60,6 +71,7 @@ class CheckpointManifest(Record):
     base_sha256: str
     sha256: str = ""
     precision: Precision = Precision.FP32
+    lora: AdapterShape | None = None
     files: dict[str, str] = Field(default_factory=dict)
     bytes: int = 0
 
@@ -76,7 +88,8 @@ def write_checkpoint(
     """Writes a checkpoint that appears whole or not at all, in place of an older one of that name.
 
     Args:
-        text_encoder: None where it was never trained and is the base model's.
+        unet, text_encoder: of a LoRA (`CheckpointManifest.lora`) the adapters alone are written; the text encoder is
+            None where it was never trained and is the base model's.
         state: what training goes on from (`dbsweep.models.tensor_tree`), or None.
         manifest: id, step, epoch and base; the rest is filled in.
 
@@ -87,10 +100,13 @@ def write_checkpoint(
         DiskError: there is no room for it; nothing is left behind.
     """
     networks = {"unet": unet} | ({"text_encoder": text_encoder} if text_encoder is not None else {})
-    _check_room(folder, sum(_kept_bytes(n, precision) for n in networks.values()) + _state_bytes(state))
+    kept: dict[str, Mapping[str, Tensor]] = {name: network.state_dict() for name, network in networks.items()}
+    if manifest.lora is not None:
+        kept = {LORA: adapter_tensors(networks)}
+    _check_room(folder, sum(_kept_bytes(values, precision) for values in kept.values()) + _state_bytes(state))
     with new_folder(folder) as temporary:
-        for name, network in networks.items():
-            save_file(_rounded(network, precision), temporary / f"{name}.safetensors")
+        for name, values in kept.items():
+            save_file(_rounded(values, precision), temporary / f"{name}.safetensors")
         if state is not None:
             write_tree(temporary, state)
         files = sorted(temporary.iterdir())
@@ -98,7 +114,7 @@ def write_checkpoint(
             flush(file)
         written = manifest.model_copy(
             update={
-                "sha256": weights_sha256(networks),
+                "sha256": values_sha256(kept),
                 "precision": precision,
                 "files": {file.name: file_sha256(file) for file in files},
                 "bytes": sum(file.stat().st_size for file in files),
@@ -131,6 +147,8 @@ def verify(folder: Path) -> bool:
 def read_weights(folder: Path, models: StableDiffusion) -> None:
     """Loads the weights into the networks of ``models``; a text encoder that was never trained becomes the base's.
 
+    A LoRA is worked into the base model's weights.
+
     Raises:
         ModelError: not a finished checkpoint, damaged, or of another base model.
     """
@@ -140,11 +158,32 @@ def read_weights(folder: Path, models: StableDiffusion) -> None:
             f"checkpoint {folder}: trained from another base model (sha256 {manifest.base_sha256[:10]}) "
             f"than {models.source} ({models.sha256[:10]})"
         )
+    if manifest.lora is not None:
+        restore_base(models)
+        attach_lora(folder, models)
+        merge_adapters(models.networks)
+        return
+    remove_adapters(models.networks)
     if "text_encoder.safetensors" in manifest.files:
         _load(folder / "text_encoder.safetensors", models.text_encoder)
     elif weights_sha256({"text_encoder": models.text_encoder}) != models.text_encoder_sha256:
         restore_base(models)
     _load(folder / "unet.safetensors", models.unet)
+
+
+def attach_lora(folder: Path, models: StableDiffusion) -> None:
+    """Lays the LoRA of a checkpoint around the networks, which have the base model's weights, without merging it.
+
+    Raises:
+        ModelError: the checkpoint is no LoRA, is damaged or does not fit.
+    """
+    shape = read_manifest(folder).lora
+    if shape is None:
+        raise ModelError(f"checkpoint {folder}: holds whole networks and no LoRA; export another format")
+    tensors = read_or_refuse(f"checkpoint {folder}", LORA, lambda: load_file(folder / f"{LORA}.safetensors"))
+    adapted = {name: models.networks[name] for name in sorted({key.partition(".")[0] for key in tensors})}
+    add_adapters(adapted, shape)
+    load_adapters(adapted, tensors)
 
 
 def read_state(folder: Path) -> dict[str, Any]:
@@ -165,10 +204,9 @@ def _check_room(folder: Path, needed: int) -> None:
         )
 
 
-def _kept_bytes(network: nn.Module, precision: Precision) -> int:
+def _kept_bytes(values: Mapping[str, Tensor], precision: Precision) -> int:
     width = precision.dtype.itemsize
-    values = network.state_dict().values()
-    return sum(v.numel() * (width if v.is_floating_point() else v.element_size()) for v in values)
+    return sum(v.numel() * (width if v.is_floating_point() else v.element_size()) for v in values.values())
 
 
 def _state_bytes(state: State) -> int:
@@ -179,12 +217,12 @@ def _state_bytes(state: State) -> int:
     return sum(_state_bytes(value) for value in state) if isinstance(state, (list, tuple)) else 0
 
 
-def _rounded(network: nn.Module, precision: Precision) -> dict[str, Tensor]:
+def _rounded(values: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
     def round_one(value: Tensor) -> Tensor:
         value = value.detach().cpu()
         return (value.to(precision.dtype) if value.is_floating_point() else value).contiguous()
 
-    return {name: round_one(value) for name, value in network.state_dict().items()}
+    return {name: round_one(value) for name, value in values.items()}
 
 
 def _load(file: Path, network: nn.Module) -> None:

@@ -93,5 +93,9 @@ def _key(train: Train) -> str:
         values["class_images_per_instance"] = values["prior_loss_weight"] = 0  # no prior preservation, either way
     if not train.shuffle_tags and train.tag_dropout == 0.0:
         del values["keep_tags"]
+    if train.lora_rank == 0:
+        values = {name: value for name, value in values.items() if not name.startswith("lora_")}
+    elif train.lora_alpha is None:
+        values["lora_alpha"] = float(train.lora_rank)
     # Interned, because the tree compares the keys of thousands of trials at every stage.
     return sys.intern(json.dumps(values, sort_keys=True))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
@@ -54,6 +56,10 @@ _MOMENTS_BYTES: dict[OptimizerName, float] = {
 _MINISD_PARAMETERS = 7_090_000
 _SD1_PARAMETERS = 983_000_000
 _SD2_PARAMETERS = 1_206_000_000
+# Parameters of a LoRA of rank 1 around both, by `train.lora_targets`: counted.
+_MINISD_LORA = {"attention": 13_568, "linear": 27_904, "convolution": 57_088}
+_SD1_LORA = {"attention": 273_024, "linear": 589_824, "convolution": 1_168_384}
+_SD2_LORA = {"attention": 395_904, "linear": 856_064, "convolution": 1_434_624}
 # One core of a 2-core server CPU, text encoder training, 64 pixels.
 _MINISD_SECONDS = (0.20, 0.008)
 _MINISD_RESOLUTION = 64
@@ -71,7 +77,10 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
         gpu: name of the GPU, as its driver tells it; without it the time on GPUs is not known.
     """
     is_minisd = experiment.base_model == "minisd"
-    parameters, basis = _size(experiment.base_model)
+    parameters, lora, basis = _size(experiment.base_model)
+    if all(_values(experiment, "lora_rank")):
+        targets = _values(experiment, "lora_targets")
+        parameters = math.ceil(max(_values(experiment, "lora_rank"))) * max(lora[name] for name in targets)
     moments = max(_MOMENTS_BYTES[name] for name in _values(experiment, "optimizer"))
     averages = _BYTES["fp32"] if any(_values(experiment, "ema_decay")) else 0
     on_cpu = experiment.resources.gpus_per_trial == 0
@@ -96,15 +105,16 @@ def _values(experiment: Experiment, setting: str) -> tuple[Any, ...]:
             return (getattr(experiment.train, setting),)
 
 
-def _size(base_model: str) -> tuple[int, str]:
+def _size(base_model: str) -> tuple[int, Mapping[str, int], str]:
+    """Parameters, those of a LoRA of rank 1 by its targets, and where they are from."""
     name = base_model.lower()
     if name == "minisd":
-        return _MINISD_PARAMETERS, "MiniSD's size"
+        return _MINISD_PARAMETERS, _MINISD_LORA, "MiniSD's size"
     if "stable-diffusion-2" in name:
-        return _SD2_PARAMETERS, "Stable Diffusion 2's size"
+        return _SD2_PARAMETERS, _SD2_LORA, "Stable Diffusion 2's size"
     if "stable-diffusion-v1" in name:
-        return _SD1_PARAMETERS, "Stable Diffusion 1's size"
-    return _SD1_PARAMETERS, "taking the base model to be as large as Stable Diffusion 1"
+        return _SD1_PARAMETERS, _SD1_LORA, "Stable Diffusion 1's size"
+    return _SD1_PARAMETERS, _SD1_LORA, "taking the base model to be as large as Stable Diffusion 1"
 
 
 def _gpu_seconds(gpu: str | None) -> tuple[float, float] | None:

@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     CAPTION = "caption"  # epoch, instance image, half
     TAGS = "tags"  # epoch, instance image, half
     DROPOUT = "dropout"  # step
+    LORA = "lora"  # letters of the network's name
 
 
 def key(seed: int, purpose: Purpose, *counters: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import nn
@@ -13,30 +13,35 @@ OPTIMIZER = "optimizer."
 GROUP = "optimizer_group."
 
 
-def module_tensors(modules: Mapping[str, nn.Module]) -> dict[str, torch.Tensor]:
-    """Copies of all weights on the CPU, named ``<module>.<name in its state dict>``."""
+def weight_tensors(modules: Mapping[str, nn.Module], trains: Callable[[str], bool]) -> dict[str, torch.Tensor]:
+    """The weights themselves, named ``<module>.<name in its state dict>``, of those whose name there passes."""
     return {
-        f"{name}.{key}": _copy(tensor)
+        f"{name}.{key}": tensor
         for name, module in modules.items()
         for key, tensor in module.state_dict().items()
+        if trains(key)
     }
 
 
-def load_modules(modules: Mapping[str, nn.Module], state: Mapping[str, torch.Tensor]) -> None:
-    """Writes the weights into the modules.
+def copies(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Copies on the CPU."""
+    return {name: _copy(tensor) for name, tensor in tensors.items()}
+
+
+def load_weights(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:
+    """Writes a state's weights into those of `weight_tensors`.
 
     Raises:
         TrialError: the state belongs to a model of another shape.
     """
-    for name, module in modules.items():
-        own = {key: state.get(f"{name}.{key}") for key in module.state_dict()}
-        wrong = [key for key, old in module.state_dict().items() if getattr(own[key], "shape", None) != old.shape]
-        if wrong:
-            raise TrialError(
-                f"the training state does not fit the model: {name}.{wrong[0]} is missing or of another shape;"
-                " continue with the base model that the run began with"
-            )
-        module.load_state_dict(own)
+    wrong = [name for name, old in weights.items() if getattr(state.get(name), "shape", None) != old.shape]
+    if wrong:
+        raise TrialError(
+            f"the training state does not fit the model: {wrong[0]} is missing or of another shape;"
+            " continue with the base model that the run began with"
+        )
+    for name, tensor in weights.items():
+        tensor.copy_(state[name])
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str]) -> dict[str, torch.Tensor]:

@@ -10,19 +10,21 @@ from torch import nn
 
 from dbsweep.config.schema import Train
 from dbsweep.errors import DivergedError, TrialError
+from dbsweep.models.adapters import is_adapter, remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records import StepLog
 from dbsweep.training.average import WeightAverage
 from dbsweep.training.conditioning import PromptEncoder
 from dbsweep.training.data import ConceptData, TrainingSet
 from dbsweep.training.log import Meter
+from dbsweep.training.lora import begin_lora, lora_shape
 from dbsweep.training.objective import Losses, Objective, losses
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
 from dbsweep.training.order import images_of_step, steps_per_epoch
 from dbsweep.training.precision import Precision
 from dbsweep.training.randomness import Purpose, key
 from dbsweep.training.schedule import learning_rates
-from dbsweep.training.state import load_modules, load_optimizer, module_tensors, optimizer_tensors
+from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors, weight_tensors
 
 
 class Trainer:
@@ -37,7 +39,8 @@ class Trainer:
     generator.
 
     Args:
-        models: weights become float32 where they are not.
+        models: weights become float32 where they are not. A LoRA is laid around them, so they must then be the base
+            model's; one that is there is taken off.
         steps_per_epoch: as planned; must agree with the data.
         total_steps: of the whole trial; linear and cosine schedules depend on it.
         text_encoder_steps: the text encoder trains while ``step < text_encoder_steps``. From then on it is outside
@@ -46,6 +49,7 @@ class Trainer:
 
     Attributes:
         step: optimizer steps done since the untrained base model.
+        lora: what the LoRA is like; None where whole networks train.
 
     Raises:
         ResourceError: the device lacks what the settings ask for.
@@ -80,6 +84,14 @@ class Trainer:
         self._modules: dict[str, nn.Module] = {"unet": models.unet, "text_encoder": models.text_encoder}
         models.vae.requires_grad_(False)
         _prepare(models, train)
+        self.lora = lora_shape(train)
+        self._trained = {"unet": models.unet} | (
+            {"text_encoder": models.text_encoder} if text_encoder_steps > 0 else {}
+        )
+        if self.lora is not None:
+            begin_lora(self._trained, self.lora, train.seed)
+        self._trains: Callable[[str], bool] = is_adapter if self.lora is not None else lambda _: True
+        self._weights = weight_tensors(self._modules, self._trains)
         self._begin()
 
     def train_until(self, step: int, on_step: Callable[[int], None] | None = None) -> StepLog:
@@ -114,7 +126,7 @@ class Trainer:
         return {
             "step": torch.tensor(self.step),
             "text_encoder_steps_done": torch.tensor(trained),
-            **module_tensors(self._modules),
+            **copies(self._weights),
             **optimizer_tensors(self._optimizer, self._names),
             **self._precision.state(),
             **(self._average.state() if self._average is not None else {}),
@@ -133,7 +145,7 @@ class Trainer:
                 f"the state at step {step} has a text encoder trained for {trained} steps, this trial needs"
                 f" {min(step, self._text_encoder_steps)}: start it from another checkpoint"
             )
-        load_modules(self._modules, state)
+        load_weights(self._weights, state)
         self._begin()
         load_optimizer(self._optimizer, self._names, state)
         self._precision.load_state(state)
@@ -143,15 +155,16 @@ class Trainer:
 
     def _begin(self) -> None:
         """A fresh optimizer over all that ever trains."""
-        trained = {"unet": self._unet}
-        if self._text_encoder_steps > 0:
-            trained["text_encoder"] = self._text_encoder
-        self._names = {p: f"{name}.{key}" for name, module in trained.items() for key, p in module.named_parameters()}
+        groups = {
+            name: {key: p for key, p in module.named_parameters() if self._trains(key)}
+            for name, module in self._trained.items()
+        }
+        self._names = {p: f"{name}.{key}" for name, group in groups.items() for key, p in group.items()}
         for module in self._modules.values():
-            module.requires_grad_(module in trained.values())
+            for parameter in module.parameters():
+                parameter.requires_grad_(parameter in self._names)
         self._parameters = list(self._names)
-        groups = [list(module.parameters()) for module in trained.values()]
-        self._optimizer = make_optimizer(self._train, groups)
+        self._optimizer = make_optimizer(self._train, [list(group.values()) for group in groups.values()])
         self._prompts = PromptEncoder(self._text_encoder, self._tokenizer, clip_skip=self._clip_skip)
         decay = self._train.ema_decay
         self._average = WeightAverage(self._names, decay) if decay > 0.0 else None
@@ -162,7 +175,7 @@ class Trainer:
         self._text_encoder.requires_grad_(False)
         self._text_encoder.eval()
         drop_parameters(self._optimizer, self._text_encoder.parameters())
-        self._parameters = list(self._unet.parameters())
+        self._parameters = [parameter for parameter, name in self._names.items() if name.startswith("unet.")]
         self._prompts.freeze()
 
     def _train_step(self) -> torch.Tensor:
@@ -240,7 +253,8 @@ def _check_epoch(planned: int, images: int, images_per_step: int) -> None:
 
 
 def _prepare(models: StableDiffusion, train: Train) -> None:
-    """Float32 weights, and gradient checkpointing on or off."""
+    """Float32 weights without adapters, and gradient checkpointing on or off."""
+    remove_adapters(models.networks)
     for module in (models.unet, models.text_encoder):
         if module.dtype is not torch.float32:
             module.to(torch.float32)

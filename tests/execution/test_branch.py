@@ -6,13 +6,16 @@ import errno
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from dbsweep.config.search import SchedulerName
 from dbsweep.execution import branch as branch_module
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
+from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.retention import has_state
@@ -94,6 +97,32 @@ def test_a_fork_has_the_weights_of_a_training_in_one_go(tiny_job: SweepJob) -> N
     assert parent.hashes[4] == alone.hashes[4]
     assert forked.hashes[6] == alone.hashes[6]
     assert parent.hashes[6] != alone.hashes[6]
+
+
+def test_a_lora_is_forked_drawn_and_read_back(tiny_job: SweepJob) -> None:
+    """Its checkpoints and states are the adapter alone, so the base's weights must be there whatever ran before."""
+    sections = {
+        "train": tiny_job.experiment.train.model_copy(update={"lora_rank": 2, "ema_decay": 0.5}),
+        "evaluate": tiny_job.experiment.evaluate.model_copy(update={"stop_overtrained": False}),
+    }
+    job = tiny_job.model_copy(update={"experiment": tiny_job.experiment.model_copy(update=sections)})
+    alone = train(job, make_branch("b01", 3, text_encoder_epochs=2))
+    train(tiny_job, make_branch("b02", 1))  # whole networks, in the same process
+    parent = train(job, make_branch("b03", 2, forks=(2,), text_encoder_epochs=2))
+    train(tiny_job, make_branch("b04", 1))
+    child = make_branch("b05", 3, parent="b03", fork_epoch=2, text_encoder_epochs=2)
+    forked = train(job, child, fork=fork_of(job, parent, 4))
+    assert alone.hashes == parent.hashes | forked.hashes
+    folder = job.run_folder / alone.scored[6].checkpoint.path
+    assert {path.name for path in folder.iterdir()} == {"lora.safetensors", "manifest.json"}
+    card = alone.scored[6].scorecard
+    assert card is not None
+    models = loaded.models_to_change(job.base)
+    read_weights(folder, models)
+    again = draw_evaluation(models, job.experiment, RunFolder(job.run_folder), job.run_folder / "again", model_hash="")
+    for image, sample in zip(again.images, card.images, strict=True):
+        with Image.open(job.run_folder / sample.path) as drawn:
+            assert np.abs(np.asarray(drawn, dtype=int) - image.astype(int)).max() <= 1
 
 
 def test_in_the_end_states_are_kept_at_forks_only(tiny_job: SweepJob) -> None:

@@ -44,6 +44,19 @@ def test_moments_and_averages_take_disk(train: dict[str, object], bytes_a_parame
     assert rates_for(experiment(train=train)).state_bytes == round(parameters * bytes_a_parameter)
 
 
+def test_a_lora_takes_the_disk_of_its_adapter():
+    sd15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    lora = rates_for(experiment(base_model=sd15, train={"lora_rank": 4}))
+    # Rank 4 of SD 1.5's attention: 797,184 parameters in the UNet, as diffusers counts them, and 294,912 in the text
+    # encoder: 12 layers of 4 squares with 768 inputs and 768 outputs.
+    assert lora.weight_bytes == 2 * (797_184 + 12 * 4 * 2 * 768 * 4)
+    assert lora.state_bytes == 6 * lora.weight_bytes
+    swept = experiment(base_model=sd15, search={"lora_rank": [4, 16]}, train={"lora_targets": "linear"})
+    assert rates_for(swept).weight_bytes == 2 * 16 * 589_824
+    some = experiment(base_model=sd15, search={"lora_rank": [0, 16]})
+    assert rates_for(some).weight_bytes == rates_for(experiment(base_model=sd15)).weight_bytes
+
+
 def test_a_swept_optimizer_is_counted_at_its_hungriest():
     swept = experiment(search={"optimizer": ["lion_8bit", "adamw", "adamw_8bit"]})
     assert rates_for(swept).state_bytes == rates_for(experiment(train={"optimizer": "adamw"})).state_bytes

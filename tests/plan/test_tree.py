@@ -170,6 +170,10 @@ def test_alone_every_trial_has_a_branch_of_its_own_and_the_same_steps():
         ({}, {"caption_dropout": [0, 0.1]}, 2),
         ({}, {"ema_decay": [0, 0.9]}, 2),  # the same weights, but other checkpoints
         ({}, {"optimizer": ["adamw", "lion_8bit"]}, 2),
+        ({}, {"lora_targets": ["attention", "linear"]}, 1),  # without a LoRA
+        ({"lora_rank": 4}, {"lora_targets": ["attention", "linear"]}, 2),
+        ({"lora_rank": 4, "lora_alpha": 4}, {"lora_rank": [4]}, 1),
+        ({}, {"lora_rank": [0, 4]}, 2),
     ],
     ids=str,
 )

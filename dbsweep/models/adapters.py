@@ -1,0 +1,120 @@
+"""LoRA and DoRA while they train: layers that peft lays around those of a network, put on, read, merged, taken off."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Literal, TypeAlias
+
+from peft import LoraConfig, inject_adapter_in_model
+from peft.tuners.lora import LoraLayer
+from pydantic import Field
+from torch import Tensor, nn
+
+from dbsweep.errors import ModelError
+from dbsweep.records import Record
+
+Targets: TypeAlias = Literal["attention", "linear", "convolution"]
+
+_UNET_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+_UNET_LINEAR = (*_UNET_ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2")
+_TEXT_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
+_TEXT_LINEAR = (*_TEXT_ATTENTION, "fc1", "fc2")
+LAYERS: Mapping[str, Mapping[Targets, tuple[str, ...]]] = {
+    "unet": {
+        "attention": _UNET_ATTENTION,
+        "linear": _UNET_LINEAR,
+        "convolution": (*_UNET_LINEAR, "conv1", "conv2", "conv_shortcut", "conv"),
+    },
+    "text_encoder": {"attention": _TEXT_ATTENTION, "linear": _TEXT_LINEAR, "convolution": _TEXT_LINEAR},
+}
+"""By network and `Targets`: how the names of the changed layers end."""
+
+
+class AdapterShape(Record):
+    """What an adapter looks like.
+
+    Attributes:
+        rank: of the product that is added to each weight.
+        alpha: the product counts alpha / rank times.
+        dropout: share of a layer's inputs that its adapter does not see in training.
+        targets: which layers.
+        dora: magnitudes of the weights are learned apart (Liu et al. 2024, "DoRA").
+    """
+
+    rank: int = Field(ge=1)
+    alpha: float
+    dropout: float = 0.0
+    targets: Targets = "attention"
+    dora: bool = False
+
+
+def add_adapters(networks: Mapping[str, nn.Module], shape: AdapterShape) -> None:
+    """Lays adapters around the layers of ``unet``, ``text_encoder`` or both; nothing but them requires a gradient.
+
+    They begin without effect; their first factors are drawn from torch's global generator.
+    """
+    for name, network in networks.items():
+        targets = list(LAYERS[name][shape.targets])
+        config = LoraConfig(
+            r=shape.rank,
+            lora_alpha=shape.alpha,  # type: ignore[arg-type]  # peft says int and takes any number
+            lora_dropout=shape.dropout,
+            target_modules=targets,
+            use_dora=shape.dora,
+        )
+        inject_adapter_in_model(config, network)
+
+
+def is_adapter(key: str) -> bool:
+    """Whether a weight of a network, by its name there, is an adapter's."""
+    return ".lora_" in key
+
+
+def adapter_tensors(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """The adapters' weights themselves, named ``unet.<layer>.lora_A.default.weight``."""
+    return {
+        f"{name}.{key}": value
+        for name, network in networks.items()
+        for key, value in network.state_dict().items()
+        if is_adapter(key)
+    }
+
+
+def load_adapters(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tensor]) -> None:
+    """Writes weights into adapters of the same shape.
+
+    Raises:
+        ModelError: they are of other layers or ranks.
+    """
+    own = adapter_tensors(networks)
+    if own.keys() != tensors.keys() or any(own[key].shape != tensors[key].shape for key in own):
+        raise ModelError("the LoRA does not fit the base model: its layers or ranks are others")
+    for key, value in own.items():
+        value.copy_(tensors[key])
+
+
+def merge_adapters(networks: Mapping[str, nn.Module]) -> None:
+    """Works the adapters into the weights of their layers, and takes them off."""
+    for network in networks.values():
+        for _, _, layer in _adapted(network):
+            layer.merge()
+    remove_adapters(networks)
+
+
+def remove_adapters(networks: Mapping[str, nn.Module]) -> None:
+    """Takes adapters off; the layers themselves are as they were. Without adapters nothing happens."""
+    for network in networks.values():
+        for parent, name, layer in list(_adapted(network)):
+            base = layer.get_base_layer()
+            base.requires_grad_(True)
+            setattr(parent, name, base)
+        if hasattr(network, "peft_config"):
+            del network.peft_config
+
+
+def _adapted(network: nn.Module) -> Iterator[tuple[nn.Module, str, LoraLayer]]:
+    """Adapters with the module that has them and their name in it."""
+    for parent in list(network.modules()):
+        for name, child in list(parent.named_children()):
+            if isinstance(child, LoraLayer):
+                yield parent, name, child
