@@ -130,7 +130,13 @@ class Experiment(Section):
     """One experiment file."""
 
     name: Annotated[str, AfterValidator(_run_name)] = Field(description="name of the run and of its folder")
-    base_model: ModelSource = Field(description="minisd, a diffusers folder, a hub id, or a .safetensors/.ckpt file")
+    base_model: ModelSource = Field(
+        description="minisd, a diffusers folder, a hub id, a .safetensors/.ckpt file, or RUN@best or RUN@b01-000120"
+    )
+    base_model_ema: bool = Field(
+        False, description="take the averaged half of a single file that has both; the other half trains on better"
+    )
+    vae: ModelSource | None = Field(None, description="another VAE: folder, file or hub id; null: the model's own")
     clip_skip: ClipSkip = Field(1, description="A1111's Clip skip, in training and in all that is drawn; 1 skips none")
     concepts: tuple[Concept, ...] = Field(min_length=1)
     train: Train = Train()

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import model_validator
 
 from dbsweep.config.schema import Experiment
+from dbsweep.models.sources import BaseSource
 from dbsweep.records import Branch, Plan, Record, RunRecord, Scorecard
 
 
@@ -31,7 +32,7 @@ class SweepJob(Record):
     Attributes:
         run_folder: absolute.
         cache_folder: absolute; latents and class images of all runs.
-        base: the base model, resolved: a folder, a file or a hub id.
+        base: the base model, resolved; a plain path or hub id may be given.
         encoder: the scoring encoder, resolved: an open_clip ``model/tag`` or a folder.
         experiment: the experiment as run.
         class_images: by concept, then resolution.
@@ -39,7 +40,7 @@ class SweepJob(Record):
 
     run_folder: Path
     cache_folder: Path
-    base: str
+    base: BaseSource
     encoder: str
     experiment: Experiment
     class_images: tuple[ClassImageNeed, ...]
@@ -108,7 +109,7 @@ def sweep_job(
     plan: Plan,
     photo_counts: Iterable[int],
     *,
-    base: str,
+    base: BaseSource | str,
     encoder: str,
 ) -> SweepJob:
     """The job of preparing a sweep.
@@ -120,7 +121,7 @@ def sweep_job(
     return SweepJob(
         run_folder=run_folder.absolute(),
         cache_folder=cache_folder.absolute(),
-        base=base,
+        base=base if isinstance(base, BaseSource) else BaseSource(source=base),
         encoder=encoder,
         experiment=experiment,
         class_images=class_image_needs(experiment, plan, photo_counts),

@@ -16,6 +16,7 @@ from dbsweep.config.schema import Concept
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base, restore_base
+from dbsweep.models.sources import BaseSource
 from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
 from dbsweep.scoring.reference import Reference
 
@@ -38,11 +39,11 @@ class _Base:
 
 
 @lru_cache(maxsize=1)
-def _base(source: str) -> _Base:
+def _base(source: BaseSource) -> _Base:
     return _Base(load_base(source, device=device()))
 
 
-def untrained_models(source: str) -> StableDiffusion:
+def untrained_models(source: BaseSource) -> StableDiffusion:
     """The base model with its own weights."""
     base = _base(source)
     if base.changed:
@@ -51,7 +52,7 @@ def untrained_models(source: str) -> StableDiffusion:
     return base.models
 
 
-def models_to_change(source: str) -> StableDiffusion:
+def models_to_change(source: BaseSource) -> StableDiffusion:
     """The base model's networks, whatever their weights are now, for training or for loading a checkpoint."""
     base = _base(source)
     base.changed = True
@@ -100,7 +101,7 @@ def class_latents(job: SweepJob, concept: Concept, resolution: int, count: int) 
 
 
 @lru_cache(maxsize=16)
-def _latents(base: str, cache_folder: Path, paths: tuple[Path, ...], resolution: int) -> LatentMoments:
+def _latents(base: BaseSource, cache_folder: Path, paths: tuple[Path, ...], resolution: int) -> LatentMoments:
     images = [read_square(path, resolution) for path in paths]
     return cached_latents(
         cache_folder / "latents", _base(base).models, images

@@ -84,7 +84,7 @@ class SimulatedBackend:
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
         """Nothing to make; the base model's scorecard is as given."""
         on_progress(Progress(stage="references", done=1, total=1))
-        sha256 = hashlib.sha256(job.base.encode()).hexdigest()
+        sha256 = hashlib.sha256(job.base.source.encode()).hexdigest()
         return Prepared(base_sha256=sha256, base=self._base, class_images_drawn=0, seconds=0.0)
 
     def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:

@@ -11,6 +11,8 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from dbsweep.models.sources import BaseSource
+
 
 @dataclass(frozen=True)
 class StableDiffusion:
@@ -18,7 +20,7 @@ class StableDiffusion:
 
     Attributes:
         scheduler_config: diffusers' scheduler configuration as saved with the model.
-        source: the folder, file or hub id that it was loaded from.
+        source: what it was loaded from.
         sha256: of the values of UNet, text encoder and VAE as loaded (`dbsweep.models.hashes.weights_sha256`).
         text_encoder_sha256: of the values of the text encoder alone, as loaded.
     """
@@ -28,7 +30,7 @@ class StableDiffusion:
     text_encoder: CLIPTextModel
     tokenizer: CLIPTokenizer
     scheduler_config: Mapping[str, object]
-    source: str
+    source: BaseSource
     sha256: str
     text_encoder_sha256: str
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,12 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from dbsweep.errors import ModelError
-from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.families import Family
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.refusals import read_or_refuse
-from dbsweep.models.single_file import is_version_2, read_networks
-from dbsweep.models.sources import check_folder, check_source, prefers_fp16_variant
+from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
+from dbsweep.models.sources import BaseSource, check_folder, check_source, prefers_fp16_variant
 
 transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
 
@@ -34,8 +35,11 @@ SD1_CONFIG = "stable-diffusion-v1-5/stable-diffusion-v1-5"
 SD2_CONFIG = "stabilityai/stable-diffusion-2-1"
 
 
+VAE_FILES = ["config.json", "diffusion_pytorch_model.safetensors"]
+
+
 def load_base(
-    source: str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
+    source: BaseSource | str, *, dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu"
 ) -> StableDiffusion:
     """Loads a Stable Diffusion 1.x or 2.x for training and sampling, in evaluation mode.
 
@@ -45,28 +49,26 @@ def load_base(
     Args:
         source: a diffusers pipeline folder, a ``.safetensors`` or ``.ckpt`` file, or a hub id (``HF_HUB_OFFLINE=1``
             is honoured). Configuration, tokenizer and scheduler of a single file come from a diffusers folder beside
-            it that has its name without the suffix, or else from the hub's copy of its family.
+            it that has its name without the suffix, or else from the hub's copy of its family, which is found from
+            the weights. A `BaseSource` also says which half of a file to take, and another VAE.
         dtype: of all networks, whatever the files hold.
 
     Raises:
         ModelError: it is missing, incomplete, damaged, or not a Stable Diffusion 1.x or 2.x.
     """
-    check_source(source)
-    path = Path(source)
-    if path.is_dir():
-        return _load_folder(path, source, dtype).to(device)
+    base = source if isinstance(source, BaseSource) else BaseSource(source=source)
+    check_source(base.source)
+    path = Path(base.source)
     if path.is_file():
-        return _load_file(path, dtype).to(device)
-    return _load_folder(_download(source, CONFIG_FILES + WEIGHT_FILES), source, dtype).to(device)
+        return _load_file(path, base, dtype).to(device)
+    if base.ema:
+        raise ModelError(f"base model {base}: only single files have two halves; leave base_model_ema out")
+    folder = path if path.is_dir() else _download(base.source, CONFIG_FILES + WEIGHT_FILES)
+    return _load_folder(folder, base, dtype).to(device)
 
 
 def restore_base(models: StableDiffusion) -> None:
-    """Puts UNet and text encoder back to the weights of ``models.source``, without adapters.
-
-    Raises:
-        ModelError: the files have changed.
-    """
-    remove_adapters(models.networks)
+    """Puts UNet and text encoder back to the weights of ``models.source``; ModelError if its files changed."""
     fresh = load_base(models.source, dtype=models.dtype)
     if fresh.sha256 != models.sha256:
         raise ModelError(f"base model {models.source}: its files changed since they were loaded; start again")
@@ -74,48 +76,76 @@ def restore_base(models: StableDiffusion) -> None:
     models.text_encoder.load_state_dict(fresh.text_encoder.state_dict())
 
 
-def _load_folder(folder: Path, source: str, dtype: torch.dtype) -> StableDiffusion:
+def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
     check_folder(folder)
+    source = base.source
     networks = {
-        "vae": _read_network(AutoencoderKL, folder / "vae", source, torch_dtype=dtype),
         "unet": _read_network(UNet2DConditionModel, folder / "unet", source, torch_dtype=dtype),
         "text_encoder": _read_network(CLIPTextModel, folder / "text_encoder", source, dtype=dtype),
+        "vae": _read_network(AutoencoderKL, folder / "vae", source, torch_dtype=dtype)
+        if base.vae is None
+        else _other_vae(base.vae, folder, dtype),
     }
-    return _bundle(networks, folder, source)
+    return _bundle(networks, folder, base)
 
 
-def _load_file(path: Path, dtype: torch.dtype) -> StableDiffusion:
-    folder = _config_folder(path)
-    check_folder(folder, needs_weights=False)
-    return _bundle(read_networks(path, folder, dtype), folder, str(path))
-
-
-def _config_folder(path: Path) -> Path:
+def _load_file(path: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
+    file = read_single_file(path, ema=base.ema, needs_vae=base.vae is None)
     beside = path.with_suffix("")
-    if beside.is_dir():
-        return beside
-    hub_id = SD2_CONFIG if is_version_2(path) else SD1_CONFIG
+    folder = beside if beside.is_dir() else _hub_config(path, file.family)
+    check_folder(folder, needs_weights=False)
+    networks = read_networks(file, folder, dtype, with_vae=base.vae is None)
+    if base.vae is not None:
+        networks["vae"] = _other_vae(base.vae, folder, dtype)
+    # A folder that somebody put there knows better than a guess from the weights.
+    told = {} if folder == beside else {"prediction_type": file.family.prediction_type}
+    return _bundle(networks, folder, base, scheduler=told)
+
+
+def _other_vae(source: str, config: Path, dtype: torch.dtype) -> nn.Module:
+    """A VAE that is not the model's own; of a single file, built after the model's configuration."""
+    path = Path(source)
+    if path.is_file():
+        state, _ = read_or_refuse(source, "the VAE", lambda: read_tensors(path))
+        return read_vae(path, state, config, dtype)
+    folder = path if path.is_dir() else _download(source, VAE_FILES)
+    inner = folder / "vae" if (folder / "vae").is_dir() else folder
+    return _read_network(AutoencoderKL, inner, source, torch_dtype=dtype)
+
+
+def _hub_config(path: Path, family: Family) -> Path:
+    hub_id = SD1_CONFIG if family is Family.SD1 else SD2_CONFIG
     try:
         return _download(hub_id, CONFIG_FILES)
     except ModelError as error:
         raise ModelError(
             f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_id} cannot be had; "
-            f"put a diffusers folder of the same family at {beside}"
+            f"put a diffusers folder of the same family ({family}) at {path.with_suffix('')}"
         ) from error
 
 
-def _bundle(networks: dict[str, nn.Module], folder: Path, source: str) -> StableDiffusion:
+def _bundle(
+    networks: dict[str, nn.Module], folder: Path, base: BaseSource, *, scheduler: Mapping[str, object] | None = None
+) -> StableDiffusion:
+    parts: dict[str, Any] = networks  # the classes of diffusers and transformers are untyped
+    _check_vae(parts["vae"], parts["unet"], base)
     for network in networks.values():
         network.eval()
-    parts: dict[str, Any] = networks  # the classes of diffusers and transformers are untyped
+    config = read_or_refuse(base.source, "scheduler", lambda: _read_scheduler_config(folder))
     return StableDiffusion(
         **parts,
-        tokenizer=read_or_refuse(source, "tokenizer", lambda: _read_tokenizer(folder)),
-        scheduler_config=read_or_refuse(source, "scheduler", lambda: _read_scheduler_config(folder)),
-        source=source,
+        tokenizer=read_or_refuse(base.source, "tokenizer", lambda: _read_tokenizer(folder)),
+        scheduler_config={**config, **(scheduler or {})},
+        source=base,
         sha256=weights_sha256(networks),
         text_encoder_sha256=weights_sha256({"text_encoder": networks["text_encoder"]}),
     )
+
+
+def _check_vae(vae: Any, unet: Any, base: BaseSource) -> None:  # noqa: ANN401
+    has, needs = vae.config.latent_channels, unet.config.out_channels
+    if has != needs:
+        raise ModelError(f"VAE {base.vae or base}: has latents of {has} channels, and the UNet of {base} draws {needs}")
 
 
 def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> nn.Module:  # noqa: ANN401

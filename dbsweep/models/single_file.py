@@ -3,93 +3,131 @@
 from __future__ import annotations
 
 import pickle
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
-from safetensors.torch import load_file
+from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
+from dbsweep.models.families import Family, check_parts, find_family
+from dbsweep.models.ldm_layout import UNET_PREFIX
 from dbsweep.models.refusals import read_or_refuse
 
-UNET_PREFIX = "model.diffusion_model."
-TEXT_ENCODER_PREFIX = "cond_stage_model."
-VAE_PREFIX = "first_stage_model."
-SDXL_PREFIX = "conditioner.embedders."
+EMA_PREFIX = "model_ema."
 
 
-def read_weights_file(path: Path) -> dict[str, Tensor]:
-    """All tensors of a single-file Stable Diffusion 1.x or 2.x by their original names.
+@dataclass(frozen=True)
+class SingleFile:
+    """The weights of one file by their original names, one half of what it has twice."""
+
+    path: Path
+    state: Mapping[str, Tensor]
+    family: Family
+
+
+def read_single_file(path: Path, *, ema: bool = False, needs_vae: bool = True) -> SingleFile:
+    """Reads a single-file Stable Diffusion 1.x or 2.x.
+
+    Args:
+        ema: take the UNet's averaged weights.
+        needs_vae: whether it must have a VAE.
 
     Raises:
-        ModelError: the file is damaged, wants to run code when it is read, or holds another kind of model.
+        ModelError: the file is damaged, wants to run code when it is read, holds another kind of model, or lacks parts.
     """
-    state = read_or_refuse(str(path), "the file", lambda: _read_tensors(path))
-    if any(key.startswith(SDXL_PREFIX) for key in state):
-        raise ModelError(f"base model {path}: this is an SDXL model; only Stable Diffusion 1.x and 2.x are supported")
-    prefixes = {"UNet": UNET_PREFIX, "text encoder": TEXT_ENCODER_PREFIX, "VAE": VAE_PREFIX}
-    missing = [part for part, prefix in prefixes.items() if not any(key.startswith(prefix) for key in state)]
-    if missing:
-        raise ModelError(f"base model {path}: not a whole Stable Diffusion model, it has no {' and no '.join(missing)}")
-    return state
+    state, metadata = read_or_refuse(str(path), "the file", lambda: read_tensors(path))
+    family = find_family(str(path), state, metadata)
+    check_parts(str(path), state, needs_vae=needs_vae)
+    return SingleFile(path, _half(path, state, ema=ema), family)
 
 
-def read_networks(path: Path, config: Path, dtype: torch.dtype) -> dict[str, nn.Module]:
+def read_networks(file: SingleFile, config: Path, dtype: torch.dtype, *, with_vae: bool = True) -> dict[str, nn.Module]:
     """The networks of a single file, built after the configurations in a diffusers folder.
 
     Raises:
-        ModelError: as `read_weights_file`, or the file does not fit the configurations.
+        ModelError: the file does not fit the configurations.
     """
-    state = read_weights_file(path)
-    readers = {"vae": _read_vae, "unet": _read_unet, "text_encoder": _read_text_encoder}
-    networks: dict[str, nn.Module] = {}
-    for name, read in readers.items():
-        network = read_or_refuse(str(path), name, lambda read=read: read(state, config, dtype))  # type: ignore[misc]
-        absent = [key for key, value in network.state_dict().items() if value.is_meta]
-        if absent:
-            raise ModelError(f"base model {path}: {name} lacks {len(absent)} weights, e.g. {absent[0]}")
-        networks[name] = network
+    networks: dict[str, nn.Module] = {
+        "unet": _build(file.path, "unet", lambda: _read_unet(file.state, config, dtype)),
+        "text_encoder": _build(file.path, "text_encoder", lambda: _read_text_encoder(file.state, config, dtype)),
+    }
+    if with_vae:
+        networks["vae"] = read_vae(file.path, file.state, config, dtype)
     return networks
 
 
-def is_version_2(path: Path) -> bool:
-    """Whether the file's text encoder is SD 2's OpenCLIP; ModelError as `read_weights_file`."""
-    return any(key.startswith("cond_stage_model.model.") for key in read_weights_file(path))
+def read_vae(path: Path, state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> nn.Module:
+    """The VAE of a whole model's weights, or of a file that has nothing else; errors as `read_networks`."""
+
+    def read() -> Any:  # noqa: ANN401
+        return AutoencoderKL.from_single_file(
+            dict(state), config=str(config), subfolder="vae", torch_dtype=dtype, local_files_only=True
+        )
+
+    return _build(path, "vae", read)
 
 
-def _read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """All tensors of a file by their names, and its metadata; ModelError for a pickle that wants to run code."""
     if path.suffix == ".safetensors":
-        tensors: dict[str, Tensor] = load_file(path)
-        return tensors
+        with safe_open(path, "pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        # torch's message advises to switch the protection off: not repeated here.
-        raise ModelError(
-            f"base model {path}: refused, it is damaged or a pickle that holds code besides weights; "
-            "use a .safetensors file"
-        ) from error
+        raise ModelError(f"base model {path}: refused, {_why(error)}; use a .safetensors file") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else {}
-    return {key: value for key, value in state.items() if isinstance(value, Tensor)}
+    return {key: value for key, value in state.items() if isinstance(value, Tensor)}, {}
 
 
-def _read_vae(state: dict[str, Tensor], config: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    return AutoencoderKL.from_single_file(
-        dict(state), config=str(config), subfolder="vae", torch_dtype=dtype, local_files_only=True
-    )
+def _why(error: pickle.UnpicklingError) -> str:
+    """What the pickle asks for; torch's message itself advises to switch the protection off."""
+    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if asked is None:
+        return "it is damaged or a pickle that holds code besides weights"
+    return f"it is a pickle that holds code besides weights: it asks for {asked[1]}"
 
 
-def _read_unet(state: dict[str, Tensor], config: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
+def _half(path: Path, state: Mapping[str, Tensor], *, ema: bool) -> dict[str, Tensor]:
+    """The weights without their other half, which the original code keeps under flattened names."""
+    plain = {key: value for key, value in state.items() if not key.startswith(EMA_PREFIX)}
+    if not ema:
+        return plain
+    names = {
+        key: EMA_PREFIX + key.removeprefix("model.").replace(".", "") for key in plain if key.startswith(UNET_PREFIX)
+    }
+    missing = [name for name in names.values() if name not in state]
+    if missing:
+        raise ModelError(
+            f"base model {path}: base_model_ema asks for averaged weights, and it has"
+            f" {'none' if len(missing) == len(names) else f'no {missing[0]}'}; leave base_model_ema out"
+        )
+    return {key: state[names[key]] if key in names else value for key, value in plain.items()}
+
+
+def _build(path: Path, name: str, read: Any) -> nn.Module:  # noqa: ANN401
+    network: nn.Module = read_or_refuse(str(path), name, read)
+    absent = [key for key, value in network.state_dict().items() if value.is_meta]
+    if absent:
+        raise ModelError(f"base model {path}: {name} lacks {len(absent)} weights, e.g. {absent[0]}")
+    return network
+
+
+def _read_unet(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
     return UNet2DConditionModel.from_single_file(
         dict(state), config=str(config), subfolder="unet", torch_dtype=dtype, local_files_only=True
     )
 
 
-def _read_text_encoder(state: dict[str, Tensor], config: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
+def _read_text_encoder(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
     return create_diffusers_clip_model_from_ldm(
         CLIPTextModel,
         dict(state),

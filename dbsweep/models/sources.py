@@ -7,17 +7,52 @@ import re
 from pathlib import Path
 
 from dbsweep.errors import ModelError
+from dbsweep.records import Record
 
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
 NETWORKS = ("unet", "vae", "text_encoder")
 REQUIRED = (*(f"{name}/config.json" for name in NETWORKS), "tokenizer", "scheduler/scheduler_config.json")
 
+# What a pipeline that cannot be trained here is called, by a word of its class in model_index.json.
+_OTHER_FAMILIES = {
+    "XL": "an SDXL model",
+    "Diffusion3": "a Stable Diffusion 3 model",
+    "Flux": "a Flux model",
+    "Inpaint": "an inpainting model",
+}
+ONLY_SD = "only Stable Diffusion 1.x and 2.x that draw from text alone are supported"
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+
+
+class BaseSource(Record):
+    """A base model, and what to take of it.
+
+    Attributes:
+        source: a diffusers folder, a ``.safetensors`` or ``.ckpt`` file, a hub id, or the folder of a checkpoint.
+        ema: take the averaged half of a single file that has both; the other half is what its training went on from.
+        vae: another autoencoder: a folder, a file or a hub id; None for the model's own.
+    """
+
+    source: str
+    ema: bool = False
+    vae: str | None = None
+
+    def __str__(self) -> str:
+        """As messages name it."""
+        return self.source
 
 
 def is_hub_id(source: str) -> bool:
     """Whether it has the form ``owner/name`` and cannot be meant as a model file."""
     return _HUB_ID.fullmatch(source) is not None and Path(source).suffix not in SINGLE_FILE_SUFFIXES
+
+
+def check_base(base: BaseSource) -> None:
+    """`check_source`, and that another VAE is there; ModelError if not."""
+    check_source(base.source)
+    if base.vae is not None and not Path(base.vae).exists() and not is_hub_id(base.vae):
+        raise ModelError(f"vae {base.vae}: no such folder or file, and not a hub id (owner/name); check the path")
 
 
 def check_source(source: str) -> None:
@@ -45,8 +80,7 @@ def check_source(source: str) -> None:
 
 def check_folder(folder: Path, *, needs_weights: bool = True) -> None:
     """ModelError unless the folder has all parts of a Stable Diffusion 1.x or 2.x pipeline."""
-    if (folder / "text_encoder_2").exists():
-        raise ModelError(f"base model {folder}: this is an SDXL model; only Stable Diffusion 1.x and 2.x are supported")
+    _refuse_other_families(folder)
     missing = [name for name in REQUIRED if not (folder / name).exists()]
     if needs_weights:
         missing += [f"{name}/*.safetensors" for name in NETWORKS if not _weight_files(folder / name)]
@@ -55,6 +89,38 @@ def check_folder(folder: Path, *, needs_weights: bool = True) -> None:
             f"base model {folder}: not a diffusers pipeline folder, it lacks {', '.join(missing)}; "
             "give the folder that holds model_index.json"
         )
+
+
+def _refuse_other_families(folder: Path) -> None:
+    index = _read_json(folder / "model_index.json")
+    class_name = str(index.get("_class_name", ""))
+    if (folder / "text_encoder_2").exists() and "Diffusion3" not in class_name and "Flux" not in class_name:
+        class_name = "XL"
+    for word, family in _OTHER_FAMILIES.items():
+        if word in class_name:
+            raise ModelError(f"base model {folder}: this is {family}; {ONLY_SD}")
+    channels = _read_json(folder / "unet" / "config.json").get("in_channels")
+    latents = _read_json(folder / "vae" / "config.json").get("latent_channels")
+    if isinstance(channels, int) and isinstance(latents, int) and channels > latents:
+        raise ModelError(f"base model {folder}: this is {more_channels(channels, latents)}; {ONLY_SD}")
+
+
+def more_channels(channels: int, latents: int) -> str:
+    """What a UNet is that reads more than the noisy latents."""
+    if channels == 2 * latents + 1:
+        return "an inpainting model"
+    return f"a model whose UNet reads {channels} channels where the latents have {latents} (depth, edit or upscaling)"
+
+
+def _read_json(file: Path) -> dict[str, object]:
+    """An object of a file; empty where there is none, which is told as a missing part."""
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise ModelError(f"base model file {file}: cannot be read as JSON ({error}); get it again") from error
+    return content if isinstance(content, dict) else {}
 
 
 def check_safetensors(file: Path) -> None:

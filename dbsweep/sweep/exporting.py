@@ -13,7 +13,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.records import Checkpoint, RunRecord
 from dbsweep.reports.listings import kept
 from dbsweep.sweep.answers import find_run, read_run
-from dbsweep.sweep.preflight import resolve_base
+from dbsweep.sweep.preflight import base_source
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _load(folder: RunFolder, checkpoint: Checkpoint) -> tuple[StableDiffusion, C
 
     path = folder.path / checkpoint.path
     manifest = read_manifest(path)
-    models = load_base(resolve_base(load_experiment(folder.experiment).base_model))
+    models = load_base(base_source(load_experiment(folder.experiment)))
     read_weights(path, models)
     return models, manifest
 

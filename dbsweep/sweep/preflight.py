@@ -15,6 +15,7 @@ from dbsweep.errors import InputError, ResourceError
 # Rooms that load torch, ray or mlflow are imported where they are used, so that planning starts at once.
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment
+    from dbsweep.models.sources import BaseSource
     from dbsweep.plan.rates import Rates
     from dbsweep.records import Plan
 
@@ -81,11 +82,11 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
         ResourceError: the forecast does not fit on the disk.
     """
     from dbsweep.concepts.photos import check_photos, list_photos
-    from dbsweep.models.sources import check_source
+    from dbsweep.models.sources import check_base
 
     for concept in experiment.concepts:
         check_photos(list_photos(concept.instance_images))
-    check_source(resolve_base(experiment.base_model))
+    check_base(base_source(experiment))
     check_searcher(experiment)
     check_disk(experiment.output, plan.cost.disk_bytes)
 
@@ -115,8 +116,16 @@ def check_disk(output: Path, needed_bytes: int) -> None:
         )
 
 
-def resolve_base(source: str) -> str:
-    """A folder, file or hub id for the `base_model` of an experiment."""
+def base_source(experiment: Experiment) -> BaseSource:
+    """The base model of an experiment, and what is taken of it."""
+    from dbsweep.models.sources import BaseSource
+
+    vae = None if experiment.vae is None else _resolve_model(experiment.vae)
+    return BaseSource(source=_resolve_model(experiment.base_model), ema=experiment.base_model_ema, vae=vae)
+
+
+def _resolve_model(source: str) -> str:
+    """A folder, file or hub id."""
     if source != MINISD:
         return source
     from dbsweep.minisd.paths import pipeline_path

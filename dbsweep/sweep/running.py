@@ -19,7 +19,7 @@ from dbsweep.models.durable import is_full
 from dbsweep.records import Plan, RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
-from dbsweep.sweep.preflight import check_inputs, count_photos, load, make_plan, resolve_base, resolve_encoder
+from dbsweep.sweep.preflight import base_source, check_inputs, count_photos, load, make_plan, resolve_encoder
 from dbsweep.sweep.report import write_report
 from dbsweep.sweep.tracking import tracked
 
@@ -123,7 +123,7 @@ def _lead(
         experiment,
         plan,
         count_photos(experiment),
-        base=resolve_base(experiment.base_model),
+        base=base_source(experiment),
         encoder=resolve_encoder(experiment.evaluate.encoder),
     )
     backend = make_backend(folder, experiment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from dbsweep.errors import ModelError
 from dbsweep.models.loading import load_base
+from dbsweep.models.sources import BaseSource
 from tests.models.ldm_layout import ldm_state
 
 
@@ -41,7 +43,7 @@ def test_a_single_file_is_the_model_that_it_was_written_from(
     loaded = load_base(str(path), dtype=dtype)
     assert loaded.sha256 == load_base(str(tiny_sd), dtype=dtype).sha256
     assert loaded.dtype == dtype
-    assert loaded.source == str(path)
+    assert loaded.source == BaseSource(source=str(path))
     assert not any(network.training for network in loaded.networks.values())
 
 
@@ -69,5 +71,19 @@ def test_a_file_of_another_shape_is_refused(state: dict[str, Tensor], single: Pa
 def test_offline_without_a_configuration_says_where_to_put_one(state: dict[str, Tensor], tmp_path: Path) -> None:
     path = tmp_path / "alone.safetensors"
     save_file(state, path)
-    with pytest.raises(ModelError, match=f"put a diffusers folder of the same family at {tmp_path / 'alone'}"):
+    with pytest.raises(ModelError, match=rf"folder of the same family \(Stable Diffusion 1\) at {tmp_path / 'alone'}"):
+        load_base(str(path))
+
+
+class Call:
+    """Calls a function when unpickled."""
+
+    def __reduce__(self):
+        return os.system, ("exit 1",)
+
+
+def test_what_a_pickle_asks_for_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "model.ckpt"
+    torch.save({"state_dict": {}, "hook": Call()}, path)
+    with pytest.raises(ModelError, match=r"holds code besides weights: it asks for (posix|nt)\.system; use a \.safe"):
         load_base(str(path))

@@ -1,0 +1,225 @@
+"""What a file is, is found from its weights; what cannot be trained is refused by its name."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import AutoencoderKL
+from safetensors.torch import load, save_file
+from torch import Tensor
+
+from dbsweep.errors import ModelError
+from dbsweep.models.export import save_single_file
+from dbsweep.models.families import V_MARK, Family, find_family
+from dbsweep.models.loading import SD1_CONFIG, SD2_CONFIG, load_base
+from dbsweep.models.sources import BaseSource, check_source
+from tests.tiny_models import write_pipeline
+
+UNET = "model.diffusion_model."
+OPEN_CLIP = {"cond_stage_model.model.ln_final.weight": torch.ones(4)}
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """In memory of their own: these tests write over the file that they have read."""
+    tensors: dict[str, Tensor] = load(path.read_bytes())
+    return tensors
+
+
+@pytest.mark.parametrize(
+    ("spread", "metadata", "expected"),
+    [
+        (0.08, {}, Family.SD2_BASE),
+        (0.10, {}, Family.SD2_V),
+        (0.08, {"modelspec.prediction_type": "v"}, Family.SD2_V),
+        (0.10, {"modelspec.prediction_type": "epsilon"}, Family.SD2_BASE),
+    ],
+)
+def test_sd_2_predicts_what_its_header_or_the_spread_of_a_bias_says(
+    spread: float, metadata: dict[str, str], expected: Family
+) -> None:
+    bias = torch.tensor([-spread, spread])  # its standard deviation over the whole is the spread
+    assert find_family("f", {**OPEN_CLIP, V_MARK: bias}, metadata) is expected
+
+
+def test_without_openclip_it_is_sd_1() -> None:
+    assert find_family("f", {V_MARK: torch.tensor([-1.0, 1.0])}, {}) is Family.SD1
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        ({"conditioner.embedders.0.x": (1,)}, "an SDXL model"),
+        ({f"{UNET}joint_blocks.0.x": (1,)}, "a Stable Diffusion 3 model"),
+        ({f"{UNET}double_blocks.0.x": (1,)}, "a Flux model"),
+        ({"double_blocks.0.x": (1,)}, "a Flux model"),
+        ({"lora_unet_x.lora_down.weight": (1,)}, "a LoRA, not a model"),
+        ({f"{UNET}input_blocks.0.0.weight": (8, 9, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "an inpainting model"),
+        ({f"{UNET}input_blocks.0.0.weight": (8, 5, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "reads 5 channels"),
+    ],
+)
+def test_other_kinds_of_file_are_refused_by_name(names: dict[str, tuple[int, ...]], kind: str) -> None:
+    state = {name: torch.zeros(shape) for name, shape in names.items()}
+    with pytest.raises(
+        ModelError, match=rf"base model f: this is .*{kind.removeprefix('a ')}.*only Stable Diffusion 1"
+    ):
+        find_family("f", state, {})
+
+
+@pytest.mark.parametrize(
+    ("class_name", "kind"),
+    [
+        ("StableDiffusionXLPipeline", "an SDXL model"),
+        ("StableDiffusion3Pipeline", "a Stable Diffusion 3 model"),
+        ("FluxPipeline", "a Flux model"),
+        ("StableDiffusionInpaintPipeline", "an inpainting model"),
+    ],
+)
+def test_folders_of_other_pipelines_are_refused_by_name(tmp_path: Path, class_name: str, kind: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": class_name}))
+    with pytest.raises(ModelError, match=f"this is {kind}"):
+        check_source(str(tmp_path))
+
+
+def test_an_inpainting_unet_in_an_ordinary_folder_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
+    config = json.loads((folder / "unet" / "config.json").read_text())
+    (folder / "unet" / "config.json").write_text(json.dumps({**config, "in_channels": 9}))
+    with pytest.raises(ModelError, match="this is an inpainting model"):
+        check_source(str(folder))
+
+
+# ---------------------------------------------------------------- the hub's configuration, from its cache
+
+
+@pytest.fixture(scope="module")
+def narrow(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """SD 1.5 and 2.1 with few channels, as folders."""
+    root = tmp_path_factory.mktemp("families")
+    return {
+        1: write_pipeline(root / "sd1", version=1),
+        2: write_pipeline(root / "sd2", seed=1, version=2, prediction_type="v_prediction"),
+    }
+
+
+@pytest.fixture
+def hub(narrow: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the hub that has both families."""
+    cache = tmp_path / "hub"
+    for hub_id, folder in {SD1_CONFIG: narrow[1], SD2_CONFIG: narrow[2]}.items():
+        repository = cache / f"models--{hub_id.replace('/', '--')}"
+        shutil.copytree(folder, repository / "snapshots" / ("0" * 40))
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text("0" * 40)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(cache))
+    return cache
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_hub_id_loads_from_the_cache_offline(narrow: dict[int, Path]) -> None:
+    loaded = load_base(SD2_CONFIG)
+    assert loaded.sha256 == load_base(str(narrow[2])).sha256
+    assert loaded.prediction_type == "v_prediction"
+
+
+@pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize(
+    ("version", "spread", "prediction_type"), [(1, 1.0, "epsilon"), (2, 0.0, "epsilon"), (2, 1.0, "v_prediction")]
+)
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_a_lone_file_finds_its_family_and_configuration(
+    narrow: dict[int, Path], tmp_path: Path, version: int, spread: float, prediction_type: str, suffix: str
+) -> None:
+    models = load_base(str(narrow[version]))
+    models.unet.up_blocks[3].attentions[2].transformer_blocks[0].norm1.bias.data.normal_(std=1.0).mul_(spread)
+    path = tmp_path / f"alone{suffix}"
+    save_single_file(models, path, metadata={})
+    if suffix == ".ckpt":
+        torch.save({"state_dict": read(path), "global_step": 3}, path)
+    loaded = load_base(str(path))
+    assert loaded.prediction_type == prediction_type
+    assert all(torch.equal(a, b) for a, b in zip(values(loaded.networks), values(models.networks), strict=True))
+
+
+def values(networks: dict[str, torch.nn.Module]) -> list[Tensor]:
+    return [value for _, network in sorted(networks.items()) for _, value in sorted(network.state_dict().items())]
+
+
+# ---------------------------------------------------------------- halves and other VAEs
+
+
+@pytest.fixture
+def single(narrow: dict[int, Path], tmp_path: Path) -> Path:
+    """A file with both halves; the averaged one is 1 more everywhere. Its configuration lies beside it."""
+    shutil.copytree(narrow[1], tmp_path / "model", ignore=shutil.ignore_patterns("*.safetensors"))
+    path = tmp_path / "model.safetensors"
+    save_single_file(load_base(str(narrow[1])), path, metadata={})
+    state = read(path)
+    averaged = {
+        f"model_ema.diffusion_model{name.removeprefix(UNET).replace('.', '')}": value + 1
+        for name, value in state.items()
+        if name.startswith(UNET)
+    }
+    assert "model_ema.diffusion_modelinput_blocks00weight" in averaged
+    save_file({**state, **averaged, "model_ema.decay": torch.ones(())}, path)
+    return path
+
+
+@pytest.mark.parametrize(("ema", "more"), [(False, 0.0), (True, 1.0)])
+def test_either_half_of_a_file_loads(single: Path, narrow: dict[int, Path], ema: bool, more: float) -> None:
+    loaded, plain = load_base(BaseSource(source=str(single), ema=ema)), load_base(str(narrow[1]))
+    for key, value in plain.unet.state_dict().items():
+        assert torch.equal(loaded.unet.state_dict()[key], value + more)
+    assert loaded.text_encoder_sha256 == plain.text_encoder_sha256
+
+
+def test_averaged_weights_that_are_not_there_are_not_made_up(single: Path, narrow: dict[int, Path]) -> None:
+    state = read(single)
+    save_file({key: value for key, value in state.items() if not key.startswith("model_ema.")}, single)
+    with pytest.raises(ModelError, match="asks for averaged weights, and it has none; leave base_model_ema out"):
+        load_base(BaseSource(source=str(single), ema=True))
+    del state["model_ema.diffusion_modelinput_blocks00weight"]
+    save_file(state, single)
+    with pytest.raises(ModelError, match=r"it has no model_ema\.diffusion_modelinput_blocks00weight"):
+        load_base(BaseSource(source=str(single), ema=True))
+    with pytest.raises(ModelError, match="only single files have two halves"):
+        load_base(BaseSource(source=str(narrow[1]), ema=True))
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "folder", "bare file", "whole file", "bare ckpt"])
+@pytest.mark.parametrize("base", ["folder", "file without a VAE"])
+def test_another_vae_takes_the_place_of_the_models_own(
+    narrow: dict[int, Path], single: Path, tmp_path: Path, kind: str, base: str
+) -> None:
+    other = load_base(str(narrow[2]))
+    save_single_file(other, tmp_path / "whole.safetensors", metadata={})
+    prefix = "first_stage_model."
+    state = read(tmp_path / "whole.safetensors")
+    bare = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+    save_file(bare, tmp_path / "bare.safetensors")
+    torch.save({"state_dict": bare}, tmp_path / "bare.ckpt")
+    vae = {
+        "pipeline": narrow[2],
+        "folder": narrow[2] / "vae",
+        "bare file": tmp_path / "bare.safetensors",
+        "whole file": tmp_path / "whole.safetensors",
+        "bare ckpt": tmp_path / "bare.ckpt",
+    }[kind]
+    if base == "folder":
+        source = narrow[1]
+    else:
+        source = single
+        save_file({key: value for key, value in read(single).items() if not key.startswith(prefix)}, single)
+    loaded = load_base(BaseSource(source=str(source), vae=str(vae)))
+    assert all(torch.equal(a, b) for a, b in zip(values({"v": loaded.vae}), values({"v": other.vae}), strict=True))
+    assert loaded.sha256 != load_base(str(narrow[1])).sha256
+
+
+def test_a_vae_of_other_latents_is_refused(narrow: dict[int, Path], tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(narrow[1], tmp_path / "sd"))
+    AutoencoderKL(latent_channels=16, block_out_channels=(32,)).save_pretrained(folder / "vae")
+    with pytest.raises(ModelError, match=r"has latents of 16 channels, and the UNet of .* draws 4"):
+        load_base(BaseSource(source=str(narrow[1]), vae=str(folder)))
