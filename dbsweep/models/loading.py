@@ -15,6 +15,7 @@ from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
 
 from dbsweep.errors import ModelError
+from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.families import Family
 from dbsweep.models.hashes import weights_sha256
@@ -68,7 +69,12 @@ def load_base(
 
 
 def restore_base(models: StableDiffusion) -> None:
-    """Puts UNet and text encoder back to the weights of ``models.source``; ModelError if its files changed."""
+    """Puts UNet and text encoder back to the weights of ``models.source``, without adapters.
+
+    Raises:
+        ModelError: the files have changed.
+    """
+    remove_adapters(models.networks)
     fresh = load_base(models.source, dtype=models.dtype)
     if fresh.sha256 != models.sha256:
         raise ModelError(f"base model {models.source}: its files changed since they were loaded; start again")
