@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
@@ -63,6 +64,18 @@ def _resolve_source(source: str, info: ValidationInfo) -> str:
     looks_local = source.startswith((".", "/")) or source.endswith((".safetensors", ".ckpt"))
     return str(local) if looks_local or local.is_dir() else source
 
+
+def _storage(uri: str) -> str:
+    address = urlsplit(uri)
+    if not address.scheme and not uri.startswith("/"):
+        raise ValueError(f"must be an absolute path or a URI (s3://bucket/folder, file:///mnt/shared), got {uri!r}")
+    if address.username is not None and address.scheme not in ("abfs", "abfss"):
+        raise ValueError("must not hold a user name or password: give the machines a role or set their environment")
+    return uri
+
+
+StorageUri = Annotated[str, AfterValidator(_storage)]
+"""Where machines without a common disk hand files to each other: an absolute path or a URI without a password."""
 
 HomePath = Annotated[Path, AfterValidator(_expand)]
 """A path in which ``~`` stands for the home folder; relative ones stay relative to the working directory."""

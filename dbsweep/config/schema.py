@@ -28,6 +28,7 @@ from dbsweep.config.fields import (
     SamplerName,
     Section,
     Seed,
+    StorageUri,
 )
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
@@ -149,6 +150,10 @@ class Experiment(Section):
     resources: Resources = Resources()
     tracking: Tracking = Tracking()
     output: HomePath = Field(Path("runs"), description="folder of all runs, relative to the working directory")
+
+    storage: StorageUri | None = Field(
+        None, description="path or URI by which machines without a common disk share files: s3://bucket/folder"
+    )
 
     @model_validator(mode="after")
     def _tokens_differ(self) -> Experiment:

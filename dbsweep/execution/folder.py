@@ -137,9 +137,13 @@ class RunFolder:
         """What was reported of a checkpoint, as JSON; written last, it marks the checkpoint as finished."""
         return self.images(branch, step) / "event.json"
 
+    def branch_images(self, branch: str) -> Path:
+        """Folder of the images that a branch's checkpoints drew."""
+        return self.path / "images" / branch
+
     def images(self, branch: str, step: int) -> Path:
         """Folder of the images that a checkpoint drew."""
-        return self.path / "images" / branch / f"{step:06d}"
+        return self.branch_images(branch) / f"{step:06d}"
 
     @property
     def base_images(self) -> Path:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from dbsweep.config.schema import Experiment
 from dbsweep.models.sources import BaseSource
@@ -36,6 +36,8 @@ class SweepJob(Record):
         encoder: the scoring encoder, resolved: an open_clip ``model/tag`` or a folder.
         experiment: the experiment as run.
         class_images: by concept, then resolution.
+        inputs: with `storage` in the experiment, where in it the photos and models lie that the driver has: path
+            on the driver → path below the storage's inputs.
     """
 
     run_folder: Path
@@ -44,6 +46,7 @@ class SweepJob(Record):
     encoder: str
     experiment: Experiment
     class_images: tuple[ClassImageNeed, ...]
+    inputs: dict[str, str] = Field(default_factory=dict)
 
 
 class Fork(Record):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,10 +21,13 @@ from dbsweep.models.sources import BaseSource
 from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
 from dbsweep.scoring.reference import Reference
 
+VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
+"""The variable by which a process is told its GPUs; empty for none."""
+
 
 def device() -> str:
-    """Where this process computes: Ray hides the GPUs that were not asked for."""
-    return "cuda" if torch.cuda.is_available() else "cpu"
+    """Where this process computes: on a GPU if there is one and it has not been hidden from it."""
+    return "cuda" if torch.cuda.is_available() and os.environ.get(VISIBLE_GPUS) != "" else "cpu"
 
 
 @dataclass

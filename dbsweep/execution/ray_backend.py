@@ -17,11 +17,13 @@ from dbsweep.config.schema import Resources
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ResourceError
 from dbsweep.execution import ray_worker
-from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
+from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.halving import BranchScheduler, Halving
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.queue import BranchQueue
+from dbsweep.execution.ray_tasks import result, watch
 from dbsweep.execution.ray_worker import Body
 from dbsweep.execution.searcher import BranchSearcher, EventRelay
 from dbsweep.records import BranchEnded, Checkpoint, Event, GridImage, Scorecard, TrialState
@@ -73,34 +75,42 @@ class RayBackend:
         self._halving: Halving | None = None
         self._owns_ray = False
         self._started = False
+        self._exchange: Exchange | None = None
 
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
         """Draws class images and references and encodes photos, all at once on all workers."""
         begun = time.monotonic()
         self._start()
+        job = self._equipped(job)
         shards = SHARDS_PER_WORKER * self._workers()
         references = self._task(ray_worker.draw_references).remote(job)
         photos = self._task(ray_worker.encode_photos).remote(job)
         draw = self._task(ray_worker.draw_class_images)
         drawing = [draw.remote(job, shard, shards) for shard in range(shards)]
-        _watch([references, photos, *drawing], on_progress)
-        sha256, base = _result(references)
+        watch([references, photos, *drawing], self._resources, on_progress)
+        sha256, base = result(references)
+        self._exchange_of(job).fetch([self._run.path, self._run.base_images])
         return Prepared(
             base_sha256=sha256,
             base=base,
-            class_images_drawn=sum(_result(part) for part in drawing),
+            class_images_drawn=sum(result(part) for part in drawing),
             seconds=time.monotonic() - begun,
         )
 
     def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
         """Trains all branches; Tune works in a thread, so that events and Ctrl-C arrive in the caller's."""
         self._start()
-        self._run.stop_request.unlink(missing_ok=True)
-        sweep = _TuneThread(jobs, self._tuner, self._run, self._halving_for(jobs))
+        if not jobs:
+            return
+        exchange = self._exchange_of(jobs[0].sweep)
+        exchange.forget_the_stop()
+        equipped = [job.model_copy(update={"sweep": self._equipped(job.sweep)}) for job in jobs]
+        sweep = _TuneThread(equipped, self._tuner, exchange, self._halving_for(jobs))
         try:
             sweep.run(on_event)
         finally:
-            self._run.stop_request.unlink(missing_ok=True)
+            exchange.forget_the_stop()
+            exchange.settle()
 
     def _halving_for(self, jobs: Sequence[BranchJob]) -> Halving | None:
         """What ends branches beside the verdict; one for all rounds, so that later ones meet the rungs of earlier."""
@@ -114,7 +124,9 @@ class RayBackend:
         if not job.experiment.grids:
             return ()
         self._start()
-        return tuple(_result(self._task(ray_worker.draw_grids).remote(job, checkpoint)))
+        grids = tuple(result(self._task(ray_worker.draw_grids).remote(self._equipped(job), checkpoint)))
+        self._exchange_of(job).fetch({(self._run.path / grid.cells[0][0][0][0]).parent for grid in grids})
+        return grids
 
     def close(self) -> None:
         """Ends the Ray that this object started; a cluster goes on."""
@@ -122,12 +134,21 @@ class RayBackend:
             ray.shutdown()
         self._owns_ray = self._started = False
 
+    def _exchange_of(self, sweep: SweepJob) -> Exchange:
+        if self._exchange is None:
+            self._exchange = exchange_for(self._run, sweep.experiment.storage)
+        return self._exchange
+
+    def _equipped(self, sweep: SweepJob) -> SweepJob:
+        return self._exchange_of(sweep).equip(sweep)
+
     def _start(self) -> None:
         if self._started:
             return
         set_environment()
         if not ray.is_initialized():
-            options: dict[str, Any] = {}
+            # Without "local" Ray would join a cluster that it finds on this machine.
+            options: dict[str, Any] = {"address": "local"}
             if self._address is not None:
                 passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
                 options = {"address": self._address, "runtime_env": {"env_vars": passed}}
@@ -220,10 +241,10 @@ class _TuneThread:
         self,
         jobs: Sequence[BranchJob],
         make_tuner: Callable[[BranchSearcher, BranchScheduler, EventRelay], tune.Tuner],
-        run: RunFolder,
+        exchange: Exchange,
         halving: Halving | None,
     ) -> None:
-        self._run = run
+        self._exchange = exchange
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._stop = threading.Event()
         self._branches = BranchQueue(jobs)
@@ -259,11 +280,12 @@ class _TuneThread:
             return
         if on_event is not None:
             on_event(event)
+        self._exchange.hear(event)
 
     def _end(self, error: BaseException) -> BaseException:
         """Asks the workers to end; the branches that wait are dropped by the searcher."""
         self._stop.set()
-        self._run.stop_request.touch()
+        self._exchange.ask_to_stop()
         return error
 
     def _fit(self) -> None:
@@ -277,23 +299,3 @@ class _TuneThread:
             self._events.put(BranchEnded(branch=job.branch.id, state=TrialState.FAILED, last_step=step, reason=reason))
         for end in self._branches.drop_all(TrialState.FAILED, reason):
             self._events.put(end)
-
-
-def _watch(tasks: list[Any], on_progress: OnProgress) -> None:
-    """Tells the progress until all tasks have ended; the first error ends the waiting."""
-    total = len(tasks)
-    on_progress(Progress(stage="shared inputs", done=0, total=total))
-    waiting = tasks
-    while waiting:
-        done, waiting = ray.wait(waiting, num_returns=1)
-        for task in done:
-            _result(task)
-        on_progress(Progress(stage="shared inputs", done=total - len(waiting), total=total))
-
-
-def _result(task: Any) -> Any:  # noqa: ANN401  (Ray types its references as Any)
-    """The task's value; its own error rather than Ray's wrapping of it."""
-    try:
-        return ray.get(task)
-    except ray.exceptions.RayTaskError as error:
-        raise error.cause from error

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dbsweep.config.schema import Resources
 from dbsweep.execution.backend import Decision, Emit
@@ -11,6 +12,9 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.searcher import EVENT, JOB
 from dbsweep.records import Checkpoint, Event, GridImage, Scorecard
+
+if TYPE_CHECKING:
+    from dbsweep.execution.courier import Courier
 
 Body: TypeAlias = Callable[[BranchJob, Emit], None]
 """What trains one branch: `dbsweep.execution.branch.run_branch`, or something cheaper in tests and benchmarks."""
@@ -20,14 +24,21 @@ def train_branch(config: dict[str, Any], body: Body | None) -> None:
     """The function that Tune runs: one branch, its events reported one by one."""
     from ray import tune
 
-    job = BranchJob.model_validate_json(config[JOB])
-    run = RunFolder(job.sweep.run_folder)
+    given = BranchJob.model_validate_json(config[JOB])
+    courier = courier_for(given.sweep)
+    run = RunFolder(courier.sweep.run_folder)
 
     def emit(event: Event) -> Decision:
+        courier.carry(event)
         tune.report({EVENT: event.model_dump_json()})
         return Decision.STOP if run.stop_request.exists() else Decision.GO_ON
 
-    (body or _train)(job, emit)
+    if finished := courier.told_before(given):
+        for event in finished:
+            tune.report({EVENT: event.model_dump_json()})
+        return
+    with courier.training(given) as job:
+        (body or _train)(job, emit)
 
 
 def _train(job: BranchJob, emit: Emit) -> None:
@@ -38,10 +49,13 @@ def _train(job: BranchJob, emit: Emit) -> None:
 
 
 def claim_resources(resources: Resources) -> None:
-    """Keeps this process within its share: torch's threads, and its part of a shared GPU's memory.
+    """Keeps this process within its share: torch's threads, no GPU that it has not asked for, its part of a shared one.
 
-    Ray's fractions of a GPU are bookkeeping only; the limit makes one greedy trial fail instead of its neighbours.
+    Ray leaves all GPUs visible to a task that asks for none. Its fractions of a GPU are bookkeeping only; the limit of
+    memory makes one greedy trial fail instead of its neighbours.
     """
+    if resources.gpus_per_trial == 0.0:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks; `loaded.device` knows too
     import torch
 
     torch.set_num_threads(max(1, int(resources.cpus_per_trial)))
@@ -54,7 +68,9 @@ def draw_class_images(job: SweepJob, shard: int, shards: int) -> int:
     from dbsweep.execution import prepare
 
     claim_resources(job.experiment.resources)
-    return prepare.draw_class_images(job, shard, shards)
+    courier = courier_for(job)
+    with courier.preparing():
+        return prepare.draw_class_images(courier.sweep, shard, shards)
 
 
 def encode_photos(job: SweepJob) -> None:
@@ -62,7 +78,9 @@ def encode_photos(job: SweepJob) -> None:
     from dbsweep.execution import prepare
 
     claim_resources(job.experiment.resources)
-    prepare.encode_photos(job)
+    courier = courier_for(job)
+    with courier.preparing(class_images=False):
+        prepare.encode_photos(courier.sweep)
 
 
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
@@ -70,7 +88,9 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     from dbsweep.execution import prepare
 
     claim_resources(job.experiment.resources)
-    return prepare.draw_references(job)
+    courier = courier_for(job)
+    with courier.preparing(class_images=False):
+        return prepare.draw_references(courier.sweep)
 
 
 def draw_grids(job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
@@ -78,4 +98,14 @@ def draw_grids(job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
     from dbsweep.execution import grids
 
     claim_resources(job.experiment.resources)
-    return grids.draw_grids(job, checkpoint)
+    courier = courier_for(job)
+    with courier.drawing_grids(checkpoint):
+        return grids.draw_grids(courier.sweep, checkpoint)
+
+
+def courier_for(sweep: SweepJob) -> Courier:
+    """The courier that the experiment's `storage` asks for."""
+    from dbsweep.execution.courier import Courier, StorageCourier
+
+    storage = sweep.experiment.storage
+    return Courier(sweep) if storage is None else StorageCourier(sweep, storage)

@@ -14,6 +14,7 @@ from dbsweep.records import Checkpoint, RunRecord
 from dbsweep.reports.listings import kept
 from dbsweep.sweep.answers import find_run, read_run
 from dbsweep.sweep.preflight import base_source
+from dbsweep.sweep.storage import bring_checkpoint
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
@@ -100,7 +101,7 @@ def _load(folder: RunFolder, checkpoint: Checkpoint) -> tuple[StableDiffusion, C
     from dbsweep.models.checkpoints import read_manifest, read_weights
     from dbsweep.models.loading import load_base
 
-    path = folder.path / checkpoint.path
+    path = bring_checkpoint(folder, checkpoint)
     manifest = read_manifest(path)
     models = load_base(base_source(load_experiment(folder.experiment)))
     read_weights(path, models)

@@ -88,7 +88,8 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
         check_photos(list_photos(concept.instance_images))
     check_base(base_source(experiment))
     check_searcher(experiment)
-    check_disk(experiment.output, plan.cost.disk_bytes)
+    # With storage only pictures come to this disk.
+    check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
 
 
 def check_searcher(experiment: Experiment) -> None:

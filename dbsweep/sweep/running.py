@@ -21,6 +21,7 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
 from dbsweep.sweep.preflight import base_source, check_inputs, count_photos, load, make_plan, resolve_encoder
 from dbsweep.sweep.report import write_report
+from dbsweep.sweep.storage import check_storage
 from dbsweep.sweep.tracking import tracked
 
 MakeBackend: TypeAlias = Callable[[RunFolder, Experiment], Backend]
@@ -69,6 +70,7 @@ def run_experiment(
     check_free(experiment.output, experiment.name)
     plan = make_plan(experiment, alone=alone)
     check_inputs(experiment, plan)
+    check_storage(experiment)
     for note in plan.notes:
         view.note(note)
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)

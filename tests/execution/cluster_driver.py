@@ -65,4 +65,5 @@ def main(address: str, steps: str, file: str, *overrides: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    with patch("dbsweep.sweep.preflight.check_disk"):  # the forecast takes the tiny model for Stable Diffusion 1
+        main(*sys.argv[1:])

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.execution.folder import RunFolder
+from dbsweep.models.checkpoints import verify
 from dbsweep.records import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import run_experiment
+from dbsweep.sweep.storage import bring_checkpoint
 from tests.execution.in_process import InProcessBackend
 from tests.scoring.conftest import clip_folder
 from tests.sweep.files import write_experiment
@@ -35,6 +39,21 @@ pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 ROOT = Path(__file__).parents[2]
 STEPS_PER_CHECKPOINT = 6  # three photos, a checkpoint every two epochs
 PATIENCE_S = 240.0
+
+FORBIDDEN = "DBSWEEP_TEST_FORBIDDEN"
+"""Names the folder that no process of a node may open anything in."""
+
+GUARD = f"""
+import os, sys
+folder = os.environ.get({FORBIDDEN!r})
+def guard(event, arguments):
+    if event in ("open", "os.listdir", "os.scandir", "os.mkdir", "os.rename", "os.remove", "os.rmdir"):
+        if any(isinstance(path, (str, os.PathLike)) and os.fspath(path).startswith(folder) for path in arguments):
+            raise PermissionError(f"a worker reached for the driver's disk: {{event}} {{arguments}}")
+if folder:
+    sys.addaudithook(guard)
+"""
+"""What a node's Python runs first, as ``sitecustomize``."""
 
 
 @dataclass
@@ -54,6 +73,7 @@ class Nodes:
         return str(self.cluster.address)
 
     def add(self) -> None:
+        """One more node of one core."""
         self.workers.append(self.cluster.add_node(num_cpus=1))
 
     def kill_node_of(self, pid: int) -> None:
@@ -78,7 +98,7 @@ def children(pid: int) -> list[int]:
 
 @pytest.fixture
 def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
-    """A head without cores and two nodes with one each; Ray's notes of it lie where no other test looks."""
+    """A head without cores; Ray's notes of it lie where no other test looks."""
     from ray.cluster_utils import Cluster
 
     from dbsweep.execution.ray_backend import set_environment
@@ -96,17 +116,18 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
         head = {"num_cpus": 0, "_system_config": beats, "include_dashboard": False}
         started = Nodes(Cluster(initialize_head=True, head_node_args=head))
         try:
-            started.add()
-            started.add()
             yield started
         finally:
             started.cluster.shutdown()
 
 
 def drive(nodes: Nodes, steps: Path, file: Path, *overrides: str) -> subprocess.Popen[str]:
+    environment = {name: value for name, value in os.environ.items() if name != FORBIDDEN}
     arguments = [nodes.address, str(steps), str(file), *overrides]
     command = [sys.executable, "-m", "tests.execution.cluster_driver", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def finish(driver: subprocess.Popen[str]) -> None:
@@ -118,6 +139,12 @@ def trained(steps: Path) -> list[tuple[str, int, int]]:
     """(branch, step, pid) of every step that was trained."""
     lines = steps.read_text().splitlines() if steps.exists() else []
     return [(branch, int(step), int(pid)) for branch, step, pid in map(str.split, lines)]
+
+
+def in_the_middle(steps: Path, of: int = 0) -> int | None:
+    """Who is between two checkpoints of a branch, neither its first, once that many branches have come so far."""
+    between = [pid for _, step, pid in trained(steps) if step % STEPS_PER_CHECKPOINT == 3 and step > 6]
+    return between[of] if len(between) > of else None
 
 
 def wait_for(what: Callable[[], int | None], driver: subprocess.Popen[str]) -> int:
@@ -144,6 +171,11 @@ def results(record: RunRecord) -> dict[str, object]:
 
 def run_here(file: Path, *overrides: str) -> dict[str, object]:
     """The undisturbed run, in this process."""
+    with patch("dbsweep.sweep.preflight.check_disk"):  # as in the driver
+        return _run_here(file, overrides)
+
+
+def _run_here(file: Path, overrides: Sequence[str]) -> dict[str, object]:
     folder = run_experiment(
         load_experiment(file, overrides), lambda *_: InProcessBackend(), TerminalView(Console(quiet=True))
     )
@@ -153,19 +185,53 @@ def run_here(file: Path, *overrides: str) -> dict[str, object]:
 def test_a_lost_node_costs_at_most_one_checkpoint_interval(
     nodes: Nodes, tmp_path: Path, tiny_sd: Path, clip_folder: Path
 ) -> None:
+    nodes.add()
+    nodes.add()
     file = write_experiment(tmp_path, base=tiny_sd, encoder=clip_folder)
     undisturbed = run_here(file, f"output={tmp_path / 'here'}")
     steps = tmp_path / "steps"
     driver = drive(nodes, steps, file, f"output={tmp_path / 'there'}")
-
-    def in_the_middle() -> int | None:
-        between = [pid for _, step, pid in trained(steps) if step % STEPS_PER_CHECKPOINT == 3 and step > 6]
-        return between[0] if between else None
-
-    nodes.kill_node_of(wait_for(in_the_middle, driver))
+    nodes.kill_node_of(wait_for(lambda: in_the_middle(steps), driver))
     finish(driver)
     assert results(read_run(RunFolder(tmp_path / "there" / "demo"))) == undisturbed
     times = Counter((branch, step) for branch, step, _ in trained(steps))
     again = [step for step, count in times.items() if count > 1]
     assert 0 < len(again) <= STEPS_PER_CHECKPOINT
     assert max(times.values()) == 2
+
+
+def test_with_storage_by_uri_workers_need_nothing_of_the_driver_s_disk(
+    nodes: Nodes, tmp_path: Path, tiny_sd: Path, clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "sitecustomize.py").write_text(GUARD)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path / 'site'}:{ROOT}")
+    monkeypatch.setenv(FORBIDDEN, str(tmp_path / "driver"))
+    nodes.add()
+
+    base = shutil.copytree(tiny_sd, tmp_path / "driver" / "sd")
+    encoder = shutil.copytree(clip_folder, tmp_path / "driver" / "clip")
+    file = write_experiment(tmp_path / "driver", base=base, encoder=encoder)
+    undisturbed = run_here(file, f"output={tmp_path / 'here'}")
+    steps, runs, storage = tmp_path / "steps", tmp_path / "driver" / "runs", tmp_path / "storage"
+    driver = drive(nodes, steps, file, f"storage=file://{storage}")
+    # The only worker is lost; the branch goes on on the machine that comes in its place.
+    nodes.kill_node_of(wait_for(lambda: in_the_middle(steps), driver))
+    nodes.add()
+    # Then the person stops the sweep, and goes on with it.
+    wait_for(lambda: in_the_middle(steps, of=2), driver)
+    driver.send_signal(signal.SIGINT)
+    driver.communicate(timeout=PATIENCE_S)
+    assert driver.returncode != 0
+    finish(drive(nodes, steps, file))
+
+    record = read_run(RunFolder(runs / "demo"))
+    assert results(record) == undisturbed
+    times = Counter((branch, step) for branch, step, _ in trained(steps))
+    assert 0 < sum(count > 1 for count in times.values()) <= STEPS_PER_CHECKPOINT
+    assert all((runs / "demo" / image.path).is_file() for card in record.scorecards.values() for image in card.images)
+    assert not list(runs.rglob("*.safetensors")), "weights have come to the driver"
+
+    assert record.choice is not None
+    best = record.checkpoints[record.choice.best.checkpoint]
+    assert verify(bring_checkpoint(RunFolder(runs / "demo"), best))

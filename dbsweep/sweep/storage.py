@@ -1,0 +1,50 @@
+"""What the driver asks of an experiment's `storage`: whether it can be used, and a checkpoint when one is wanted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.config.schema import Experiment
+from dbsweep.errors import RunError
+from dbsweep.execution.folder import RunFolder
+from dbsweep.records import Checkpoint
+
+
+def check_storage(experiment: Experiment) -> None:
+    """Finds out whether a new run can be kept in the experiment's storage, if it has one.
+
+    Raises:
+        ResourceError: it cannot be reached or written.
+        RunError: it has a run of that name, of this machine or another.
+    """
+    if experiment.storage is None:
+        return
+    from dbsweep.execution.store import Store, reachable  # pyarrow: only who uses it loads it
+
+    run = RunFolder(experiment.output.absolute() / experiment.name)
+    with reachable(experiment.storage):
+        store = Store(run.path.parent, experiment.storage)
+        if store.holds(run.path / "checkpoints"):
+            raise RunError(
+                f"storage {experiment.storage} has a run {experiment.name!r} already: choose another name with --name, "
+                "or delete it there"
+            )
+        store.raise_flag(run.stop_request)
+        store.lower_flag(run.stop_request)
+
+
+def bring_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> Path:
+    """The folder of a checkpoint of a run, fetched from the storage if the run has one.
+
+    Raises:
+        ResourceError: the storage cannot be reached.
+    """
+    path = folder.path / checkpoint.path
+    storage = load_experiment(folder.experiment).storage
+    if storage is not None:
+        from dbsweep.execution.store import Store, reachable
+
+        with reachable(storage):
+            Store(folder.path.parent, storage).get(path)
+    return path
