@@ -11,7 +11,7 @@ from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.jobs import HALVED, BranchJob
 from dbsweep.execution.queue import BranchQueue
-from dbsweep.execution.searcher import EVENT, EVENTS, BranchSearcher
+from dbsweep.execution.searcher import BranchSearcher, events_in
 from dbsweep.plan.space import longest_epochs
 from dbsweep.records import CheckpointScored, Scorecard
 from dbsweep.selection.utility import utility_for
@@ -94,15 +94,14 @@ class BranchScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:  # noqa: ANN401
         """Go on, or stop the trial."""
-        if self._halving is None or EVENT not in result:
-            return str(TrialScheduler.CONTINUE)
-        event = EVENTS.validate_json(result[EVENT])
-        if not isinstance(event, CheckpointScored):
-            return str(TrialScheduler.CONTINUE)
-        branch = self._searcher.branch_of[trial.trial_id]
-        reason = self._halving.end(self._queue.job(branch), event)
-        if reason is None:
-            return str(TrialScheduler.CONTINUE)
-        self.ended[branch] = reason
-        self._queue.halt(branch)
-        return str(TrialScheduler.STOP)
+        for event in events_in(result) if self._halving is not None else ():
+            if isinstance(event, CheckpointScored) and self._ends(self._searcher.branch_of[trial.trial_id], event):
+                return str(TrialScheduler.STOP)
+        return str(TrialScheduler.CONTINUE)
+
+    def _ends(self, branch: str, event: CheckpointScored) -> bool:
+        reason = self._halving.end(self._queue.job(branch), event) if self._halving is not None else None
+        if reason is not None:
+            self.ended[branch] = reason
+            self._queue.halt(branch)
+        return reason is not None

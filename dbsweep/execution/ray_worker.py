@@ -10,8 +10,8 @@ from dbsweep.config.schema import Resources
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
-from dbsweep.execution.searcher import EVENT, JOB
-from dbsweep.records import Checkpoint, Event, GridImage, Scorecard
+from dbsweep.execution.searcher import JOB, as_result
+from dbsweep.records import Checkpoint, CheckpointScored, Event, GridImage, Scorecard
 
 if TYPE_CHECKING:
     from dbsweep.execution.courier import Courier
@@ -21,24 +21,24 @@ Body: TypeAlias = Callable[[BranchJob, Emit], None]
 
 
 def train_branch(config: dict[str, Any], body: Body | None) -> None:
-    """The function that Tune runs: one branch, its events reported one by one."""
+    """The function that Tune runs: one branch, its events reported as they happen, the last two together."""
     from ray import tune
 
-    given = BranchJob.model_validate_json(config[JOB])
-    courier = courier_for(given.sweep)
-    run = RunFolder(courier.sweep.run_folder)
+    job = BranchJob.model_validate_json(config[JOB])
+    run = RunFolder(job.sweep.run_folder)
+
+    waiting: list[Event] = []
 
     def emit(event: Event) -> Decision:
-        courier.carry(event)
-        tune.report({EVENT: event.model_dump_json()})
+        waiting.append(event)
+        if isinstance(event, CheckpointScored) and event.checkpoint.step == job.branch.end_step:
+            return Decision.GO_ON  # the branch's end follows at once: every report is a round trip to the driver
+        told = as_result(waiting)
+        waiting.clear()
+        tune.report(told)
         return Decision.STOP if run.stop_request.exists() else Decision.GO_ON
 
-    if finished := courier.told_before(given):
-        for event in finished:
-            tune.report({EVENT: event.model_dump_json()})
-        return
-    with courier.training(given) as job:
-        (body or _train)(job, emit)
+    (body or _train)(job, emit)
 
 
 def _train(job: BranchJob, emit: Emit) -> None:

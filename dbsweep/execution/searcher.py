@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
+from ray.tune.result import DONE
 from ray.tune.search import Searcher
 
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.records import BranchEnded, Event, TrialState
 
 JOB = "job"
-EVENT = "event"
+EVENTS = "events"
 """Keys of a Tune trial's config and results; the values are JSON."""
 
-EVENTS: TypeAdapter[Event] = TypeAdapter(Event)
+_EVENTS: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
+
+
+def as_result(events: Sequence[Event]) -> dict[str, object]:
+    """What a worker reports; with the branch's end Tune need not wait for the function to return."""
+    told = {EVENTS: _EVENTS.dump_json(tuple(events)).decode()}
+    return told | ({DONE: True} if isinstance(events[-1], BranchEnded) else {})
+
+
+def events_in(result: Mapping[str, Any]) -> tuple[Event, ...]:
+    """What `as_result` was given; nothing for results of Tune's own."""
+    return _EVENTS.validate_json(result[EVENTS]) if EVENTS in result else ()
 
 
 class BranchSearcher(Searcher):  # type: ignore[misc]
@@ -96,9 +108,9 @@ class EventRelay(Callback):  # type: ignore[misc]
     def on_trial_result(
         self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, result: dict[str, Any], **info: object
     ) -> None:
-        """An event has been reported."""
-        if EVENT in result:
-            self._record(EVENTS.validate_json(result[EVENT]))
+        """Events have been reported."""
+        for event in events_in(result):
+            self._record(event)
 
     def on_trial_error(self, iteration: int, trials: list[TuneTrial], trial: TuneTrial, **info: object) -> None:
         """The worker died for good, retries included."""

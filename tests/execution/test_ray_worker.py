@@ -1,32 +1,37 @@
-"""What a worker process takes of its machine."""
+"""What a worker reports to Tune: every event, in as few round trips as may be."""
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
+from typing import Any
 
 import pytest
-import torch
+from ray import tune
+from ray.tune.result import DONE
 
-from dbsweep.config.schema import Resources
-from dbsweep.execution import loaded
-from dbsweep.execution.ray_worker import claim_resources
+from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.jobs import BranchJob
+from dbsweep.execution.ray_worker import train_branch
+from dbsweep.execution.searcher import JOB, events_in
+from dbsweep.records import BranchEnded, BranchStarted, Event, TrialState
+from tests.execution.sweeps import make_branch_jobs
+from tests.execution.test_halving import scored
 
 
-@pytest.mark.parametrize(
-    ("gpus", "device", "share"),
-    [(0.0, "cpu", None), (0.25, "cuda", 0.25), (1.0, "cuda", None)],
-    ids=["none asked for", "a quarter", "a whole one"],
-)
-def test_a_worker_computes_on_what_it_has_asked_for(
-    gpus: float, device: str, share: float | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """On a machine with a GPU, that Ray shows to everybody."""
-    shares: list[float] = []
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "set_per_process_memory_fraction", shares.append)
-    monkeypatch.setattr(torch, "set_num_threads", lambda threads: None)
-    claim_resources(Resources(gpus_per_trial=gpus))
-    assert loaded.device() == device
-    assert os.environ["CUDA_VISIBLE_DEVICES"] == ("0" if gpus else "")
-    assert shares == ([] if share is None else [share])
+def test_the_last_checkpoint_and_the_end_are_one_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(tune, "report", reports.append)
+    job = make_branch_jobs(tmp_path)[0]  # four epochs of ten steps
+    events: list[Event] = [
+        BranchStarted(branch="b01", host="here", pid=1),
+        *(scored("b01", epoch, 1e-4) for epoch in (1, 2, 3, 4)),
+        BranchEnded(branch="b01", state=TrialState.COMPLETED, last_step=40),
+    ]
+
+    def body(job: BranchJob, emit: Emit) -> None:
+        assert [emit(event) for event in events] == [Decision.GO_ON] * 6
+
+    train_branch({JOB: job.model_dump_json()}, body)
+    assert [len(events_in(report)) for report in reports] == [1, 1, 1, 1, 2]
+    assert [event for report in reports for event in events_in(report)] == events
+    assert [DONE in report for report in reports] == [False] * 4 + [True]
