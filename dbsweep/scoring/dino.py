@@ -1,0 +1,80 @@
+"""DINOv2 as an image encoder: sees who it is where CLIP sees what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from PIL import Image
+from transformers import AutoImageProcessor, Dinov2Model
+
+from dbsweep.errors import ModelError
+from dbsweep.scoring.encoders import Embeddings, Pixels
+
+
+class Preprocess(Protocol):
+    """What makes a model's input of images; transformers' image processors do."""
+
+    def __call__(self, *, images: list[Image.Image], return_tensors: str) -> Mapping[str, torch.Tensor]:
+        """``{"pixel_values": (n, 3, s, s) float32}``."""
+
+
+class DinoEncoder:
+    """A DINOv2 model with its own preprocessing, in float32 evaluation mode; it has no texts.
+
+    Args:
+        name: what it was loaded as.
+        model: its class token after the last norm is the embedding, as Oquab et al. 2023 (DINOv2, section 7) use it.
+        preprocess: the model's own.
+        batch_size: images a forward pass.
+    """
+
+    def __init__(self, name: str, model: Dinov2Model, preprocess: Preprocess, *, batch_size: int = 32) -> None:
+        self.name = name
+        self._model: Any = model.eval().requires_grad_(False)
+        self._preprocess = preprocess
+        self._batch_size = batch_size
+
+    def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
+        """(n, d) float32, L2-normalised; (0, d) for no images. Each row depends on its own image only."""
+        starts = range(0, len(images), self._batch_size)
+        with torch.inference_mode():
+            rows = [self._encode(images[start : start + self._batch_size]) for start in starts]
+        if rows:
+            return np.concatenate(rows)
+        return np.zeros((0, int(self._model.config.hidden_size)), dtype=np.float32)
+
+    def _encode(self, batch: Sequence[Pixels]) -> Embeddings:
+        tensors = self._preprocess(images=[Image.fromarray(image) for image in batch], return_tensors="pt")
+        pixels = tensors["pixel_values"].to(self._model.device)
+        tokens: torch.Tensor = self._model(pixel_values=pixels).last_hidden_state[:, 0]
+        rows: Embeddings = torch.nn.functional.normalize(tokens.float(), dim=1).cpu().numpy()
+        return rows
+
+
+def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_size: int = 32) -> DinoEncoder:
+    """Load a DINOv2 model.
+
+    Args:
+        name_or_folder: ``facebook/dinov2-base`` or a local folder with ``config.json``, ``preprocessor_config.json``
+            and weights.
+        device: where it runs.
+        batch_size: images a forward pass.
+
+    Raises:
+        ModelError: there is no such model or folder, it is not a DINOv2, or it cannot be fetched or read.
+    """
+    try:
+        model = Dinov2Model.from_pretrained(name_or_folder, dtype=torch.float32)
+        preprocess = AutoImageProcessor.from_pretrained(name_or_folder)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise ModelError(
+            f"cannot load the DINOv2 model {name_or_folder!r}: {reason}; without a network, give a local folder with "
+            "config.json, preprocessor_config.json and weights"
+        ) from error
+    if model.config.model_type != "dinov2":
+        raise ModelError(f"{name_or_folder!r} is a {model.config.model_type} model, not a dinov2")
+    return DinoEncoder(name_or_folder, model.to(device), preprocess, batch_size=batch_size)

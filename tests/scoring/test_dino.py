@@ -1,0 +1,58 @@
+"""The DINOv2 encoder on a tiny random model, saved and loaded as the published ones are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
+
+from dbsweep.errors import ModelError
+from dbsweep.scoring.dino import load_dino
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("dino")
+    torch.manual_seed(0)
+    config = Dinov2Config(
+        hidden_size=16, num_hidden_layers=2, num_attention_heads=2, intermediate_size=32, image_size=28, patch_size=14
+    )
+    Dinov2Model(config).save_pretrained(path)
+    size = {"height": 28, "width": 28}
+    BitImageProcessor(size={"shortest_edge": 28}, crop_size=size).save_pretrained(path)
+    return path
+
+
+def images(count: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 256, (40, 40, 3), dtype=np.uint8) for _ in range(count)]
+
+
+def test_rows_are_normalised_and_do_not_depend_on_the_batch(folder: Path) -> None:
+    encoder = load_dino(str(folder), batch_size=2)
+    rows = encoder.encode_images(images(5))
+    assert (rows.shape, rows.dtype) == ((5, 16), np.float32)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
+    assert encoder.encode_images(images(5)[4:]) == pytest.approx(rows[4:], abs=1e-5)
+    assert len(np.unique(rows.round(4), axis=0)) == 5
+
+
+def test_the_embedding_is_the_class_token(folder: Path) -> None:
+    """The same by transformers' own pooled output, which is the class token after the last norm."""
+    processor = BitImageProcessor.from_pretrained(folder)
+    with torch.inference_mode():
+        pooled = Dinov2Model.from_pretrained(folder)(**processor(images(1), return_tensors="pt")).pooler_output[0]
+    expected = (pooled / pooled.norm()).numpy()
+    assert load_dino(str(folder)).encode_images(images(1))[0] == pytest.approx(expected, abs=1e-5)
+
+
+def test_no_images_are_no_rows(folder: Path) -> None:
+    assert load_dino(str(folder)).encode_images([]).shape == (0, 16)
+
+
+def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="cannot load the DINOv2 model"):
+        load_dino(str(tmp_path))
