@@ -43,7 +43,7 @@ class TrialState(StrEnum):
     PENDING = "pending"
     RUNNING = "running"
     COMPLETED = "completed"
-    STOPPED = "stopped"  # ended early by an overtrained or collapsed verdict
+    STOPPED = "stopped"  # ended early by an overtrained or collapsed verdict, or by the scheduler
     FAILED = "failed"
     INTERRUPTED = "interrupted"
 
