@@ -136,7 +136,7 @@ def _overruled(choice: Choice, overrule: Overrule | None) -> list[str]:
     ]
 
 
-_CANDIDATE_HEADER = ("", "trial", "epoch", "identity", "style", "prior", "utility")
+_CANDIDATE_HEADER = ("", "trial", "epoch", "identity", "style", "prior", "utility", "")
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
@@ -146,6 +146,7 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
         candidate.trial,
         str(candidate.epoch),
         *(f"{value:.2f}" for value in scores),
+        f"misses {', '.join(candidate.unmet)}" if candidate.unmet else "",
     )
 
 

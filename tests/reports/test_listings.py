@@ -63,6 +63,17 @@ def test_the_text_names_what_to_keep_and_how_to_export_it(record, tmp_path):
     assert record.choice.reason in text
 
 
+def test_a_runner_up_that_misses_a_constraint_says_so(record, tmp_path):
+    assert record.choice is not None
+    first, second, *_ = record.choice.candidates
+    missing = (first, second.model_copy(update={"unmet": ("identity >= 0.6",)}))
+    lines = best_text(
+        record.model_copy(update={"choice": record.choice.model_copy(update={"candidates": missing})}), tmp_path
+    )
+    assert lines[-1].endswith("  misses identity >= 0.6")
+    assert "misses" not in "".join(lines[:-1])
+
+
 def test_the_trials_table_has_a_line_for_each(record):
     header, *lines = trials_text(record)
     assert header.split()[:2] == ["trial", "learning_rate"]
