@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dbsweep.config.schema import Experiment
+from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
 from dbsweep.plan.courses import Course
 from dbsweep.plan.rates import Rates
+from dbsweep.plan.space import longest_epochs
 from dbsweep.plan.tree import grow_tree
 from dbsweep.records import Branch, Cost
 
@@ -24,6 +27,27 @@ def notes_on(
         *_few_evaluations(courses, every_epochs),
         _disk(branches, rates),
     )
+
+
+def outrun(experiment: Experiment) -> Iterator[str]:
+    """What the scheduler will do to the plan."""
+    search, longest = experiment.search, longest_epochs(experiment)
+    if search.scheduler is SchedulerName.NONE:
+        return
+    rungs, rung = [], float(search.grace_epochs)
+    while rung < longest:
+        rungs.append(f"{rung:g}")
+        rung *= search.reduction_factor
+    if rungs:
+        yield (
+            f"scheduler {search.scheduler.value}: branches whose utility is not in the best "
+            f"1/{search.reduction_factor:g} are ended at the first evaluation from epoch {' and '.join(rungs)} on, so all figures are upper bounds"
+        )
+    else:
+        yield (
+            f"scheduler {search.scheduler.value} ends nothing: grace_epochs is {search.grace_epochs} and the longest "
+            f"trial has {longest} epochs; lower it"
+        )
 
 
 def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:

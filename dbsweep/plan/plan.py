@@ -10,7 +10,7 @@ from dbsweep.errors import ConfigError, Fault
 from dbsweep.plan.branches import make_branches
 from dbsweep.plan.cost import cost_of
 from dbsweep.plan.courses import courses_of, steps_per_epoch
-from dbsweep.plan.notes import notes_on
+from dbsweep.plan.notes import notes_on, outrun
 from dbsweep.plan.rates import Rates, rates_for
 from dbsweep.plan.rounds import proposals
 from dbsweep.plan.space import make_trials
@@ -53,6 +53,7 @@ def make_plan(
         notes=(
             *removed,
             *proposals(experiment, cost, photos),
+            *outrun(experiment),
             *notes_on(courses, branches, cost, photos, every_epochs, rates),
         ),
     )

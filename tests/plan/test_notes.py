@@ -57,3 +57,22 @@ def test_checkpoints_and_their_size():
 
 def test_removed_duplicates():
     assert "1 trial removed: the same settings as another" in notes(search={"seed": [1, 1]})
+
+
+@pytest.mark.parametrize(
+    ("search", "note"),
+    [
+        (
+            {"grace_epochs": 2, "reduction_factor": 3, "epochs": [4, 20]},
+            "at the first evaluation from epoch 2 and 6 and 18 on",
+        ),
+        (
+            {"grace_epochs": 4, "epochs": [2, 4]},
+            "asha ends nothing: grace_epochs is 4 and the longest trial has 4 epochs",
+        ),
+    ],
+)
+def test_a_scheduler_tells_its_rungs(search: dict[str, object], note: str):
+    notes = make_plan(experiment(search={"scheduler": "asha", **search}), [3]).notes
+    assert sum(note in each for each in notes) == 1
+    assert not any("asha" in each for each in make_plan(experiment(), [3]).notes)
