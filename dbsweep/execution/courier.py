@@ -72,6 +72,7 @@ class StorageCourier(Courier):
         self._driver_s_folder = sweep.run_folder
         self._run = RunFolder(self.sweep.run_folder)
         self._store = Store(self._run.path.parent, storage)
+        self._over = threading.Event()  # the branch has ended
         self._sent: dict[Path, str] = {}  # checkpoints in the storage with the manifest that they have there
 
     @contextmanager
@@ -90,12 +91,11 @@ class StorageCourier(Courier):
         job = self._forked_here(job)
         self._bring_history(job)
         self._before = self._made()
+        self._watch_for_a_stop()
         try:
-            with self._watching_for_a_stop():
-                yield job
-        finally:  # the storage has them; the disk is for the next branch
-            shutil.rmtree(self._run.path / "checkpoints", ignore_errors=True)
-            shutil.rmtree(self._run.path / "images", ignore_errors=True)
+            yield job
+        finally:
+            self._finish()
 
     @contextmanager
     def drawing_grids(self, checkpoint: Checkpoint) -> Iterator[None]:
@@ -132,6 +132,7 @@ class StorageCourier(Courier):
                     images = self._run.branch_images(event.branch)
                     (images / f"{END}.json").write_text(event.model_dump_json(), encoding="utf-8")
                     self._store.put(images, [f"{END}.json"], part=END)
+                self._finish()  # the next branch may begin in this process as soon as the driver hears of the end
 
     def _bring_pools(self) -> None:
         for need in self.sweep.class_images:
@@ -187,23 +188,24 @@ class StorageCourier(Courier):
             digest = hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
             self._store.put(folder, names, part=f"{self._run.name}.{digest}")
 
-    @contextmanager
-    def _watching_for_a_stop(self) -> Iterator[None]:
+    def _watch_for_a_stop(self) -> None:
         """A thread turns the driver's request in the storage into the file that workers look at."""
         self._run.stop_request.unlink(missing_ok=True)
-        over = threading.Event()
 
         def watch() -> None:
-            while not over.wait(STOP_LOOK_INTERVAL_S):
+            while not self._over.wait(STOP_LOOK_INTERVAL_S):
                 if self._store.flag(self._run.stop_request):
                     self._run.stop_request.touch()
 
-        watcher = threading.Thread(target=watch, name="stop requests", daemon=True)
-        watcher.start()
-        try:
-            yield
-        finally:
-            over.set()
+        threading.Thread(target=watch, name="stop requests", daemon=True).start()
+
+    def _finish(self) -> None:
+        """The storage has what the branch has made; the disk is for the next."""
+        if self._over.is_set():
+            return
+        self._over.set()
+        shutil.rmtree(self._run.path / "checkpoints", ignore_errors=True)
+        shutil.rmtree(self._run.path / "images", ignore_errors=True)
 
 
 def _manifest(folder: Path) -> str:

@@ -1,0 +1,111 @@
+"""What travels between machines that share nothing but a storage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbsweep.execution import courier as courier_room
+from dbsweep.execution import loaded
+from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.branch import run_branch
+from dbsweep.execution.courier import StorageCourier
+from dbsweep.execution.exchange import StorageExchange
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.records import BranchEnded, CheckpointScored, Event, TrialState
+from tests.execution.tiny_sweep import make_branch
+
+
+@pytest.fixture
+def stored(tiny_job: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SweepJob:
+    """A prepared sweep whose inputs are in a storage."""
+    storage = f"file://{tmp_path}/storage"
+    experiment = tiny_job.experiment.model_copy(update={"storage": storage})
+    sweep = tiny_job.model_copy(update={"experiment": experiment})
+    exchange = StorageExchange(RunFolder(sweep.run_folder), storage)
+    go_to(tmp_path / "first", monkeypatch)
+    with (first := StorageCourier(exchange.equip(sweep), storage)).preparing():
+        from dbsweep.execution import prepare
+
+        prepare.draw_references(first.sweep)
+        prepare.draw_class_images(first.sweep)
+    return exchange.equip(sweep)
+
+
+def go_to(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From now on this process is on another machine."""
+    (machine / "1").mkdir(parents=True, exist_ok=True)
+    monkeypatch.setattr(courier_room, "scratch_root", lambda: machine)
+    monkeypatch.setattr(courier_room, "process_scratch", lambda: machine / "1")
+    courier_room._bring_input.cache_clear()
+    loaded.reference.cache_clear()
+
+
+class Lost(Exception):
+    """The machine is taken away."""
+
+
+def train(job: BranchJob, lose_at: int | None = None) -> list[Event]:
+    """What the driver hears of a branch; the machine is lost before it hears of that step."""
+    storage = job.sweep.experiment.storage
+    assert storage is not None
+    courier, heard = StorageCourier(job.sweep, storage), []
+
+    def emit(event: Event) -> Decision:
+        if isinstance(event, CheckpointScored) and event.checkpoint.step == lose_at:
+            raise Lost
+        courier.carry(event)
+        heard.append(event)
+        return Decision.GO_ON
+
+    emitting: Emit = emit
+    if told := courier.told_before(job):
+        return list(told)
+    with courier.training(job) as local:
+        run_branch(local, emitting)
+    return heard
+
+
+def hashes(events: list[Event]) -> list[str]:
+    return [event.checkpoint.sha256 for event in events if isinstance(event, CheckpointScored)]
+
+
+def test_a_branch_goes_on_on_another_machine_and_is_told_on_a_third(
+    stored: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = hashes(train(BranchJob(sweep=stored, branch=make_branch("b09", 3))))
+    job = BranchJob(sweep=stored, branch=make_branch("b01", 3))
+    with pytest.raises(Lost):
+        train(job, lose_at=4)
+    go_to(tmp_path / "second", monkeypatch)
+    assert hashes(train(job)) == alone
+    go_to(tmp_path / "third", monkeypatch)
+    told = train(job)
+    assert hashes(told) == alone
+    assert isinstance(told[-1], BranchEnded)
+    assert told[-1].state is TrialState.COMPLETED
+    assert not list((tmp_path / "third" / "1").rglob("*.safetensors")), "what is finished is told, not fetched"
+
+
+def test_what_a_branch_leaves_on_its_machine_is_cleared_before_its_end_is_heard(
+    stored: SweepJob, tmp_path: Path
+) -> None:
+    train(BranchJob(sweep=stored, branch=make_branch("b01", 1)))
+    assert not list((tmp_path / "first").rglob("checkpoints"))
+    assert list((tmp_path / "storage").rglob("checkpoints/b01/*/*/unet.safetensors"))
+
+
+def test_a_damaged_checkpoint_is_trained_again(
+    stored: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = BranchJob(sweep=stored, branch=make_branch("b01", 2))
+    before = hashes(train(job))
+    (state,) = (tmp_path / "storage").rglob("checkpoints/b01/000004/*/unet.safetensors")
+    state.write_bytes(state.read_bytes()[:-1])
+    go_to(tmp_path / "second", monkeypatch)
+    assert hashes(train(job)) == before
+    assert state.parent.parent.joinpath("parcel-whole.json").is_file()
+    go_to(tmp_path / "third", monkeypatch)
+    assert len(train(job)) == 3  # two checkpoints and the end, told and not trained
