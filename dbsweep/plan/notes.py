@@ -41,8 +41,8 @@ def outrun(experiment: Experiment) -> Iterator[str]:
     if rungs:
         yield (
             f"scheduler {search.scheduler.value}: branches whose utility is not in the best "
-            f"1/{search.reduction_factor:g} are ended at the first evaluation from epoch {' and '.join(rungs)} on, so all "
-            "figures are upper bounds"
+            f"1/{search.reduction_factor:g} are ended at the first evaluation from epoch "
+            f"{' and '.join(rungs)} on, so all figures are upper bounds"
         )
     else:
         yield (
