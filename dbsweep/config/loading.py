@@ -39,4 +39,16 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 def dump_experiment(experiment: Experiment) -> str:
     """The experiment as YAML of the same shape, defaults filled in; `load_experiment` reads it back equal."""
     values = experiment.model_dump(mode="json", exclude_none=True)
-    return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, width=120)
+    return yaml.dump(values, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes texts with Unicode's own line ends, which PyYAML would write plainly and read back as spaces."""
+
+
+def _quoted(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = '"' if any(end in text for end in "\x85\u2028\u2029") else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+_Dumper.add_representer(str, _quoted)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
 from dbsweep.config.loading import dump_experiment, load_experiment
-from dbsweep.config.schema import Experiment, Train
+from dbsweep.config.schema import Evaluate, Experiment, Train
 from dbsweep.errors import ConfigError
 from tests.config.conftest import SMALL, Faults, Load
 
@@ -138,6 +138,13 @@ def test_a_dump_loads_back_equal(tmp_path: Path, experiment: Experiment):
     file.write_text(dump_experiment(experiment), encoding="utf-8", newline="\n")
     assert load_experiment(file) == experiment
     assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
+
+
+@pytest.mark.parametrize("text", ["\x85", "a\u2028b", "\u2029 c"])
+def test_a_dump_keeps_unicodes_line_ends(load: Load, tmp_path: Path, text: str):
+    experiment = load().model_copy(update={"evaluate": Evaluate(negative_prompt=text)})
+    (tmp_path / "dump.yaml").write_text(dump_experiment(experiment), encoding="utf-8", newline="\n")
+    assert load_experiment(tmp_path / "dump.yaml") == experiment
 
 
 def test_a_dump_has_the_shape_of_the_file(load: Load):
