@@ -24,21 +24,28 @@ def train_branch(config: dict[str, Any], body: Body | None) -> None:
     """The function that Tune runs: one branch, its events reported as they happen, the last two together."""
     from ray import tune
 
-    job = BranchJob.model_validate_json(config[JOB])
-    run = RunFolder(job.sweep.run_folder)
+    given = BranchJob.model_validate_json(config[JOB])
+    courier = courier_for(given.sweep)
+    run = RunFolder(courier.sweep.run_folder)
 
     waiting: list[Event] = []
 
     def emit(event: Event) -> Decision:
+        courier.carry(event)
         waiting.append(event)
-        if isinstance(event, CheckpointScored) and event.checkpoint.step == job.branch.end_step:
+        if isinstance(event, CheckpointScored) and event.checkpoint.step == given.branch.end_step:
             return Decision.GO_ON  # the branch's end follows at once: every report is a round trip to the driver
         told = as_result(waiting)
         waiting.clear()
         tune.report(told)
         return Decision.STOP if run.stop_request.exists() else Decision.GO_ON
 
-    (body or _train)(job, emit)
+    if finished := courier.told_before(given):
+        for event in finished:
+            tune.report(as_result([event]))
+        return
+    with courier.training(given) as job:
+        (body or _train)(job, emit)
 
 
 def _train(job: BranchJob, emit: Emit) -> None:
