@@ -171,8 +171,10 @@ def export_model(
     ],
     out: Annotated[Path, typer.Option(metavar="PATH", help="Where to write; must not exist.")],
     form: Annotated[
-        Literal["single-file", "diffusers"],
-        typer.Option("--format", help="One .safetensors file for A1111, ComfyUI and Forge, or a diffusers folder."),
+        Literal["single-file", "diffusers", "lora"],
+        typer.Option(
+            "--format", help="One .safetensors file for A1111, ComfyUI and Forge, a diffusers folder, or a LoRA file."
+        ),
     ] = "single-file",
     precision: Annotated[
         Literal["fp16", "bf16", "fp32"] | None,

@@ -152,12 +152,7 @@ def read_weights(folder: Path, models: StableDiffusion) -> None:
     Raises:
         ModelError: not a finished checkpoint, damaged, or of another base model.
     """
-    manifest = read_manifest(folder)
-    if manifest.base_sha256 != models.sha256:
-        raise ModelError(
-            f"checkpoint {folder}: trained from another base model (sha256 {manifest.base_sha256[:10]}) "
-            f"than {models.source} ({models.sha256[:10]})"
-        )
+    manifest = _manifest_for(folder, models)
     if manifest.lora is not None:
         restore_base(models)
         attach_lora(folder, models)
@@ -175,9 +170,9 @@ def attach_lora(folder: Path, models: StableDiffusion) -> None:
     """Lays the LoRA of a checkpoint around the networks, which have the base model's weights, without merging it.
 
     Raises:
-        ModelError: the checkpoint is no LoRA, is damaged or does not fit.
+        ModelError: the checkpoint is no LoRA, is damaged or of another base model.
     """
-    shape = read_manifest(folder).lora
+    shape = _manifest_for(folder, models).lora
     if shape is None:
         raise ModelError(f"checkpoint {folder}: holds whole networks and no LoRA; export another format")
     tensors = read_or_refuse(f"checkpoint {folder}", LORA, lambda: load_file(folder / f"{LORA}.safetensors"))
@@ -215,6 +210,17 @@ def _state_bytes(state: State) -> int:
     if isinstance(state, Mapping):
         return sum(_state_bytes(value) for value in state.values())
     return sum(_state_bytes(value) for value in state) if isinstance(state, (list, tuple)) else 0
+
+
+def _manifest_for(folder: Path, models: StableDiffusion) -> CheckpointManifest:
+    """The manifest of a checkpoint of these models; ModelError when it is of others."""
+    manifest = read_manifest(folder)
+    if manifest.base_sha256 != models.sha256:
+        raise ModelError(
+            f"checkpoint {folder}: trained from another base model (sha256 {manifest.base_sha256[:10]}) "
+            f"than {models.source} ({models.sha256[:10]})"
+        )
+    return manifest
 
 
 def _rounded(values: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dbsweep.models.checkpoints import CheckpointManifest
     from dbsweep.models.metadata import Origin
 
-Format: TypeAlias = Literal["single-file", "diffusers"]
+Format: TypeAlias = Literal["single-file", "diffusers", "lora"]
 PrecisionName: TypeAlias = Literal["fp16", "bf16", "fp32"]
 
 BEST = "best"
@@ -77,15 +77,15 @@ def export_checkpoint(
 
     Raises:
         RunError: no such checkpoint, or the target exists.
-        ModelError: the base model or the checkpoint cannot be read any more.
+        ModelError: the base model or the checkpoint cannot be read any more; ``lora`` of whole networks, or of DoRA.
         ResourceError: the disk is full.
     """
-    if form == "single-file" and out.suffix != ".safetensors":
+    if form != "diffusers" and out.suffix != ".safetensors":
         out = out.with_name(f"{out.name}.safetensors")
     _check_target(out, form)
     folder, record, checkpoint = find_checkpoint(name, runs)
     note(f"Loading the base model of {record.name}")
-    models, manifest = _load(folder, checkpoint)
+    models, manifest = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
     return _write(models, manifest, _origin(folder, record, checkpoint, manifest), out, form, precision)
 
@@ -96,15 +96,15 @@ def _check_target(out: Path, form: Format) -> None:
         raise RunError(f"{out} exists already: nothing is overwritten, give a new path")
 
 
-def _load(folder: RunFolder, checkpoint: Checkpoint) -> tuple[StableDiffusion, CheckpointManifest]:
+def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[StableDiffusion, CheckpointManifest]:
     from dbsweep.config.loading import load_experiment
-    from dbsweep.models.checkpoints import read_manifest, read_weights
+    from dbsweep.models.checkpoints import attach_lora, read_manifest, read_weights
     from dbsweep.models.loading import load_base
 
     path = bring_checkpoint(folder, checkpoint)
     manifest = read_manifest(path)
     models = load_base(base_source(load_experiment(folder.experiment)))
-    read_weights(path, models)
+    (attach_lora if form == "lora" else read_weights)(path, models)
     return models, manifest
 
 
@@ -138,11 +138,17 @@ def _write(
     from dbsweep.models.checkpoints import Precision
     from dbsweep.models.export import save_pipeline, save_single_file
     from dbsweep.models.hash_cache import file_hashes
+    from dbsweep.models.lora import take_lora
+    from dbsweep.models.lora_files import save_kohya
     from dbsweep.models.metadata import describe
 
     dtype = (manifest.precision if precision is None else Precision(precision)).dtype
     if form == "diffusers":
         save_pipeline(models, out, dtype=dtype)
         return Exported(out, None)
+    if form == "lora":
+        networks = {"unet": models.unet, "text_encoder": models.text_encoder}
+        save_kohya(take_lora(networks), models, out, origin=origin, dtype=dtype)
+        return Exported(out, file_hashes(out).short)
     save_single_file(models, out, metadata=describe(models, origin), dtype=dtype)
     return Exported(out, file_hashes(out).short)

@@ -12,12 +12,14 @@ import torch
 from diffusers import StableDiffusionPipeline
 from rich.console import Console
 from safetensors import safe_open
+from safetensors.torch import load_file
 
 from dbsweep import cli
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.models.adapters import AdapterShape, adapter_tensors, add_adapters
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
 from dbsweep.models.loading import load_base
 from dbsweep.records import Checkpoint, Metric, Scalar
@@ -115,6 +117,32 @@ def test_any_checkpoint_becomes_a_folder(export, run, tmp_path):
 def test_the_same_export_twice_has_the_same_hash(export, tmp_path):
     first, second = (export("", "--out", tmp_path / name)[1] for name in ("a", "b"))
     assert first == second
+
+
+def test_the_lora_of_a_checkpoint_becomes_a_file_of_kohyas_kind(export, run, tiny_sd, tmp_path):
+    checkpoint = list(read_run(run).checkpoints.values())[1]
+    models, shape = load_base(str(tiny_sd)), AdapterShape(rank=2, alpha=4.0)
+    add_adapters({"unet": models.unet}, shape)
+    with torch.no_grad():
+        for value in adapter_tensors({"unet": models.unet}).values():
+            value.fill_(0.5)
+    manifest = CheckpointManifest(id=checkpoint.id, step=1, epoch=1, base_sha256=models.sha256, lora=shape)
+    path = run.path / checkpoint.path
+    write_checkpoint(path, unet=models.unet, text_encoder=None, state=None, manifest=manifest)
+    code, out, _ = export(f"@{checkpoint.id}", "--format", "lora", "--out", tmp_path / "mine")
+    file = tmp_path / "mine.safetensors"
+    assert (code, out) == (0, f"Model hash: {hashlib.sha256(file.read_bytes()).hexdigest()[:10]}\n")
+    tensors = load_file(file)
+    stem = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"
+    assert tensors[f"{stem}.alpha"] == 4.0
+    assert tensors[f"{stem}.lora_down.weight"].unique().tolist() == [0.5]
+    assert not [name for name in tensors if name.startswith("lora_te")]
+
+
+def test_whole_networks_have_no_lora_to_export(export, tmp_path):
+    code, _, err = export("", "--format", "lora", "--out", tmp_path / "mine")
+    assert code == 2
+    assert "holds whole networks and no LoRA; export another format" in " ".join(err.split())
 
 
 def test_nothing_is_overwritten(export, tmp_path):
