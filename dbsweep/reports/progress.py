@@ -77,7 +77,7 @@ class Progress:
     def add(self, event: Event) -> None:
         """Take in one event."""
         if isinstance(event, BranchStarted):
-            self.phase = "training"
+            self.begin_phase("training", 0, 0)
             self._training_since = self._training_since or self._clock()
             self.branches[event.branch].state = TrialState.RUNNING
         elif isinstance(event, CheckpointScored):

@@ -138,6 +138,15 @@ def test_a_narrow_terminal_loses_columns_and_no_numbers(width: int, shown: set[s
     assert all(len(line) <= width for line in lines)
 
 
+def test_training_is_counted_in_branches_and_not_in_the_inputs_before_it():
+    progress = Progress(plan())
+    progress.begin_phase("shared inputs", 9, 9)
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=2, width=160))
+    assert console.export_text().startswith("training · 0 trials on 2 branches (1 pending, 1 running)")
+
+
 def test_settings_that_all_branches_have_are_left_out():
     other = branch("b02", (10, 20)).model_copy(
         update={"settings": {**branch("b02", (10,)).settings, "learning_rate": 1e-4}}
