@@ -172,13 +172,14 @@ def test_running_branches_come_first_then_the_best():
 
 
 def test_the_view_grows_and_shrinks_with_its_terminal():
-    console = Console(file=io.StringIO(), force_terminal=True, width=140, height=20)
+    out = io.StringIO()
+    console = Console(file=out, force_terminal=True, width=140, height=20)
     view = TerminalView(console)
     with view.showing(Progress(plan())):
         console.print(view._render())
         console.width = 60
         console.print(view._render())
-    shown = console.file.getvalue()
+    shown = out.getvalue()
     assert "identity" in shown[: shown.rindex("branch")]
     assert "identity" not in shown[shown.rindex("branch") :]
 

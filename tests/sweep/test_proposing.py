@@ -19,7 +19,6 @@ from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend
 from dbsweep.records import CheckpointScored, Event, Metric, RunRecord, Scalar, TrialState
 from dbsweep.reports.terminal import TerminalView
-from dbsweep.sweep import preflight
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.proposing import next_round, observations
 from dbsweep.sweep.running import resume_run, run_experiment
@@ -78,6 +77,7 @@ def test_the_same_file_and_seed_propose_the_same_points(tmp_path):
 def test_a_point_is_worth_its_best_checkpoint_under_any_grid_axis(tmp_path):
     record = run(tmp_path)
     experiment = experiment_in(tmp_path / "same")
+    assert record.choice is not None
     worth = {candidate.checkpoint: candidate.utility for candidate in record.choice.candidates}
     for point, value in observations(experiment, record):
         trials = [t.id for t in record.plan.trials if t.settings["learning_rate"] == point["learning_rate"]]
@@ -117,7 +117,7 @@ def test_a_resumed_search_proposes_what_it_would_have_proposed(tmp_path, schedul
 
 
 def test_a_searcher_that_is_not_installed_is_named_before_anything_is_written(tmp_path, monkeypatch):
-    monkeypatch.setattr(preflight.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(ResourceError, match=r"pip install 'dbsweep\[optuna\]', or use random"):
         run(tmp_path)
     assert not (tmp_path / "runs").exists()
