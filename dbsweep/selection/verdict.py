@@ -31,8 +31,8 @@ def judge(
         4 x 10                             100%   99%   93%    60%
 
     With a scatter of 0.1 two prompts and four seeds see 98% of falls by 0.3 and 68% by 0.2. Where nothing changes it
-    cries overtrained in at most 4% of trainings of 3 to 30 looks (wanted: 5%). 95% intervals of paired differences cover
-    93.6 to 96.2% (wanted: 93 to 97%), but only 92.7% for four lopsided samples: that goal is missed.
+    cries overtrained in at most 4% of trainings of 3 to 30 looks (wanted: 5%). 95% intervals of paired differences
+    cover 93.5 to 96.2% (wanted: 93 to 97%), but only 92.7% for four lopsided samples: that goal is missed.
 
     Args:
         cards: (optimizer step, scorecard) of the path's evaluated checkpoints, by rising step.
