@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import ConfigDict, TypeAdapter
 from ray.tune import Callback
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.result import DONE
@@ -20,7 +20,10 @@ JOB = "job"
 EVENTS = "events"
 """Keys of a Tune trial's config and results; the values are JSON."""
 
-_EVENTS: TypeAdapter[tuple[Event, ...]] = TypeAdapter(tuple[Event, ...])
+# NaN scores must survive: the adapter's own configuration counts, not that of the records in it.
+_EVENTS: TypeAdapter[tuple[Event, ...]] = TypeAdapter(
+    tuple[Event, ...], config=ConfigDict(ser_json_inf_nan="constants")
+)
 
 
 def as_result(events: Sequence[Event]) -> dict[str, object]:

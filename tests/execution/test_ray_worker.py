@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,22 @@ from ray.tune.result import DONE
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_worker import train_branch
-from dbsweep.execution.searcher import JOB, events_in
-from dbsweep.records import BranchEnded, BranchStarted, Event, TrialState
+from dbsweep.execution.searcher import JOB, as_result, events_in
+from dbsweep.execution.simulated import UNTRAINED, make_scorecard
+from dbsweep.records import BranchEnded, BranchStarted, CheckpointScored, Event, Metric, TrialState
 from tests.execution.sweeps import make_branch_jobs
 from tests.execution.test_halving import scored
+
+
+def test_scores_that_are_not_numbers_survive_the_way() -> None:
+    event = scored("b01", 1, 1e-4)
+    card = make_scorecard("b01-000010", {**UNTRAINED, Metric.STYLE: math.nan})
+    (told,) = events_in(as_result([event.model_copy(update={"scorecard": card})]))
+    assert isinstance(told, CheckpointScored)
+    assert told.scorecard is not None
+    assert math.isnan(told.scorecard.value(Metric.STYLE))
+    assert all(math.isnan(sample) for sample in told.scorecard.scores[Metric.STYLE].samples)
+    assert told.scorecard.value(Metric.PRIOR) == 1.0
 
 
 def test_the_last_checkpoint_and_the_end_are_one_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
