@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ray import tune
 
 from dbsweep.execution import courier as courier_room
 from dbsweep.execution import loaded
@@ -14,7 +16,9 @@ from dbsweep.execution.courier import StorageCourier
 from dbsweep.execution.exchange import StorageExchange
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
-from dbsweep.records import BranchEnded, CheckpointScored, Event, TrialState
+from dbsweep.execution.ray_worker import train_branch
+from dbsweep.execution.searcher import JOB, events_in
+from dbsweep.records import BranchEnded, BranchStarted, CheckpointScored, Event, TrialState
 from tests.execution.tiny_sweep import make_branch
 
 
@@ -87,6 +91,21 @@ def test_a_branch_goes_on_on_another_machine_and_is_told_on_a_third(
     assert isinstance(told[-1], BranchEnded)
     assert told[-1].state is TrialState.COMPLETED
     assert not list((tmp_path / "third" / "1").rglob("*.safetensors")), "what is finished is told, not fetched"
+
+
+def test_ray_s_workers_go_by_way_of_the_storage(
+    stored: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(tune, "report", reports.append)
+    job = BranchJob(sweep=stored, branch=make_branch("b01", 1))
+    train_branch({JOB: job.model_dump_json()}, run_branch)
+    go_to(tmp_path / "second", monkeypatch)
+    first = [type(event) for report in reports for event in events_in(report)]
+    assert first == [BranchStarted, CheckpointScored, BranchEnded]
+    assert not RunFolder(stored.run_folder).branch("b01").exists()
+    train_branch({JOB: job.model_dump_json()}, lambda *_: pytest.fail("it is finished"))
+    assert [type(event) for report in reports for event in events_in(report)] == [*first, *first[1:]]
 
 
 def test_what_a_branch_leaves_on_its_machine_is_cleared_before_its_end_is_heard(
