@@ -42,6 +42,9 @@ class Train(Optimization, LoraSettings):
     shuffle_tags: bool = Field(False, description="the words of [filewords] between commas change places at every use")
     tag_dropout: Fraction = Field(0.0, description="share of those words that are left out at every use")
     keep_tags: CountOrNone = Field(0, description="so many of the first of those words are neither moved nor left out")
+    random_flip: bool = Field(
+        False, description="every photo is mirrored at half of its uses, by chance; off, for faces are not symmetric"
+    )
     precision: Literal["fp32", "fp16", "bf16"] = Field("fp32", description="autocast precision of the forward pass")
     gradient_checkpointing: bool = Field(False, description="recompute activations: slower, less memory")
     seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")

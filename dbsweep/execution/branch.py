@@ -282,5 +282,8 @@ def _concept_data(job: BranchJob, concept: Concept, train: Train) -> ConceptData
         instance=photos,
         class_images=loaded.class_latents(job.sweep, concept, train.resolution, count),
         instance_captions=instance_captions(concept),
+        mirrored=loaded.photo_latents(job.sweep, concept, train.resolution, mirrored=True)
+        if train.random_flip
+        else None,
         class_captions=loaded.class_image_captions(job.sweep, concept, train.resolution, count),
     )

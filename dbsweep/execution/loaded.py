@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from dbsweep.concepts.captions import Caption, class_captions
@@ -87,9 +88,9 @@ def pool(job: SweepJob, concept: Concept, resolution: int) -> ClassImagePool:
     )
 
 
-def photo_latents(job: SweepJob, concept: Concept, resolution: int) -> LatentMoments:
-    """Latents of a concept's photos."""
-    return _latents(job.base, job.cache_folder, list_photos(concept.instance_images), resolution)
+def photo_latents(job: SweepJob, concept: Concept, resolution: int, *, mirrored: bool = False) -> LatentMoments:
+    """Latents of a concept's photos, or of them seen in a mirror."""
+    return _latents(job.base, job.cache_folder, list_photos(concept.instance_images), resolution, mirrored)
 
 
 def class_image_captions(job: SweepJob, concept: Concept, resolution: int, count: int) -> tuple[Caption, ...]:
@@ -105,8 +106,12 @@ def class_latents(job: SweepJob, concept: Concept, resolution: int, count: int) 
 
 
 @lru_cache(maxsize=16)
-def _latents(base: BaseSource, cache_folder: Path, paths: tuple[Path, ...], resolution: int) -> LatentMoments:
+def _latents(
+    base: BaseSource, cache_folder: Path, paths: tuple[Path, ...], resolution: int, mirrored: bool = False
+) -> LatentMoments:
     images = [read_square(path, resolution) for path in paths]
+    if mirrored:
+        images = [np.ascontiguousarray(image[:, ::-1]) for image in images]
     return cached_latents(
         cache_folder / "latents", _base(base).models, images
     )  # training never touches the autoencoder

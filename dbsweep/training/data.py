@@ -25,12 +25,14 @@ class ConceptData:
         class_images: latents of the class images, at least as many as the largest trial uses; None without.
         instance_captions: of each photo.
         class_captions: of each class image.
+        mirrored: latents of the photos seen in a mirror, which half of the uses take by chance; None for none.
     """
 
     instance: LatentMoments
     class_images: LatentMoments | None
     instance_captions: tuple[Caption, ...]
     class_captions: tuple[Caption, ...] = ()
+    mirrored: LatentMoments | None = None
 
     def __post_init__(self) -> None:
         class_images = 0 if self.class_images is None else len(self.class_images)
@@ -115,6 +117,9 @@ class TrainingSet:
     def _instance(self, epoch: int, image: int) -> _Image:
         concept, index = self._owner[image]
         moments, captions = self._concepts[concept].instance, self._concepts[concept].instance_captions
+        mirrored = self._concepts[concept].mirrored
+        if mirrored is not None and generator(self._seed, Purpose.FLIP, epoch, image).random() < 0.5:
+            moments = mirrored
         return _Image(moments.mean[index], moments.logvar[index], captions[index], (epoch, image, 0))
 
     def _partner(self, epoch: int, image: int) -> _Image | None:

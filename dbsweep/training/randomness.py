@@ -20,6 +20,7 @@ class Purpose(StrEnum):
     PERTURBATION = "perturbation"  # epoch, instance image, half
     CAPTION = "caption"  # epoch, instance image, half
     TAGS = "tags"  # epoch, instance image, half
+    FLIP = "flip"  # epoch, instance image
     DROPOUT = "dropout"  # step
     LORA = "lora"  # letters of the network's name
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
 
+from dbsweep.concepts.latents import encode_photos
+from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
@@ -74,3 +77,11 @@ def test_the_base_scorecard_has_its_pictures(tiny_job: SweepJob) -> None:
         with Image.open(tiny_job.run_folder / image.path) as picture:
             assert picture.size == (64, 64)
             assert picture.info["parameters"].startswith(image.prompt)
+
+
+def test_mirrored_photos_are_encoded_from_mirrored_pixels(tiny_job: SweepJob) -> None:
+    concept = tiny_job.experiment.concepts[0]
+    images = [read_square(path, 64)[:, ::-1] for path in list_photos(concept.instance_images)]
+    mirrored = loaded.photo_latents(tiny_job, concept, 64, mirrored=True)
+    assert torch.equal(mirrored.mean, encode_photos(loaded.models_to_change(tiny_job.base), images).mean)
+    assert not torch.equal(mirrored.mean, loaded.photo_latents(tiny_job, concept, 64).mean)

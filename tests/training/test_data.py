@@ -75,6 +75,17 @@ def test_every_image_needs_a_caption() -> None:
         dataclasses.replace(MAN, class_captions=(Caption("photo of man"),) * 5)
 
 
+def test_mirrored_photos_take_half_of_the_uses() -> None:
+    data = training_set([dataclasses.replace(MAN, mirrored=constant([-1, -2])), DOG], 1)
+    drawn = [data.batch(epoch, [1, 0, 2]).latents[:, 0, 0, 0] / 2.0 for epoch in range(200)]
+    values = [tuple(each.round().tolist()) for each in drawn]
+    assert {tuple(map(abs, value[:3])) for value in values} == {(2, 1, 3)}
+    for image in (0, 1):
+        assert sum(value[image] < 0 for value in values) == pytest.approx(100, abs=28)  # 4 deviations
+    assert len({value[:2] for value in values}) == 4  # each photo by its own chance
+    assert all(value[2] == 3 and min(value[3:]) > 0 for value in values)  # the dog and the class images as they are
+
+
 def test_without_class_images_there_is_one_half() -> None:
     batch = training_set([concept("man", [1, 2], [])], 0).batch(0, [1, 0])
     assert (len(batch.latents), batch.instance_images, len(batch.prompts)) == (2, 2, 2)
