@@ -22,7 +22,8 @@ def standard_error(a: Scorecard, b: Scorecard, utility: Utility, resamples: int,
 def utility_lead(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int) -> tuple[float, float]:
     """95% interval of a's utility minus b's, of these two alone: that b may be the best of many is not corrected for.
 
-    The percentile interval, widened around the difference by t's tail for the fewest samples that a metric has.
+    The percentile interval of utilities whose means are drawn with t's wider tail for each metric's number of samples;
+    utilities stay between 0 and 1, so an interval never promises a lead that cannot be.
 
     Returns:
         (low, high); NaN where some metric has less than two paired samples.
@@ -30,10 +31,8 @@ def utility_lead(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, s
     fewest = min(paired(a, b, metric).shape[1] for metric in utility.weights)
     if fewest < 2:
         return (float("nan"), float("nan"))
-    center = utility.value_of(a) - utility.value_of(b)
-    draws = _draws(a, b, utility, resamples, seed) - center
-    low, high = np.quantile(draws, [0.025, 0.975]) * small_sample_factor(fewest - 1, 0.025)
-    return (center + float(low), center + float(high))
+    low, high = np.quantile(_draws(a, b, utility, resamples, seed, wide=True), [0.025, 0.975])
+    return (float(low), float(high))
 
 
 def paired(a: Scorecard, b: Scorecard, metric: Metric) -> Floats:
@@ -42,11 +41,14 @@ def paired(a: Scorecard, b: Scorecard, metric: Metric) -> Floats:
     return samples[:, np.isfinite(samples).all(axis=0)]
 
 
-def _draws(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int) -> Floats:
-    """(resamples,) differences of the utilities, with the samples of each metric resampled in pairs."""
+def _draws(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int, *, wide: bool = False) -> Floats:
+    """(resamples,) differences of the utilities, with the samples of each metric resampled in pairs; wide: t's tail."""
     reciprocals = np.zeros((2, resamples))
     for index, (metric, weight) in enumerate(utility.weights.items()):
         means = _mean_draws(a, b, metric, seed + index, resamples)
+        if wide:
+            center = means.mean(axis=1, keepdims=True)
+            means = center + small_sample_factor(paired(a, b, metric).shape[1] - 1, 0.025) * (means - center)
         reciprocals += weight / np.clip(means, 1e-9, 1.0)
     utilities = sum(utility.weights.values()) / reciprocals
     return np.asarray(utilities[0] - utilities[1], dtype=np.float64)

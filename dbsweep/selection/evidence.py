@@ -50,7 +50,7 @@ def _identity_words(before: Scorecard, after: Scorecard) -> str:
     if math.isnan(start) or math.isnan(end):
         return "identity could not be measured"
     if end < VISIBLE:
-        return "the subject was not there" if start < VISIBLE else f"identity fell from {start:.2f} to nothing"
+        return "neither shows the subject" if start < VISIBLE else f"identity fell from {start:.2f} to nothing"
     if abs(end - start) < VISIBLE:
         return f"identity stayed at {end:.2f}"
     return f"identity rose {end - start:.2f}" if end > start else f"identity fell {start - end:.2f}"

@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbsweep.records import Metric, RunRecord
+from dbsweep.reports.data import report_data
 from dbsweep.reports.decision import decision
+from dbsweep.reports.page import render_report
 
 
 def test_base_and_chosen_are_paired_by_prompt_and_seed(record: RunRecord, run_folder: Path) -> None:
@@ -50,3 +52,22 @@ def test_all_photos_are_shown_and_their_loss_is_survived(record: RunRecord, run_
 
 def test_without_a_choice_there_is_no_decision(record: RunRecord, run_folder: Path) -> None:
     assert decision(record.model_copy(update={"choice": None}), run_folder) is None
+
+
+def test_runners_up_and_what_would_change_the_choice_are_told(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    assert record.choice is not None
+    best = record.choice.best.model_copy(update={"unmet": ("style >= 0.95",)})
+    rows = (best, *record.choice.candidates[1:])
+    changed = record.choice.model_copy(update={"candidates": rows, "changes": ("If style counted less, t001 won.",)})
+    made = record.model_copy(update={"choice": changed})
+    told = decision(made, run_folder)
+    assert told is not None
+    assert told.changes == ("If style counted less, t001 won.",)
+    assert told.runners_up[0].place == f"{best.trial}, epoch {best.epoch}"
+    assert told.runners_up[0].scores[0] == f"{best.utility:.2f}"
+    assert [row.missing for row in told.runners_up[:2]] == ["style >= 0.95", ""]
+    text = render_report(report_data(made, run_folder), tmp_path).read_text(encoding="utf-8")
+    assert "If style counted less, t001 won." in text
+    assert "misses style &gt;= 0.95" in text

@@ -69,7 +69,7 @@ def test_states(levels: list[Level], finished: bool, state: VerdictState, onset:
         (
             [(-0.3, 0.8, 0.9), (-0.9, 0.2, 0.9)],
             "style fell from 1.00 to 0.80 of the base's between epoch 0 and 10 (95% CI of the drop 0.20–0.20) "
-            "while the subject was not there",
+            "while neither shows the subject",
         ),
         (
             [(0.8, 0.8, 0.9), (0.801, 0.4, 0.9)],
