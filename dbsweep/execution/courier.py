@@ -73,6 +73,7 @@ class StorageCourier(Courier):
         self._run = RunFolder(self.sweep.run_folder)
         self._store = Store(self._run.path.parent, storage)
         self._over = threading.Event()  # the branch has ended
+        self._fork: Path | None = None  # the copy of the checkpoint that the branch starts from
         self._sent: dict[Path, str] = {}  # checkpoints in the storage with the manifest that they have there
 
     @contextmanager
@@ -95,7 +96,7 @@ class StorageCourier(Courier):
         try:
             yield job
         finally:
-            self._finish()
+            self._finish(job.branch.id)
 
     @contextmanager
     def drawing_grids(self, checkpoint: Checkpoint) -> Iterator[None]:
@@ -132,7 +133,10 @@ class StorageCourier(Courier):
                     images = self._run.branch_images(event.branch)
                     (images / f"{END}.json").write_text(event.model_dump_json(), encoding="utf-8")
                     self._store.put(images, [f"{END}.json"], part=END)
-                self._finish()  # the next branch may begin in this process as soon as the driver hears of the end
+                # Now, for the next branch may begin in this process as soon as the driver hears of the end.
+                self._finish(event.branch)
+                if self._fork is not None:
+                    shutil.rmtree(self._fork, ignore_errors=True)
 
     def _bring_pools(self) -> None:
         for need in self.sweep.class_images:
@@ -145,6 +149,7 @@ class StorageCourier(Courier):
         if job.fork is None:
             return here
         folder = self._run.path / job.fork.checkpoint.relative_to(self._driver_s_folder)
+        self._fork = folder
         self._store.get(folder)  # one that does not arrive whole is refused when it is read
         return here.forked(job.fork.model_copy(update={"checkpoint": folder}))
 
@@ -199,13 +204,13 @@ class StorageCourier(Courier):
 
         threading.Thread(target=watch, name="stop requests", daemon=True).start()
 
-    def _finish(self) -> None:
+    def _finish(self, branch: str) -> None:
         """The storage has what the branch has made; the disk is for the next."""
         if self._over.is_set():
             return
         self._over.set()
-        shutil.rmtree(self._run.path / "checkpoints", ignore_errors=True)
-        shutil.rmtree(self._run.path / "images", ignore_errors=True)
+        shutil.rmtree(self._run.branch(branch), ignore_errors=True)
+        shutil.rmtree(self._run.branch_images(branch), ignore_errors=True)
 
 
 def _manifest(folder: Path) -> str:

@@ -20,6 +20,16 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
 @pytest.mark.parametrize(
     ("more", "path", "message"),
     [
+        (
+            "storage: shared/runs",
+            "storage",
+            "must be an absolute path or a URI (s3://bucket/folder, file:///mnt/shared), got 'shared/runs'",
+        ),
+        (
+            "storage: s3://key:secret@bucket/runs",
+            "storage",
+            "must not hold a user name or password: give the machines a role or set their environment",
+        ),
         ("train: {learning_rate: yes}", "train.learning_rate", "must be a number, got true"),
         ("train: {learning_rate: fast}", "train.learning_rate", "must be a number, got 'fast'"),
         ("train: {learning_rate: .nan}", "train.learning_rate", "must be a finite number, got nan"),

@@ -15,7 +15,7 @@ from dbsweep.execution.branch import run_branch
 from dbsweep.execution.courier import StorageCourier
 from dbsweep.execution.exchange import StorageExchange
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, events_in
 from dbsweep.records import BranchEnded, BranchStarted, CheckpointScored, Event, TrialState
@@ -111,9 +111,15 @@ def test_ray_s_workers_go_by_way_of_the_storage(
 def test_what_a_branch_leaves_on_its_machine_is_cleared_before_its_end_is_heard(
     stored: SweepJob, tmp_path: Path
 ) -> None:
-    train(BranchJob(sweep=stored, branch=make_branch("b01", 1)))
-    assert not list((tmp_path / "first").rglob("checkpoints"))
-    assert list((tmp_path / "storage").rglob("checkpoints/b01/*/*/unet.safetensors"))
+    first = train(BranchJob(sweep=stored, branch=make_branch("b01", 1, forks=(1,))))
+    parent = next(event for event in first if isinstance(event, CheckpointScored))
+    assert parent.scorecard is not None
+    child = BranchJob(sweep=stored, branch=make_branch("b02", 2, parent="b01", fork_epoch=1))
+    fork = Fork(step=2, checkpoint=stored.run_folder / parent.checkpoint.path, lineage=((2, parent.scorecard),))
+    assert hashes(train(child.forked(fork)))
+    assert not list((tmp_path / "first").rglob("manifest.json"))
+    for branch in ("b01", "b02"):
+        assert list((tmp_path / "storage").rglob(f"checkpoints/{branch}/*/*/unet.safetensors"))
 
 
 def test_a_damaged_checkpoint_is_trained_again(

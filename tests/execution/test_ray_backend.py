@@ -10,9 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import ray
 
 from dbsweep.config.schema import Resources
 from dbsweep.errors import ResourceError
+from dbsweep.execution import ray_backend
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
@@ -171,3 +173,15 @@ def test_more_than_the_machine_has_is_refused(tmp_path: Path) -> None:
     backend = RayBackend(RunFolder(tmp_path), Resources(cpus_per_trial=4096), body=pretend)
     with pytest.raises(ResourceError, match=r"resources\.cpus_per_trial is 4096, but Ray has 2"):
         backend.run(make_branch_jobs(tmp_path), lambda event: None)
+
+
+@pytest.mark.parametrize(("address", "asked"), [(None, "local"), ("auto", "auto")])
+def test_a_cluster_is_joined_only_when_it_is_named(
+    tmp_path: Path, address: str | None, asked: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ray itself would join whatever cluster it finds on this machine."""
+    started: list[str] = []
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray_backend, "start_ray", lambda **options: started.append(options["address"]))
+    RayBackend(RunFolder(tmp_path), Resources(), address=address, body=pretend).run([], lambda event: None)
+    assert started == [asked]
