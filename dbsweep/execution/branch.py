@@ -229,6 +229,7 @@ class BranchWork:
                     step=trainer.step,
                     epoch=epoch,
                     base_sha256=self._models.sha256,
+                    base=self._models.source,
                     lora=trainer.lora,
                 ),
                 precision=Precision(self._job.sweep.experiment.checkpoints.precision),

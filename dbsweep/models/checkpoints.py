@@ -27,10 +27,11 @@ from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
 from dbsweep.models.refusals import read_or_refuse
+from dbsweep.models.sources import MANIFEST as MANIFEST
+from dbsweep.models.sources import BaseSource
 from dbsweep.models.tensor_tree import State, read_tree, write_tree
 from dbsweep.records import Record
 
-MANIFEST = "manifest.json"
 LORA = "lora"
 """Stem of the file that has the adapters of a LoRA."""
 
@@ -58,6 +59,7 @@ class CheckpointManifest(Record):
         id: ``b01-000120``: branch and step.
         step, epoch: optimizer steps and epochs since the base model.
         base_sha256: `StableDiffusion.sha256` of the base model that the weights belong to.
+        base: where that base model lay when they were trained; None in checkpoints that are older than this field.
         sha256: of the trained weights' values before rounding to ``precision``; filled in by `write_checkpoint`.
         precision: of the weight files.
         lora: what the adapters are like where it holds nothing but them; None for whole networks.
@@ -69,6 +71,7 @@ class CheckpointManifest(Record):
     step: int
     epoch: int
     base_sha256: str
+    base: BaseSource | None = None
     sha256: str = ""
     precision: Precision = Precision.FP32
     lora: AdapterShape | None = None

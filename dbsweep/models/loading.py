@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -21,7 +22,7 @@ from dbsweep.models.families import Family
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
-from dbsweep.models.sources import BaseSource, check_folder, check_source, prefers_fp16_variant
+from dbsweep.models.sources import BaseSource, check_folder, check_source, is_checkpoint, prefers_fp16_variant
 
 transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
 
@@ -48,10 +49,11 @@ def load_base(
     and the safety checker is left out.
 
     Args:
-        source: a diffusers pipeline folder, a ``.safetensors`` or ``.ckpt`` file, or a hub id (``HF_HUB_OFFLINE=1``
-            is honoured). Configuration, tokenizer and scheduler of a single file come from a diffusers folder beside
-            it that has its name without the suffix, or else from the hub's copy of its family, which is found from
-            the weights. A `BaseSource` also says which half of a file to take, and another VAE.
+        source: a diffusers pipeline folder, a ``.safetensors`` or ``.ckpt`` file, the folder of a run's checkpoint,
+            or a hub id (``HF_HUB_OFFLINE=1`` is honoured).
+            Configuration, tokenizer and scheduler of a single file come from a diffusers folder beside it that has its
+            name without the suffix, or else from the hub's copy of its family, which is found from the weights. A
+            `BaseSource` also says which half of a file to take, and another VAE.
         dtype: of all networks, whatever the files hold.
 
     Raises:
@@ -62,6 +64,8 @@ def load_base(
     path = Path(base.source)
     if path.is_file():
         return _load_file(path, base, dtype).to(device)
+    if is_checkpoint(path):
+        return _load_checkpoint(path, base, dtype).to(device)
     if base.ema:
         raise ModelError(f"base model {base}: only single files have two halves; leave base_model_ema out")
     folder = path if path.is_dir() else _download(base.source, CONFIG_FILES + WEIGHT_FILES)
@@ -93,6 +97,29 @@ def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDi
         else _other_vae(base.vae, folder, dtype),
     }
     return _bundle(networks, folder, base)
+
+
+def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
+    """The model that a run trained; its own base model must still be where it was."""
+    from dbsweep.models.checkpoints import read_manifest, read_weights  # which restore base models with this module
+
+    below = read_manifest(folder).base
+    if below is None:
+        raise ModelError(f"base model {folder}: made before checkpoints told their base model; export it")
+    if base.ema or base.vae is not None:
+        raise ModelError(
+            f"base model {folder}: a checkpoint has its own VAE and one half; leave vae and base_model_ema out"
+        )
+    models = load_base(below)  # in float32: the manifest's hash is of these values
+    read_weights(folder, models)
+    for network in models.networks.values():
+        network.to(dtype).eval()
+    return dataclasses.replace(
+        models,
+        source=base,
+        sha256=weights_sha256(models.networks),
+        text_encoder_sha256=weights_sha256({"text_encoder": models.text_encoder}),
+    )
 
 
 def _load_file(path: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:

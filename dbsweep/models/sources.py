@@ -10,6 +10,9 @@ from dbsweep.errors import ModelError
 from dbsweep.records import Record
 
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
+MANIFEST = "manifest.json"
+"""The file that makes a folder a checkpoint (`dbsweep.models.checkpoints.CheckpointManifest`)."""
+
 NETWORKS = ("unet", "vae", "text_encoder")
 REQUIRED = (*(f"{name}/config.json" for name in NETWORKS), "tokenizer", "scheduler/scheduler_config.json")
 
@@ -62,7 +65,10 @@ def check_source(source: str) -> None:
         ModelError: no such path, a folder that lacks parts, SDXL, another kind of file, or a truncated one.
     """
     path = Path(source)
-    if path.is_dir():
+    if is_checkpoint(path):
+        for file in path.glob("*.safetensors"):
+            check_safetensors(file)
+    elif path.is_dir():
         check_folder(path)
         for name in NETWORKS:
             for file in (path / name).glob("*.safetensors"):
@@ -76,6 +82,11 @@ def check_source(source: str) -> None:
             check_safetensors(path)
     elif not is_hub_id(source):
         raise ModelError(f"base model {source}: no such folder or file, and not a hub id (owner/name); check the path")
+
+
+def is_checkpoint(folder: Path) -> bool:
+    """Whether it is the folder of a finished checkpoint of a run."""
+    return (folder / MANIFEST).is_file()
 
 
 def check_folder(folder: Path, *, needs_weights: bool = True) -> None:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder, list_runs
 from dbsweep.execution.ledger import Ledger
-from dbsweep.records import RunRecord
+from dbsweep.records import Checkpoint, RunRecord
+from dbsweep.reports.listings import kept
+
+BEST = "best"
+"""The name of the chosen checkpoint after ``RUN@``."""
 
 
 def find_run(run: str, runs: Path) -> RunFolder:
@@ -30,3 +35,19 @@ def read_run(folder: RunFolder) -> RunRecord:
 def read_runs(runs: Path) -> list[RunRecord]:
     """The ledgers of all runs in a folder, oldest first."""
     return sorted((read_run(folder) for folder in list_runs(runs)), key=lambda record: record.started)
+
+
+def find_checkpoint(name: str, runs: Path) -> tuple[RunFolder, RunRecord, Checkpoint]:
+    """The checkpoint that ``RUN``, ``RUN@best`` or ``RUN@b01-000120`` names.
+
+    Raises:
+        RunError: no such run or checkpoint, or nothing has been chosen yet.
+    """
+    run, _, wanted = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", BEST)
+    folder = find_run(run, runs)
+    record = read_run(folder)
+    checkpoint = kept(record).checkpoint if wanted == BEST else wanted
+    if checkpoint not in record.checkpoints:
+        there = ", ".join(sorted(record.checkpoints)) or "none yet"
+        raise RunError(f"run {record.name!r} has no checkpoint {wanted!r}: give {BEST} or one of {there}")
+    return folder, record, record.checkpoints[checkpoint]

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.records import Checkpoint, RunRecord
-from dbsweep.reports.listings import kept
-from dbsweep.sweep.answers import find_run, read_run
+from dbsweep.sweep.answers import find_checkpoint
 from dbsweep.sweep.preflight import base_source
 from dbsweep.sweep.storage import bring_checkpoint
 
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
 
 Format: TypeAlias = Literal["single-file", "diffusers", "lora"]
 PrecisionName: TypeAlias = Literal["fp16", "bf16", "fp32"]
-
-BEST = "best"
-"""The name of the chosen checkpoint after ``RUN@``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +36,6 @@ class Exported:
 
     path: Path
     model_hash: str | None
-
-
-def find_checkpoint(name: str, runs: Path) -> tuple[RunFolder, RunRecord, Checkpoint]:
-    """The checkpoint that ``RUN``, ``RUN@best`` or ``RUN@b01-000120`` names.
-
-    Raises:
-        RunError: no such run or checkpoint, or nothing has been chosen yet.
-    """
-    run, _, wanted = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", BEST)
-    folder = find_run(run, runs)
-    record = read_run(folder)
-    checkpoint = kept(record).checkpoint if wanted == BEST else wanted
-    if checkpoint not in record.checkpoints:
-        there = ", ".join(sorted(record.checkpoints)) or "none yet"
-        raise RunError(f"run {record.name!r} has no checkpoint {wanted!r}: give {BEST} or one of {there}")
-    return folder, record, record.checkpoints[checkpoint]
 
 
 def export_checkpoint(

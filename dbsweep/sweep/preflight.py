@@ -31,7 +31,18 @@ def load(file: Path, overrides: Sequence[str] = (), name: str | None = None) -> 
     from dbsweep.config.loading import load_experiment
 
     named = () if name is None else (f"name={name}",)
-    return load_experiment(file, (*overrides, *named))
+    return _pin_base(load_experiment(file, (*overrides, *named)))
+
+
+def _pin_base(experiment: Experiment) -> Experiment:
+    """With ``RUN@CHECKPOINT`` as base model replaced by that checkpoint's folder, which a later choice cannot move."""
+    source = experiment.base_model
+    if "@" not in source or Path(source).exists():
+        return experiment
+    from dbsweep.sweep.answers import find_checkpoint
+
+    folder, _, checkpoint = find_checkpoint(source, experiment.output)
+    return experiment.model_copy(update={"base_model": str(folder.path / checkpoint.path)})
 
 
 def count_photos(experiment: Experiment) -> tuple[int, ...]:
@@ -55,12 +66,26 @@ def local_rates(experiment: Experiment) -> Rates:
     """How fast this machine trains and draws, as far as it is known."""
     from dbsweep.plan.rates import rates_for
 
+    experiment = _with_base_of_base(experiment)
     resources = experiment.resources
     workers = int((os.cpu_count() or 1) / resources.cpus_per_trial)
     gpus = gpu_names() if resources.gpus_per_trial else ()
     if gpus:
         workers = min(workers, int(len(gpus) / resources.gpus_per_trial))
     return rates_for(experiment, workers=max(1, workers), gpu=gpus[0] if gpus else None)
+
+
+def _with_base_of_base(experiment: Experiment) -> Experiment:
+    """With the base model that a checkpoint as base model goes back to: it is as large, and its name tells its size."""
+    from dbsweep.config.loading import load_experiment
+    from dbsweep.models.sources import is_checkpoint
+
+    folder = Path(experiment.base_model)
+    run = folder.parents[2] / "experiment.yaml" if is_checkpoint(folder) else None
+    if run is None or not run.is_file():
+        return experiment
+    below = _with_base_of_base(load_experiment(run))
+    return experiment.model_copy(update={"base_model": below.base_model})
 
 
 def gpu_names() -> tuple[str, ...]:

@@ -25,8 +25,7 @@ from dbsweep.models.loading import load_base
 from dbsweep.records import Checkpoint, Metric, Scalar
 from dbsweep.reports.listings import chosen
 from dbsweep.reports.terminal import TerminalView
-from dbsweep.sweep.answers import read_run
-from dbsweep.sweep.exporting import find_checkpoint
+from dbsweep.sweep.answers import find_checkpoint, read_run
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
 
@@ -176,7 +175,7 @@ def test_wrong_input_is_one_message_and_exit_code_2(export, tmp_path, suffix, wo
 
 def test_a_run_without_a_choice_still_has_checkpoints(run, monkeypatch):
     record = read_run(run).model_copy(update={"choice": None})
-    monkeypatch.setattr("dbsweep.sweep.exporting.read_run", lambda folder: record)
+    monkeypatch.setattr("dbsweep.sweep.answers.read_run", lambda folder: record)
     last = list(record.checkpoints)[-1]
     assert find_checkpoint(f"{run.path}@{last}", Path("runs"))[2].id == last
     with pytest.raises(RunError, match="has no choice"):

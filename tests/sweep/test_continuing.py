@@ -1,0 +1,116 @@
+"""A second subject is taught to what a run has made of the first."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+from dbsweep.errors import ModelError, RunError
+from dbsweep.execution import loaded
+from dbsweep.execution.folder import RunFolder
+from dbsweep.models.checkpoints import read_manifest
+from dbsweep.models.loading import load_base, restore_base
+from dbsweep.models.sources import BaseSource, check_source
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.answers import find_checkpoint, read_run
+from dbsweep.sweep.exporting import export_checkpoint
+from dbsweep.sweep.preflight import load
+from dbsweep.sweep.running import run_experiment
+from tests.execution.in_process import InProcessBackend
+from tests.execution.tiny_sweep import ColourEncoder
+from tests.sweep.files import write_experiment
+
+SHORT = (
+    "search.learning_rate=[1e-3]",
+    "search.epochs=[2]",
+    "evaluate.every_epochs=1",
+    "checkpoints.precision=fp32",
+)
+LORA = ("train.lora_rank=2", "train.lora_alpha=3")
+
+
+def teach(root: Path, base: str | Path, token: str, *overrides: str) -> RunFolder:
+    """A short training of a subject, in this process; runs go to `root`/runs."""
+    file = write_experiment(root / token)
+    file.write_text(file.read_text().replace("ohwx", token).replace("name: demo", f"name: {token}"))
+    experiment = load(file, (*SHORT, *overrides, f"base_model={base}", f"output={root / 'runs'}"))
+    return run_experiment(experiment, lambda *_: InProcessBackend(), TerminalView(Console(file=io.StringIO())))
+
+
+@pytest.fixture(scope="module")
+def root(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Holds four runs: ohwx, sks taught on top of it, zwx on top of that as a LoRA, and tok on top of the LoRA."""
+    root = tmp_path_factory.mktemp("continuing")
+    with pytest.MonkeyPatch.context() as patch:
+        # The forecast takes any folder for a full-size model.
+        patch.setattr("dbsweep.sweep.preflight.check_disk", lambda output, needed_bytes: None)
+        patch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+        loaded.reference.cache_clear()
+        teach(root, tiny_sd, "ohwx")
+        teach(root, "ohwx@best", "sks")
+        teach(root, f"{root / 'runs' / 'sks'}@b01-000006", "zwx", *LORA)
+        teach(root, "zwx@b01-000003", "tok")
+    return root
+
+
+def checkpoint(root: Path, name: str) -> Path:
+    folder, _, found = find_checkpoint(name, root / "runs")
+    return folder.path / found.path
+
+
+def unet(source: Path | str) -> dict[str, torch.Tensor]:
+    return load_base(str(source)).unet.state_dict()
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(value, b[key]) for key, value in a.items())
+
+
+@pytest.mark.parametrize(("run", "base"), [("sks", "ohwx@best"), ("zwx", "sks@b01-000006"), ("tok", "zwx@b01-000003")])
+def test_a_run_begins_at_the_checkpoint_that_it_names(root: Path, run: str, base: str) -> None:
+    manifest = read_manifest(checkpoint(root, f"{run}@b01-000003"))
+    assert manifest.base == BaseSource(source=str(checkpoint(root, base)))
+    begun = load_base(str(checkpoint(root, base)))
+    assert (
+        manifest.base_sha256 == begun.sha256 == read_run(find_checkpoint(f"{run}@best", root / "runs")[0]).base_sha256
+    )
+    assert not same(unet(checkpoint(root, f"{run}@b01-000003")), begun.unet.state_dict())
+
+
+def test_a_chain_of_trainings_is_one_model_that_is_exported_whole(root: Path, tmp_path: Path) -> None:
+    export_checkpoint("tok@b01-000006", root / "runs", tmp_path / "out", form="diffusers", note=lambda line: None)
+    assert same(unet(tmp_path / "out"), unet(checkpoint(root, "tok@b01-000006")))
+
+
+def test_a_checkpoint_as_base_is_restored_like_any_base(root: Path) -> None:
+    models = load_base(str(checkpoint(root, "zwx@b01-000006")))
+    before = {key: value.clone() for key, value in models.unet.state_dict().items()}
+    with torch.no_grad():
+        models.unet.conv_in.weight.add_(1.0)
+    restore_base(models)
+    assert same(before, models.unet.state_dict())
+
+
+def test_the_chosen_checkpoint_is_pinned_when_the_file_is_read(root: Path, tmp_path: Path) -> None:
+    experiment = load(write_experiment(tmp_path, base="ohwx@best"), (f"output={root / 'runs'}",))
+    assert experiment.base_model == str(checkpoint(root, "ohwx@best"))
+
+
+def test_what_is_not_there_is_said_before_anything_starts(root: Path, tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, base="ohwx@b07-000001")
+    with pytest.raises(RunError, match="run 'ohwx' has no checkpoint 'b07-000001'"):
+        load(file, (f"output={root / 'runs'}",))
+    with pytest.raises(RunError, match="no run"):
+        load(file, (f"output={root / 'runs'}", "base_model=nobody@best"))
+
+
+def test_a_checkpoint_has_neither_halves_nor_another_vae(root: Path, tiny_sd: Path) -> None:
+    source = str(checkpoint(root, "ohwx@best"))
+    check_source(source)
+    for changes in ({"ema": True}, {"vae": str(tiny_sd)}):
+        with pytest.raises(ModelError, match="leave vae and base_model_ema out"):
+            load_base(BaseSource(source=source, **changes))
