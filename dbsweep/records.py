@@ -219,7 +219,8 @@ class Checkpoint(Record):
         id: ``b01-000120``: branch and step.
         path: its folder, relative to the run folder.
         sha256: of the trained weights' values (see `dbsweep.models.hashes.weights_sha256`).
-        bytes: size on disk.
+        bytes: size on disk when it was written.
+        kept: whether its weights are still there; they go where `checkpoints.keep` says so.
     """
 
     id: str
@@ -229,6 +230,7 @@ class Checkpoint(Record):
     path: str
     sha256: str
     bytes: int
+    kept: bool = True
 
 
 class Score(Record):

@@ -79,6 +79,9 @@ class Checkpoints(Section):
     precision: Literal["fp16", "bf16", "fp32"] = Field(
         "fp16", description="of the kept weights; what training goes on from is always kept in fp32"
     )
+    keep: Literal["all"] | Count = Field(
+        "all", description="weights that are kept: all, or those of so many checkpoints of each trial, the best ones"
+    )
 
 
 class Grid(Section):

@@ -17,12 +17,13 @@ from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.history import History, write_event
+from dbsweep.execution.history import History, stopped_file, write_event
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.judgement import Judgement, diverged
-from dbsweep.execution.retention import drop_state, has_state
+from dbsweep.execution.retention import has_state
 from dbsweep.execution.stall import StallWatch, traces_file
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoint_files import drop_state
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
 from dbsweep.models.durable import is_full, remove_leftovers
 from dbsweep.records import (
@@ -122,6 +123,8 @@ class BranchWork:
         remove_leftovers(self._run.branch(branch.id))
         history = History(self._run, branch)
         self._states = self._old_states(history)
+        # Before anything is told: from then on the driver may drop weights of these checkpoints.
+        self._drop_states(keep=2 if len(history.events) < len(branch.milestones) else 0)
         judgement = self._start_judgement()
         for milestone in branch.milestones:
             event = history.events.get(milestone.step)
@@ -133,6 +136,7 @@ class BranchWork:
             decision = self._tell(event)
             self._watch.alive()
             if judgement.over and milestone.step < branch.end_step:
+                stopped_file(self._run, branch.id).touch()
                 self._drop_states(keep=0)
                 return TrialState.STOPPED, event.verdict.evidence if event.verdict is not None else ""
             if decision is Decision.STOP and milestone.step < branch.end_step:

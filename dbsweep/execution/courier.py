@@ -19,7 +19,7 @@ from dbsweep.execution.history import read_event
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.scratch import alone, process_scratch, scratch_root
 from dbsweep.execution.store import INPUTS, Store
-from dbsweep.models.checkpoints import MANIFEST
+from dbsweep.models.checkpoint_files import MANIFEST
 from dbsweep.records import BranchEnded, Checkpoint, CheckpointScored, Event, TrialState
 
 STOP_LOOK_INTERVAL_S = 2.0

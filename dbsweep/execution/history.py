@@ -11,7 +11,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoints import read_manifest, verify
 from dbsweep.models.durable import flush
-from dbsweep.records import Branch, CheckpointScored
+from dbsweep.records import Branch, CheckpointScored, Plan
 
 
 class History:
@@ -30,6 +30,8 @@ class History:
             event = read_event(run, branch.id, milestone.step)
             if event is None or not verify(run.checkpoint(branch.id, milestone.step)):
                 break
+            if milestone.fork and _is_missed(run, branch.id, milestone.step):
+                break
             self.events[milestone.step] = event
         if len(self.events) < len(branch.milestones):
             self._find_start(run, branch.id)
@@ -46,6 +48,27 @@ class History:
                 self.start = folder
                 return
             del self.events[step]  # its weights are there, but not what training needs to go on
+
+
+def _is_missed(run: RunFolder, branch: str, step: int) -> bool:
+    """Whether a fork's state was dropped and a branch that starts there must, after all, start again."""
+    if has_state(run.checkpoint(branch, step)):
+        return False
+    plan = Plan.model_validate_json(run.plan.read_text(encoding="utf-8"))
+    children = [child for child in plan.branches if (child.parent, child.fork_step) == (branch, step)]
+    return any(_starts_afresh(run, child) for child in children)
+
+
+def _starts_afresh(run: RunFolder, branch: Branch) -> bool:
+    if stopped_file(run, branch.id).exists():
+        return False
+    history = History(run, branch)
+    return history.start is None and len(history.events) < len(branch.milestones)
+
+
+def stopped_file(run: RunFolder, branch: str) -> Path:
+    """Where this file exists, a verdict has ended the branch, which needs no state to go on from."""
+    return run.branch(branch) / "stopped"
 
 
 def read_event(run: RunFolder, branch: str, step: int) -> CheckpointScored | None:

@@ -6,7 +6,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
@@ -117,6 +117,14 @@ class Ledger:
                 case _:
                     assert_never(event)
 
+    def drop_weights(self, checkpoint_ids: Sequence[str]) -> None:
+        """Notes that the weights of checkpoints are not kept; written before they go."""
+        with self._writing() as sql:
+            sql.executemany(
+                "UPDATE checkpoints SET checkpoint = json_set(checkpoint, '$.kept', json('false')) WHERE id = ?",
+                [(key,) for key in checkpoint_ids],
+            )
+
     def set_base(self, scorecard: Scorecard, sha256: str | None = None) -> None:
         """Keeps the untrained model's scorecard under the id ``"base"``, and the SHA-256 of its weights."""
         with self._writing() as sql:
@@ -218,6 +226,9 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
 
 def _record_checkpoint(sql: sqlite3.Connection, event: CheckpointScored) -> None:
     checkpoint = event.checkpoint
+    known = sql.execute("SELECT checkpoint FROM checkpoints WHERE id = ?", (checkpoint.id,)).fetchone()
+    if known is not None:  # told again by a branch that was started again: what was dropped stays dropped
+        checkpoint = checkpoint.model_copy(update={"kept": Checkpoint.model_validate_json(known[0]).kept})
     sql.execute(
         "INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?, ?, ?, ?)",
         (

@@ -23,6 +23,7 @@ from dbsweep.models.adapters import (
     remove_adapters,
 )
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoint_files import MANIFEST, WEIGHT_FILES
 from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
@@ -222,6 +223,11 @@ def _manifest_for(folder: Path, models: StableDiffusion) -> CheckpointManifest:
         raise ModelError(
             f"checkpoint {folder}: trained from another base model (sha256 {manifest.base_sha256[:10]}) "
             f"than {models.source} ({models.sha256[:10]})"
+        )
+    if not any(name in manifest.files for name in WEIGHT_FILES):
+        raise ModelError(
+            f"checkpoint {folder}: its weights were dropped (checkpoints.keep); take one of those that "
+            "`dbsweep best` lists, or run again with checkpoints.keep=all"
         )
     return manifest
 

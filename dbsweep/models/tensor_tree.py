@@ -10,13 +10,12 @@ from typing import TypeAlias
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from dbsweep.models.checkpoint_files import TENSORS, TREE
+
 State: TypeAlias = (
     "Tensor | bool | int | float | str | Mapping[str, State] | Mapping[int, State] | Sequence[State] | None"
 )
 """Tensors and plain values, nested in mappings (string or integer keys), lists and tuples (read back as lists)."""
-
-TENSORS = "state.safetensors"
-TREE = "state.json"
 
 
 def write_tree(folder: Path, state: Mapping[str, State]) -> None:

@@ -62,17 +62,25 @@ def cost_of(
     alone = [_leg_alone(course, experiment.evaluate.every_epochs) for course in courses]
     once = [*_class_images(experiment.concepts, courses, photo_counts), *_grids(experiment)]
     steps = sum(leg.steps for leg in alone)
-    apart = _cost(experiment, alone, once, rates, steps)
-    return _cost(experiment, shared, once, rates, steps).model_copy(update={"alone": apart})
+    apart = _cost(experiment, alone, once, rates, steps, trials=len(courses))
+    return _cost(experiment, shared, once, rates, steps, trials=len(courses)).model_copy(update={"alone": apart})
 
 
-def _cost(experiment: Experiment, legs: Sequence[Leg], once: Sequence[Drawing], rates: Rates, steps_alone: int) -> Cost:
+def _cost(
+    experiment: Experiment,
+    legs: Sequence[Leg],
+    once: Sequence[Drawing],
+    rates: Rates,
+    steps_alone: int,
+    *,
+    trials: int,
+) -> Cost:
     drawings = [*once, *_evaluations(experiment, legs)]
     return Cost(
         steps_alone=steps_alone,
         steps_shared=sum(leg.steps for leg in legs),
         images=sum(drawing.count for drawing in drawings),
-        disk_bytes=_disk_bytes(legs, drawings, rates),
+        disk_bytes=_disk_bytes(legs, _kept(experiment, legs, trials), drawings, rates),
         seconds=_seconds(legs, drawings, rates),
     )
 
@@ -143,11 +151,19 @@ def _grids(experiment: Experiment) -> Iterator[Drawing]:
         yield Drawing(cells * len(grid.seeds), experiment.train.resolution, passes)
 
 
-def _disk_bytes(legs: Sequence[Leg], drawings: Sequence[Drawing], rates: Rates) -> int:
+def _kept(experiment: Experiment, legs: Sequence[Leg], trials: int) -> int:
+    """At most so many checkpoints keep their weights when the sweep is over."""
+    every, keep = sum(leg.checkpoints for leg in legs), experiment.checkpoints.keep
+    return every if keep == "all" else min(every, keep * trials)
+
+
+def _disk_bytes(legs: Sequence[Leg], kept: int, drawings: Sequence[Drawing], rates: Rates) -> int:
     # A branch that is being trained keeps its two latest states, to go on from after an interruption.
     states = sum(leg.forks for leg in legs) + 2 * min(rates.workers, len(legs))
     pixels = sum(drawing.count * drawing.resolution**2 for drawing in drawings)
-    weights = sum(leg.checkpoints for leg in legs) * rates.weight_bytes + states * rates.state_bytes
+    # The two latest checkpoints of a running branch have their weights, whether or not they will keep them.
+    checkpoints = min(sum(leg.checkpoints for leg in legs), kept + 2 * min(rates.workers, len(legs)))
+    weights = checkpoints * rates.weight_bytes + states * rates.state_bytes
     return weights + round(pixels * _PNG_BYTES_PER_PIXEL)
 
 

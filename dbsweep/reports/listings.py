@@ -26,7 +26,7 @@ def scores_json(card: Scorecard, utility: Utility) -> dict[str, float]:
 
 
 def trials_json(record: RunRecord) -> list[dict[str, object]]:
-    """One object a trial: `trial, settings, state, verdict, checkpoints[{step, epoch, sha256, scores}]`."""
+    """One object a trial: `trial, settings, state, verdict, checkpoints[{step, epoch, sha256, kept, scores}]`."""
     utility = utility_of(record)
     return [_trial_json(record, trial, utility) for trial in record.plan.trials]
 
@@ -44,6 +44,7 @@ def _trial_json(record: RunRecord, trial: Trial, utility: Utility) -> dict[str, 
                 "step": checkpoint.step,
                 "epoch": checkpoint.epoch,
                 "sha256": checkpoint.sha256,
+                "kept": checkpoint.kept,
                 "scores": scores_json(record.scorecards[checkpoint.id], utility),
             }
             for checkpoint in record.checkpoints_of(trial.id)

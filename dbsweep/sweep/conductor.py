@@ -20,6 +20,7 @@ from dbsweep.selection.choice import ChoiceSettings, choose
 from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
+from dbsweep.sweep.housekeeping import Housekeeping
 from dbsweep.sweep.preflight import count_photos
 from dbsweep.sweep.proposing import next_round
 
@@ -89,6 +90,7 @@ class Conductor:
 
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
         book = TrialBook(self._plan, prepared.base, self._job.experiment.verdict)
+        housekeeping = Housekeeping(self._job, self._plan, self._ledger, prepared.base)
         full = ""
 
         def on_event(event: Event) -> None:
@@ -98,6 +100,7 @@ class Conductor:
             self._ledger.update_trials(book.record(event))
             self._progress.add(event)
             self._view.on_event(event)
+            housekeeping.after(event)
             if isinstance(event, BranchEnded) and event.out_of_disk and not full:
                 full = event.reason
                 raise KeyboardInterrupt  # the other branches save their state and end, in the room that is left

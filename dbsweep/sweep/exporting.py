@@ -90,7 +90,7 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
 
 def _origin(folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest) -> Origin:
     from dbsweep.config.loading import load_experiment
-    from dbsweep.models.checkpoints import MANIFEST
+    from dbsweep.models.checkpoint_files import MANIFEST
     from dbsweep.models.metadata import Origin
 
     experiment = load_experiment(folder.experiment)

@@ -45,6 +45,8 @@ def _candidate(record: RunRecord, checkpoint: str) -> Candidate:
     candidates = {row.checkpoint: row for row in record.choice.candidates} if record.choice is not None else {}
     if checkpoint in candidates:
         return candidates[checkpoint]
+    if checkpoint in record.checkpoints and not record.checkpoints[checkpoint].kept:
+        raise RunError(f"the weights of {checkpoint!r} were dropped (checkpoints.keep): take one of `dbsweep best`")
     if checkpoint in record.checkpoints:
         raise RunError(f"checkpoint {checkpoint!r} has no scores, so it cannot be chosen; see `dbsweep best` for those")
     if not candidates:

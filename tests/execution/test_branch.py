@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from dbsweep.config.search import SchedulerName
+from dbsweep.errors import ModelError
 from dbsweep.execution import branch as branch_module
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision
@@ -19,10 +20,12 @@ from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.retention import has_state
+from dbsweep.models.checkpoint_files import drop_state, drop_weights
 from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.records import Branch, BranchEnded, BranchStarted, CheckpointScored, Event, TrialState, VerdictState
 from dbsweep.scoring.scorecard import score_checkpoint
+from tests.execution.sweeps import make_plan
 from tests.execution.tiny_sweep import ColourEncoder, make_branch
 
 
@@ -304,3 +307,42 @@ def test_a_fork_from_a_checkpoint_without_state_says_so(tiny_job: SweepJob) -> N
     driver = train(tiny_job, child, fork=fork_of(tiny_job, parent, 2))
     assert driver.end.state is TrialState.FAILED
     assert "keeps no training state" in driver.end.reason
+
+
+def write_plan(job: SweepJob, *branches: Branch) -> None:
+    plan = make_plan().model_copy(update={"branches": branches})
+    RunFolder(job.run_folder).plan.write_text(plan.model_dump_json(), encoding="utf-8")
+
+
+def test_dropped_weights_are_not_trained_again_and_training_goes_on_without_them(tiny_job: SweepJob) -> None:
+    whole = train(tiny_job, make_branch("b01", 3))
+    train(tiny_job, make_branch("b02", 3), stop_at=4)
+    run = RunFolder(tiny_job.run_folder)
+    for step in (2, 4):
+        drop_weights(run.checkpoint("b02", step))
+    resumed = train(tiny_job, make_branch("b02", 3))
+    assert resumed.hashes == whole.hashes
+    assert [path.name for path in run.checkpoint("b02", 2).iterdir()] == ["manifest.json"]
+    with pytest.raises(ModelError, match="its weights were dropped"):
+        read_weights(run.checkpoint("b02", 2), loaded.models_to_change(tiny_job.base))
+
+
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_dropped_fork_state_is_made_again_only_where_a_child_needs_it(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    parent = make_branch("b01", 2, forks=(1,), text_encoder_epochs=2)
+    child = make_branch("b02", 3, parent="b01", fork_epoch=1)
+    write_plan(tiny_job, parent, child)
+    first = train(tiny_job, parent)
+    second = train(tiny_job, child, fork=fork_of(tiny_job, first, 2))
+    run = RunFolder(tiny_job.run_folder)
+    drop_state(run.checkpoint("b01", 2))
+    if damaged:
+        (run.checkpoint("b02", 4) / "unet.safetensors").write_bytes(b"")
+    trained: list[int] = []
+    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
+    again = train(tiny_job, parent)
+    assert again.hashes == first.hashes
+    assert train(tiny_job, child, fork=fork_of(tiny_job, again, 2)).hashes == second.hashes
+    assert trained == ([1, 2, 3, 4, 3, 4, 5, 6] if damaged else [])

@@ -224,3 +224,14 @@ def test_a_full_disk_is_told_as_such_and_loses_nothing(tmp_path: Path) -> None:
 def record_many(ledger: Ledger) -> None:
     for step in range(20, 4000, 10):
         ledger.record(checkpoint(step))
+
+
+def test_dropped_weights_stay_dropped_when_their_checkpoint_is_told_again(tmp_path: Path) -> None:
+    with create(tmp_path) as ledger:
+        ledger.record(checkpoint(10))
+        ledger.record(checkpoint(20))
+        ledger.drop_weights(["b01-000010"])
+        ledger.record(checkpoint(10))
+        record = ledger.read()
+    assert {key: c.kept for key, c in record.checkpoints.items()} == {"b01-000010": False, "b01-000020": True}
+    assert set(record.scorecards) == {"b01-000010", "b01-000020"}

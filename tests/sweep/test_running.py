@@ -17,6 +17,7 @@ from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.simulated import Curve, SimulatedBackend
 from dbsweep.records import CheckpointScored, Event, Metric, RunRecord, Scalar, TrialState, VerdictState
 from dbsweep.reports.terminal import TerminalView
+from dbsweep.selection.utility import utility_of
 from dbsweep.sweep import preflight
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import resume_run, run_experiment
@@ -255,3 +256,24 @@ def test_a_trial_that_diverges_is_failed_with_a_collapsed_verdict(tmp_path):
     assert {record.verdicts[trial].state for trial in hard} == {VerdictState.COLLAPSED}
     assert "the loss is not finite" in record.verdicts[hard[0]].evidence
     assert record.choice is not None
+
+
+def test_with_keep_the_best_of_each_trial_stays_and_the_choice_is_one_of_them(tmp_path):
+    everything, _, _ = run(tmp_path / "a", curve)
+    experiment = load_experiment(write_experiment(tmp_path / "b"), ["checkpoints.keep=1"])
+    view = TerminalView(Console(file=io.StringIO()))
+    record = read_run(run_experiment(experiment, lambda *_: SimulatedBackend(curve), view))
+    assert record.states == everything.states
+    assert {key: c.sha256 for key, c in record.checkpoints.items()} == {
+        key: c.sha256 for key, c in everything.checkpoints.items()
+    }
+    assert record.choice is not None
+    kept = {key for key, c in record.checkpoints.items() if c.kept}
+    assert record.choice.best.checkpoint in kept
+    assert {row.checkpoint for row in record.choice.candidates} == kept
+    worth = utility_of(record)
+    for trial in record.plan.trials:
+        best = max(record.checkpoints_of(trial.id), key=lambda c: worth.value_of(record.scorecards[c.id]))
+        assert best.id in kept
+    assert len(kept) <= len(record.plan.trials) < len(record.checkpoints)
+    assert record.plan.cost.disk_bytes < everything.plan.cost.disk_bytes

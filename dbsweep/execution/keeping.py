@@ -1,0 +1,120 @@
+"""Which weights and fork states a running sweep no longer needs."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from dbsweep.records import (
+    BranchEnded,
+    BranchStarted,
+    Checkpoint,
+    CheckpointScored,
+    Event,
+    Plan,
+    Scorecard,
+    TrialPath,
+    TrialState,
+)
+
+SPARE_STATES = 2
+"""A branch goes on without the state that it started from once it has so many of its own."""
+
+DONE = (TrialState.COMPLETED, TrialState.STOPPED)
+"""Ends after which a branch is never gone on with."""
+
+
+class Dispensable(NamedTuple):
+    """What may go now, each told once."""
+
+    weights: tuple[Checkpoint, ...] = ()
+    states: tuple[Checkpoint, ...] = ()
+
+
+class Keeping:
+    """Follows a sweep's events and tells what can be dropped.
+
+    Weights are kept while their checkpoint is among the best of a trial whose path leads through it. Whoever has fallen
+    behind never comes back, so what is left in the end does not depend on the order of events. A fork's state is kept
+    until its branch and all that start there have ended, or have two states of their own.
+
+    Nothing is told of the two latest checkpoints of a running branch: its worker may still drop their states.
+
+    Args:
+        plan: of the sweep, later rounds included.
+        best: checkpoints of a trial whose weights are kept; None keeps all.
+        rank: of a scorecard; the smallest is the best.
+    """
+
+    def __init__(self, plan: Plan, best: int | None, rank: Callable[[Scorecard], tuple[float, ...]]) -> None:
+        self._best = best
+        self._rank = rank
+        self._branches = {branch.id: branch for branch in plan.branches}
+        self._through: defaultdict[str, list[TrialPath]] = defaultdict(list)
+        for path in plan.paths:
+            for name, _ in path.segments:
+                self._through[name].append(path)
+        self._children: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
+        for branch in plan.branches:
+            if branch.parent is not None:
+                self._children[branch.parent, branch.fork_step].append(branch.id)
+        self._found: defaultdict[str, dict[int, CheckpointScored]] = defaultdict(dict)
+        self._ends: dict[str, TrialState] = {}
+        self._told: set[tuple[str, str]] = set()
+
+    def record(self, event: Event) -> Dispensable:
+        """Takes in one event and tells what it makes dispensable."""
+        match event:
+            case BranchStarted():
+                self._ends.pop(event.branch, None)
+                return Dispensable()
+            case CheckpointScored():
+                branch = event.checkpoint.branch
+                self._found[branch][event.checkpoint.step] = event
+            case BranchEnded():
+                branch = event.branch
+                self._ends[branch] = event.state
+        return Dispensable(self._new("weights", self._weights(branch)), self._new("state", self._states(branch)))
+
+    def _new(self, what: str, checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
+        fresh = tuple(c for c in checkpoints if (what, c.id) not in self._told)
+        self._told |= {(what, c.id) for c in fresh}
+        return fresh
+
+    def _weights(self, branch: str) -> list[Checkpoint]:
+        if self._best is None:
+            return []
+        around = {name for path in self._through[branch] for name, _ in path.segments}
+        needed = {key for name in around for path in self._through[name] for key in self._best_of(path)}
+        settled = (e.checkpoint for name in around for e in self._found[name].values() if self._is_settled(e))
+        return [checkpoint for checkpoint in settled if checkpoint.id not in needed]
+
+    def _best_of(self, path: TrialPath) -> list[str]:
+        """Ids of the best checkpoints of a trial so far; equal ones go by their steps."""
+        events = (e for branch, last in path.segments for s, e in self._found[branch].items() if s <= last)
+        ranked = sorted(
+            (*self._rank(event.scorecard), event.checkpoint.step, event.checkpoint.id)
+            for event in events
+            if event.scorecard is not None
+        )
+        return [str(key[-1]) for key in ranked[: self._best]]
+
+    def _is_settled(self, event: CheckpointScored) -> bool:
+        branch = event.checkpoint.branch
+        return branch in self._ends or sum(s > event.checkpoint.step for s in self._found[branch]) >= SPARE_STATES
+
+    def _states(self, branch: str) -> list[Checkpoint]:
+        """Fork checkpoints, of this branch and the one that it comes from, that nobody will start from again."""
+        forks = [(branch, m.step) for m in self._branches[branch].milestones if m.fork]
+        parent = self._branches[branch].parent
+        if parent is not None:
+            forks.append((parent, self._branches[branch].fork_step))
+        free = [(name, step) for name, step in forks if step in self._found[name] and self._is_past(name, step)]
+        return [self._found[name][step].checkpoint for name, step in free]
+
+    def _is_past(self, branch: str, step: int) -> bool:
+        users = (branch, *self._children[branch, step])
+        return all(
+            self._ends.get(user) in DONE or sum(s > step for s in self._found[user]) >= SPARE_STATES for user in users
+        )
