@@ -14,6 +14,8 @@ from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.checkpoints import read_manifest
 from dbsweep.models.loading import load_base, restore_base
+from dbsweep.models.lora import merge_lora
+from dbsweep.models.lora_files import read_lora
 from dbsweep.models.sources import BaseSource, check_source
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
@@ -84,6 +86,15 @@ def test_a_run_begins_at_the_checkpoint_that_it_names(root: Path, run: str, base
 def test_a_chain_of_trainings_is_one_model_that_is_exported_whole(root: Path, tmp_path: Path) -> None:
     export_checkpoint("tok@b01-000006", root / "runs", tmp_path / "out", form="diffusers", note=lambda line: None)
     assert same(unet(tmp_path / "out"), unet(checkpoint(root, "tok@b01-000006")))
+
+
+def test_a_lora_is_exported_alone_and_makes_the_same_model(root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "zwx.safetensors"
+    export_checkpoint("zwx@b01-000006", root / "runs", path, form="lora", note=lambda line: None)
+    models = load_base(str(checkpoint(root, "sks@b01-000006")))
+    merge_lora(models, read_lora(path, models))
+    for key, value in unet(checkpoint(root, "zwx@b01-000006")).items():
+        assert torch.allclose(models.unet.state_dict()[key], value, atol=1e-6)
 
 
 def test_a_checkpoint_as_base_is_restored_like_any_base(root: Path) -> None:
