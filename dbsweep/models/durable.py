@@ -47,7 +47,7 @@ def new_file(path: Path) -> Iterator[Path]:
     A file of that name is replaced in one step. When the block raises, nothing is left behind.
 
     Raises:
-        ResourceError: the disk is full.
+        DiskError: the disk is full.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
