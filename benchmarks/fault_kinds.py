@@ -7,10 +7,11 @@ import os
 import random
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 from unittest.mock import patch
 
 from dbsweep.execution.backend import Emit
@@ -18,6 +19,9 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_worker import Body
 from dbsweep.records import Branch, Record
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Kind(StrEnum):
@@ -141,20 +145,20 @@ def _faulty_writes(faults: Faults) -> Iterator[None]:
     """A checkpoint's fault strikes when its files are written and its manifest is not."""
     from dbsweep.execution import branch
     from dbsweep.models import checkpoints
+    from dbsweep.models.hashes import values_sha256
 
     write = checkpoints.write_checkpoint
 
     def faulty(folder: Path, *, manifest: checkpoints.CheckpointManifest, **rest: object) -> object:
-        def hashed(networks: object) -> str:
+        def hashed(values: Mapping[str, Mapping[str, Tensor]]) -> str:
             for fault in faults.of(manifest.id.split("-")[0], manifest.step, in_write=True):
                 if faults.strikes(fault):
                     if fault.kind is Kind.KILL_IN_WRITE:
                         os.kill(os.getpid(), signal.SIGKILL)
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return sha256(networks)  # type: ignore[arg-type]
+            return values_sha256(values)
 
-        sha256 = checkpoints.weights_sha256
-        with patch.object(checkpoints, "weights_sha256", hashed):
+        with patch.object(checkpoints, "values_sha256", hashed):
             return write(folder, manifest=manifest, **rest)  # type: ignore[arg-type]
 
     with patch.object(branch, "write_checkpoint", faulty):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -111,20 +112,20 @@ def make_vae() -> AutoencoderKL:
     )
 
 
-SD1_UNET = {
+SD1_UNET: dict[str, Any] = {
     "sample_size": 64,
     "block_out_channels": (320, 640, 1280, 1280),
     "cross_attention_dim": 768,
     "attention_head_dim": 8,
 }
-SD2_UNET = {
+SD2_UNET: dict[str, Any] = {
     "sample_size": 96,
     "block_out_channels": (320, 640, 1280, 1280),
     "cross_attention_dim": 1024,
     "attention_head_dim": (5, 10, 20, 20),
     "use_linear_projection": True,
 }
-SD_VAE = {
+SD_VAE: dict[str, Any] = {
     "latent_channels": 4,
     "layers_per_block": 2,
     "block_out_channels": (128, 256, 512, 512),
@@ -132,8 +133,13 @@ SD_VAE = {
     "up_block_types": ("UpDecoderBlock2D",) * 4,
     "scaling_factor": 0.18215,
 }
-SD1_TEXT = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12}
-SD2_TEXT = {
+SD1_TEXT: dict[str, Any] = {
+    "hidden_size": 768,
+    "intermediate_size": 3072,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 12,
+}
+SD2_TEXT: dict[str, Any] = {
     "hidden_size": 1024,
     "intermediate_size": 4096,
     "num_hidden_layers": 23,
@@ -179,11 +185,15 @@ def write_pipeline(
     """
     torch.manual_seed(seed)
     tokenizer = make_tokenizer()
-    smallest = {"vae": make_vae, "unet": make_unet, "text_encoder": lambda: make_text_encoder(len(tokenizer))}
+    smallest: dict[str, Any] = {
+        "vae": make_vae,
+        "unet": make_unet,
+        "text_encoder": lambda: make_text_encoder(len(tokenizer)),
+    }
     networks = (
         {name: make() for name, make in smallest.items()} if version is None else narrow_parts(version, tokenizer)
     )
-    parts = {**networks, "tokenizer": tokenizer}
+    parts: dict[str, Any] = {**networks, "tokenizer": tokenizer}
     for name, part in parts.items():
         part.save_pretrained(folder / name)
     scheduler = {**SCHEDULER, "prediction_type": prediction_type}

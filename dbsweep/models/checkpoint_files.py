@@ -10,6 +10,7 @@ from pathlib import Path
 from dbsweep.models.durable import flush
 
 MANIFEST = "manifest.json"
+"""The file that makes a folder a checkpoint (`dbsweep.models.checkpoints.CheckpointManifest`)."""
 TENSORS = "state.safetensors"
 TREE = "state.json"
 

@@ -28,7 +28,6 @@ from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
 from dbsweep.models.refusals import read_or_refuse
-from dbsweep.models.sources import MANIFEST as MANIFEST
 from dbsweep.models.sources import BaseSource
 from dbsweep.models.tensor_tree import State, read_tree, write_tree
 from dbsweep.records import Record

@@ -7,12 +7,10 @@ import re
 from pathlib import Path
 
 from dbsweep.errors import ModelError
+from dbsweep.models.checkpoint_files import MANIFEST
 from dbsweep.records import Record
 
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
-MANIFEST = "manifest.json"
-"""The file that makes a folder a checkpoint (`dbsweep.models.checkpoints.CheckpointManifest`)."""
-
 NETWORKS = ("unet", "vae", "text_encoder")
 REQUIRED = (*(f"{name}/config.json" for name in NETWORKS), "tokenizer", "scheduler/scheduler_config.json")
 

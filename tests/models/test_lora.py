@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from dbsweep.models.metadata import Origin
 from tests.tiny_models import write_pipeline
 
 ORIGIN = Origin(title="ohwx", date="2026-01-02T03:04:05+00:00", resolution=64)
-RANK, ALPHA = 4, 6.0
+RANK, ALPHA = 4, 6
 UNET_TARGETS = ["to_q", "to_k", "to_v", "to_out.0", "ff.net.0.proj", "ff.net.2", "proj_in", "conv1", "time_emb_proj"]
 TEXT_TARGETS = ["q_proj", "k_proj", "v_proj", "out_proj", "fc1", "fc2"]
 SAVERS = {"kohya": save_kohya, "peft": save_peft}
@@ -37,7 +38,7 @@ def base(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return write_pipeline(folder, version=version, prediction_type=prediction_type)
 
 
-def add_lora(models: StableDiffusion, *names: str, **changes: object) -> None:
+def add_lora(models: StableDiffusion, *names: str, **changes: Any) -> None:
     """A LoRA that peft could have trained, on the networks of these names or on both."""
     torch.manual_seed(1)
     for name in names or ("unet", "text_encoder"):
@@ -143,7 +144,8 @@ def test_layers_of_other_ranks_and_alphas_keep_theirs(tiny_sd: Path, tmp_path: P
         save(lora, models, path, origin=ORIGIN)
         for layer, pair in read_lora(path, models).items():
             if (expected := by_layer.get(layer.rpartition(".")[2])) is not None:
-                assert (pair.rank, pair.alpha) == (expected[0], pytest.approx(expected[1]))
+                assert pair.rank == expected[0]
+                assert pair.alpha == pytest.approx(expected[1])
     pipeline = StableDiffusionPipeline.from_pretrained(tiny_sd)
     # diffusers takes one alpha for all layers of a kohya file; A1111 and ComfyUI read each layer's.
     pipeline.load_lora_weights(tmp_path, weight_name="peft.safetensors")

@@ -34,7 +34,8 @@ def images(count: int) -> list[np.ndarray]:
 def test_rows_are_normalised_and_do_not_depend_on_the_batch(folder: Path) -> None:
     encoder = load_dino(str(folder), batch_size=2)
     rows = encoder.encode_images(images(5))
-    assert (rows.shape, rows.dtype) == ((5, 16), np.float32)
+    assert rows.shape == (5, 16)
+    assert rows.dtype == np.dtype(np.float32)
     assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(5), abs=1e-5)
     assert encoder.encode_images(images(5)[4:]) == pytest.approx(rows[4:], abs=1e-5)
     assert len(np.unique(rows.round(4), axis=0)) == 5

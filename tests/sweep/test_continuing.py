@@ -65,7 +65,8 @@ def checkpoint(root: Path, name: str) -> Path:
 
 
 def unet(source: Path | str) -> dict[str, torch.Tensor]:
-    return load_base(str(source)).unet.state_dict()
+    weights: dict[str, torch.Tensor] = load_base(str(source)).unet.state_dict()
+    return weights
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:

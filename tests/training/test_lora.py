@@ -39,7 +39,8 @@ class PlainLora(nn.Module):
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         low = functional.linear(inputs, self.down)
         added: torch.Tensor = self.scale * functional.linear(low, self.up)
-        return added + self.layer(inputs)
+        plain: torch.Tensor = self.layer(inputs)
+        return plain + added
 
 
 def lay_plain(network: nn.Module, name: str, start: dict[str, torch.Tensor], alpha: float) -> None:
