@@ -108,7 +108,7 @@ def what_would_change(
     """
     sentences = [_rival(rival) for rival in rivals[:1]]
     if outcome.best.utility > 0.0 and len(outcome.utility.weights) > 1 and len(outcome.ranked) - outcome.unsound > 1:
-        sentences += [f"If {r.metric.value} counted {_FACTORS[r.factor]}, {_place(r.best)} won." for r in sensitivity]
+        sentences += [f"If {r.metric.value} counted {_FACTORS[r.factor]}, {_place(r.best)} would win." for r in sensitivity]
         if not sensitivity:
             span = f"between {_FACTORS[min(tried)]} and {_FACTORS[max(tried)]}"
             sentences.append(f"No weight alone changes it, {span}.")
@@ -126,7 +126,7 @@ def _rival(rival: Rival) -> str:
         chance = "no more than chance" if rival.low <= 0.0 else "more than chance"
         lead += f": {_signed(rival.lead)} (95% interval {_signed(rival.low)} to {_signed(rival.high)}), {chance}"
     if rival.low <= 0.0:
-        return f"{lead}. More `evaluate.images_per_prompt` can tell the two apart."
+        return f"{lead}. More images a prompt (evaluate.images_per_prompt) can tell the two apart."
     if rival.needs is None:
         return f"{lead}."
     metric, value = rival.needs

@@ -231,7 +231,7 @@ def test_sensitivity_names_the_smallest_change_of_weight_that_changes_the_choice
         Metric.STYLE: (0.5, "t002"),
         Metric.PRIOR: (0.5, "t002"),
     }
-    assert "If identity counted twice as much, t002 at epoch 8 (step 100) won." in choice.changes
+    assert "If identity counted twice as much, t002 at epoch 8 (step 100) would win." in choice.changes
 
 
 def test_a_choice_that_no_weight_changes_says_so() -> None:
@@ -256,7 +256,7 @@ def test_a_lead_that_is_chance_asks_for_more_images() -> None:
     rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.79, 0.8, 0.8)], scatter=0.3, seed=2)]
     choice = choose(rows, settings=FAST)
     assert choice.rivals[0].low < 0.0
-    assert "no more than chance. More `evaluate.images_per_prompt`" in choice.changes[0]
+    assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in choice.changes[0]
 
 
 def test_a_sweep_of_noise_is_chosen_well() -> None:
