@@ -108,7 +108,9 @@ def what_would_change(
     """
     sentences = [_rival(rival) for rival in rivals[:1]]
     if outcome.best.utility > 0.0 and len(outcome.utility.weights) > 1 and len(outcome.ranked) - outcome.unsound > 1:
-        sentences += [f"If {r.metric.value} counted {_FACTORS[r.factor]}, {_place(r.best)} would win." for r in sensitivity]
+        sentences += [
+            f"If {r.metric.value} counted {_FACTORS[r.factor]}, {_place(r.best)} would win." for r in sensitivity
+        ]
         if not sensitivity:
             span = f"between {_FACTORS[min(tried)]} and {_FACTORS[max(tried)]}"
             sentences.append(f"No weight alone changes it, {span}.")
