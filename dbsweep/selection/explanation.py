@@ -126,7 +126,8 @@ def _rival(rival: Rival) -> str:
     lead = f"The best of another trial is {_place(row)} with {row.utility:.2f}"
     if math.isfinite(rival.low):
         chance = "no more than chance" if rival.low <= 0.0 else "more than chance"
-        lead += f": {_signed(rival.lead)} (95% interval {_signed(rival.low)} to {_signed(rival.high)}), {chance}"
+        how_much = _signed(rival.lead) if round(rival.lead, 2) else "as much"
+        lead += f": {how_much} (95% interval {_signed(rival.low)} to {_signed(rival.high)}), {chance}"
     if rival.low <= 0.0:
         return f"{lead}. More images a prompt (evaluate.images_per_prompt) can tell the two apart."
     if rival.needs is None:

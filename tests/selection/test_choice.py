@@ -268,3 +268,9 @@ def test_a_sweep_of_noise_is_chosen_well() -> None:
         for s in range(20)
     ]
     assert np.mean(regrets) <= 0.05
+
+
+def test_a_lead_that_rounds_to_nothing_has_no_side() -> None:
+    rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.8, 0.8, 0.8)], scatter=0.3)]
+    choice = choose(rows, settings=FAST)
+    assert f"with {choice.rivals[0].candidate.utility:.2f}: as much (95% interval" in choice.changes[0]
