@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -14,13 +13,12 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from dbsweep.errors import ModelError
+from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """One image: (h, w, 3) uint8 sRGB."""
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 """(n, d) float32, L2-normalised."""
-
-LOCAL, HUB = "local-dir:", "hf-hub:"
 
 
 class Encoder(Protocol):
@@ -126,20 +124,10 @@ def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, bat
 
 def _resolve(name: str) -> tuple[str, str | None]:
     """open_clip's model name and pretrained tag."""
-    if name.startswith(HUB):
-        return name, None
-    folder = Path(name.removeprefix(LOCAL)).expanduser()
-    if name.startswith(LOCAL) or folder.is_dir():
-        if not (folder / "open_clip_config.json").is_file():
-            raise ModelError(
-                f"evaluate.encoder: {str(folder)!r} is not an open_clip folder: it has no open_clip_config.json"
-            )
-        return f"{LOCAL}{folder}", None
-    model, _, tag = name.rpartition("/")
-    if not model:
-        raise ModelError(
-            f"evaluate.encoder: {name!r} is neither a folder nor an open_clip model/tag like ViT-L-14/openai"
-        )
+    source = encoder_source(name)
+    if source.startswith((HUB, LOCAL)):
+        return source, None
+    model, _, tag = source.rpartition("/")
     tags = open_clip.list_pretrained_tags_by_model(model)
     if tag not in tags:
         known = f"{model} has the tags {', '.join(tags)}" if tags else f"open_clip knows no pretrained model {model!r}"

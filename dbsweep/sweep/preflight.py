@@ -103,15 +103,17 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
 
     Raises:
         InputError: photos that cannot be read.
-        ModelError: a base model that is not one.
+        ModelError: a base model or an encoder that is not one.
         ResourceError: the forecast does not fit on the disk.
     """
     from dbsweep.concepts.photos import check_photos, list_photos
     from dbsweep.models.sources import check_base
+    from dbsweep.scoring.encoder_source import encoder_source
 
     for concept in experiment.concepts:
         check_photos(list_photos(concept.instance_images))
     check_base(base_source(experiment))
+    encoder_source(resolve_encoder(experiment.evaluate.encoder))
     check_searcher(experiment)
     # With storage only pictures come to this disk.
     check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)

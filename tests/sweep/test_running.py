@@ -154,6 +154,15 @@ def test_a_photo_that_is_text_is_named_before_anything_is_written(tmp_path):
     assert not (tmp_path / "runs").exists()
 
 
+def test_an_encoder_that_is_none_is_named_before_anything_is_written(tmp_path):
+    file = write_experiment(tmp_path, encoder="ViT-L-14")
+    with pytest.raises(ModelError, match=r"evaluate\.encoder: 'ViT-L-14' is neither a folder nor"):
+        run_experiment(
+            load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
+        )
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_full_disk_is_found_before_anything_is_written(tmp_path, monkeypatch):
     file = write_experiment(tmp_path)
     monkeypatch.setattr(preflight, "RESERVE_BYTES", 2**62)
