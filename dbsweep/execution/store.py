@@ -9,11 +9,12 @@ import tempfile
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import Annotated
 
 import pyarrow
 from pyarrow import fs
-from pydantic import ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from dbsweep.errors import ResourceError
 from dbsweep.models.hashes import file_sha256
@@ -32,6 +33,17 @@ WHOLE = "whole"
 """The part that a folder put as a whole is."""
 
 
+def _below(name: str) -> str:
+    """Refuses a path that leaves the folder that it is relative to: whoever writes the storage may not write here."""
+    path = PurePosixPath(name)
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise ValueError(f"must be a relative path without '..', got {name!r}")
+    return name
+
+
+_Below = Annotated[str, AfterValidator(_below)]
+
+
 class _Object(Record):
     """One file in the storage.
 
@@ -41,7 +53,7 @@ class _Object(Record):
         bytes: how many.
     """
 
-    path: str
+    path: _Below
     sha256: str
     bytes: int
 
@@ -49,7 +61,7 @@ class _Object(Record):
 class _Parcel(Record):
     """What one call of `Store.put` has put, by the files' paths relative to the folder; written last."""
 
-    files: dict[str, _Object]
+    files: dict[_Below, _Object]
 
 
 class Store:

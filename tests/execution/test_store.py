@@ -108,6 +108,16 @@ def test_a_put_that_was_cut_off_does_not_count(tmp_path: Path, monkeypatch: pyte
     assert content(tmp_path / "b" / "x") == {"weights": "old"}
 
 
+@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "deep/../../evil", "..", ""])
+def test_a_name_that_leaves_the_folder_never_becomes_a_path(name: str, tmp_path: Path) -> None:
+    here, there = Store(tmp_path / "a", str(tmp_path / "s")), Store(tmp_path / "b", str(tmp_path / "s"))
+    here.put(fill(tmp_path / "a" / "x", weights="1"))
+    (parcel,) = (tmp_path / "s" / "x").glob("parcel-*.json")
+    parcel.write_text(parcel.read_text().replace('"weights"', f'"{name}"'))
+    assert not there.get(tmp_path / "b" / "x")
+    assert content(tmp_path / "b") == {}
+
+
 def test_flags_and_removed_folders(uri: str, tmp_path: Path) -> None:
     here, there = Store(tmp_path / "a", uri), Store(tmp_path / "b", uri)
     assert not there.flag(tmp_path / "b" / "stop")
