@@ -21,7 +21,7 @@ from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_backend import RayBackend
-from dbsweep.records import CheckpointScored, Event
+from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep import preflight
 from dbsweep.sweep.running import resume_run, run_experiment

@@ -18,7 +18,8 @@ from dbsweep.execution.backend import Emit
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_worker import Body
-from dbsweep.records import Branch, Record
+from dbsweep.records.plan import Branch
+from dbsweep.records.record import Record
 
 if TYPE_CHECKING:
     from torch import Tensor

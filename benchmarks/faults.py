@@ -30,7 +30,9 @@ from benchmarks.fault_kinds import ALWAYS, DAMAGE, ONCE, Fault, Faults, Kind, da
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ray_backend import start_ray
 from dbsweep.minisd.subject import write_subject_photos
-from dbsweep.records import Branch, Plan, RunRecord, TrialState
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import Branch, Plan
+from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import read_run
 from tests.tiny_models import write_pipeline
 

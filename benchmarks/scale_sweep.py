@@ -20,19 +20,11 @@ from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
 from dbsweep.plan.plan import make_plan
-from dbsweep.records import (
-    BASE,
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Event,
-    Metric,
-    Plan,
-    Scalar,
-    StepLog,
-    TrialState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import BASE, Metric, TrialState
+from dbsweep.records.plan import Plan
+from dbsweep.records.record import Scalar
+from dbsweep.records.results import Checkpoint, StepLog
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
 

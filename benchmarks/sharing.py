@@ -29,7 +29,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_backend import RayBackend, start_ray
 from dbsweep.minisd.subject import write_subject_photos
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import run_experiment

@@ -13,7 +13,8 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dbsweep.records import BASE, Metric, Score, Scorecard
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.results import Score, Scorecard
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Level: TypeAlias = tuple[float, float, float]

@@ -9,7 +9,7 @@ import pytest
 from dbsweep.config.loading import load_experiment
 from dbsweep.plan.plan import make_plan
 from dbsweep.plan.space import CONTRACT_SETTINGS
-from dbsweep.records import Plan
+from dbsweep.records.plan import Plan
 
 FOLDER = Path(__file__).parent.parent / "experiments"
 FILES = sorted(file for pattern in ("*.yaml", "*.yml") for file in FOLDER.rglob(pattern))

@@ -9,7 +9,7 @@ from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_
 
 from dbsweep.config.fields import Count, GuidanceScale, NotBool, Positive, SamplerName, Section, Seed
 from dbsweep.config.problems import Problems
-from dbsweep.records import Scalar
+from dbsweep.records.record import Scalar
 
 
 class Values(Section):

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from dbsweep.config.fields import Fraction, NotBool, NotNegative, Section
 from dbsweep.config.messages import did_you_mean
-from dbsweep.records import Metric
+from dbsweep.records.names import Metric
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from dbsweep.config.fields import (
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
-from dbsweep.records import Scalar
+from dbsweep.records.record import Scalar
 
 __all__ = [
     "ClassImages",

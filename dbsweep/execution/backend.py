@@ -7,7 +7,9 @@ from enum import StrEnum
 from typing import Protocol, TypeAlias
 
 from dbsweep.execution.jobs import BranchJob, SweepJob
-from dbsweep.records import Checkpoint, Event, GridImage, Record, Scorecard
+from dbsweep.records.events import Event
+from dbsweep.records.record import Record
+from dbsweep.records.results import Checkpoint, GridImage, Scorecard
 
 
 class Decision(StrEnum):

@@ -26,15 +26,10 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoint_files import drop_state
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
 from dbsweep.models.durable import is_full, remove_leftovers
-from dbsweep.records import (
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Milestone,
-    Scorecard,
-    TrialState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import Milestone
+from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.scoring.scorecard import score_checkpoint
 from dbsweep.training.data import ConceptData
 from dbsweep.training.trainer import Trainer

@@ -20,7 +20,9 @@ from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.scratch import alone, process_scratch, scratch_root
 from dbsweep.execution.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import MANIFEST
-from dbsweep.records import BranchEnded, Checkpoint, CheckpointScored, Event, TrialState
+from dbsweep.records.events import BranchEnded, CheckpointScored, Event
+from dbsweep.records.names import TrialState
+from dbsweep.records.results import Checkpoint
 
 STOP_LOOK_INTERVAL_S = 2.0
 """How often a worker asks the storage whether it shall stop."""

@@ -10,7 +10,7 @@ from dbsweep.concepts.captions import as_drawn
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.records import SampleImage
+from dbsweep.records.results import SampleImage
 from dbsweep.sampling.infotext import write_png
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw

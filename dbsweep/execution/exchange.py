@@ -11,7 +11,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.store import INPUTS, Store, reachable
 from dbsweep.models.hashes import file_sha256
-from dbsweep.records import CheckpointScored, Event
+from dbsweep.records.events import CheckpointScored, Event
 
 
 class Exchange:

@@ -12,7 +12,8 @@ from pathlib import Path
 from dbsweep.config.loading import dump_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import RunError
-from dbsweep.records import BASE, Plan
+from dbsweep.records.names import BASE
+from dbsweep.records.plan import Plan
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """Names of runs: one path component that starts with a letter or digit, so none leaves the output folder."""

@@ -13,7 +13,8 @@ from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.checkpoints import read_weights
-from dbsweep.records import Checkpoint, GridImage, Scalar
+from dbsweep.records.record import Scalar
+from dbsweep.records.results import Checkpoint, GridImage
 from dbsweep.sampling.grammar import weight_words
 from dbsweep.sampling.infotext import write_png
 from dbsweep.sampling.request import ImageRequest

@@ -13,7 +13,8 @@ from dbsweep.execution.jobs import HALVED, BranchJob
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.searcher import BranchSearcher, events_in
 from dbsweep.plan.space import longest_epochs
-from dbsweep.records import CheckpointScored, Scorecard
+from dbsweep.records.events import CheckpointScored
+from dbsweep.records.results import Scorecard
 from dbsweep.selection.utility import utility_for
 
 

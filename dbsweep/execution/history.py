@@ -11,7 +11,8 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoints import read_manifest, verify
 from dbsweep.models.durable import flush
-from dbsweep.records import Branch, CheckpointScored, Plan
+from dbsweep.records.events import CheckpointScored
+from dbsweep.records.plan import Branch, Plan
 
 
 class History:

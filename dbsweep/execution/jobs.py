@@ -9,7 +9,10 @@ from pydantic import Field, model_validator
 
 from dbsweep.config.schema import Experiment
 from dbsweep.models.sources import BaseSource
-from dbsweep.records import Branch, Plan, Record, RunRecord, Scorecard
+from dbsweep.records.plan import Branch, Plan
+from dbsweep.records.record import Record
+from dbsweep.records.results import Scorecard
+from dbsweep.records.run import RunRecord
 
 
 class ClassImageNeed(Record):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from dbsweep.errors import DivergedError
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.records import Scorecard, Verdict, VerdictState
+from dbsweep.records.names import VerdictState
+from dbsweep.records.results import Scorecard, Verdict
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.stopping import should_stop
 from dbsweep.selection.verdict import judge

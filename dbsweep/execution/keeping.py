@@ -6,17 +6,10 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from dbsweep.records import (
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Event,
-    Plan,
-    Scorecard,
-    TrialPath,
-    TrialState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import Plan, TrialPath
+from dbsweep.records.results import Checkpoint, Scorecard
 
 SPARE_STATES = 2
 """A branch goes on without the state that it started from once it has so many of its own."""

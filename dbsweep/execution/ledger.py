@@ -14,23 +14,12 @@ from typing import assert_never
 
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import DiskError, RunError
-from dbsweep.records import (
-    BASE,
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Choice,
-    Event,
-    GridImage,
-    Overrule,
-    Plan,
-    RunRecord,
-    Scorecard,
-    StepLog,
-    TrialState,
-    Verdict,
-)
+from dbsweep.records.choice import Choice, Overrule
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import BASE, TrialState
+from dbsweep.records.plan import Plan
+from dbsweep.records.results import Checkpoint, GridImage, Scorecard, StepLog, Verdict
+from dbsweep.records.run import RunRecord
 from dbsweep.selection.trialbook import TrialNews
 
 SCHEMA_VERSION = 2

@@ -10,7 +10,7 @@ from dbsweep.execution import loaded
 from dbsweep.execution.evaluation import base_images, draw_evaluation, evaluation_seeds, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
-from dbsweep.records import Scorecard
+from dbsweep.records.results import Scorecard
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
 from dbsweep.scoring.reference import build_reference

@@ -7,7 +7,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from dbsweep.execution.jobs import BranchJob, Fork
-from dbsweep.records import BranchEnded, CheckpointScored, Event, Scorecard, TrialState
+from dbsweep.records.events import BranchEnded, CheckpointScored, Event
+from dbsweep.records.names import TrialState
+from dbsweep.records.results import Scorecard
 
 
 class BranchQueue:

@@ -26,7 +26,9 @@ from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.ray_tasks import result, watch
 from dbsweep.execution.ray_worker import Body
 from dbsweep.execution.searcher import BranchSearcher, EventRelay
-from dbsweep.records import BranchEnded, Checkpoint, Event, GridImage, Scorecard, TrialState
+from dbsweep.records.events import BranchEnded, Event
+from dbsweep.records.names import TrialState
+from dbsweep.records.results import Checkpoint, GridImage, Scorecard
 
 ENVIRONMENT = {
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output engine prints to stdout even when it is told to be silent

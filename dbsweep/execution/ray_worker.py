@@ -11,7 +11,8 @@ from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.searcher import JOB, as_result
-from dbsweep.records import Checkpoint, CheckpointScored, Event, GridImage, Scorecard
+from dbsweep.records.events import CheckpointScored, Event
+from dbsweep.records.results import Checkpoint, GridImage, Scorecard
 
 if TYPE_CHECKING:
     from dbsweep.execution.courier import Courier

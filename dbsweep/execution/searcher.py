@@ -14,7 +14,8 @@ from ray.tune.result import DONE
 from ray.tune.search import Searcher
 
 from dbsweep.execution.queue import BranchQueue
-from dbsweep.records import BranchEnded, Event, TrialState
+from dbsweep.records.events import BranchEnded, Event
+from dbsweep.records.names import TrialState
 
 JOB = "job"
 EVENTS = "events"

@@ -14,22 +14,11 @@ from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.judgement import Judgement, diverged
 from dbsweep.execution.queue import BranchQueue
-from dbsweep.records import (
-    BASE,
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Event,
-    GridImage,
-    Metric,
-    Milestone,
-    Scalar,
-    Score,
-    Scorecard,
-    StepLog,
-    TrialState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import BASE, Metric, TrialState
+from dbsweep.records.plan import Milestone
+from dbsweep.records.record import Scalar
+from dbsweep.records.results import Checkpoint, GridImage, Score, Scorecard, StepLog
 
 if TYPE_CHECKING:
     from dbsweep.execution.halving import Halving

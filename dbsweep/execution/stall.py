@@ -8,7 +8,8 @@ from pathlib import Path
 from types import TracebackType
 
 from dbsweep.execution.folder import RunFolder
-from dbsweep.records import BranchEnded, TrialState
+from dbsweep.records.events import BranchEnded
+from dbsweep.records.names import TrialState
 
 LOOKS = 20
 """Progress is taken note of at most this many times a timeout: starting a timer costs a thread."""

@@ -18,7 +18,7 @@ from pydantic import AfterValidator, ValidationError
 
 from dbsweep.errors import ResourceError
 from dbsweep.models.hashes import file_sha256
-from dbsweep.records import Record
+from dbsweep.records.record import Record
 
 CHUNK_BYTES = 8 * 2**20
 """How much is read and hashed at once."""

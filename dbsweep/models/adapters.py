@@ -11,7 +11,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 from dbsweep.errors import ModelError
-from dbsweep.records import Record
+from dbsweep.records.record import Record
 
 Targets: TypeAlias = Literal["attention", "linear", "convolution"]
 

@@ -30,7 +30,7 @@ from dbsweep.models.loading import restore_base
 from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.sources import BaseSource
 from dbsweep.models.tensor_tree import State, read_tree, write_tree
-from dbsweep.records import Record
+from dbsweep.records.record import Record
 
 LORA = "lora"
 """Stem of the file that has the adapters of a LoRA."""

@@ -9,7 +9,7 @@ from pydantic import Field
 from dbsweep import __version__
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.ldm_layout import is_open_clip
-from dbsweep.records import Record, Scalar
+from dbsweep.records.record import Record, Scalar
 
 MODELSPEC_VERSION = "1.0.0"
 LDM_CODE = "https://github.com/Stability-AI/generative-models"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dbsweep.errors import ModelError
 from dbsweep.models.checkpoint_files import MANIFEST
-from dbsweep.records import Record
+from dbsweep.records.record import Record
 
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
 NETWORKS = ("unet", "vae", "text_encoder")

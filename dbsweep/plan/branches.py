@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbsweep.plan.tree import Node
-from dbsweep.records import Branch, Milestone, TrialPath
+from dbsweep.records.plan import Branch, Milestone, TrialPath
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Concept, Experiment, Train
 from dbsweep.plan.courses import Course
 from dbsweep.plan.rates import Rates
-from dbsweep.records import Branch, Cost
+from dbsweep.records.plan import Branch, Cost
 
 _PNG_BYTES_PER_PIXEL = 1.7  # of photo-like images, which PNG compresses by less than half
 

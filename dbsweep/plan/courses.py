@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
-from dbsweep.records import Trial
+from dbsweep.records.plan import Trial
 
 
 @dataclass(frozen=True, slots=True)

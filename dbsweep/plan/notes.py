@@ -12,7 +12,7 @@ from dbsweep.plan.courses import Course
 from dbsweep.plan.rates import Rates
 from dbsweep.plan.space import longest_epochs
 from dbsweep.plan.tree import grow_tree
-from dbsweep.records import Branch, Cost
+from dbsweep.records.plan import Branch, Cost
 
 _FEW_EVALUATIONS = 3
 

@@ -15,7 +15,7 @@ from dbsweep.plan.rates import Rates, rates_for
 from dbsweep.plan.rounds import proposals
 from dbsweep.plan.space import make_trials
 from dbsweep.plan.tree import grow_tree
-from dbsweep.records import Plan
+from dbsweep.records.plan import Plan
 
 
 def make_plan(

@@ -11,7 +11,7 @@ from pydantic import Field
 from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
 from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.schema import Experiment
-from dbsweep.records import Record
+from dbsweep.records.record import Record
 
 
 class Rates(Record):

@@ -13,7 +13,8 @@ from dbsweep.plan.courses import courses_of, steps_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.plan.space import Point, drawn_points, grid_size, more_trials
 from dbsweep.plan.tree import grow_tree
-from dbsweep.records import Cost, Plan, Scalar, Trial
+from dbsweep.records.plan import Cost, Plan, Trial
+from dbsweep.records.record import Scalar
 
 # What a proposed point costs at most: the sampled value of these settings that makes an epoch count the most steps.
 _COSTLY_WHEN_HIGH = ("epochs",)

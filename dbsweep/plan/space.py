@@ -11,7 +11,8 @@ from typing import TypeAlias
 from dbsweep.config.axes import SearchAxis, Selected, Uniform, Values
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.errors import ConfigError, Fault
-from dbsweep.records import Scalar, Trial
+from dbsweep.records.plan import Trial
+from dbsweep.records.record import Scalar
 
 Point: TypeAlias = dict[str, Scalar]
 """Settings by name: of a whole trial, or of the sampled axes alone."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbsweep.plan.amounts import bytes_text, duration_text
-from dbsweep.records import Branch, Cost, Plan, Scalar, Stage
+from dbsweep.records.plan import Branch, Cost, Plan, Stage
+from dbsweep.records.record import Scalar
 
 TREE_LINES = 40
 """Lines of the tree that are shown; a larger one is cut."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from dbsweep.plan.courses import Course
-from dbsweep.records import Stage
+from dbsweep.records.plan import Stage
 
 
 @dataclass(slots=True, eq=False)

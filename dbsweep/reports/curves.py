@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
 
-from dbsweep.records import BASE, Metric, RunRecord
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.words import METRIC_NAMES, listing, number
 from dbsweep.selection.utility import utility_of

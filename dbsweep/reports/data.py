@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbsweep.config.schema import Experiment
-from dbsweep.records import BASE, RunRecord, TrialState
+from dbsweep.records.names import BASE, TrialState
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.curves import FrontPoint, Panel, front_points, panels
 from dbsweep.reports.decision import Decision, decision
 from dbsweep.reports.grids import GridTable, grid_tables

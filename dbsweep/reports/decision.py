@@ -9,7 +9,10 @@ from pathlib import Path
 from dbsweep.concepts.photos import list_photos
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import InputError
-from dbsweep.records import BASE, Candidate, Choice, Metric, Overrule, RunRecord, SampleImage, Score, Scorecard
+from dbsweep.records.choice import Candidate, Choice, Overrule
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.results import SampleImage, Score, Scorecard
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.recipe import export_command, retraining_yaml
 from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbsweep.records import Plan
+from dbsweep.records.plan import Plan
 
 
 def heads(plan: Plan) -> Mapping[str, str]:

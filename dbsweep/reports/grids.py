@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbsweep.records import GridImage, RunRecord
+from dbsweep.records.results import GridImage
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.pictures import Picture
 
 

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dbsweep.errors import RunError
-from dbsweep.records import BASE, Candidate, Choice, Metric, Overrule, RunRecord, Scalar, Scorecard, Trial, TrialState
+from dbsweep.records.choice import Candidate, Choice, Overrule
+from dbsweep.records.names import BASE, Metric, TrialState
+from dbsweep.records.plan import Trial
+from dbsweep.records.record import Scalar
+from dbsweep.records.results import Scorecard
+from dbsweep.records.run import RunRecord
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import Utility, utility_of
 

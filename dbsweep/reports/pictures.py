@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dbsweep.records import PromptKind, SampleImage, Scorecard
+from dbsweep.records.names import PromptKind
+from dbsweep.records.results import SampleImage, Scorecard
 
 KIND_NAMES: Final = {
     PromptKind.INSTANCE: "subject",

@@ -6,17 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dbsweep.records import (
-    Branch,
-    BranchEnded,
-    BranchStarted,
-    CheckpointScored,
-    Event,
-    Metric,
-    Plan,
-    TrialState,
-    Verdict,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState
+from dbsweep.records.plan import Branch, Plan
+from dbsweep.records.results import Verdict
 from dbsweep.selection.utility import Utility
 
 

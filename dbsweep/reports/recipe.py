@@ -7,7 +7,7 @@ import shlex
 import yaml
 
 from dbsweep.config.schema import Experiment, Train
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 
 
 def export_command(run_name: str) -> str:

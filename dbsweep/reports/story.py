@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dbsweep.records import Metric, RunRecord, VerdictState
+from dbsweep.records.names import Metric, VerdictState
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.strips import FilmStrip
 from dbsweep.reports.words import number
 

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbsweep.records import BASE, Checkpoint, Metric, RunRecord, SampleImage, Scorecard, Verdict
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.results import Checkpoint, SampleImage, Scorecard, Verdict
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.words import count, listing, number, setting, setting_name, standing

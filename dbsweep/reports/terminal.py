@@ -12,7 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dbsweep.records import BranchStarted, CheckpointScored, Event, Metric, TrialState, VerdictState
+from dbsweep.records.events import BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.reports.progress import BranchProgress, Progress
 
 STATE_STYLES = {

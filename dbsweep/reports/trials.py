@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbsweep.records import Metric, RunRecord, Scalar
+from dbsweep.records.names import Metric
+from dbsweep.records.record import Scalar
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.strips import swept_settings
 from dbsweep.reports.words import number, setting, setting_name, standing

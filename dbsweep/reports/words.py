@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
-from dbsweep.records import Metric, Scalar, TrialState, VerdictState
+from dbsweep.records.names import Metric, TrialState, VerdictState
+from dbsweep.records.record import Scalar
 
 METRIC_NAMES: Final[Mapping[Metric, str]] = MappingProxyType(
     {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from dbsweep.config.schema import Concept
-from dbsweep.records import PromptKind
+from dbsweep.records.names import PromptKind
 
 PromptKey: TypeAlias = tuple[PromptKind, int, int]
 """(kind, concept, prompt_index), as in `dbsweep.records.SampleImage`."""

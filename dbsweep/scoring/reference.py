@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from dbsweep.errors import InputError, ModelError, RunError
-from dbsweep.records import PromptKind
+from dbsweep.records.names import PromptKind
 from dbsweep.scoring.encoders import Embeddings, Encoder, Pixels
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
 from dbsweep.scoring.quality import Features, image_features

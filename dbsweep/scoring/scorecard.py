@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dbsweep.records import BASE, Metric, PromptKind, SampleImage, Score, Scorecard
+from dbsweep.records.names import BASE, Metric, PromptKind
+from dbsweep.records.results import SampleImage, Score, Scorecard
 from dbsweep.scoring import metrics
 from dbsweep.scoring.encoders import Embeddings, Encoder, Pixels
 from dbsweep.scoring.metrics import Floats

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from dbsweep.records import Checkpoint, Metric, RunRecord, Scorecard
+from dbsweep.records.names import Metric
+from dbsweep.records.results import Checkpoint, Scorecard
+from dbsweep.records.run import RunRecord
 
 
 def list_candidates(record: RunRecord) -> list[tuple[str, Checkpoint, Scorecard]]:

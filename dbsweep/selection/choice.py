@@ -8,7 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dbsweep.errors import RunError
-from dbsweep.records import Candidate, Checkpoint, Choice, Metric, Reweighted, Rival, Scorecard, TrialPath
+from dbsweep.records.choice import Candidate, Choice, Reweighted, Rival
+from dbsweep.records.names import Metric
+from dbsweep.records.plan import TrialPath
+from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.differences import standard_error, utility_lead
 from dbsweep.selection.explanation import Outcome, explain, what_would_change
 from dbsweep.selection.front import pareto_front

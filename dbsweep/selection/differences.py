@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dbsweep.records import Metric, Scorecard
+from dbsweep.records.names import Metric
+from dbsweep.records.results import Scorecard
 from dbsweep.selection.resampling import (
     Floats,
     resampled_means,

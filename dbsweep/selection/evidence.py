@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dbsweep.records import Metric, Score, Scorecard
+from dbsweep.records.names import Metric
+from dbsweep.records.results import Score, Scorecard
 from dbsweep.selection.overtraining import Loss
 
 VISIBLE = 0.005

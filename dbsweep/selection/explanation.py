@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from dbsweep.records import Candidate, Metric, Reweighted, Rival
+from dbsweep.records.choice import Candidate, Reweighted, Rival
+from dbsweep.records.names import Metric
 from dbsweep.selection.utility import JUDGED, Utility
 
 _FACTORS: Final = {0.25: "a quarter as much", 0.5: "half as much", 2.0: "twice as much", 4.0: "four times as much"}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbsweep.records import BranchEnded, TrialPath, TrialState
+from dbsweep.records.events import BranchEnded
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import TrialPath
 
 
 def trial_state(path: TrialPath, ended: Mapping[str, BranchEnded], reached: Mapping[str, int]) -> TrialState:

@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dbsweep.config.choosing import Judging
-from dbsweep.records import Metric, Scorecard
+from dbsweep.records.names import Metric
+from dbsweep.records.results import Scorecard
 from dbsweep.selection.resampling import (
     RESAMPLES,
     Floats,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbsweep.records import Verdict, VerdictState
+from dbsweep.records.names import VerdictState
+from dbsweep.records.results import Verdict
 
 
 def should_stop(verdicts: Sequence[Verdict], patience: int) -> bool:

@@ -7,18 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbsweep.config.choosing import Judging
-from dbsweep.records import (
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Event,
-    Plan,
-    Scorecard,
-    TrialPath,
-    TrialState,
-    Verdict,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import Plan, TrialPath
+from dbsweep.records.results import Checkpoint, Scorecard, Verdict
 from dbsweep.selection.outcome import trial_state
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.verdict import judge

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dbsweep.records import Metric, PromptKind, Scorecard
+from dbsweep.records.names import Metric, PromptKind
+from dbsweep.records.results import Scorecard
 
 MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
     {

@@ -13,7 +13,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from dbsweep.config.choosing import Choosing, Constraint
-from dbsweep.records import BASE, Metric, RunRecord, Scorecard
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.results import Scorecard
+from dbsweep.records.run import RunRecord
 
 JUDGED = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
 """What the utility is made of."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dbsweep.records import Metric, Scorecard, Verdict, VerdictState
+from dbsweep.records.names import Metric, VerdictState
+from dbsweep.records.results import Scorecard, Verdict
 from dbsweep.selection.evidence import levels, listed, loss_sentence
 from dbsweep.selection.overtraining import VerdictSettings, find_overtraining
 from dbsweep.selection.utility import JUDGED

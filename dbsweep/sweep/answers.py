@@ -7,7 +7,8 @@ from pathlib import Path
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder, list_runs
 from dbsweep.execution.ledger import Ledger
-from dbsweep.records import Checkpoint, RunRecord
+from dbsweep.records.results import Checkpoint
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import kept
 
 BEST = "best"

@@ -12,7 +12,10 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, class_image_needs
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.stall import explained
-from dbsweep.records import BranchEnded, Checkpoint, Choice, Event, Plan
+from dbsweep.records.choice import Choice
+from dbsweep.records.events import BranchEnded, Event
+from dbsweep.records.plan import Plan
+from dbsweep.records.results import Checkpoint
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.candidates import list_candidates

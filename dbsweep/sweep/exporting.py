@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
-from dbsweep.records import Checkpoint, RunRecord
+from dbsweep.records.results import Checkpoint
+from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import find_checkpoint
 from dbsweep.sweep.preflight import base_source
 from dbsweep.sweep.storage import bring_checkpoint

@@ -7,7 +7,9 @@ from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.keeping import Keeping
 from dbsweep.execution.ledger import Ledger
 from dbsweep.models.checkpoint_files import drop_state, drop_weights
-from dbsweep.records import Event, Plan, Scorecard
+from dbsweep.records.events import Event
+from dbsweep.records.plan import Plan
+from dbsweep.records.results import Scorecard
 from dbsweep.selection.utility import utility_for
 
 

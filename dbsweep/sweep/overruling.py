@@ -9,7 +9,8 @@ from dbsweep.config.messages import did_you_mean
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
-from dbsweep.records import Candidate, Overrule, RunRecord
+from dbsweep.records.choice import Candidate, Overrule
+from dbsweep.records.run import RunRecord
 from dbsweep.sweep.report import write_report
 
 

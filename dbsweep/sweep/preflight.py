@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment
     from dbsweep.models.sources import BaseSource
     from dbsweep.plan.rates import Rates
-    from dbsweep.records import Plan
+    from dbsweep.records.plan import Plan
 
 MINISD = "minisd"
 """The name of the embedded base model and of its CLIP in an experiment file."""

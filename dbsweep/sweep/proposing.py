@@ -5,7 +5,8 @@ from __future__ import annotations
 from dbsweep.config.schema import Experiment
 from dbsweep.plan.rounds import extend_plan
 from dbsweep.plan.space import Point, points_of
-from dbsweep.records import Plan, RunRecord
+from dbsweep.records.plan import Plan
+from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep.preflight import count_photos, local_rates
 

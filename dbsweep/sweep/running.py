@@ -16,7 +16,8 @@ from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
 from dbsweep.execution.ledger import Ledger
 from dbsweep.models.durable import is_full
-from dbsweep.records import Plan, RunRecord
+from dbsweep.records.plan import Plan
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
 from dbsweep.sweep.preflight import base_source, check_inputs, count_photos, load, make_plan, resolve_encoder

@@ -8,7 +8,7 @@ from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
-from dbsweep.records import Checkpoint
+from dbsweep.records.results import Checkpoint
 
 
 def check_storage(experiment: Experiment) -> None:

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbsweep import __version__
-from dbsweep.records import Checkpoint, RunRecord, Scorecard, TrialState
+from dbsweep.records.names import TrialState
+from dbsweep.records.results import Checkpoint, Scorecard
+from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_of
 
 RUN_TAG = "dbsweep.run"

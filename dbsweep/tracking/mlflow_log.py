@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dbsweep.config.schema import Tracking
-from dbsweep.records import RunRecord, TrialState
+from dbsweep.records.names import TrialState
+from dbsweep.records.run import RunRecord
 from dbsweep.tracking.client import artifact_location, connect, default_uri, set_environment, without_password
 from dbsweep.tracking.entries import (
     RUN_TAG,

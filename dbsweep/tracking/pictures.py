@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dbsweep.records import Scorecard
+from dbsweep.records.results import Scorecard
 
 CELL_PIXELS = 192
 """Side of a cell; larger images are scaled down: full size lies in the run folder."""

@@ -6,7 +6,7 @@ import time
 
 import torch
 
-from dbsweep.records import StepLog
+from dbsweep.records.results import StepLog
 from dbsweep.training.memory import peak_memory_bytes
 
 

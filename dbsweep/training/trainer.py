@@ -12,7 +12,7 @@ from dbsweep.config.schema import Train
 from dbsweep.errors import DivergedError, TrialError
 from dbsweep.models.adapters import is_adapter, remove_adapters
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.records import StepLog
+from dbsweep.records.results import StepLog
 from dbsweep.training.average import WeightAverage
 from dbsweep.training.conditioning import PromptEncoder
 from dbsweep.training.data import ConceptData, TrainingSet

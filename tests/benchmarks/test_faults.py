@@ -12,7 +12,7 @@ from rich.console import Console
 from benchmarks.fault_kinds import Fault, Kind
 from benchmarks.faults import plan_round, run_round, write_experiment
 from dbsweep.config.loading import load_experiment
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep import preflight
 from dbsweep.sweep.answers import read_run

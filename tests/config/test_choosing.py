@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dbsweep.config.choosing import Constraint, parse_constraint
 from dbsweep.config.loading import dump_experiment, load_experiment
 from dbsweep.errors import ConfigError
-from dbsweep.records import Metric
+from dbsweep.records.names import Metric
 from tests.sweep.files import write_experiment
 
 

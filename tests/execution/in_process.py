@@ -9,7 +9,8 @@ from dbsweep.execution.backend import Decision, OnEvent, OnProgress, Prepared
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.queue import BranchQueue
-from dbsweep.records import Checkpoint, Event, GridImage
+from dbsweep.records.events import Event
+from dbsweep.records.results import Checkpoint, GridImage
 
 
 class InProcessBackend:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, sweep_job
-from dbsweep.records import Branch, Cost, Milestone, Plan, Scalar, Stage, Trial, TrialPath
+from dbsweep.records.plan import Branch, Cost, Milestone, Plan, Stage, Trial, TrialPath
+from dbsweep.records.record import Scalar
 
 STEPS_PER_EPOCH = 10
 

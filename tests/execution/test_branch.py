@@ -23,7 +23,9 @@ from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoint_files import drop_state, drop_weights
 from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
-from dbsweep.records import Branch, BranchEnded, BranchStarted, CheckpointScored, Event, TrialState, VerdictState
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import TrialState, VerdictState
+from dbsweep.records.plan import Branch
 from dbsweep.scoring.scorecard import score_checkpoint
 from tests.execution.sweeps import make_plan
 from tests.execution.tiny_sweep import ColourEncoder, make_branch

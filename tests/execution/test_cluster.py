@@ -23,7 +23,7 @@ from rich.console import Console
 from dbsweep.config.loading import load_experiment
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.checkpoints import verify
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import run_experiment

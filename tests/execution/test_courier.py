@@ -18,7 +18,8 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, events_in
-from dbsweep.records import BranchEnded, BranchStarted, CheckpointScored, Event, TrialState
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import TrialState
 from tests.execution.tiny_sweep import make_branch
 
 

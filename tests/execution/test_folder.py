@@ -10,7 +10,7 @@ from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder, list_runs
 from dbsweep.execution.ledger import Ledger
-from dbsweep.records import Plan
+from dbsweep.records.plan import Plan
 from tests.execution.sweeps import make_experiment, make_plan
 
 

@@ -10,7 +10,7 @@ from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.grids import cell_requests, draw_grids
 from dbsweep.execution.jobs import BranchJob, SweepJob
-from dbsweep.records import CheckpointScored, Event
+from dbsweep.records.events import CheckpointScored, Event
 from tests.execution.sweeps import make_experiment
 from tests.execution.tiny_sweep import make_branch
 

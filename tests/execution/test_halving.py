@@ -17,18 +17,10 @@ from dbsweep.execution.jobs import BranchJob, Decided, SweepJob, branch_jobs, sw
 from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
 from dbsweep.plan.plan import make_plan
-from dbsweep.records import (
-    BASE,
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Event,
-    Metric,
-    Scalar,
-    StepLog,
-    TrialState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import BASE, Metric, TrialState
+from dbsweep.records.record import Scalar
+from dbsweep.records.results import Checkpoint, StepLog
 from tests.execution.sweeps import make_experiment
 
 # Identity at the end of each learning rate: the first two points of a rung are never both ended.

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from dbsweep.execution.jobs import BranchJob, Fork, sweep_job
-from dbsweep.records import Trial
+from dbsweep.records.plan import Trial
 from tests.execution.sweeps import make_branch_jobs, make_experiment, make_plan, settings
 
 

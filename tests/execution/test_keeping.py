@@ -8,7 +8,9 @@ import pytest
 
 from dbsweep.execution.keeping import Keeping
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
-from dbsweep.records import BranchEnded, Checkpoint, CheckpointScored, Event, Metric, Scorecard, StepLog, TrialState
+from dbsweep.records.events import BranchEnded, CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState
+from dbsweep.records.results import Checkpoint, Scorecard, StepLog
 from tests.execution.sweeps import make_plan
 
 

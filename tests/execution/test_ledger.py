@@ -12,21 +12,10 @@ import pytest
 from dbsweep.errors import DiskError, RunError
 from dbsweep.execution.ledger import SCHEMA_VERSION, Ledger
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
-from dbsweep.records import (
-    BASE,
-    BranchEnded,
-    BranchStarted,
-    Candidate,
-    Checkpoint,
-    CheckpointScored,
-    Choice,
-    GridImage,
-    Metric,
-    StepLog,
-    TrialState,
-    Verdict,
-    VerdictState,
-)
+from dbsweep.records.choice import Candidate, Choice
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
+from dbsweep.records.names import BASE, Metric, TrialState, VerdictState
+from dbsweep.records.results import Checkpoint, GridImage, StepLog, Verdict
 from dbsweep.selection.trialbook import TrialNews
 from tests.execution.sweeps import make_experiment, make_plan
 

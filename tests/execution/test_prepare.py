@@ -13,7 +13,8 @@ from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
-from dbsweep.records import BASE, Metric, Scorecard
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.results import Scorecard
 from tests.execution.tiny_sweep import make_tiny_job
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from dbsweep.execution.jobs import BranchJob, Fork
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
-from dbsweep.records import BranchEnded, Checkpoint, CheckpointScored, StepLog, TrialState
+from dbsweep.records.events import BranchEnded, CheckpointScored
+from dbsweep.records.names import TrialState
+from dbsweep.records.results import Checkpoint, StepLog
 from tests.execution.sweeps import make_branch_jobs
 
 RUN = Path("/runs/demo")

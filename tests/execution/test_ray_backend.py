@@ -20,15 +20,9 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
-from dbsweep.records import (
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Event,
-    StepLog,
-    TrialState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import TrialState
+from dbsweep.records.results import Checkpoint, StepLog
 from tests.execution.sweeps import make_branch_jobs
 
 pytestmark = pytest.mark.usefixtures("ray_session")

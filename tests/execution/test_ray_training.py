@@ -11,7 +11,8 @@ from dbsweep.execution.branch import run_branch
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ray_backend import RayBackend
-from dbsweep.records import BASE, BranchEnded, CheckpointScored, Event, TrialState
+from dbsweep.records.events import BranchEnded, CheckpointScored, Event
+from dbsweep.records.names import BASE, TrialState
 from tests.execution.tiny_sweep import make_branch, make_tiny_job
 from tests.scoring.conftest import clip_folder
 

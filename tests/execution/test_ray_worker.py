@@ -15,7 +15,8 @@ from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, as_result, events_in
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
-from dbsweep.records import BranchEnded, BranchStarted, CheckpointScored, Event, Metric, TrialState
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState
 from tests.execution.sweeps import make_branch_jobs
 from tests.execution.test_halving import scored
 

@@ -10,16 +10,9 @@ import pytest
 from dbsweep.errors import TrialError
 from dbsweep.execution.backend import Progress
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend
-from dbsweep.records import (
-    BranchEnded,
-    BranchStarted,
-    CheckpointScored,
-    Event,
-    Metric,
-    Scalar,
-    TrialState,
-    VerdictState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState, VerdictState
+from dbsweep.records.record import Scalar
 from tests.execution.sweeps import make_branch_jobs, make_experiment, make_sweep_job
 
 RUN = Path("/runs/demo")

@@ -10,7 +10,8 @@ import pytest
 
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.stall import StallWatch, explained, traces_file
-from dbsweep.records import BranchEnded, TrialState
+from dbsweep.records.events import BranchEnded
+from dbsweep.records.names import TrialState
 
 SCRIPT = """
 import sys, time

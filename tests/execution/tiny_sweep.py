@@ -10,7 +10,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from dbsweep.execution.jobs import SweepJob, sweep_job
-from dbsweep.records import Branch, Milestone, Scalar
+from dbsweep.records.plan import Branch, Milestone
+from dbsweep.records.record import Scalar
 from tests.execution.sweeps import make_experiment, make_plan
 
 PHOTOS = 2

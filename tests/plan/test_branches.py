@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 
 from dbsweep.plan.plan import make_plan
-from dbsweep.records import Milestone, Plan
+from dbsweep.records.plan import Milestone, Plan
 from tests.plan.experiments import experiment
 from tests.plan.test_tree import axes
 

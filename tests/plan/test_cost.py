@@ -9,7 +9,7 @@ import pytest
 from dbsweep.config.schema import Experiment
 from dbsweep.plan.plan import make_plan
 from dbsweep.plan.rates import Rates
-from dbsweep.records import Cost
+from dbsweep.records.plan import Cost
 from tests.plan.experiments import CONCEPT, experiment
 
 RATES = Rates(weight_bytes=10**9, state_bytes=10**10, seconds_per_step=1.0, seconds_per_unet_pass=0.01, workers=1)

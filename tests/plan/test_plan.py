@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dbsweep.plan.plan import make_plan, plan_json
-from dbsweep.records import Plan
+from dbsweep.records.plan import Plan
 from tests.plan.experiments import experiment
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dbsweep.config.schema import Experiment
 from dbsweep.plan.plan import make_plan
-from dbsweep.records import Plan, Stage, Trial
+from dbsweep.records.plan import Plan, Stage, Trial
 from tests.plan.experiments import experiment
 
 PHOTOS = 3

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from tests.reports.synthetic import Synthetic
 
 

@@ -10,29 +10,11 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from dbsweep.config.schema import Experiment
-from dbsweep.records import (
-    BASE,
-    Branch,
-    Candidate,
-    Checkpoint,
-    Choice,
-    Cost,
-    GridImage,
-    Metric,
-    Milestone,
-    Plan,
-    PromptKind,
-    RunRecord,
-    SampleImage,
-    Score,
-    Scorecard,
-    StepLog,
-    Trial,
-    TrialPath,
-    TrialState,
-    Verdict,
-    VerdictState,
-)
+from dbsweep.records.choice import Candidate, Choice
+from dbsweep.records.names import BASE, Metric, PromptKind, TrialState, VerdictState
+from dbsweep.records.plan import Branch, Cost, Milestone, Plan, Trial, TrialPath
+from dbsweep.records.results import Checkpoint, GridImage, SampleImage, Score, Scorecard, StepLog, Verdict
+from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import Utility
 
 Draw = Callable[[PromptKind, int, int, float, float], Image.Image]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.contact import BAD, BAD_SOFT, film_strip_png, grid_png, write_sheets
 from dbsweep.reports.data import ReportData, report_data
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from dbsweep.records import Metric, RunRecord
+from dbsweep.records.names import Metric
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.curves import front_points, panels
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.records import RunRecord, TrialState
+from dbsweep.records.names import TrialState
+from dbsweep.records.run import RunRecord
 from dbsweep.reports import data as data_module
 from dbsweep.reports.data import report_data
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbsweep.records import Metric, RunRecord
+from dbsweep.records.names import Metric
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
 from dbsweep.reports.decision import decision
 from dbsweep.reports.page import render_report

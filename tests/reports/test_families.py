@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.records import Cost, Plan, TrialPath
+from dbsweep.records.plan import Cost, Plan, TrialPath
 from dbsweep.reports.families import heads
 
 Segments = tuple[tuple[str, int], ...]

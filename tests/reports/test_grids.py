@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.grids import grid_tables
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbsweep.errors import RunError
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import best_json, best_text, runs_json, runs_text, trials_json, trials_text
 from tests.reports.synthetic import Synthetic
 

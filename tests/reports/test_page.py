@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dbsweep.records import RunRecord, TrialState
+from dbsweep.records.names import TrialState
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
 from dbsweep.reports.page import cell_size, render_report
 from tests.reports.synthetic import Synthetic, plain_drawing

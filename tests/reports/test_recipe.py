@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
-from dbsweep.records import RunRecord
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.recipe import export_command, retraining_yaml, shorten
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbsweep.records import RunRecord, VerdictState
+from dbsweep.records.names import VerdictState
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.story import story
 from dbsweep.reports.strips import film_strips
 from tests.reports.synthetic import Synthetic

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.records import BASE, RunRecord, TrialPath
+from dbsweep.records.names import BASE
+from dbsweep.records.plan import TrialPath
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.strips import FilmStrip, film_strips, settings_text, swept_settings
 from tests.reports.synthetic import STEPS_PER_EPOCH
 

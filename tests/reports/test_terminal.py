@@ -7,23 +7,10 @@ import io
 import pytest
 from rich.console import Console
 
-from dbsweep.records import (
-    Branch,
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Cost,
-    Metric,
-    Milestone,
-    Plan,
-    Score,
-    Scorecard,
-    StepLog,
-    TrialState,
-    Verdict,
-    VerdictState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
+from dbsweep.records.names import Metric, TrialState, VerdictState
+from dbsweep.records.plan import Branch, Cost, Milestone, Plan
+from dbsweep.records.results import Checkpoint, Score, Scorecard, StepLog, Verdict
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView, describe, duration, render
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dbsweep.records import BASE, RunRecord, TrialState
+from dbsweep.records.names import BASE, TrialState
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.trials import trial_table
 
 

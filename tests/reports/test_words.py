@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.records import Scalar, TrialState, VerdictState
+from dbsweep.records.names import TrialState, VerdictState
+from dbsweep.records.record import Scalar
 from dbsweep.reports.words import count, duration, listing, moment, number, setting, setting_name, standing
 
 

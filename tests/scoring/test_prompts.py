@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsweep.config.schema import Concept
-from dbsweep.records import PromptKind
+from dbsweep.records.names import PromptKind
 from dbsweep.scoring.prompts import base_prompt, evaluation_prompts
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dbsweep.errors import InputError, ModelError, RunError
-from dbsweep.records import PromptKind
+from dbsweep.records.names import PromptKind
 from dbsweep.scoring.prompts import EvaluationPrompt
 from dbsweep.scoring.reference import Reference, build_reference, shows_nothing
 from tests.scoring.conftest import CornerEncoder, pixels

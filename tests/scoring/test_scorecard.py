@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbsweep.records import BASE, Metric, PromptKind, SampleImage
+from dbsweep.records.names import BASE, Metric, PromptKind
+from dbsweep.records.results import SampleImage
 from dbsweep.scoring.encoders import Pixels, load_encoder
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
 from dbsweep.scoring.reference import Reference, build_reference

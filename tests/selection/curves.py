@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from dbsweep.records import BASE, Metric, Score, Scorecard
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.results import Score, Scorecard
 
 Level = tuple[float, float, float]
 """True identity, style and prior of one checkpoint."""

@@ -10,7 +10,10 @@ import pytest
 
 from dbsweep.config.choosing import Choosing, Weights
 from dbsweep.errors import RunError
-from dbsweep.records import BASE, Checkpoint, Choice, Metric, Scorecard, TrialPath
+from dbsweep.records.choice import Choice
+from dbsweep.records.names import BASE, Metric
+from dbsweep.records.plan import TrialPath
+from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.choice import ChoiceSettings, choose
 from dbsweep.selection.utility import utility_for
 from tests.selection.curves import Level, card, flat_card, noisy_cards

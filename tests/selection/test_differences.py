@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dbsweep.config.choosing import Choosing, Weights
-from dbsweep.records import Metric, Scorecard
+from dbsweep.records.names import Metric
+from dbsweep.records.results import Scorecard
 from dbsweep.selection.differences import standard_error, utility_lead
 from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import card

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.records import BranchEnded, TrialPath, TrialState
+from dbsweep.records.events import BranchEnded
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import TrialPath
 from dbsweep.selection.outcome import trial_state
 
 # t1 ends on the trunk b01 at step 10, t2 follows the trunk to 20, t3 leaves it at 10 for b02 and ends at 30.

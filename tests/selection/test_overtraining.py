@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dbsweep.records import Metric, Scorecard
+from dbsweep.records.names import Metric
+from dbsweep.records.results import Scorecard
 from dbsweep.selection.overtraining import (
     VerdictSettings,
     find_overtraining,

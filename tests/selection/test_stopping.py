@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.records import Verdict, VerdictState
+from dbsweep.records.names import VerdictState
+from dbsweep.records.results import Verdict
 from dbsweep.selection.stopping import should_stop
 
 STATES = {

@@ -3,25 +3,10 @@
 from __future__ import annotations
 
 from dbsweep.config.choosing import Judging
-from dbsweep.records import (
-    BASE,
-    Branch,
-    BranchEnded,
-    BranchStarted,
-    Checkpoint,
-    CheckpointScored,
-    Cost,
-    Metric,
-    Milestone,
-    Plan,
-    Score,
-    Scorecard,
-    StepLog,
-    TrialPath,
-    TrialState,
-    Verdict,
-    VerdictState,
-)
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
+from dbsweep.records.names import BASE, Metric, TrialState, VerdictState
+from dbsweep.records.plan import Branch, Cost, Milestone, Plan, TrialPath
+from dbsweep.records.results import Checkpoint, Score, Scorecard, StepLog, Verdict
 from dbsweep.selection.trialbook import TrialBook
 
 LEARNING = Verdict(state=VerdictState.LEARNING, onset_step=None, evidence="so far")

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dbsweep.config.choosing import Choosing, Weights
-from dbsweep.records import BASE, Metric
+from dbsweep.records.names import BASE, Metric
 from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import flat_card
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from dbsweep.config.choosing import Judging
-from dbsweep.records import BASE, Metric, Score, Scorecard, VerdictState
+from dbsweep.records.names import BASE, Metric, VerdictState
+from dbsweep.records.results import Score, Scorecard
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.utility import JUDGED
 from dbsweep.selection.verdict import judge

@@ -22,7 +22,9 @@ from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.models.adapters import AdapterShape, adapter_tensors, add_adapters
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
 from dbsweep.models.loading import load_base
-from dbsweep.records import Checkpoint, Metric, Scalar
+from dbsweep.records.names import Metric
+from dbsweep.records.record import Scalar
+from dbsweep.records.results import Checkpoint
 from dbsweep.reports.listings import chosen
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run

@@ -14,7 +14,8 @@ from benchmarks.oracle import identity_score, style_probability
 from dbsweep.config.loading import load_experiment
 from dbsweep.execution.folder import RunFolder
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
-from dbsweep.records import BASE, PromptKind, RunRecord, VerdictState
+from dbsweep.records.names import BASE, PromptKind, VerdictState
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import on_ray, run_experiment

@@ -15,7 +15,8 @@ from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.simulated import SimulatedBackend
-from dbsweep.records import Metric, Scalar
+from dbsweep.records.names import Metric
+from dbsweep.records.record import Scalar
 from dbsweep.reports.decision import decision
 from dbsweep.reports.listings import best_json, best_text
 from dbsweep.reports.terminal import TerminalView

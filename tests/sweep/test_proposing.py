@@ -17,7 +17,10 @@ from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend
-from dbsweep.records import CheckpointScored, Event, Metric, RunRecord, Scalar, TrialState
+from dbsweep.records.events import CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState
+from dbsweep.records.record import Scalar
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.proposing import next_round, observations

@@ -15,7 +15,10 @@ from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.simulated import Curve, SimulatedBackend
-from dbsweep.records import CheckpointScored, Event, Metric, RunRecord, Scalar, TrialState, VerdictState
+from dbsweep.records.events import CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState, VerdictState
+from dbsweep.records.record import Scalar
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep import preflight

@@ -10,7 +10,7 @@ from dbsweep.config.loading import load_experiment
 from dbsweep.errors import ResourceError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.store import Store
-from dbsweep.records import Checkpoint
+from dbsweep.records.results import Checkpoint
 from dbsweep.sweep.storage import bring_checkpoint, check_storage
 from tests.execution.sweeps import make_plan
 from tests.sweep.files import write_experiment

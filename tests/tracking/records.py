@@ -7,27 +7,11 @@ from pathlib import Path
 from PIL import Image
 
 from dbsweep.config.schema import Experiment
-from dbsweep.records import (
-    Branch,
-    Candidate,
-    Checkpoint,
-    Choice,
-    Cost,
-    Metric,
-    Milestone,
-    Plan,
-    PromptKind,
-    RunRecord,
-    SampleImage,
-    Score,
-    Scorecard,
-    StepLog,
-    Trial,
-    TrialPath,
-    TrialState,
-    Verdict,
-    VerdictState,
-)
+from dbsweep.records.choice import Candidate, Choice
+from dbsweep.records.names import Metric, PromptKind, TrialState, VerdictState
+from dbsweep.records.plan import Branch, Cost, Milestone, Plan, Trial, TrialPath
+from dbsweep.records.results import Checkpoint, SampleImage, Score, Scorecard, StepLog, Verdict
+from dbsweep.records.run import RunRecord
 
 STARTED = 1_800_000_000.0
 

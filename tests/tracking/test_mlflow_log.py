@@ -13,7 +13,7 @@ from PIL import Image
 
 from dbsweep import __version__
 from dbsweep.config.schema import Tracking
-from dbsweep.records import TrialState
+from dbsweep.records.names import TrialState
 from dbsweep.tracking.client import default_uri
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.tracking.records import STARTED, make_record

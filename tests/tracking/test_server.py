@@ -10,7 +10,8 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from dbsweep.config.schema import Tracking
-from dbsweep.records import RunRecord, TrialState
+from dbsweep.records.names import TrialState
+from dbsweep.records.run import RunRecord
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.tracking.records import make_record
 from tests.tracking.server import Server

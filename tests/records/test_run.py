@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.records import Checkpoint, RunRecord
+from dbsweep.records.results import Checkpoint
+from dbsweep.records.run import RunRecord
 from tests.execution.sweeps import make_plan
 
 

@@ -1,0 +1,47 @@
+"""What happens during a run, as workers tell it to the driver."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from dbsweep.records.names import TrialState
+from dbsweep.records.record import Record
+from dbsweep.records.results import Checkpoint, Scorecard, StepLog, Verdict
+
+
+class BranchStarted(Record):
+    """A worker has begun a branch."""
+
+    branch: str
+    host: str
+    pid: int
+
+
+class CheckpointScored(Record):
+    """A checkpoint has been written and, at an evaluation, scored."""
+
+    checkpoint: Checkpoint
+    log: StepLog
+    scorecard: Scorecard | None
+    verdict: Verdict | None
+
+
+class BranchEnded(Record):
+    """A branch is over.
+
+    Attributes:
+        last_step: the last step trained.
+        reason: why it stopped or failed; empty when completed.
+        verdict: on the trials that it leaves unfinished, where its end tells one that no scorecard could.
+        out_of_disk: the disk is full, so that the other branches cannot go on either.
+    """
+
+    branch: str
+    state: TrialState
+    last_step: int
+    reason: str = ""
+    verdict: Verdict | None = None
+    out_of_disk: bool = False
+
+
+Event: TypeAlias = BranchStarted | CheckpointScored | BranchEnded

@@ -1,0 +1,53 @@
+"""The names of metrics, states and kinds of prompts; result columns are called by these."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Metric(StrEnum):
+    """The metrics of a scorecard; `dbsweep.scoring` gives each one's formula and source.
+
+    All are larger-is-better. IDENTITY, STYLE and PRIOR are on the scale 0 (nothing of it) to 1 (as in the
+    photos, or as in the base model), unclipped.
+    """
+
+    IDENTITY = "identity"
+    STYLE = "style"
+    PRIOR = "prior"
+    DIVERSITY = "diversity"
+    PROMPT_FIDELITY = "prompt_fidelity"
+    QUALITY = "quality"
+
+
+class TrialState(StrEnum):
+    """Where a trial, or the branch that trains it, stands."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    STOPPED = "stopped"  # ended early by an overtrained or collapsed verdict, or by the scheduler
+    FAILED = "failed"
+    INTERRUPTED = "interrupted"
+
+
+class VerdictState(StrEnum):
+    """What the scorecards of a trial say about its training."""
+
+    LEARNING = "learning"  # identity still gains
+    READY = "ready"  # identity is there, nothing lost yet
+    OVERTRAINED = "overtrained"  # style or prior has dropped while identity no longer gains
+    UNDERTRAINED = "undertrained"  # the trial ended before the subject was learned
+    COLLAPSED = "collapsed"  # NaN or noise
+
+
+class PromptKind(StrEnum):
+    """Why a prompt is drawn at every evaluation."""
+
+    INSTANCE = "instance"  # photo of ohwx man
+    SANITY = "sanity"  # photo of ohwx man, ink poster style
+    CLASS = "class"  # photo of man
+
+
+BASE = "base"
+"""The id under which the untrained base model's scorecard is kept."""

@@ -1,0 +1,125 @@
+"""What training and scoring produce: checkpoints, scores, pictures, verdicts."""
+
+from __future__ import annotations
+
+from dbsweep.records.names import Metric, PromptKind, VerdictState
+from dbsweep.records.record import Record
+
+
+class Checkpoint(Record):
+    """The trained weights at a step.
+
+    Attributes:
+        id: ``b01-000120``: branch and step.
+        path: its folder, relative to the run folder.
+        sha256: of the trained weights' values (see `dbsweep.models.hashes.weights_sha256`).
+        bytes: size on disk when it was written.
+        kept: whether its weights are still there; they go where `checkpoints.keep` says so.
+    """
+
+    id: str
+    branch: str
+    step: int
+    epoch: int
+    path: str
+    sha256: str
+    bytes: int
+    kept: bool = True
+
+
+class Score(Record):
+    """One metric of one checkpoint.
+
+    Attributes:
+        value: mean of the samples.
+        low, high: 95% bootstrap interval of the mean.
+        samples: one value per (prompt, seed), in the same order at every checkpoint, so that
+            differences between checkpoints are paired.
+    """
+
+    value: float
+    low: float
+    high: float
+    samples: tuple[float, ...]
+
+
+class SampleImage(Record):
+    """One image drawn at an evaluation.
+
+    Attributes:
+        path: relative to the run folder.
+        prompt: as drawn, token included (for the base reference: with the class noun in its place).
+        kind, concept, prompt_index: which prompt of which concept (both 0-based).
+        seed: of its initial noise.
+    """
+
+    path: str
+    prompt: str
+    kind: PromptKind
+    concept: int
+    prompt_index: int
+    seed: int
+
+
+class Scorecard(Record):
+    """All metrics of one checkpoint, and the images that they were measured on."""
+
+    checkpoint: str
+    scores: dict[Metric, Score]
+    images: tuple[SampleImage, ...]
+
+    def value(self, metric: Metric) -> float:
+        """The mean of a metric."""
+        return self.scores[metric].value
+
+
+class Verdict(Record):
+    """What the scorecards along one path say.
+
+    Attributes:
+        onset_step: first overtrained (or collapsed) step, else None.
+        evidence: one sentence with the numbers.
+    """
+
+    state: VerdictState
+    onset_step: int | None
+    evidence: str
+
+
+class StepLog(Record):
+    """Training figures averaged since the previous checkpoint.
+
+    Attributes:
+        loss, instance_loss, prior_loss: mean squared error of the predicted noise, unweighted apart.
+        steps_per_s: optimizer steps per second of training alone.
+        memory_bytes: peak of the process (CPU) or of the device's allocator (GPU).
+    """
+
+    step: int
+    loss: float
+    instance_loss: float
+    prior_loss: float
+    learning_rate: float
+    grad_norm: float
+    steps_per_s: float
+    memory_bytes: int
+
+
+class GridImage(Record):
+    """A drawn grid: labels of its axes and the cells' image paths.
+
+    Attributes:
+        cells: ``cells[z][y][x]`` is the images of one cell (one per seed), relative to the run folder.
+        prompt: the prompt of the grid before its axes act.
+    """
+
+    title: str
+    prompt: str
+    x_label: str
+    y_label: str
+    z_label: str
+    x_values: tuple[str, ...]
+    y_values: tuple[str, ...]
+    z_values: tuple[str, ...]
+    seeds: tuple[int, ...]
+    cells: tuple[tuple[tuple[tuple[str, ...], ...], ...], ...]

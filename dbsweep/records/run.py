@@ -1,0 +1,77 @@
+"""All that the ledger knows of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any, Self
+
+from pydantic import Field
+
+from dbsweep.records.choice import Candidate, Choice, Overrule
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import Plan, TrialPath
+from dbsweep.records.record import Record
+from dbsweep.records.results import Checkpoint, GridImage, Scorecard, StepLog, Verdict
+
+
+class RunRecord(Record):
+    """All that the ledger knows of a run, for reports, tracking and the command line.
+
+    Attributes:
+        name: the run's name; experiment: the experiment file as JSON, defaults filled in.
+        states: trial id → state; branch_states: branch id → state.
+        failures: branch id → reason.
+        checkpoints, logs: by checkpoint id.
+        scorecards: by checkpoint id; ``"base"`` is the untrained model's.
+        verdicts: trial id → its latest verdict.
+        choice: what dbsweep recommends; overrule: what the person took instead, if anything.
+        base_sha256: of the base model's weights; None before they are loaded.
+        hosts: branch id → the machine that trains it; branches that have not started are absent.
+        started, finished: seconds since the epoch; None while running.
+    """
+
+    name: str
+    experiment: dict[str, object]
+    plan: Plan
+    states: dict[str, TrialState]
+    branch_states: dict[str, TrialState]
+    failures: dict[str, str]
+    checkpoints: dict[str, Checkpoint]
+    logs: dict[str, StepLog]
+    scorecards: dict[str, Scorecard]
+    verdicts: dict[str, Verdict]
+    choice: Choice | None
+    overrule: Overrule | None = None
+    grids: tuple[GridImage, ...]
+    base_sha256: str | None = None
+    hosts: dict[str, str] = Field(default_factory=dict)
+    started: float
+    finished: float | None
+
+    @property
+    def kept(self) -> Candidate | None:
+        """The checkpoint to keep: the person's choice, else dbsweep's; None while there is neither."""
+        if self.overrule is not None:
+            return self.overrule.candidate
+        return self.choice.best if self.choice is not None else None
+
+    def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
+        """The trial's checkpoints by rising step, shared ones included."""
+        paths, by_branch = self._lookup
+        mine = (c for branch, last in paths[trial_id].segments for c in by_branch.get(branch, ()) if c.step <= last)
+        return tuple(sorted(mine, key=lambda c: c.step))
+
+    @cached_property
+    def _lookup(self) -> tuple[dict[str, TrialPath], dict[str, list[Checkpoint]]]:
+        """Paths by trial and checkpoints by branch: with thousands of trials nobody should search for them."""
+        by_branch: dict[str, list[Checkpoint]] = {}
+        for checkpoint in self.checkpoints.values():
+            by_branch.setdefault(checkpoint.branch, []).append(checkpoint)
+        return {path.trial: path for path in self.plan.paths}, by_branch
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, without what was looked up in the original."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("_lookup", None)
+        return copied
