@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -103,8 +102,6 @@ def _root(
     ] = False,
 ) -> None:
     """Holds the options that belong to no command."""
-    # bitsandbytes warns about kernels for 4-bit weights on a CPU, which nobody has asked for.
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 @app.command()
