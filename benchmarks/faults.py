@@ -28,7 +28,7 @@ import yaml
 from benchmarks.fault_driver import DISK_FULL, drive
 from benchmarks.fault_kinds import ALWAYS, DAMAGE, ONCE, Fault, Faults, Kind, damage
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ray_backend import start_ray
+from dbsweep.execution.ray_start import start_ray
 from dbsweep.minisd.subject import write_subject_photos
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch, Plan

@@ -9,12 +9,11 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-from dbsweep.concepts.captions import instance_captions
-from dbsweep.config.schema import Concept, Train
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import DbsweepError, DiskError, DivergedError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.branch_trainer import make_trainer
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.history import History, stopped_file, write_event
@@ -22,7 +21,6 @@ from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.judgement import Judgement, diverged
 from dbsweep.execution.retention import has_state
 from dbsweep.execution.stall import StallWatch, traces_file
-from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoint_files import drop_state
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
 from dbsweep.models.durable import is_full, remove_leftovers
@@ -31,7 +29,6 @@ from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.scoring.scorecard import score_checkpoint
-from dbsweep.training.data import ConceptData
 from dbsweep.training.trainer import Trainer
 
 STOP_CHECK_INTERVAL_S = 1.0
@@ -252,38 +249,3 @@ class BranchWork:
         drawn = draw_evaluation(self._models, sweep.experiment, self._run, folder, model_hash=checkpoint.sha256[:10])
         encoder, reference = loaded.encoder(sweep.encoder), loaded.reference(self._run.reference)
         return score_checkpoint(checkpoint.id, drawn.images, drawn.samples, encoder, reference)
-
-
-def make_trainer(job: BranchJob, models: StableDiffusion) -> Trainer:
-    """A trainer for the branch, at step 0 with whatever weights the models have.
-
-    Raises:
-        DbsweepError: photos or prompts cannot be used, or the device lacks what the settings ask for.
-    """
-    experiment, branch = job.sweep.experiment, job.branch
-    train = experiment.train_for(branch.settings)
-    if train.prior_loss_weight == 0.0:
-        train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count
-    return Trainer(
-        models,
-        [_concept_data(job, concept, train) for concept in experiment.concepts],
-        train,
-        steps_per_epoch=branch.steps_per_epoch,
-        total_steps=branch.end_step,
-        text_encoder_steps=branch.text_encoder_steps,
-        clip_skip=experiment.clip_skip,
-    )
-
-
-def _concept_data(job: BranchJob, concept: Concept, train: Train) -> ConceptData:
-    photos = loaded.photo_latents(job.sweep, concept, train.resolution)
-    count = len(photos) * train.class_images_per_instance
-    return ConceptData(
-        instance=photos,
-        class_images=loaded.class_latents(job.sweep, concept, train.resolution, count),
-        instance_captions=instance_captions(concept),
-        mirrored=loaded.photo_latents(job.sweep, concept, train.resolution, mirrored=True)
-        if train.random_flip
-        else None,
-        class_captions=loaded.class_image_captions(job.sweep, concept, train.resolution, count),
-    )

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 import os
-import queue
-import threading
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -22,25 +19,12 @@ from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.halving import BranchScheduler, Halving
 from dbsweep.execution.jobs import BranchJob, SweepJob
-from dbsweep.execution.queue import BranchQueue
+from dbsweep.execution.ray_start import set_environment, start_ray
 from dbsweep.execution.ray_tasks import result, watch
 from dbsweep.execution.ray_worker import Body
 from dbsweep.execution.searcher import BranchSearcher, EventRelay
-from dbsweep.records.events import BranchEnded, Event
-from dbsweep.records.names import TrialState
+from dbsweep.execution.tune_thread import TuneThread
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
-
-ENVIRONMENT = {
-    "RAY_AIR_NEW_OUTPUT": "0",  # the new output engine prints to stdout even when it is told to be silent
-    "RAY_agent_register_timeout_ms": "120000",  # on busy cores Ray's own helper needs longer than the default
-    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # paths of the experiment file stay relative to where dbsweep was started
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning about trials without GPUs
-    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger has the metrics
-    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
-    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
-}
-"""What Ray reads from the environment; a value that the person has set wins."""
 
 PASSED_ON = ("HF_", "TRANSFORMERS_")
 """Prefixes of variables that workers on other machines need. MLflow's are not among them: only the driver logs,
@@ -48,10 +32,6 @@ and its password would stand in the cluster's job table."""
 
 SHARDS_PER_WORKER = 4
 """Class images are drawn in this many parts a worker, so that progress shows and slow workers hold nobody up."""
-
-START_ATTEMPTS = 2
-"""Ray gives itself 30 seconds to start; a busy machine with cold files needs more, and the second attempt finds them
-warm."""
 
 RETRIES = 2
 """Times that a branch whose process died is started again; it goes on from its last checkpoint."""
@@ -107,7 +87,7 @@ class RayBackend:
         exchange = self._exchange_of(jobs[0].sweep)
         exchange.forget_the_stop()
         equipped = [job.model_copy(update={"sweep": self._equipped(job.sweep)}) for job in jobs]
-        sweep = _TuneThread(equipped, self._tuner, exchange, self._halving_for(jobs))
+        sweep = TuneThread(equipped, self._tuner, exchange, self._halving_for(jobs))
         try:
             sweep.run(on_event)
         finally:
@@ -206,98 +186,3 @@ class RayBackend:
                 failure_config=tune.FailureConfig(max_failures=RETRIES),
             ),
         )
-
-
-def set_environment() -> None:
-    """What Ray must find before it starts."""
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
-    # Without its result files Tune would print an error for every trial; the ledger has the metrics.
-    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.CRITICAL)
-
-
-def start_ray(**options: Any) -> None:  # noqa: ANN401  (`ray.init`'s own)
-    """Starts Ray, or joins a cluster, without its noise.
-
-    Raises:
-        ResourceError: it does not start.
-    """
-    set_environment()
-    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
-    for attempt in range(START_ATTEMPTS):
-        try:
-            ray.init(**quiet, **options)
-        except Exception as error:
-            ray.shutdown()
-            if attempt == START_ATTEMPTS - 1:
-                reason = " ".join(str(error).split())
-                raise ResourceError(f"Ray does not start ({reason}): end other programs, or give --address") from error
-        else:
-            return
-
-
-class _TuneThread:
-    """One call of `RayBackend.run`: Tune in a thread, its events handed to the caller's."""
-
-    def __init__(
-        self,
-        jobs: Sequence[BranchJob],
-        make_tuner: Callable[[BranchSearcher, BranchScheduler, EventRelay], tune.Tuner],
-        exchange: Exchange,
-        halving: Halving | None,
-    ) -> None:
-        self._exchange = exchange
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
-        self._stop = threading.Event()
-        self._branches = BranchQueue(jobs)
-        searcher = BranchSearcher(self._branches, self._events.put, self._stop)
-        scheduler = BranchScheduler(halving, self._branches, searcher)
-        relay = EventRelay(self._branches, searcher, self._events.put, scheduler.ended)
-        self._tuner = make_tuner(searcher, scheduler, relay)
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
-
-    def run(self, on_event: OnEvent) -> None:
-        """Returns or raises as `Backend.run` does; a second Ctrl-C does not wait for the workers."""
-        self._thread.start()
-        failure: BaseException | None = None
-        while self._thread.is_alive() or not self._events.empty():
-            try:
-                self._hand_on(on_event if failure is None or isinstance(failure, KeyboardInterrupt) else None)
-            except KeyboardInterrupt as error:
-                if self._stop.is_set():
-                    raise
-                failure = self._end(error)
-            except Exception as error:  # noqa: BLE001  (raised again when the workers have ended)
-                failure = self._end(error)
-        if failure is not None:
-            raise failure
-        if self._error is not None:
-            raise self._error
-
-    def _hand_on(self, on_event: OnEvent | None) -> None:
-        try:
-            event = self._events.get(timeout=0.1)
-        except queue.Empty:
-            return
-        if on_event is not None:
-            on_event(event)
-        self._exchange.hear(event)
-
-    def _end(self, error: BaseException) -> BaseException:
-        """Asks the workers to end; the branches that wait are dropped by the searcher."""
-        self._stop.set()
-        self._exchange.ask_to_stop()
-        return error
-
-    def _fit(self) -> None:
-        try:
-            self._tuner.fit()
-        except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
-            self._error = error
-        reason = f"Ray Tune ended early: {self._error}" if self._error is not None else "Ray Tune ended early"
-        for job in self._branches.running:
-            step = self._branches.reached(job.branch.id)
-            self._events.put(BranchEnded(branch=job.branch.id, state=TrialState.FAILED, last_step=step, reason=reason))
-        for end in self._branches.drop_all(TrialState.FAILED, reason):
-            self._events.put(end)

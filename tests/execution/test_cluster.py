@@ -101,7 +101,7 @@ def nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     """A head without cores; Ray's notes of it lie where no other test looks."""
     from ray.cluster_utils import Cluster
 
-    from dbsweep.execution.ray_backend import set_environment
+    from dbsweep.execution.ray_start import set_environment
 
     set_environment()
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

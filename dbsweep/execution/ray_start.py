@@ -1,0 +1,55 @@
+"""Starting Ray on this machine, or joining a cluster, without Ray's noise."""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import ray
+
+from dbsweep.errors import ResourceError
+
+ENVIRONMENT = {
+    "RAY_AIR_NEW_OUTPUT": "0",  # the new output engine prints to stdout even when it is told to be silent
+    "RAY_agent_register_timeout_ms": "120000",  # on busy cores Ray's own helper needs longer than the default
+    "RAY_CHDIR_TO_TRIAL_DIR": "0",  # paths of the experiment file stay relative to where dbsweep was started
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning about trials without GPUs
+    "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger has the metrics
+    "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
+}
+"""What Ray reads from the environment; a value that the person has set wins."""
+
+START_ATTEMPTS = 2
+"""Ray gives itself 30 seconds to start; a busy machine with cold files needs more, and the second attempt finds them
+warm."""
+
+
+def set_environment() -> None:
+    """What Ray must find before it starts."""
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    # Without its result files Tune would print an error for every trial; the ledger has the metrics.
+    logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.CRITICAL)
+
+
+def start_ray(**options: Any) -> None:  # noqa: ANN401  (`ray.init`'s own)
+    """Starts Ray, or joins a cluster, without its noise.
+
+    Raises:
+        ResourceError: it does not start.
+    """
+    set_environment()
+    quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
+    for attempt in range(START_ATTEMPTS):
+        try:
+            ray.init(**quiet, **options)
+        except Exception as error:
+            ray.shutdown()
+            if attempt == START_ATTEMPTS - 1:
+                reason = " ".join(str(error).split())
+                raise ResourceError(f"Ray does not start ({reason}): end other programs, or give --address") from error
+        else:
+            return
