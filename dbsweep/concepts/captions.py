@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbsweep.concepts.photos import list_photos
+from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
 from dbsweep.errors import InputError
 
@@ -76,9 +76,9 @@ def read_caption(image: Path) -> str:
     return words
 
 
-def instance_captions(concept: Concept) -> tuple[Caption, ...]:
-    """The caption of each photo."""
-    template, photos = concept.instance_prompt, list_photos(concept.instance_images)
+def instance_captions(concept: Concept, photos: Sequence[Path]) -> tuple[Caption, ...]:
+    """The caption of each of some photos of the concept."""
+    template = concept.instance_prompt
     if FILEWORDS not in template:
         return (Caption(template),) * len(photos)
     token = concept.instance_token if concept.captions == "hybrid" else None
@@ -99,7 +99,7 @@ def class_prompts(concept: Concept) -> tuple[str, ...]:
     template = concept.class_prompt
     if FILEWORDS not in template:
         return (template,)
-    texts = (template.replace(FILEWORDS, read_caption(photo)) for photo in list_photos(concept.instance_images))
+    texts = (template.replace(FILEWORDS, read_caption(photo)) for photo in training_photos(concept))
     return tuple(leave_subject_out(text, concept.instance_token, concept.class_token) for text in texts)
 
 
@@ -115,7 +115,7 @@ def as_drawn(concept: Concept) -> Concept:
     def filled(index: int, prompt: str) -> str:
         if FILEWORDS not in prompt:
             return prompt
-        photos = list_photos(concept.instance_images)
+        photos = training_photos(concept)
         return Caption(prompt, read_caption(photos[index % len(photos)]), subject, noun).text()
 
     instance = concept.sample_prompt if concept.sample_prompt is not None else concept.instance_prompt
@@ -139,7 +139,8 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
     if FILEWORDS not in concept.instance_prompt:
         return ()
     token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
-    words = {photo.with_suffix(".txt").name: read_caption(photo) for photo in list_photos(concept.instance_images)}
+    photos = (*training_photos(concept), *held_out_photos(concept))
+    words = {photo.with_suffix(".txt").name: read_caption(photo) for photo in photos}
     lacking = [name for name, text in words.items() if not contains_words(text, noun)]
     holding = [name for name, text in words.items() if contains_words(text, token)]
     warnings = []

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from dbsweep.config.fields import Count, GuidanceScale, LocalPath, Section
+from dbsweep.config.fields import Count, CountOrNone, GuidanceScale, LocalPath, Section
 from dbsweep.config.problems import Problems
 
 FILEWORDS = "[filewords]"
@@ -50,6 +50,18 @@ class Concept(Section):
         min_length=1, description="subject in a style of another artist: overtraining shows here first"
     )
     class_images: ClassImages = ClassImages()
+    repeats: Count = Field(1, description="times that every photo is trained in an epoch, as in kohya's scripts")
+    validation_images: LocalPath | None = Field(
+        None, description="folder of photos that are never trained: how well the model knows the subject beyond photos"
+    )
+    validation_photos: CountOrNone = Field(
+        0, description="photos of instance_images that are held out of training in the same way, spread evenly by name"
+    )
+
+    @property
+    def has_held_out(self) -> bool:
+        """Whether some photos are only looked at."""
+        return self.validation_images is not None or self.validation_photos > 0
 
     @field_validator("instance_prompt", "sample_prompt", "sanity_prompts")
     @classmethod

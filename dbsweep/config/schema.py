@@ -33,6 +33,7 @@ from dbsweep.config.fields import (
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
+from dbsweep.records.names import HELD_OUT
 from dbsweep.records.record import Scalar
 
 __all__ = [
@@ -167,6 +168,16 @@ class Experiment(Section):
             if earlier != index:
                 message = f"must differ between concepts, got {concept.instance_token!r} as in concepts[{earlier}]"
                 problems.add(("concepts", index, "instance_token"), message)
+        problems.refuse("experiment")
+        return self
+
+    @model_validator(mode="after")
+    def _constraints_have_photos(self) -> Experiment:
+        problems = Problems()
+        for index, limit in enumerate(self.choose.limits):
+            if limit.metric in HELD_OUT and not any(concept.has_held_out for concept in self.concepts):
+                message = f"{limit.metric} needs photos that are not trained: set validation_photos of a concept"
+                problems.add(("choose", "constraints", index), message)
         problems.refuse("experiment")
         return self
 

@@ -28,8 +28,9 @@ from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.scoring.scorecard import score_checkpoint
+from dbsweep.scoring.scorecard import score_checkpoint, with_validation_loss
 from dbsweep.training.trainer import Trainer
+from dbsweep.training.validation import validation_losses
 
 STOP_CHECK_INTERVAL_S = 1.0
 """How often a worker looks whether it has been asked to stop."""
@@ -248,4 +249,9 @@ class BranchWork:
         folder = self._run.images(checkpoint.branch, checkpoint.step)
         drawn = draw_evaluation(self._models, sweep.experiment, self._run, folder, model_hash=checkpoint.sha256[:10])
         encoder, reference = loaded.encoder(sweep.encoder), loaded.reference(self._run.reference)
-        return score_checkpoint(checkpoint.id, drawn.images, drawn.samples, encoder, reference)
+        card = score_checkpoint(checkpoint.id, drawn.images, drawn.samples, encoder, reference)
+        experiment = sweep.experiment
+        losses = validation_losses(
+            self._models, loaded.held_out(sweep), seed=experiment.evaluate.seed, clip_skip=experiment.clip_skip
+        )
+        return with_validation_loss(card, losses)

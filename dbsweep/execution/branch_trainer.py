@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dbsweep.concepts.captions import instance_captions
+from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.config.schema import Concept, Train
 from dbsweep.execution import loaded
 from dbsweep.execution.jobs import BranchJob
@@ -38,7 +39,7 @@ def _concept_data(job: BranchJob, concept: Concept, train: Train) -> ConceptData
     return ConceptData(
         instance=photos,
         class_images=loaded.class_latents(job.sweep, concept, train.resolution, count),
-        instance_captions=instance_captions(concept),
+        instance_captions=instance_captions(concept, training_photos(concept)),
         mirrored=loaded.photo_latents(job.sweep, concept, train.resolution, mirrored=True)
         if train.random_flip
         else None,

@@ -239,8 +239,9 @@ def _localised(sweep: SweepJob, scratch: Path, inputs: Path) -> SweepJob:
     def concept_here(concept: Concept) -> Concept:
         own = concept.class_images.folder
         class_images = concept.class_images.model_copy(update={"folder": own and Path(here(str(own)))})
-        photos = Path(here(str(concept.instance_images)))
-        return concept.model_copy(update={"instance_images": photos, "class_images": class_images})
+        photos, held_out = Path(here(str(concept.instance_images))), concept.validation_images
+        folders = {"instance_images": photos, "validation_images": held_out and Path(here(str(held_out)))}
+        return concept.model_copy(update={**folders, "class_images": class_images})
 
     experiment, base = sweep.experiment, sweep.base
     return sweep.model_copy(

@@ -105,5 +105,6 @@ def _local_inputs(sweep: SweepJob) -> list[str]:
     experiment = sweep.experiment
     folders = [concept.instance_images for concept in experiment.concepts]
     folders += [own for concept in experiment.concepts if (own := concept.class_images.folder) is not None]
+    folders += [own for concept in experiment.concepts if (own := concept.validation_images) is not None]
     models = [model for model in (sweep.base.source, sweep.base.vae, sweep.encoder) if model is not None]
     return list(dict.fromkeys([*map(str, folders), *(model for model in models if Path(model).exists())]))

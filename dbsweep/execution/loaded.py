@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dbsweep.concepts.captions import Caption, class_captions
+from dbsweep.concepts.captions import Caption, class_captions, instance_captions
 from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
 from dbsweep.concepts.latents import LatentMoments, cached_latents
-from dbsweep.concepts.photos import list_photos, read_square
+from dbsweep.concepts.photo_sets import held_out_photos, training_photos
+from dbsweep.concepts.photos import read_square
 from dbsweep.config.schema import Concept
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.bundle import StableDiffusion
@@ -21,6 +22,7 @@ from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import BaseSource
 from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
 from dbsweep.scoring.reference import Reference
+from dbsweep.training.validation import HeldOut
 
 VISIBLE_GPUS = "CUDA_VISIBLE_DEVICES"
 """The variable by which a process is told its GPUs; empty for none."""
@@ -90,7 +92,17 @@ def pool(job: SweepJob, concept: Concept, resolution: int) -> ClassImagePool:
 
 def photo_latents(job: SweepJob, concept: Concept, resolution: int, *, mirrored: bool = False) -> LatentMoments:
     """Latents of a concept's photos, or of them seen in a mirror."""
-    return _latents(job.base, job.cache_folder, list_photos(concept.instance_images), resolution, mirrored)
+    return _latents(job.base, job.cache_folder, training_photos(concept), resolution, mirrored)
+
+
+def held_out(job: SweepJob) -> tuple[HeldOut, ...]:
+    """The held-out photos of those concepts that have some, at the size in which checkpoints are drawn."""
+    found = []
+    for concept in job.experiment.concepts:
+        if photos := held_out_photos(concept):
+            latents = _latents(job.base, job.cache_folder, photos, job.experiment.train.resolution)
+            found.append(HeldOut(latents, instance_captions(concept, photos)))
+    return tuple(found)
 
 
 def class_image_captions(job: SweepJob, concept: Concept, resolution: int, count: int) -> tuple[Caption, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbsweep.concepts.class_images import ClassImagePool, ClassImageRequest
-from dbsweep.concepts.photos import list_photos, read_square
+from dbsweep.concepts.photo_sets import held_out_photos, training_photos
+from dbsweep.concepts.photos import read_square
 from dbsweep.execution import loaded
 from dbsweep.execution.evaluation import base_images, draw_evaluation, evaluation_seeds, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
@@ -14,7 +15,8 @@ from dbsweep.records.results import Scorecard
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
 from dbsweep.scoring.reference import build_reference
-from dbsweep.scoring.scorecard import score_base
+from dbsweep.scoring.scorecard import score_base, with_validation_loss
+from dbsweep.training.validation import validation_losses
 
 IMAGES_PER_PART = 8
 """Class images that are drawn and stored at once, those with indices from a multiple of it on."""
@@ -59,14 +61,18 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     run, experiment = RunFolder(job.run_folder), job.experiment
     models, encoder = loaded.untrained_models(job.base), loaded.encoder(job.encoder)
     evaluation = draw_evaluation(models, experiment, run, run.base_images, model_hash=models.sha256[:10], base=True)
-    photos = [
-        [read_square(path, experiment.train.resolution) for path in list_photos(concept.instance_images)]
-        for concept in experiment.concepts
-    ]
-    prompts = prompts_to_draw(experiment)
-    reference = build_reference(prompts, evaluation_seeds(experiment), base_images(evaluation), photos, encoder)
+    photos, held_out = (
+        [[read_square(path, experiment.train.resolution) for path in of(concept)] for concept in experiment.concepts]
+        for of in (training_photos, held_out_photos)
+    )
+    reference = build_reference(
+        prompts_to_draw(experiment), evaluation_seeds(experiment), base_images(evaluation), photos, encoder, held_out
+    )
     reference.save(run.reference)
-    card = score_base(evaluation.samples, reference)
+    losses = validation_losses(
+        models, loaded.held_out(job), seed=experiment.evaluate.seed, clip_skip=experiment.clip_skip
+    )
+    card = with_validation_loss(score_base(evaluation.samples, reference), losses)
     run.base_scorecard.write_text(card.model_dump_json(), encoding="utf-8")
     return models.sha256, card
 

@@ -8,8 +8,8 @@ from enum import StrEnum
 class Metric(StrEnum):
     """The metrics of a scorecard; `dbsweep.scoring` gives each one's formula and source.
 
-    All are larger-is-better. IDENTITY, STYLE and PRIOR are on the scale 0 (nothing of it) to 1 (as in the
-    photos, or as in the base model), unclipped.
+    All are larger-is-better but the last two, which only a sweep with held-out photos has. IDENTITY, STYLE and PRIOR
+    are on the scale 0 (nothing of it) to 1 (as in the photos, or as in the base model), unclipped.
     """
 
     IDENTITY = "identity"
@@ -18,6 +18,12 @@ class Metric(StrEnum):
     DIVERSITY = "diversity"
     PROMPT_FIDELITY = "prompt_fidelity"
     QUALITY = "quality"
+    VALIDATION_LOSS = "validation_loss"
+    MEMORISATION = "memorisation"
+
+
+HELD_OUT = frozenset({Metric.VALIDATION_LOSS, Metric.MEMORISATION})
+"""Metrics that need photos which are not trained; smaller is better."""
 
 
 class TrialState(StrEnum):

@@ -109,6 +109,10 @@ MEANINGS = {
     Metric.PROMPT_FIDELITY: "how well the pictures match the words of their prompts",
     Metric.QUALITY: "whether colours and sharpness are within what the base model and your photos show: 1 is, noise "
     "and burnt pictures are near 0",
+    Metric.VALIDATION_LOSS: "mean error in predicting the noise on photos that were not trained: smaller is better, "
+    "and a rise means that training goes on to learn the trained photos by heart",
+    Metric.MEMORISATION: "how much closer pictures come to a trained photo than to one that was held out: about 0 is "
+    "none",
 }
 
 

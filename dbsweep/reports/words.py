@@ -19,6 +19,8 @@ METRIC_NAMES: Final[Mapping[Metric, str]] = MappingProxyType(
         Metric.DIVERSITY: "Diversity",
         Metric.PROMPT_FIDELITY: "Prompt fidelity",
         Metric.QUALITY: "Quality",
+        Metric.VALIDATION_LOSS: "Validation loss",
+        Metric.MEMORISATION: "Memorisation",
     }
 )
 

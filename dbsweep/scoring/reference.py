@@ -36,6 +36,7 @@ class Reference:
         texts: for each prompt (d,), its `base_prompt`.
         photo_features: for each concept (n_photos, 2); base_features: for each prompt (n_seeds, 2); see
             `dbsweep.scoring.quality.image_features`.
+        held_out: for each concept (n, d), photos that are not trained; n may be 0.
     """
 
     encoder: str
@@ -46,6 +47,12 @@ class Reference:
     texts: Mapping[PromptKey, Embeddings]
     photo_features: tuple[Features, ...]
     base_features: Mapping[PromptKey, Features]
+    held_out: tuple[Embeddings, ...]
+
+    @property
+    def has_held_out(self) -> bool:
+        """Whether any concept has photos that are not trained."""
+        return any(len(rows) > 0 for rows in self.held_out)
 
     def save(self, path: Path) -> None:
         """Write an .npz file; the place holds the old file or the whole new one."""
@@ -58,6 +65,7 @@ class Reference:
         arrays |= {f"text{index}": self.texts[key] for index, key in enumerate(keys)}
         arrays |= {f"features{index}": self.base_features[key] for index, key in enumerate(keys)}
         arrays |= {f"seen{index}": rows for index, rows in enumerate(self.photo_features)}
+        arrays |= {f"unseen{index}": rows for index, rows in enumerate(self.held_out)}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -86,6 +94,7 @@ class Reference:
                     texts={key: arrays[f"text{index}"] for index, key in enumerate(prompts)},
                     photo_features=tuple(arrays[f"seen{index}"] for index in range(photos)),
                     base_features={key: arrays[f"features{index}"] for index, key in enumerate(prompts)},
+                    held_out=tuple(arrays[f"unseen{index}"] for index in range(photos)),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise RunError(f"cannot read the reference scores {str(path)!r}: {error}; delete the file") from error
@@ -97,6 +106,7 @@ def build_reference(
     base_images: Mapping[str, Sequence[Pixels]],
     photos: Sequence[Sequence[Pixels]],
     encoder: Encoder,
+    held_out: Sequence[Sequence[Pixels]] = (),
 ) -> Reference:
     """Embed everything that checkpoints will be compared with.
 
@@ -107,6 +117,7 @@ def build_reference(
             `seeds`.
         photos: for each concept its photos, square, at training resolution.
         encoder: embeds images and texts.
+        held_out: for each concept its photos that are not trained, if there are any.
 
     Raises:
         ModelError: an image of the base model shows nothing.
@@ -127,15 +138,18 @@ def build_reference(
     drawn = {prompt: encoder.encode_images(images) for prompt, images in base_images.items()}
     features = {prompt: image_features(images) for prompt, images in base_images.items()}
     texts = encoder.encode_texts([prompt.base_prompt for prompt in prompts])
+    embedded = tuple(encoder.encode_images(images) for images in photos)
+    unseen = zip(embedded, held_out or [()] * len(embedded), strict=True)
     return Reference(
         encoder=encoder.name,
         seeds=tuple(seeds),
-        photos=tuple(encoder.encode_images(images) for images in photos),
+        photos=embedded,
         prompts={prompt.key: prompt.base_prompt for prompt in prompts},
         base={prompt.key: drawn[prompt.base_prompt] for prompt in prompts},
         texts={prompt.key: text for prompt, text in zip(prompts, texts, strict=True)},
         photo_features=tuple(image_features(images) for images in photos),
         base_features={prompt.key: features[prompt.base_prompt] for prompt in prompts},
+        held_out=tuple(encoder.encode_images(images) if images else rows[:0] for rows, images in unseen),
     )
 
 

@@ -13,6 +13,7 @@ from dbsweep.scoring import metrics
 from dbsweep.scoring.encoders import Embeddings, Encoder, Pixels
 from dbsweep.scoring.metrics import Floats
 from dbsweep.scoring.prompts import PromptKey
+from dbsweep.scoring.published import memorisation
 from dbsweep.scoring.quality import Features, image_features, image_quality
 from dbsweep.scoring.reference import Reference, shows_nothing
 from dbsweep.selection.resampling import mean_interval
@@ -78,8 +79,22 @@ def score_base(sample_images: Sequence[SampleImage], reference: Reference) -> Sc
     return _scorecard(BASE, _drawn_by_base(reference), sample_images, reference)
 
 
+def with_validation_loss(card: Scorecard, losses: Sequence[float]) -> Scorecard:
+    """The scorecard with the errors on held-out photos (`dbsweep.training.validation`); as it is without any.
+
+    The interval is about these photos: it tells checkpoints apart, not how other photos would fare.
+    """
+    if not losses:
+        return card
+    values = np.asarray(losses, dtype=np.float64)
+    low, high = mean_interval(values) if np.isfinite(values).all() else (float("nan"), float("nan"))
+    score = Score(value=float(values.mean()), low=low, high=high, samples=tuple(losses))
+    return card.model_copy(update={"scores": {**card.scores, Metric.VALIDATION_LOSS: score}})
+
+
 def _scorecard(checkpoint: str, drawn: Drawn, sample_images: Sequence[SampleImage], reference: Reference) -> Scorecard:
-    scores = {metric: _score(metric, drawn, reference) for metric in _METRICS}
+    measured = [metric for metric in _METRICS if metric is not Metric.MEMORISATION or reference.has_held_out]
+    scores = {metric: _score(metric, drawn, reference) for metric in measured}
     return Scorecard(checkpoint=checkpoint, scores=scores, images=tuple(sample_images))
 
 
@@ -130,6 +145,13 @@ def _quality(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
     return image_quality(drawn.features[key], reference.base_features[key], reference.photo_features[key[1]])
 
 
+def _memorisation(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
+    photos, held_out = reference.photos[key[1]], reference.held_out[key[1]]
+    if len(held_out) == 0:
+        return np.full(len(drawn.embeddings[key]), np.nan)
+    return memorisation(drawn.embeddings[key], photos, held_out[: len(photos)])
+
+
 _Samples = Callable[[PromptKey, Drawn, Reference], Floats]
 _METRICS: dict[Metric, _Samples] = {
     Metric.IDENTITY: _identity,
@@ -138,4 +160,5 @@ _METRICS: dict[Metric, _Samples] = {
     Metric.DIVERSITY: _diversity,
     Metric.PROMPT_FIDELITY: _prompt_fidelity,
     Metric.QUALITY: _quality,
+    Metric.MEMORISATION: _memorisation,
 }

@@ -18,9 +18,11 @@ MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
         Metric.DIVERSITY: frozenset({PromptKind.CLASS}),
         Metric.PROMPT_FIDELITY: frozenset({PromptKind.INSTANCE, PromptKind.SANITY}),
         Metric.QUALITY: frozenset(PromptKind),
+        Metric.MEMORISATION: frozenset({PromptKind.INSTANCE}),
+        Metric.VALIDATION_LOSS: frozenset(),
     }
 )
-"""The prompts on whose images each metric is measured."""
+"""The prompts on whose images each metric is measured; none for what is measured on photos."""
 
 _UNCLEAR_SUBJECT: Final = "the encoder does not tell the photos from the base model's class images"
 _REASONS: Final = {
@@ -30,6 +32,8 @@ _REASONS: Final = {
     Metric.DIVERSITY: "the base model draws the same image for every seed",
     Metric.PROMPT_FIDELITY: "the encoder gives no numbers",
     Metric.QUALITY: "the base model's images have no pixels to measure",
+    Metric.MEMORISATION: "the encoder gives no numbers",
+    Metric.VALIDATION_LOSS: "the base model's own error on the held-out photos is not a number",
 }
 
 

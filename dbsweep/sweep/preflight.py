@@ -46,20 +46,22 @@ def _pin_base(experiment: Experiment) -> Experiment:
 
 
 def count_photos(experiment: Experiment) -> tuple[int, ...]:
-    """The number of photos of each concept; InputError if a folder has none."""
-    from dbsweep.concepts.photos import list_photos
+    """The number of photos of each concept that train; InputError if there are none."""
+    from dbsweep.concepts.photo_sets import training_photos
 
-    return tuple(len(list_photos(concept.instance_images)) for concept in experiment.concepts)
+    return tuple(len(training_photos(concept)) for concept in experiment.concepts)
 
 
 def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
     """What running the experiment would do and cost on this machine, with nothing shared if `alone`. No torch."""
     from dbsweep.concepts.captions import caption_warnings
+    from dbsweep.concepts.photo_sets import held_out_sentence
     from dbsweep.plan import plan as planning
 
     plan = planning.make_plan(experiment, count_photos(experiment), local_rates(experiment), alone=alone)
     warnings = [warning for concept in experiment.concepts for warning in caption_warnings(concept)]
-    return plan.model_copy(update={"notes": (*warnings, *plan.notes)})
+    held_out = [sentence for concept in experiment.concepts if (sentence := held_out_sentence(concept))]
+    return plan.model_copy(update={"notes": (*warnings, *held_out, *plan.notes)})
 
 
 def local_rates(experiment: Experiment) -> Rates:
@@ -106,12 +108,13 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
         ModelError: a base model or an encoder that is not one.
         ResourceError: the forecast does not fit on the disk.
     """
-    from dbsweep.concepts.photos import check_photos, list_photos
+    from dbsweep.concepts.photo_sets import held_out_photos, training_photos
+    from dbsweep.concepts.photos import check_photos
     from dbsweep.models.sources import check_base
     from dbsweep.scoring.encoder_source import encoder_source
 
     for concept in experiment.concepts:
-        check_photos(list_photos(concept.instance_images))
+        check_photos((*training_photos(concept), *held_out_photos(concept)))
     check_base(base_source(experiment))
     encoder_source(resolve_encoder(experiment.evaluate.encoder))
     check_searcher(experiment)

@@ -18,6 +18,7 @@ from dbsweep.concepts.captions import (
     read_caption,
 )
 from dbsweep.concepts.class_images import class_image_pool
+from dbsweep.concepts.photos import list_photos
 from dbsweep.config.schema import Concept
 from dbsweep.errors import InputError
 
@@ -78,7 +79,7 @@ def test_other_words_may_stand_for_the_caption() -> None:
 def test_photos_have_their_captions_in_every_mode(tmp_path: Path) -> None:
     def texts(**changes: object) -> list[str]:
         concept = captioned(tmp_path, "a man, hat", "\ufeffa man\n at sea \n", **changes)
-        return [caption.text() for caption in instance_captions(concept)]
+        return [caption.text() for caption in instance_captions(concept, list_photos(concept.instance_images))]
 
     assert texts() == ["ohwx man, hat", "ohwx man at sea"]
     assert texts(instance_prompt="ohwx man, [filewords]") == ["ohwx man, a man, hat", "ohwx man, a man at sea"]

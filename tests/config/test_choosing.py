@@ -52,6 +52,14 @@ def test_other_texts_are_refused(text: str, message: str) -> None:
         parse_constraint(text)
 
 
+def test_what_only_held_out_photos_can_tell_needs_some(tmp_path: Path) -> None:
+    file, limit = write_experiment(tmp_path), "choose.constraints=[memorisation <= 0.05]"
+    with pytest.raises(ConfigError, match="memorisation needs photos that are not trained: set validation_photos"):
+        load_experiment(file, [limit])
+    experiment = load_experiment(file, [limit, "concepts.0.validation_photos=1"])
+    assert experiment.choose.limits == (Constraint(Metric.MEMORISATION, False, 0.05),)
+
+
 def test_shortfall_has_a_direction() -> None:
     assert Constraint(Metric.STYLE, True, 0.5).shortfall(0.4) == pytest.approx(0.1)
     assert Constraint(Metric.STYLE, False, 0.5).shortfall(0.4) == 0.0

@@ -13,7 +13,7 @@ from PIL import Image
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ModelError
 from dbsweep.execution import branch as branch_module
-from dbsweep.execution import loaded
+from dbsweep.execution import loaded, prepare
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.evaluation import draw_evaluation
@@ -24,11 +24,12 @@ from dbsweep.models.checkpoint_files import drop_state, drop_weights
 from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
-from dbsweep.records.names import TrialState, VerdictState
+from dbsweep.records.names import HELD_OUT, Metric, TrialState, VerdictState
 from dbsweep.records.plan import Branch
 from dbsweep.scoring.scorecard import score_checkpoint
+from dbsweep.training.validation import DRAWS
 from tests.execution.sweeps import make_plan
-from tests.execution.tiny_sweep import ColourEncoder, make_branch
+from tests.execution.tiny_sweep import ColourEncoder, make_branch, write_photos
 
 
 class Driver:
@@ -85,6 +86,23 @@ def test_a_branch_reports_checkpoints_with_pictures_and_scores(tiny_job: SweepJo
     models = loaded.models_to_change(tiny_job.base)
     read_weights(folder, models)
     assert weights_sha256({"unet": models.unet, "text_encoder": models.text_encoder}) == event.checkpoint.sha256
+
+
+def test_held_out_photos_are_measured_and_not_trained(tiny_job: SweepJob, tmp_path: Path) -> None:
+    plain = train(tiny_job, make_branch("b01", 2))
+    concept = tiny_job.experiment.concepts[0].model_copy(update={"validation_images": write_photos(tmp_path / "own")})
+    experiment = tiny_job.experiment.model_copy(update={"concepts": (concept,)})
+    job = tiny_job.model_copy(update={"experiment": experiment, "run_folder": tmp_path / "other"})
+    job.run_folder.mkdir()
+    _, base = prepare.draw_references(job)
+    driver = train(job, make_branch("b01", 2))
+    assert driver.hashes == plain.hashes
+    cards = [base, *(event.scorecard for event in driver.scored.values() if event.scorecard is not None)]
+    losses = [card.scores[Metric.VALIDATION_LOSS] for card in cards]
+    assert [len(score.samples) for score in losses] == [2 * DRAWS] * 3
+    assert len({score.value for score in losses}) == 3
+    assert all(len(card.scores[Metric.MEMORISATION].samples) == 2 for card in cards)
+    assert all(not HELD_OUT & set(event.scorecard.scores) for event in plain.scored.values() if event.scorecard)
 
 
 def test_a_second_branch_in_the_same_process_starts_at_the_base_again(tiny_job: SweepJob) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dbsweep.records.names import BASE, Metric, PromptKind
+from dbsweep.records.names import BASE, HELD_OUT, Metric, PromptKind
 from dbsweep.records.results import SampleImage
 from dbsweep.scoring.encoders import Pixels, load_encoder
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
 from dbsweep.scoring.reference import Reference, build_reference
-from dbsweep.scoring.scorecard import score_base, score_checkpoint
+from dbsweep.scoring.scorecard import score_base, score_checkpoint, with_validation_loss
 from dbsweep.selection.unmeasurable import unmeasurable
 from tests.scoring.conftest import CornerEncoder, pixels
 
@@ -92,7 +92,7 @@ def test_the_base_models_card(corner: CornerEncoder, reference: Reference) -> No
     assert card.checkpoint == BASE
     assert list(values.values()) == pytest.approx([0.0, 1.0, 1.0, 1.0], abs=1e-6)
     drawn = score_checkpoint(BASE, base_drawn(), SAMPLES, corner, reference)
-    for metric in Metric:
+    for metric in card.scores:
         assert drawn.scores[metric].samples == pytest.approx(card.scores[metric].samples)
 
 
@@ -153,7 +153,7 @@ def test_one_blank_image_is_left_out_two_make_nan(corner: CornerEncoder, referen
 
 def test_all_black_is_nan_everywhere(corner: CornerEncoder, reference: Reference) -> None:
     card = score_checkpoint("c", [BLANK] * len(SAMPLES), SAMPLES, corner, reference)
-    assert all(math.isnan(card.value(metric)) for metric in Metric)
+    assert all(math.isnan(card.value(metric)) for metric in card.scores)
 
 
 def test_a_style_unknown_to_the_base_has_no_say(corner: CornerEncoder) -> None:
@@ -167,6 +167,40 @@ def test_a_style_unknown_to_the_base_has_no_say(corner: CornerEncoder) -> None:
         "style cannot be measured with 'ohwx man, neon': the base model does not draw this style; "
         "choose one that it knows",
     )
+
+
+def test_memorisation_is_measured_where_photos_are_held_out(corner: CornerEncoder) -> None:
+    held_out = [[pixels(unit(SUBJECT + 0.45 * INK))]]
+    reference = build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, corner, held_out)
+    repeating = {INSTANCE: [PHOTOS[0][1]] * 4}
+    taught, repeated = (
+        score_checkpoint("c", drawn_as(changes), SAMPLES, corner, reference).scores[Metric.MEMORISATION]
+        for changes in ({INSTANCE: [held_out[0][0]] * 4}, repeating)
+    )
+    assert len(taught.samples) == 4
+    # The nearest of one training photo at random is the mean cosine to all five.
+    rows = corner.encode_images([*PHOTOS[0], held_out[0][0]])
+    expected = (rows[:5] @ rows[1]).mean() - rows[5] @ rows[1]
+    assert repeated.value == pytest.approx(expected, abs=1e-6)
+    assert taught.value < 0 < repeated.value
+    assert Metric.MEMORISATION in score_base(SAMPLES, reference).scores
+
+
+def test_without_held_out_photos_there_is_nothing_instead_of_nan(corner: CornerEncoder, reference: Reference) -> None:
+    card = score_base(SAMPLES, reference)
+    assert not HELD_OUT & set(card.scores)
+    assert with_validation_loss(card, ()) is card
+
+
+def test_the_validation_loss_joins_the_card_with_its_interval(reference: Reference) -> None:
+    card = with_validation_loss(score_base(SAMPLES, reference), (0.1, 0.3, 0.2, 0.2))
+    score = card.scores[Metric.VALIDATION_LOSS]
+    assert score.value == pytest.approx(0.2)
+    assert score.samples == (0.1, 0.3, 0.2, 0.2)
+    assert 0.0 < score.low < 0.2 < score.high
+    broken = with_validation_loss(card, (0.1, math.nan)).scores[Metric.VALIDATION_LOSS]
+    assert math.isnan(broken.value)
+    assert unmeasurable(card) == ()
 
 
 def test_an_encoder_that_does_not_know_the_subject(corner: CornerEncoder) -> None:
@@ -204,5 +238,5 @@ def test_with_a_real_encoder(clip_folder: Path) -> None:
     encoder = load_encoder(str(clip_folder))
     reference = build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, encoder)
     card = score_checkpoint("c", drawn_as(STYLED), SAMPLES, encoder, reference)
-    assert set(card.scores) == set(Metric)
+    assert set(card.scores) == set(Metric) - HELD_OUT
     assert math.isfinite(card.value(Metric.PROMPT_FIDELITY))

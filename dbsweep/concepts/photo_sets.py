@@ -1,0 +1,54 @@
+"""Which photos of a concept train, and which are held out of training to measure it by."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbsweep.concepts.photos import list_photos
+from dbsweep.config.concept import Concept
+from dbsweep.errors import InputError
+
+
+def training_photos(concept: Concept) -> tuple[Path, ...]:
+    """The photos that train, sorted by name.
+
+    Raises:
+        InputError: the folder has none, or all of them are held out.
+    """
+    photos = list_photos(concept.instance_images)
+    held_out = _taken_out(concept, photos)
+    return tuple(photo for photo in photos if photo not in held_out)
+
+
+def held_out_photos(concept: Concept) -> tuple[Path, ...]:
+    """The photos that never train: those taken out of `instance_images`, then the folder of their own.
+
+    Raises:
+        InputError: a folder has none, or all photos of `instance_images` are held out.
+    """
+    own = () if concept.validation_images is None else list_photos(concept.validation_images)
+    return (*_taken_out(concept, list_photos(concept.instance_images)), *own)
+
+
+def _taken_out(concept: Concept, photos: tuple[Path, ...]) -> tuple[Path, ...]:
+    """Spread evenly over the names, so that of a series of shots of one scene hardly more than one is taken."""
+    count = concept.validation_photos
+    if count >= len(photos):
+        raise InputError(
+            f"validation_photos holds out {count} of {len(photos)} photos in {concept.instance_images}: nothing would"
+            " be left to train; lower it"
+        )
+    return tuple(photos[(2 * place + 1) * len(photos) // (2 * count)] for place in range(count))
+
+
+def held_out_sentence(concept: Concept) -> str | None:
+    """What of a concept is held out, for the plan; None where nothing is."""
+    held_out = held_out_photos(concept)
+    if not held_out:
+        return None
+    training = len(training_photos(concept))
+    names = ", ".join(photo.name for photo in held_out)
+    return (
+        f"{concept.instance_token}: {training} photos train, {len(held_out)} are held out to measure validation_loss"
+        f" and memorisation by ({names})"
+    )

@@ -1,0 +1,60 @@
+"""Which photos train and which are only looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from dbsweep.concepts.photo_sets import held_out_photos, held_out_sentence, training_photos
+from dbsweep.config.concept import Concept
+from dbsweep.errors import InputError
+
+
+def concept(folder: Path, photos: int, **changes: object) -> Concept:
+    folder.mkdir(exist_ok=True)
+    for index in range(photos):
+        Image.new("RGB", (8, 8)).save(folder / f"{index:02d}.png")
+    given: dict[str, object] = {
+        "instance_images": folder,
+        "instance_token": "ohwx",
+        "class_token": "man",
+        "instance_prompt": "photo of ohwx man",
+        "class_prompt": "photo of man",
+        "sanity_prompts": ["photo of ohwx man, ink poster style"],
+        **changes,
+    }
+    return Concept.model_validate(given)
+
+
+def names(photos: tuple[Path, ...]) -> list[str]:
+    return [photo.stem for photo in photos]
+
+
+@pytest.mark.parametrize(
+    ("photos", "count", "held_out"),
+    [(12, 2, ["03", "09"]), (12, 1, ["06"]), (5, 4, ["00", "01", "03", "04"]), (3, 2, ["00", "02"]), (3, 0, [])],
+)
+def test_held_out_photos_are_spread_and_never_trained(
+    tmp_path: Path, photos: int, count: int, held_out: list[str]
+) -> None:
+    given = concept(tmp_path / "photos", photos, validation_photos=count)
+    assert names(held_out_photos(given)) == held_out
+    assert names(training_photos(given)) == [f"{i:02d}" for i in range(photos) if f"{i:02d}" not in held_out]
+    assert given.has_held_out == bool(count)
+
+
+def test_a_folder_of_their_own_is_added(tmp_path: Path) -> None:
+    own = concept(tmp_path / "own", 2).instance_images
+    given = concept(tmp_path / "photos", 3, validation_photos=1, validation_images=own)
+    assert held_out_photos(given) == (tmp_path / "photos" / "01.png", own / "00.png", own / "01.png")
+    assert held_out_sentence(given) == (
+        "ohwx: 2 photos train, 3 are held out to measure validation_loss and memorisation by (01.png, 00.png, 01.png)"
+    )
+    assert held_out_sentence(concept(tmp_path / "photos", 3)) is None
+
+
+def test_something_must_be_left_to_train(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"holds out 3 of 3 photos in .*: nothing would be left to train; lower it"):
+        training_photos(concept(tmp_path / "photos", 3, validation_photos=3))
