@@ -1,0 +1,168 @@
+"""Which checkpoint is best, proven on known truth: `python -m benchmarks.selection --subjects A-B [--json]`.
+
+For each MiniSD subject a sweep from under- to overtraining is trained and scored by the product, and judged by the
+oracle: another network, other prompts, other seeds (`benchmarks.selection_judge`). Ours and the rivals' ways of choosing
+(`benchmarks.selection_methods`), of seeing overtraining (`benchmarks.selection_detection`) and of spending compute
+(`benchmarks.selection_costs`) are compared on the same curves. `--cache` keeps what was trained, so that a change of
+selection code alone is measured in seconds; `--curves` takes the curves that come with the repository instead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from benchmarks.selection_costs import costs, steps_saved
+from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
+from benchmarks.selection_detection import detection
+from benchmarks.selection_methods import Floats, Judged, judged, regrets
+from dbsweep.selection.resampling import mean_interval
+
+DEVELOPMENT: Final = Path(__file__).parent / "data" / "selection_curves.json.gz"
+"""Curves of development subjects."""
+
+
+def subject_range(text: str) -> list[int]:
+    """Read ``A-B``, both included, or a single seed."""
+    first, _, last = text.partition("-")
+    try:
+        seeds = list(range(int(first), int(last or first) + 1))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"must be A-B, such as 100-119, got {text!r}") from error
+    if not seeds:
+        raise argparse.ArgumentTypeError(f"holds no subject, got {text!r}")
+    return seeds
+
+
+def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
+    """Everything that is reported, of at least two subjects."""
+    rows, fair = regrets(subjects), regrets(subjects, fair=True)
+    ratio, lost = steps_saved(subjects)
+    found = detection(subjects)
+    spent = costs(subjects)
+    return {
+        "subjects": len(subjects),
+        "regret": {name: _round(float(row.mean())) for name, row in rows.items()},
+        "regret_interval": {name: _interval(row) for name, row in rows.items()},
+        "advantage_interval": {
+            name: _interval(row - rows["dbsweep"]) for name, row in rows.items() if name != "dbsweep"
+        },
+        "fair_regret": {name: _round(float(row.mean())) for name, row in fair.items()},
+        "onset_within_1": _round(found["onset_within_1"]),
+        "auc": _round(found["auc"]),
+        "false_alarms": _round(found["false_alarms"]),
+        "overtrained_trials": f"{found['overtrained_trials']:.0f} of {found['trials']:.0f}",
+        "steps_saved": _round(ratio),
+        "utility_lost_by_stopping": _round(lost),
+        **{name: _round(value) for name, value in spent.items()},
+        "oracle_noise": _round(oracle_noise(subjects)),
+        "best_utility": _round(float(np.mean([subject.utility.max() for subject in subjects]))),
+    }
+
+
+def oracle_noise(subjects: Sequence[Judged]) -> float:
+    """Standard error of the difference of two checkpoints' utilities that comes from the oracle's number of images.
+
+    The halves' utilities of one subject differ by an offset, which cancels between checkpoints because all draw from the
+    same seeds, and by chance. The spread of half the difference around its mean is the noise of one utility from all
+    images; a difference of two has √2 of it.
+    """
+    spread = [float((0.5 * (s.halves[0] - s.halves[1])).std(ddof=1)) for s in subjects]
+    return float(np.sqrt(2.0 * np.mean(np.square(spread))))
+
+
+def missed(result: dict[str, Any]) -> list[str]:
+    """The goals that are missed, and by how much."""
+    own = result["regret"]["dbsweep"]
+    name, rival = min(((n, v) for n, v in result["regret"].items() if n != "dbsweep"), key=lambda pair: pair[1])
+    goals = [
+        ("regret", own, own <= 0.03, "at most 0.03"),
+        ("regret", own, own <= 0.5 * rival, f"at most half of the best rival's ({name}, {rival:.3f})"),
+        ("onset_within_1", result["onset_within_1"], result["onset_within_1"] >= 0.85, "at least 0.85"),
+        ("auc", result["auc"], result["auc"] >= 0.9, "at least 0.90"),
+        ("steps_saved", result["steps_saved"], result["steps_saved"] >= 2.0, "at least 2"),
+        (
+            "utility_lost_by_stopping",
+            result["utility_lost_by_stopping"],
+            result["utility_lost_by_stopping"] <= 0.01,
+            "at most 0.01",
+        ),
+        ("cost_vs_grid", result["cost_vs_grid"], result["cost_vs_grid"] >= 5.0, "at least 5"),
+        ("cost_vs_asha", result["cost_vs_asha"], result["cost_vs_asha"] >= 2.0, "at least 2"),
+    ]
+    return [f"{key} is {value:.3f}, wanted: {wanted}" for key, value, met, wanted in goals if not met]
+
+
+def _interval(row: Floats) -> list[float]:
+    """95% bootstrap interval of the mean over subjects."""
+    return [_round(end) for end in mean_interval(row)]
+
+
+def _round(value: float) -> float:
+    return round(value, 4)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+def _curves(options: argparse.Namespace) -> list[SubjectCurves]:
+    if options.curves is not None:
+        return read_curves(options.curves)
+    import torch  # only training needs it here
+
+    from benchmarks.selection_subjects import open_subjects
+
+    torch.set_num_threads(options.threads)
+    return open_subjects(options.subjects, options.cache, options.pieces, _say)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Train what is missing, measure and print; 0 if every goal is met."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__)
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--subjects", type=subject_range, help="seeds A-B of subjects")
+    source.add_argument("--curves", type=Path, nargs="?", const=DEVELOPMENT, help="a file of curves (default: ours)")
+    default = Path(tempfile.gettempdir()) / "dbsweep-selection"
+    parser.add_argument("--cache", type=Path, default=default, help="folder of what was trained (default: %(default)s)")
+    parser.add_argument("--pieces", type=int, help="stop after so many pieces of training, a minute or two each")
+    parser.add_argument("--threads", type=int, default=1, help="of torch")
+    parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
+    parser.add_argument("--out", type=Path, help="file for the result as JSON")
+    parser.add_argument("--keep-curves", type=Path, help="file for the curves, small enough to be shared")
+    options = parser.parse_args(arguments)
+    curves = _curves(options)
+    if options.keep_curves is not None:
+        write_curves(curves, options.keep_curves)
+    unfinished = 0 if options.subjects is None else len(options.subjects) - len(curves)
+    if unfinished or len(curves) < 2:
+        _say(f"{len(curves)} subjects are trained, {unfinished} are not yet; at least two are needed, and all asked for")
+        return 2
+    result = measure([judged(each) for each in curves])
+    result["missed"] = missed(result)
+    text = json.dumps(result, indent=1)
+    if options.out is not None:
+        options.out.write_text(text + "\n", encoding="utf-8")
+    print(text if options.json else _table(result))
+    return 1 if result["missed"] else 0
+
+
+def _table(result: dict[str, Any]) -> str:
+    lines = [f"{result['subjects']} subjects; regret in the oracle's utility, 0 to 1, with 95% intervals"]
+    for name, value in sorted(result["regret"].items(), key=lambda pair: pair[1]):
+        low, high = result["regret_interval"][name]
+        lines.append(f"  {name:20} {value:.3f}  ({low:.3f} to {high:.3f})   fair {result['fair_regret'][name]:.3f}")
+    skipped = ("regret", "regret_interval", "advantage_interval", "fair_regret", "missed", "subjects")
+    lines += [f"{key:25} {value}" for key, value in result.items() if key not in skipped]
+    return "\n".join([*lines, *(f"missed: {line}" for line in result["missed"])])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,152 @@
+"""What a sweep costs until its choice is made, in UNet forward passes of one image, counted along known curves.
+
+An optimizer step costs `SubjectCurves.step_evaluations` (a backward pass counts as two forward ones), a scorecard
+`SubjectCurves.card_evaluations`. Every way pays once for the base model's images. Class images, which all need alike,
+are left out. All ways see the same scores and take the same grid of learning rates and lengths:
+
+- grid: every learning rate is trained at every length, each from the base model to its own end, and scored there.
+- ASHA: the same independent trials, but Ray's `ASHAScheduler` ends those that are not among the best third at rungs of
+  1, 3, 9 ... checkpoints; scored at rungs and at their ends. Two trials at a time, in random order, averaged over
+  orders. The best last result is taken.
+- dbsweep: one training for each learning rate, of which every length is a checkpoint, ended where its verdict is
+  overtrained.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Final
+
+import numpy as np
+
+from benchmarks.selection_curves import SubjectCurves, name_of
+from benchmarks.selection_methods import Judged, Place, chosen_by_dbsweep, stop_index
+from dbsweep.config.choosing import Choosing
+from dbsweep.records.names import BASE
+from dbsweep.selection.utility import utility_for
+
+REDUCTION: Final = 3
+WORKERS: Final = 2
+ORDERS: Final = 10
+
+
+@dataclass(frozen=True)
+class Spent:
+    """What a way of searching took, and what it chose.
+
+    Attributes:
+        evaluations: UNet forward passes of one image.
+        place: the chosen checkpoint.
+    """
+
+    evaluations: float
+    place: Place
+
+
+def grid(curves: SubjectCurves) -> Spent:
+    """The plain grid."""
+    total = curves.card_evaluations
+    for trial in curves.trials:
+        total += sum(curves.step_evaluations * step + curves.card_evaluations for step in trial.steps)
+    return Spent(total, chosen_by_dbsweep(curves, stopped=False))
+
+
+def tree(curves: SubjectCurves) -> Spent:
+    """Ours."""
+    total = curves.card_evaluations
+    for trial in curves.trials:
+        end = stop_index(trial, curves)
+        total += curves.step_evaluations * trial.steps[end] + curves.card_evaluations * (end + 1)
+    return Spent(total, chosen_by_dbsweep(curves))
+
+
+def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:
+    """Ray's ASHA over independent trials, each a learning rate and an end, started in this order."""
+    from ray.tune.schedulers import ASHAScheduler, TrialScheduler  # takes seconds to import
+
+    utility = utility_for(Choosing(), curves.base.card(BASE))
+    values = [[utility.value_of(p.card.card(name_of(t, p))) for p in t.checkpoints] for t in curves.trials]
+    longest = len(values[0])
+    scheduler = ASHAScheduler(
+        time_attr="time", metric="utility", mode="max", max_t=longest, grace_period=1, reduction_factor=REDUCTION
+    )
+    rungs = {REDUCTION**k for k in range(longest) if REDUCTION**k <= longest}
+    waiting, running, last = list(order)[::-1], [], dict[Place, int]()
+    total, clock = curves.card_evaluations, 0.0
+
+    def report_after(place: Place, done: int, now: float) -> None:
+        """The next report of a trial: at a rung or at its end."""
+        nonlocal total
+        upcoming = min(rung for rung in (*rungs, place[1] + 1) if done < rung <= place[1] + 1)
+        steps = curves.trials[place[0]].steps
+        cost = curves.step_evaluations * (steps[upcoming - 1] - (steps[done - 1] if done else 0))
+        cost += curves.card_evaluations
+        total += cost
+        heapq.heappush(running, (now + cost, place, upcoming))
+
+    def start(now: float) -> None:
+        if waiting:
+            place = waiting.pop()
+            scheduler.on_trial_add(None, SimpleNamespace(trial_id=str(place)))  # the id is all that ASHA reads
+            report_after(place, 0, now)
+
+    for _ in range(WORKERS):
+        start(0.0)
+    while running:
+        clock, place, done = heapq.heappop(running)
+        last[place] = done
+        result = {"time": done, "utility": values[place[0]][done - 1]}
+        decision = scheduler.on_trial_result(None, SimpleNamespace(trial_id=str(place)), result)
+        if done == place[1] + 1 or decision == TrialScheduler.STOP:
+            start(clock)
+        else:
+            report_after(place, done, clock)
+    trial, index = max(((place[0], done - 1) for place, done in last.items()), key=lambda at: values[at[0]][at[1]])
+    return Spent(total, (trial, index))
+
+
+def ashas(curves: SubjectCurves) -> list[Spent]:
+    """ASHA with `ORDERS` random orders of its trials."""
+    places = [(t, c) for t, trial in enumerate(curves.trials) for c in range(len(trial.steps))]
+    rng = np.random.default_rng(curves.seed)
+    return [asha(curves, [places[i] for i in rng.permutation(len(places))]) for _ in range(ORDERS)]
+
+
+def steps_saved(subjects: Sequence[Judged]) -> tuple[float, float]:
+    """Steps of training every trial to its end over those with early stopping, and the oracle's utility that costs."""
+    whole, taken, lost = 0, 0, []
+    for subject in subjects:
+        curves = subject.curves
+        whole += sum(trial.steps[-1] for trial in curves.trials)
+        taken += sum(trial.steps[stop_index(trial, curves)] for trial in curves.trials)
+        full, early = chosen_by_dbsweep(curves, stopped=False), chosen_by_dbsweep(curves)
+        lost.append(float(subject.utility[full] - subject.utility[early]))
+    return whole / taken, float(np.mean(lost))
+
+
+def costs(subjects: Sequence[Judged]) -> dict[str, float]:
+    """The keys `cost_vs_grid` and `cost_vs_asha`, ratios of sums over subjects, and how good the choices were.
+
+    A search does not know when it is near the best, so each pays its whole cost. The `..._behind` are means of the
+    oracle's utility of the exhaustive choice (the grid's) less that of the search.
+    """
+    ours, theirs, halved = [], [], []
+    behind: dict[str, list[float]] = {"dbsweep": [], "asha": []}
+    for subject in subjects:
+        exhaustive, own, runs = grid(subject.curves), tree(subject.curves), ashas(subject.curves)
+        ours.append(own.evaluations)
+        theirs.append(exhaustive.evaluations)
+        halved.append(float(np.mean([run.evaluations for run in runs])))
+        target = subject.utility[exhaustive.place]
+        behind["dbsweep"].append(float(target - subject.utility[own.place]))
+        behind["asha"].append(float(target - np.mean([subject.utility[run.place] for run in runs])))
+    return {
+        "cost_vs_grid": sum(theirs) / sum(ours),
+        "cost_vs_asha": sum(halved) / sum(ours),
+        "evaluations": float(np.mean(ours)),
+        "dbsweep_behind": float(np.mean(behind["dbsweep"])),
+        "asha_behind": float(np.mean(behind["asha"])),
+    }

@@ -1,0 +1,171 @@
+"""What is kept of the trainings of one subject: scores, losses and the oracle's view of every checkpoint; no images.
+
+A few kilobytes a subject, so that everything that chooses, judges and stops can be run again in seconds.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+from pydantic import AfterValidator
+
+from dbsweep.records.names import Metric
+from dbsweep.records.record import Record
+from dbsweep.records.results import Checkpoint, Score, Scorecard
+
+DIGITS = 4
+
+Rounded: TypeAlias = Annotated[float, AfterValidator(lambda value: round(value, DIGITS))]
+Row: TypeAlias = tuple[Rounded, ...]
+Loss: TypeAlias = Annotated[float, AfterValidator(lambda value: round(value, 6))]
+
+
+class OracleView(Record):
+    """What the oracle sees in the images that a model drew for the oracle's own prompts and seeds.
+
+    Attributes:
+        identity: of each instance image, the mean probability of the subject's attributes.
+        style: of each sanity image, the probability of the style that was asked for; prompt by prompt.
+        style_identity: of each sanity image, as `identity`.
+        klass: of each class image, the probability that it is a photo of the class.
+        class_identity: of each class image, as `identity`.
+        variety: of each pair of class images (i < j, row by row), how much their attributes differ, 0 to 1.
+    """
+
+    identity: Row
+    style: Row
+    style_identity: Row
+    klass: Row
+    class_identity: Row
+    variety: Row
+
+
+class CardData(Record):
+    """A scorecard without its pictures: value and paired samples of each metric."""
+
+    values: dict[Metric, Rounded]
+    samples: dict[Metric, Row]
+
+    @classmethod
+    def of(cls, card: Scorecard) -> CardData:
+        """What is kept of a scorecard."""
+        return cls(
+            values={metric: score.value for metric, score in card.scores.items()},
+            samples={metric: score.samples for metric, score in card.scores.items()},
+        )
+
+    def card(self, checkpoint: str) -> Scorecard:
+        """The scorecard again; its intervals are not kept, since neither verdict nor choice reads them."""
+        scores = {m: Score(value=v, low=v, high=v, samples=self.samples[m]) for m, v in self.values.items()}
+        return Scorecard(checkpoint=checkpoint, scores=scores, images=())
+
+
+class CheckpointCurve(Record):
+    """One checkpoint.
+
+    Attributes:
+        card: the product's scorecard.
+        validation_loss: mean squared error on held-out photos, at fixed noise and timesteps.
+        oracle: what the judge sees.
+    """
+
+    step: int
+    card: CardData
+    validation_loss: Loss
+    oracle: OracleView
+
+
+class TrialCurve(Record):
+    """One long training.
+
+    Attributes:
+        learning_rate: the swept setting.
+        checkpoints: by rising step.
+        training_loss: mean squared error on training photos at fixed noise and timesteps, every `loss_every` steps.
+        loss_every: steps.
+    """
+
+    learning_rate: float
+    checkpoints: tuple[CheckpointCurve, ...]
+    training_loss: tuple[Loss, ...]
+    loss_every: int
+
+    @property
+    def id(self) -> str:
+        """The trial's id; its branch has the same."""
+        return f"lr{self.learning_rate:g}"
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """Of the checkpoints."""
+        return tuple(checkpoint.step for checkpoint in self.checkpoints)
+
+
+class SubjectCurves(Record):
+    """A sweep of one subject.
+
+    Attributes:
+        seed: of the subject, see `dbsweep.minisd.subject.draw_subject`.
+        klass: its class; photos: how many it is taught on; steps_per_epoch: of its trainings.
+        base: the untrained model's scorecard; base_oracle: the judge's view of it.
+        photo_identity: oracle's `identity` of the photos, held-out ones too.
+        style_identity: the same of true pictures of the subject in each style that the oracle asks for.
+        step_evaluations: UNet forward passes of one image that an optimizer step costs; a backward pass counts two.
+        card_evaluations: those that drawing the images of one scorecard costs.
+    """
+
+    seed: int
+    klass: str
+    photos: int
+    steps_per_epoch: int
+    base: CardData
+    base_oracle: OracleView
+    photo_identity: Rounded
+    style_identity: Row
+    step_evaluations: int
+    card_evaluations: int
+    trials: tuple[TrialCurve, ...]
+
+    def candidates(self) -> list[tuple[str, Checkpoint, Scorecard]]:
+        """All checkpoints as the choice takes them."""
+        return [
+            (trial.id, checkpoint_of(trial, point, self.steps_per_epoch), point.card.card(name_of(trial, point)))
+            for trial in self.trials
+            for point in trial.checkpoints
+        ]
+
+
+def name_of(trial: TrialCurve, point: CheckpointCurve) -> str:
+    """The id of a checkpoint."""
+    return f"{trial.id}-{point.step:06d}"
+
+
+def checkpoint_of(trial: TrialCurve, point: CheckpointCurve, steps_per_epoch: int) -> Checkpoint:
+    """The record of a checkpoint whose weights are gone."""
+    return Checkpoint(
+        id=name_of(trial, point),
+        branch=trial.id,
+        step=point.step,
+        epoch=point.step // steps_per_epoch,
+        path="",
+        sha256="",
+        bytes=0,
+    )
+
+
+def write_curves(curves: Sequence[SubjectCurves], path: Path) -> None:
+    """Write a gzipped JSON file, the same bytes for the same curves."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps([json.loads(each.model_dump_json()) for each in curves], separators=(",", ":"))
+    fresh = path.with_name(f".{path.name}")
+    fresh.write_bytes(gzip.compress(text.encode(), mtime=0))
+    fresh.replace(path)
+
+
+def read_curves(path: Path) -> list[SubjectCurves]:
+    """Read what `write_curves` wrote."""
+    return [SubjectCurves.model_validate(each) for each in json.loads(gzip.decompress(path.read_bytes()))]

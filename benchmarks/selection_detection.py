@@ -1,0 +1,115 @@
+"""Does the verdict see overtraining when the oracle does? Onset, false alarms, and the detector's AUC."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.selection_curves import SubjectCurves, TrialCurve, name_of
+from benchmarks.selection_methods import Judged
+from dbsweep.records.names import BASE, Metric, VerdictState
+from dbsweep.records.results import Scorecard
+from dbsweep.selection.overtraining import WATCHED, VerdictSettings
+from dbsweep.selection.verdict import judge
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+
+FALL: Final = 0.1
+"""By how much of the oracle's utility more training must have made a model worse, for good, to be overtraining."""
+OVERTRAINED: Final = (VerdictState.OVERTRAINED, VerdictState.COLLAPSED)
+
+
+def true_onset(utility: Floats, fall: float = FALL) -> int:
+    """Index of the first checkpoint from which the utility stays below its earlier best by `fall`; n if there is none.
+
+    Args:
+        utility: (n,) of the oracle, along one training.
+    """
+    best = np.maximum.accumulate(utility)
+    lost = best - utility >= fall
+    held = np.flatnonzero(~lost)
+    return int(held[-1]) + 1 if len(held) else 0
+
+
+def told_onset(trial: TrialCurve, curves: SubjectCurves) -> int:
+    """Index of the onset in the product's verdict on the whole training; n if it does not call it overtrained."""
+    cards = [(point.step, point.card.card(name_of(trial, point))) for point in trial.checkpoints]
+    verdict = judge(
+        cards,
+        curves.base.card(BASE),
+        finished=True,
+        steps_per_epoch=curves.steps_per_epoch,
+        settings=VerdictSettings().for_looks(len(cards)),
+    )
+    if verdict.state not in OVERTRAINED or verdict.onset_step is None:
+        return len(cards)
+    return trial.steps.index(verdict.onset_step)
+
+
+def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
+    """(n - 1,) how much the verdict sees given away at each card after the first: the largest fall of style or prior
+    since an earlier card, less the part that the gain of identity pays for.
+
+    The quantity that `dbsweep.selection.overtraining` holds against its thresholds, before it asks about chance.
+
+    Args:
+        cards: the base model's first.
+    """
+    seen = (Metric.IDENTITY, *WATCHED)
+    return _severity(np.array([[card.value(metric) for metric in seen] for card in cards]), settings.fair_price)
+
+
+def _severity(values: Floats, price: float) -> Floats:
+    """As `severity`, of (n, 3) identity, style and prior; NaN never counts as a fall."""
+    found = []
+    for after in range(1, len(values)):
+        gain = np.maximum(values[after, 0] - values[:after, 0], 0.0)
+        falls = values[:after, 1:] - values[after, 1:]
+        unpaid = falls - (gain / price)[:, None] if price > 0.0 else falls
+        found.append(float(np.nanmax(np.append(unpaid, 0.0))))
+    return np.array(found)
+
+
+def auc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
+    """Chance that a positive has a higher score than a negative, ties counting half; NaN without both kinds.
+
+    Mann & Whitney 1947's U over the number of pairs.
+    """
+    up, down = scores[positive], scores[~positive]
+    if len(up) == 0 or len(down) == 0:
+        return float("nan")
+    above = (up[:, None] > down[None, :]).mean()
+    ties = (up[:, None] == down[None, :]).mean()
+    return float(above + 0.5 * ties)
+
+
+def detection(subjects: Sequence[Judged], *, fall: float = FALL) -> dict[str, float]:
+    """The keys `onset_within_1`, `auc` and `false_alarms`, and what they are shares of.
+
+    `onset_within_1`: share of trainings whose told onset is at most one checkpoint from the true one, "none" being the
+    place after the last. `auc`: over all checkpoints, of `severity` for lying at or after the true onset.
+    `false_alarms`: of the trainings that are never overtrained, the share that is called so.
+    """
+    settings = VerdictSettings()
+    truth, told, scores, positive = [], [], [], []
+    for subject in subjects:
+        base = subject.curves.base.card(BASE)
+        for row, trial in zip(subject.utility, subject.curves.trials, strict=True):
+            truth.append(true_onset(row, fall))
+            told.append(told_onset(trial, subject.curves))
+            cards = [base, *(point.card.card(name_of(trial, point)) for point in trial.checkpoints)]
+            scores.append(severity(cards, settings))
+            positive.append(np.arange(len(row)) >= truth[-1])
+    lengths = np.array([len(row) for row in positive])
+    true, said = np.array(truth), np.array(told)
+    sound = true == lengths
+    return {
+        "onset_within_1": float((np.abs(true - said) <= 1).mean()),
+        "auc": auc(np.concatenate(scores), np.concatenate(positive)),
+        "false_alarms": float((said < lengths)[sound].mean()) if sound.any() else float("nan"),
+        "trials": float(len(true)),
+        "overtrained_trials": float((~sound).sum()),
+    }

@@ -1,0 +1,238 @@
+"""Ways to choose a checkpoint of a sweep, ours and the rivals', on trainings whose curves are known.
+
+A rival that only says where to stop a training is told which learning rate to take, and its own settings, by the
+other subjects: those that would have given them the highest utility in the oracle's eyes. No user has that advice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from typing import Final, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.selection_curves import SubjectCurves, TrialCurve, name_of
+from benchmarks.selection_judge import worth
+from dbsweep.config.choosing import Choosing
+from dbsweep.errors import RunError
+from dbsweep.records.names import BASE, Metric
+from dbsweep.selection.choice import choose
+from dbsweep.selection.overtraining import VerdictSettings
+from dbsweep.selection.stopping import should_stop
+from dbsweep.selection.utility import utility_for
+from dbsweep.selection.verdict import judge
+
+Floats: TypeAlias = npt.NDArray[np.float64]
+Place: TypeAlias = tuple[int, int]
+"""A checkpoint: index of its trial, index in it."""
+Rule: TypeAlias = Callable[[TrialCurve], int]
+"""Where a training is stopped, and the checkpoint of that moment taken: its index."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judged:
+    """A subject's sweep with the truth about it.
+
+    Attributes:
+        utility: (trials, checkpoints) the oracle's; halves: (2, trials, checkpoints) by every other image alone.
+    """
+
+    curves: SubjectCurves
+    utility: Floats
+    halves: Floats
+
+    @property
+    def places(self) -> list[Place]:
+        """All checkpoints."""
+        return [(t, c) for t, trial in enumerate(self.curves.trials) for c in range(len(trial.checkpoints))]
+
+
+def judged(curves: SubjectCurves) -> Judged:
+    """Asks the oracle about every checkpoint."""
+
+    def table(half: int | None) -> Floats:
+        return np.array([[worth(p.oracle, curves, half).utility for p in trial.checkpoints] for trial in curves.trials])
+
+    return Judged(curves, table(None), np.array([table(0), table(1)]))
+
+
+# ours
+
+
+def stop_index(trial: TrialCurve, curves: SubjectCurves, patience: int = 1) -> int:
+    """Index of the last checkpoint that dbsweep trains to: where `should_stop` says so, as a worker asks it."""
+    base = curves.base.card(BASE)
+    settings = VerdictSettings().for_looks(len(trial.checkpoints))
+    cards = [(point.step, point.card.card(name_of(trial, point))) for point in trial.checkpoints]
+    verdicts = []
+    for count in range(1, len(cards) + 1):
+        verdicts.append(
+            judge(
+                cards[:count],
+                base,
+                finished=count == len(cards),
+                steps_per_epoch=curves.steps_per_epoch,
+                settings=settings,
+            )
+        )
+        if should_stop(verdicts, patience):
+            return count - 1
+    return len(cards) - 1
+
+
+def chosen_by_dbsweep(curves: SubjectCurves, *, stopped: bool = True) -> Place:
+    """The product's choice among what it trains.
+
+    Args:
+        stopped: overtrained trials end early, as is the default; else every trial is trained to its end.
+    """
+    ends = {trial.id: trial.steps[stop_index(trial, curves) if stopped else -1] for trial in curves.trials}
+    candidates = [row for row in curves.candidates() if row[1].step <= ends[row[0]]]
+    utility = utility_for(Choosing(), curves.base.card(BASE))
+    best = choose(candidates, utility=utility).best
+    trial = [trial.id for trial in curves.trials].index(best.trial)
+    return trial, curves.trials[trial].steps.index(best.step)
+
+
+# rivals
+
+
+def best_by(curves: SubjectCurves, value: Callable[[TrialCurve], Sequence[float]]) -> Place:
+    """The checkpoint of the sweep with the highest value; NaN is none, equal values go to the first."""
+    rows = np.array([value(trial) for trial in curves.trials], dtype=np.float64)
+    if np.isnan(rows).all():
+        raise RunError(f"subject {curves.seed}: no checkpoint has a number to choose by")
+    trial, point = np.unravel_index(int(np.nanargmax(rows)), rows.shape)
+    return int(trial), int(point)
+
+
+def metric_curve(metric: Metric) -> Callable[[TrialCurve], list[float]]:
+    """The means of a metric along a training."""
+    return lambda trial: [point.card.values[metric] for point in trial.checkpoints]
+
+
+def clip_patience(trial: TrialCurve, *, gain: float, patience: int) -> int:
+    """Stops when CLIP-I has not risen by more than `gain` over its best for more than `patience` checkpoints.
+
+    Early stopping by CLIP image similarity, as Voronov et al. 2023 compare with ("CLIP-s"; gain 0.05, and 5 or 10
+    checks in their program). CLIP-I is on our scale of 0 (class) to 1 (photos).
+    """
+    values = metric_curve(Metric.IDENTITY)(trial)
+    best, waited = values[0], 0
+    for index, value in enumerate(values[1:], start=1):
+        if value > best + gain:
+            best, waited = value, 0
+        else:
+            waited += 1
+            if waited > patience:
+                return index
+    return len(values) - 1
+
+
+def dvar(trial: TrialCurve, *, window: int, threshold: float) -> int:
+    """Stops when the deterministic loss has settled: variance of its last `window` values over that of all, below
+    `threshold`.
+
+    Voronov et al. 2023, "Is This Loss Informative? Faster Text-to-Image Customization by Tracking Objective Dynamics"
+    (arXiv 2302.04841), algorithm 1. The loss is the training objective on a fixed batch with fixed noise and
+    timesteps. Their program measures it at every step, ours at every `TrialCurve.loss_every`-th. The checkpoint taken
+    is the first at or after the stop.
+    """
+    history = np.array(trial.training_loss)
+    for count in range(window, len(history) + 1):
+        total = history[:count].var()
+        if total > 0.0 and history[count - window : count].var() / total < threshold:
+            return min(int(np.searchsorted(trial.steps, count * trial.loss_every)), len(trial.steps) - 1)
+    return len(trial.steps) - 1
+
+
+def advised(subject: Judged, others: Sequence[Judged], rules: Iterable[Rule]) -> Place:
+    """What the rule and the learning rate do here that served the other subjects best.
+
+    Args:
+        others: without the subject itself.
+        rules: of one kind, with different settings.
+    """
+    trials = range(len(subject.curves.trials))
+
+    def worth_to_others(choice: tuple[Rule, int]) -> float:
+        rule, trial = choice
+        return float(np.mean([other.utility[trial, rule(other.curves.trials[trial])] for other in others]))
+
+    rule, trial = max(product(list(rules), trials), key=worth_to_others)
+    return trial, rule(subject.curves.trials[trial])
+
+
+def _fixed(index: int) -> Rule:
+    return lambda trial: range(len(trial.steps))[index]
+
+
+def _patient(gain: float, patience: int) -> Rule:
+    return lambda trial: clip_patience(trial, gain=gain, patience=patience)
+
+
+def _settled(window: int, threshold: float) -> Rule:
+    return lambda trial: dvar(trial, window=window, threshold=threshold)
+
+
+PATIENT: Final = [_patient(gain, patience) for gain in (0.0, 0.02, 0.05, 0.1) for patience in (0, 1, 2, 3)]
+SETTLED: Final = [_settled(w, t) for w in (4, 8, 12, 16, 24) for t in (0.02, 0.05, 0.1, 0.15, 0.25, 0.39, 0.6)]
+"""Window and threshold of DVAR; 0.15 and 0.39 are those of its authors' program."""
+
+Method: TypeAlias = Callable[[Judged, Sequence[Judged]], list[Place]]
+"""The choice for a subject, given others to learn from; of several places each is as likely."""
+
+METHODS: Final[dict[str, Method]] = {
+    "dbsweep": lambda subject, others: [chosen_by_dbsweep(subject.curves)],
+    "last_checkpoint": lambda subject, others: [advised(subject, others, [_fixed(-1)])],
+    "fixed_steps": lambda subject, others: [
+        advised(subject, others, [_fixed(index) for index in range(subject.utility.shape[1])])
+    ],
+    "max_clip_i": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.IDENTITY))],
+    "max_clip_t": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.PROMPT_FIDELITY))],
+    "clip_patience": lambda subject, others: [advised(subject, others, PATIENT)],
+    "min_validation_loss": lambda subject, others: [
+        best_by(subject.curves, lambda trial: [-point.validation_loss for point in trial.checkpoints])
+    ],
+    "dvar": lambda subject, others: [advised(subject, others, SETTLED)],
+    "random": lambda subject, others: subject.places,
+}
+
+
+def regret(subject: Judged, places: Sequence[Place]) -> float:
+    """The oracle's utility of the best checkpoint of the sweep less that of the chosen one, 0 to 1."""
+    return float(subject.utility.max() - np.mean([subject.utility[place] for place in places]))
+
+
+def fair_regret(subject: Judged, places: Sequence[Place]) -> float:
+    """As `regret`, but the best checkpoint is found by one half of the oracle's images and measured by the other.
+
+    The maximum of many noisy utilities is above the best true one; this estimate is free of that, and can be below 0.
+    """
+    found = []
+    for one, other in ((0, 1), (1, 0)):
+        best = np.unravel_index(int(subject.halves[one].argmax()), subject.utility.shape)
+        found.append(subject.halves[other][best] - np.mean([subject.halves[other][place] for place in places]))
+    return float(np.mean(found))
+
+
+def regrets(subjects: Sequence[Judged], *, fair: bool = False) -> dict[str, Floats]:
+    """(subjects,) regret of each method; each subject is left out of what the methods learn from.
+
+    Raises:
+        ValueError: with one subject there are no others to learn from.
+    """
+    if len(subjects) < 2:
+        raise ValueError(f"rivals learn from other subjects: at least 2 are needed, got {len(subjects)}")
+    measure = fair_regret if fair else regret
+    rows = {}
+    for name, method in METHODS.items():
+        found = []
+        for subject in subjects:
+            others = [other for other in subjects if other is not subject]
+            found.append(measure(subject, method(subject, others)))
+        rows[name] = np.array(found)
+    return rows
