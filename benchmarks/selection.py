@@ -1,10 +1,10 @@
 """Which checkpoint is best, proven on known truth: `python -m benchmarks.selection --subjects A-B [--json]`.
 
 For each MiniSD subject a sweep from under- to overtraining is trained and scored by the product, and judged by the
-oracle: another network, other prompts, other seeds (`benchmarks.selection_judge`). Ours and the rivals' ways of choosing
-(`benchmarks.selection_methods`), of seeing overtraining (`benchmarks.selection_detection`) and of spending compute
-(`benchmarks.selection_costs`) are compared on the same curves. `--cache` keeps what was trained, so that a change of
-selection code alone is measured in seconds; `--curves` takes the curves that come with the repository instead.
+oracle: another network, other prompts, other seeds (`benchmarks.selection_judge`). Ours and the rivals' ways of
+choosing (`benchmarks.selection_methods`), of seeing overtraining (`benchmarks.selection_detection`) and of spending
+compute (`benchmarks.selection_costs`) are compared on the same curves. `--cache` keeps what was trained, so that a
+change of selection code alone is measured in seconds; `--curves` takes the curves that come with the repository.
 """
 
 from __future__ import annotations
@@ -70,9 +70,9 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
 def oracle_noise(subjects: Sequence[Judged]) -> float:
     """Standard error of the difference of two checkpoints' utilities that comes from the oracle's number of images.
 
-    The halves' utilities of one subject differ by an offset, which cancels between checkpoints because all draw from the
-    same seeds, and by chance. The spread of half the difference around its mean is the noise of one utility from all
-    images; a difference of two has √2 of it.
+    The halves' utilities of one subject differ by an offset, which cancels between checkpoints because all draw from
+    the same seeds, and by chance. The spread of half the difference around its mean is the noise of one utility from
+    all images; a difference of two has √2 of it.
     """
     spread = [float((0.5 * (s.halves[0] - s.halves[1])).std(ddof=1)) for s in subjects]
     return float(np.sqrt(2.0 * np.mean(np.square(spread))))
@@ -143,7 +143,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_curves(curves, options.keep_curves)
     unfinished = 0 if options.subjects is None else len(options.subjects) - len(curves)
     if unfinished or len(curves) < 2:
-        _say(f"{len(curves)} subjects are trained, {unfinished} are not yet; at least two are needed, and all asked for")
+        _say(
+            f"{len(curves)} subjects are trained, {unfinished} are not yet; at least two are needed, and all asked for"
+        )
         return 2
     result = measure([judged(each) for each in curves])
     result["missed"] = missed(result)

@@ -74,7 +74,8 @@ def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:
         time_attr="time", metric="utility", mode="max", max_t=longest, grace_period=1, reduction_factor=REDUCTION
     )
     rungs = {REDUCTION**k for k in range(longest) if REDUCTION**k <= longest}
-    waiting, running, last = list(order)[::-1], [], dict[Place, int]()
+    waiting, last = list(order)[::-1], dict[Place, int]()
+    running: list[tuple[float, Place, int]] = []
     total, clock = curves.card_evaluations, 0.0
 
     def report_after(place: Place, done: int, now: float) -> None:

@@ -88,12 +88,12 @@ def draw_for_oracle(models: StableDiffusion, klass: str, token: str) -> OraclePi
 
 def look(pictures: OraclePictures, subject: Subject) -> OracleView:
     """What the oracle sees in them."""
-    wanted = np.repeat([STYLES.index(style) for style in ASKED_STYLES], STYLE_SEEDS)
+    wanted = np.repeat(np.array([STYLES.index(style) for style in ASKED_STYLES]), STYLE_SEEDS)
     seen = probabilities(pictures.klass)
     photo = seen["style"][:, STYLES.index("photo")]
     return OracleView(
         identity=_row(identity_score(pictures.instance, subject)),
-        style=_row(probabilities(pictures.styled)["style"][np.arange(len(wanted)), wanted]),
+        style=_row(probabilities(pictures.styled)["style"][np.arange(wanted.size), wanted]),
         style_identity=_row(identity_score(pictures.styled, subject)),
         klass=_row(seen["klass"][:, CLASSES.index(subject.klass)] * photo),
         class_identity=_row(identity_score(pictures.klass, subject)),
@@ -107,8 +107,9 @@ def _row(values: npt.NDArray[np.floating]) -> tuple[float, ...]:
 
 def _variety(seen: dict[str, npt.NDArray[np.float32]]) -> Floats:
     """Of each pair of images, 1 - the mean over attributes of the probability that both have the same value."""
-    same = np.mean([seen[name] @ seen[name].T for name in SUBJECT_VALUES], axis=0, dtype=np.float64)
-    return np.asarray(1.0 - same[np.triu_indices(len(same), 1)], dtype=np.float64)
+    same = np.stack([seen[name] @ seen[name].T for name in SUBJECT_VALUES])
+    rows, columns = np.triu_indices(same.shape[1], 1)
+    return np.asarray(1.0 - same[:, rows, columns].mean(axis=0), dtype=np.float64)
 
 
 def ceilings(subject: Subject, photos: Images) -> tuple[float, tuple[float, ...]]:

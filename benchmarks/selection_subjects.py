@@ -1,4 +1,4 @@
-"""Trains the sweep of one subject with the product's own code, and keeps what it was like: `python -m benchmarks.selection`.
+"""The sweep of one subject, prepared, trained and kept piece by piece: `python -m benchmarks.selection`.
 
 Subjects differ in looks, in class (man, woman, robot) and in the number of photos, as users' do. The sweep is three
 learning rates, from too gentle to too hard, trained for 192 steps with a checkpoint every 24. In-process: the plan,
@@ -15,29 +15,20 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import torch
 
-from benchmarks.selection_curves import CardData, CheckpointCurve, SubjectCurves, TrialCurve
-from benchmarks.selection_judge import OraclePictures, ceilings, draw_for_oracle, look
-from dbsweep.concepts.captions import instance_captions
-from dbsweep.concepts.latents import LatentMoments, encode_photos
+from benchmarks.selection_curves import CardData, SubjectCurves, TrialCurve
+from benchmarks.selection_judge import ceilings, draw_for_oracle, look
+from benchmarks.selection_training import train_trial
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.schema import Experiment
 from dbsweep.execution import loaded, prepare
-from dbsweep.execution.branch import make_trainer
-from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds, prompts_to_draw
+from dbsweep.execution.evaluation import evaluation_seeds, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, sweep_job
 from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
-from dbsweep.models.bundle import StableDiffusion
 from dbsweep.plan.plan import make_plan
 from dbsweep.records.plan import Plan
-from dbsweep.records.results import Scorecard
-from dbsweep.scoring.scorecard import score_checkpoint
-from dbsweep.training.conditioning import PromptEncoder
-from dbsweep.training.data import ConceptData, TrainingSet
-from dbsweep.training.objective import Objective, losses
 
 LEARNING_RATES: Final = (3e-5, 9e-5, 2.7e-4)
 STEPS, EVERY_STEPS = 192, 24
@@ -45,11 +36,6 @@ PHOTO_COUNTS: Final = (4, 6, 8, 12)
 """Photos that subjects are taught on, in turn; all divide `EVERY_STEPS`."""
 HELD_OUT: Final = 4
 CLASS_IMAGES: Final = 24
-LOSS_EVERY: Final = 4
-LOSS_IMAGES: Final = 8
-"""Uses of training photos in the deterministic loss."""
-VALIDATION_DRAWS: Final = 8
-"""Noise and timesteps of each held-out photo."""
 
 
 def photo_count(seed: int) -> int:
@@ -151,6 +137,10 @@ class SubjectWork:
         return self._finish
 
     @property
+    def _held_out(self) -> Path:
+        return self.folder / "held out"
+
+    @property
     def _base_file(self) -> Path:
         return self.folder / "base.json"
 
@@ -162,17 +152,17 @@ class SubjectWork:
         shutil.rmtree(self.folder, ignore_errors=True)
         count = photo_count(self.seed)
         written = write_subject_photos(self.seed, None, count + HELD_OUT, self.folder / "photos")
-        (self.folder / "held out").mkdir()
+        (self._held_out).mkdir()
         for path in written[count:]:
-            path.rename(self.folder / "held out" / path.name)
+            path.rename(self._held_out / path.name)
         RunFolder(self.job.run_folder).path.mkdir(parents=True)
         prepare.draw_class_images(self.job)
         _, card = prepare.draw_references(self.job)
         subject = draw_subject(self.seed)
         pictures = draw_for_oracle(loaded.untrained_models(self.job.base), subject.klass, "")
         pictures.save(self.folder / "oracle-base.npz")
-        everyone = [read_square(path, 64) for path in written[:count]]
-        everyone += [read_square(path, 64) for path in list_photos(self.folder / "held out")]
+        photos = (*written[:count], *list_photos(self._held_out))
+        everyone = np.stack([read_square(path, 64) for path in photos])
         photo_identity, style_identity = ceilings(subject, everyone)
         evaluations = len(prompts_to_draw(self.experiment)) * len(evaluation_seeds(self.experiment))
         empty = SubjectCurves(
@@ -191,7 +181,7 @@ class SubjectWork:
         self._base_file.write_text(empty.model_dump_json(), encoding="utf-8")
 
     def _train(self, job: BranchJob) -> None:
-        curve = train_trial(job, self.seed, self.folder)
+        curve = train_trial(job, draw_subject(self.seed), self._held_out, self.folder)
         self._trial_file(job).write_text(curve.model_dump_json(), encoding="utf-8")
 
     def _finish(self) -> None:
@@ -200,97 +190,6 @@ class SubjectWork:
         base = SubjectCurves.model_validate_json(self._base_file.read_text(encoding="utf-8"))
         whole = base.model_copy(update={"trials": trials})
         self.finished.write_text(whole.model_dump_json(), encoding="utf-8")
-
-
-def train_trial(job: BranchJob, seed: int, folder: Path) -> TrialCurve:
-    """Train one branch to its end and keep what each checkpoint is like; the oracle's images go to the folder."""
-    models = loaded.untrained_models(job.sweep.base)
-    loaded.models_to_change(job.sweep.base)
-    trainer = make_trainer(job, models)
-    concept = job.sweep.experiment.concepts[0]
-    photos = loaded.photo_latents(job.sweep, concept, 64)
-    held_out = encode_photos(models, [read_square(path, 64) for path in list_photos(folder / "held out")])
-    caption = instance_captions(concept)[0]
-    watched = FixedLoss(models, job.sweep.experiment, photos, caption_count=len(photos), uses=LOSS_IMAGES)
-    validation = FixedLoss(
-        models, job.sweep.experiment, held_out, caption_count=len(held_out), uses=VALIDATION_DRAWS * len(held_out)
-    )
-    del caption
-    training_loss: list[float] = []
-
-    def after_step(step: int) -> None:
-        if step % LOSS_EVERY == 0:
-            training_loss.append(watched.measure())
-
-    points = []
-    for milestone in job.branch.milestones:
-        trainer.train_until(milestone.step, after_step)
-        name = f"{job.branch.id}-{milestone.step:06d}"
-        pictures = draw_for_oracle(models, draw_subject(seed).klass, "ohwx")
-        pictures.save(folder / f"oracle-{name}.npz")
-        points.append(
-            CheckpointCurve(
-                step=milestone.step,
-                card=CardData.of(_score(job, models, name)),
-                validation_loss=validation.measure(),
-                oracle=look(pictures, draw_subject(seed)),
-            )
-        )
-    return TrialCurve(
-        learning_rate=float(job.branch.settings["learning_rate"]),
-        checkpoints=tuple(points),
-        training_loss=tuple(training_loss),
-        loss_every=LOSS_EVERY,
-    )
-
-
-def _score(job: BranchJob, models: StableDiffusion, name: str) -> Scorecard:
-    run = RunFolder(job.sweep.run_folder)
-    folder = run.images(job.branch.id, int(name.rpartition("-")[2]))
-    drawn = draw_evaluation(models, job.sweep.experiment, run, folder, model_hash="")
-    encoder, reference = loaded.encoder(job.sweep.encoder), loaded.reference(run.reference)
-    return score_checkpoint(name, drawn.images, drawn.samples, encoder, reference)
-
-
-class FixedLoss:
-    """The training objective on the same photos, noise and timesteps at every call.
-
-    Args:
-        models: whose weights change between calls.
-        photos: their latents.
-        uses: photos are gone through in turn until there are so many, each use with noise of its own.
-    """
-
-    def __init__(
-        self, models: StableDiffusion, experiment: Experiment, photos: LatentMoments, *, caption_count: int, uses: int
-    ) -> None:
-        caption = instance_captions(experiment.concepts[0])[0]
-        train = experiment.train.model_copy(update={"seed": 9, "class_images_per_instance": 0})
-        self._models = models
-        self._objective = Objective(models.scheduler_config, models.device)
-        data = TrainingSet(
-            [ConceptData(photos, None, (caption,) * caption_count)],
-            train,
-            scaling_factor=models.vae.config.scaling_factor,
-            timesteps=self._objective.timesteps,
-        )
-        batches = [data.batch(use // len(photos), [use % len(photos)]) for use in range(uses)]
-        self._latents, self._noise, self._timesteps = (
-            torch.cat([getattr(batch, name) for batch in batches]) for name in ("latents", "noise", "timesteps")
-        )
-        self._prompts = [prompt for batch in batches for prompt in batch.prompts]
-        self._encoder = PromptEncoder(models.text_encoder, models.tokenizer)
-
-    def measure(self) -> float:
-        """The loss with the models' present weights."""
-        with self._models.evaluating():
-            states, mask = self._encoder.encode(self._prompts)
-            noisy = self._objective.add_noise(self._latents, self._noise, self._timesteps)
-            prediction = self._models.unet(
-                noisy, self._timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
-            )[0]
-            target = self._objective.target(self._latents, self._noise, self._timesteps)
-            return float(losses(prediction, target, len(self._prompts)).instance)
 
 
 def open_subjects(
@@ -310,6 +209,3 @@ def open_subjects(
             say(f"subject {seed}: one piece more is done")
     files = [SubjectWork(seed, cache).finished for seed in seeds]
     return [SubjectCurves.model_validate_json(f.read_text(encoding="utf-8")) for f in files if f.exists()]
-
-
-__all__ = ["OraclePictures", "SubjectWork", "open_subjects"]
