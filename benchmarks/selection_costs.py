@@ -23,7 +23,7 @@ from typing import Final
 import numpy as np
 
 from benchmarks.selection_curves import SubjectCurves, name_of
-from benchmarks.selection_methods import Judged, Place, chosen_by_dbsweep, stop_index
+from benchmarks.selection_methods import Judged, Place
 from dbsweep.config.choosing import Choosing
 from dbsweep.records.names import BASE
 from dbsweep.selection.utility import utility_for
@@ -46,21 +46,22 @@ class Spent:
     place: Place
 
 
-def grid(curves: SubjectCurves) -> Spent:
+def grid(subject: Judged) -> Spent:
     """The plain grid."""
+    curves = subject.curves
     total = curves.card_evaluations
     for trial in curves.trials:
         total += sum(curves.step_evaluations * step + curves.card_evaluations for step in trial.steps)
-    return Spent(total, chosen_by_dbsweep(curves, stopped=False))
+    return Spent(total, subject.exhaustive_choice)
 
 
-def tree(curves: SubjectCurves) -> Spent:
+def tree(subject: Judged) -> Spent:
     """Ours."""
+    curves = subject.curves
     total = curves.card_evaluations
-    for trial in curves.trials:
-        end = stop_index(trial, curves)
+    for trial, end in zip(curves.trials, subject.ends, strict=True):
         total += curves.step_evaluations * trial.steps[end] + curves.card_evaluations * (end + 1)
-    return Spent(total, chosen_by_dbsweep(curves))
+    return Spent(total, subject.choice)
 
 
 def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:
@@ -122,9 +123,8 @@ def steps_saved(subjects: Sequence[Judged]) -> tuple[float, float]:
     for subject in subjects:
         curves = subject.curves
         whole += sum(trial.steps[-1] for trial in curves.trials)
-        taken += sum(trial.steps[stop_index(trial, curves)] for trial in curves.trials)
-        full, early = chosen_by_dbsweep(curves, stopped=False), chosen_by_dbsweep(curves)
-        lost.append(float(subject.utility[full] - subject.utility[early]))
+        taken += sum(trial.steps[end] for trial, end in zip(curves.trials, subject.ends, strict=True))
+        lost.append(float(subject.utility[subject.exhaustive_choice] - subject.utility[subject.choice]))
     return whole / taken, float(np.mean(lost))
 
 
@@ -137,7 +137,7 @@ def costs(subjects: Sequence[Judged]) -> dict[str, float]:
     ours, theirs, halved = [], [], []
     behind: dict[str, list[float]] = {"dbsweep": [], "asha": []}
     for subject in subjects:
-        exhaustive, own, runs = grid(subject.curves), tree(subject.curves), ashas(subject.curves)
+        exhaustive, own, runs = grid(subject), tree(subject), ashas(subject.curves)
         ours.append(own.evaluations)
         theirs.append(exhaustive.evaluations)
         halved.append(float(np.mean([run.evaluations for run in runs])))

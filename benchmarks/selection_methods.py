@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Final, TypeAlias
 
@@ -43,6 +44,21 @@ class Judged:
     curves: SubjectCurves
     utility: Floats
     halves: Floats
+
+    @cached_property
+    def ends(self) -> tuple[int, ...]:
+        """Index of the last checkpoint that dbsweep trains each trial to."""
+        return tuple(stop_index(trial, self.curves) for trial in self.curves.trials)
+
+    @cached_property
+    def choice(self) -> Place:
+        """What dbsweep chooses among what it trains: overtrained trials end early."""
+        return choose_place(self.curves, self.ends)
+
+    @cached_property
+    def exhaustive_choice(self) -> Place:
+        """What dbsweep chooses where every trial is trained to its end."""
+        return choose_place(self.curves, tuple(len(trial.checkpoints) - 1 for trial in self.curves.trials))
 
     @property
     def places(self) -> list[Place]:
@@ -83,16 +99,11 @@ def stop_index(trial: TrialCurve, curves: SubjectCurves, patience: int = 1) -> i
     return len(cards) - 1
 
 
-def chosen_by_dbsweep(curves: SubjectCurves, *, stopped: bool = True) -> Place:
-    """The product's choice among what it trains.
-
-    Args:
-        stopped: overtrained trials end early, as is the default; else every trial is trained to its end.
-    """
-    ends = {trial.id: trial.steps[stop_index(trial, curves) if stopped else -1] for trial in curves.trials}
-    candidates = [row for row in curves.candidates() if row[1].step <= ends[row[0]]]
-    utility = utility_for(Choosing(), curves.base.card(BASE))
-    best = choose(candidates, utility=utility).best
+def choose_place(curves: SubjectCurves, ends: Sequence[int]) -> Place:
+    """The product's choice among the checkpoints of each trial up to the given index."""
+    last = {trial.id: trial.steps[end] for trial, end in zip(curves.trials, ends, strict=True)}
+    candidates = [row for row in curves.candidates() if row[1].step <= last[row[0]]]
+    best = choose(candidates, utility=utility_for(Choosing(), curves.base.card(BASE))).best
     trial = [trial.id for trial in curves.trials].index(best.trial)
     return trial, curves.trials[trial].steps.index(best.step)
 
@@ -186,7 +197,7 @@ Method: TypeAlias = Callable[[Judged, Sequence[Judged]], list[Place]]
 """The choice for a subject, given others to learn from; of several places each is as likely."""
 
 METHODS: Final[dict[str, Method]] = {
-    "dbsweep": lambda subject, others: [chosen_by_dbsweep(subject.curves)],
+    "dbsweep": lambda subject, others: [subject.choice],
     "last_checkpoint": lambda subject, others: [advised(subject, others, [_fixed(-1)])],
     "fixed_steps": lambda subject, others: [
         advised(subject, others, [_fixed(index) for index in range(subject.utility.shape[1])])

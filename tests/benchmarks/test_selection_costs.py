@@ -1,0 +1,47 @@
+"""Costs counted by hand: a step 6 evaluations, a scorecard 100, the base model's images 100."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.selection_costs import asha, costs, grid, steps_saved, tree
+from benchmarks.selection_methods import Judged
+from tests.benchmarks.selection_sweeps import GENTLE, HARD, subject, sweep, trial
+
+
+def test_the_grid_trains_every_length_by_itself() -> None:
+    """Each trial: (10 + 20 + 30 + 40) * 6 + 4 * 100 = 1000."""
+    assert grid(subject()).evaluations == 100 + 2 * 1000
+
+
+def test_ours_trains_each_rate_once_and_ends_it_when_overtrained() -> None:
+    """GENTLE: 40 * 6 + 4 * 100; HARD, three more checkpoints long, ends at its fourth: the same."""
+    assert tree(subject()).evaluations == 100 + 2 * 640
+    curves = sweep(trial(GENTLE + GENTLE[-1:] * 3), trial(HARD + HARD[-1:] * 3, rate=1e-4))
+    truth = np.array([[0.2, 0.4, 0.7, 0.8, 0.8, 0.8, 0.8], [0.5, 0.6, 0.3, 0.1, 0.1, 0.1, 0.1]])
+    judged = Judged(curves, truth, np.array([truth, truth]))
+    assert tree(judged).evaluations == 100 + (70 * 6 + 7 * 100) + 640
+    assert steps_saved([judged]) == pytest.approx((140 / 110, 0.0))
+
+
+def test_asha_scores_at_rungs_and_ends_and_takes_the_best_last_result() -> None:
+    """GENTLE first: its last checkpoint passes the rungs at 1 and 3, as the first there; HARD's is ended at rung 1? No:
+    its first checkpoint is better than GENTLE's. It goes to rung 3, where GENTLE's is better, and ends."""
+    found = asha(subject().curves, [(0, 3), (1, 3)])
+    assert found.evaluations == 100 + (40 * 6 + 3 * 100) + (30 * 6 + 2 * 100)
+    assert found.place == (0, 3)
+
+
+def test_asha_ends_what_is_not_among_the_best() -> None:
+    """HARD first: GENTLE is worse at rung 1, and ends there; HARD goes on alone."""
+    found = asha(subject().curves, [(1, 3), (1, 2), (0, 3)])
+    hard, shorter, gentle = 40 * 6 + 3 * 100, 30 * 6 + 2 * 100, 10 * 6 + 100
+    assert found.evaluations == 100 + hard + shorter + gentle
+
+
+def test_ratios_and_what_the_choices_are_worth() -> None:
+    found = costs([subject()])
+    assert found["cost_vs_grid"] == pytest.approx(2100 / 1380)
+    assert found["dbsweep_behind"] == 0.0
+    assert found["cost_vs_asha"] > 1.0

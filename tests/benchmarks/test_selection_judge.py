@@ -1,0 +1,78 @@
+"""The judge's scale, computed by hand, and that it tells true pictures of a subject from others."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.selection_judge import (
+    ASKED_STYLES,
+    CLASS_SEEDS,
+    STYLE_SEEDS,
+    OraclePictures,
+    ceilings,
+    class_prompts,
+    instance_prompts,
+    look,
+    style_prompts,
+    worth,
+)
+from dbsweep.minisd.render import render
+from dbsweep.minisd.scene import draw_scene
+from dbsweep.minisd.subject import draw_subject
+from tests.benchmarks.selection_sweeps import GENTLE, sweep, trial, view
+
+CURVES = sweep(trial(GENTLE))
+
+
+def test_prompts_name_the_subject_and_the_base_model_is_asked_without_it() -> None:
+    assert instance_prompts("man", "ohwx")[0] == "portrait photo of ohwx man"
+    assert style_prompts("man", "ohwx")[0] == "watercolor of ohwx man"
+    assert style_prompts("man", "")[0] == "watercolor of man"
+    assert not any("ohwx" in prompt for prompt in class_prompts("man"))
+
+
+def test_worth_by_hand() -> None:
+    """identity (0.7 - 0.4) / (0.9 - 0.4) = 0.6; style 0.8 * (0.6 - 0.4) / (0.8 - 0.4) = 0.4; prior 1."""
+    found = worth(view(identity=0.7, style=0.8, there=0.6), CURVES)
+    assert (found.identity, found.style, found.prior) == pytest.approx((0.6, 0.4, 1.0))
+    assert found.utility == pytest.approx(3 / (1 / 0.6 + 1 / 0.4 + 1))
+
+
+def test_prior_is_lost_by_drift_by_sameness_and_by_other_things_than_the_class() -> None:
+    drifted = view().model_copy(update={"class_identity": (0.65,) * 4})  # (0.65 - 0.4) / 0.5 = half way
+    same = view().model_copy(update={"variety": (0.15,) * 6})  # a quarter of the base model's 0.6
+    assert worth(drifted, CURVES).prior == pytest.approx(0.5)
+    assert worth(same, CURVES).prior == pytest.approx(0.25)
+    assert worth(view(klass=0.3), CURVES).prior == pytest.approx(0.3)
+
+
+def test_halves_see_every_other_image() -> None:
+    uneven = view().model_copy(update={"identity": (0.9, 0.4, 0.9, 0.4), "variety": (0.6, 0.0, 0.6, 0.6, 0.6, 0.6)})
+    assert [worth(uneven, CURVES, half).identity for half in (0, 1)] == pytest.approx([1.0, 0.0])
+    assert [worth(uneven, CURVES, half).prior for half in (0, 1)] == pytest.approx([0.0, 1.0])  # pairs 0-2, 1-3
+
+
+def test_the_worst_part_rules_and_nothing_is_worth_more_than_1() -> None:
+    assert worth(view(identity=0.4, there=0.8), CURVES).utility == 0.0
+    assert worth(view(identity=0.99, there=0.99), CURVES).utility == pytest.approx(1.0)
+
+
+def test_true_pictures_are_worth_nearly_1_and_another_man_little() -> None:
+    subject, scenes = draw_subject(3), [draw_scene(np.random.default_rng([4, i])) for i in range(12)]
+
+    def pictures(of: list[int]) -> OraclePictures:
+        """Of the subject with seed 3, or of others."""
+        people = [draw_subject(seed, subject.klass) if seed != 3 else subject for seed in of]
+        styled = [render(people[k], scenes[k], style) for style in ASKED_STYLES for k in range(STYLE_SEEDS)]
+        anyone = [render(draw_subject(500 + k, subject.klass), scenes[k], "photo") for k in range(2 * CLASS_SEEDS)]
+        photos = [render(people[k], scenes[k], "photo") for k in range(12)]
+        return OraclePictures(*(np.stack([np.asarray(image) for image in row]) for row in (photos, styled, anyone)))
+
+    photo, styled = ceilings(subject, pictures([3] * 12).instance)
+    strangers = look(pictures([700 + k for k in range(12)]), subject)
+    curves = CURVES.model_copy(
+        update={"base_oracle": strangers, "photo_identity": photo, "style_identity": styled, "klass": subject.klass}
+    )
+    assert worth(look(pictures([3] * 12), subject), curves).utility > 0.85
+    assert worth(look(pictures([900 + k for k in range(12)]), subject), curves).utility < 0.3
