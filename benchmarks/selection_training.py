@@ -13,12 +13,12 @@ import torch
 
 from benchmarks.selection_curves import CardData, CheckpointCurve, TrialCurve
 from benchmarks.selection_judge import draw_for_oracle, look
-from dbsweep.concepts.captions import instance_captions
+from dbsweep.concepts.captions import Caption
 from dbsweep.concepts.latents import LatentMoments, encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.schema import Experiment
 from dbsweep.execution import loaded
-from dbsweep.execution.branch import make_trainer
+from dbsweep.execution.branch_trainer import make_trainer
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
@@ -101,7 +101,7 @@ class FixedLoss:
     """
 
     def __init__(self, models: StableDiffusion, experiment: Experiment, photos: LatentMoments, uses: int) -> None:
-        caption = instance_captions(experiment.concepts[0])[0]
+        caption = Caption(experiment.concepts[0].instance_prompt)
         train = experiment.train.model_copy(update={"seed": SEED, "class_images_per_instance": 0})
         self._models = models
         self._objective = Objective(models.scheduler_config, models.device)
