@@ -171,9 +171,11 @@ def export_model(
     ],
     out: Annotated[Path, typer.Option(metavar="PATH", help="Where to write; must not exist.")],
     form: Annotated[
-        Literal["single-file", "diffusers", "lora"],
+        Literal["single-file", "diffusers", "lora", "peft"],
         typer.Option(
-            "--format", help="One .safetensors file for A1111, ComfyUI and Forge, a diffusers folder, or a LoRA file."
+            "--format",
+            help="One .safetensors file for A1111, ComfyUI and Forge, a diffusers folder, or a LoRA file: of kohya's "
+            "kind (lora), or of diffusers' (peft).",
         ),
     ] = "single-file",
     precision: Annotated[

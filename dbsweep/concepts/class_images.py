@@ -96,7 +96,7 @@ def class_image_pool(
     concept: Concept,
     *,
     base_sha256: str,
-    resolution: int,
+    size: tuple[int, int],
     sampler: str = "DPM++ 2M Karras",
     clip_skip: int = 1,
 ) -> ClassImagePool:
@@ -105,7 +105,7 @@ def class_image_pool(
     Args:
         root: folder of all pools.
         base_sha256: of the base model's weights.
-        resolution: side of the images, pixels.
+        size: width and height of the images, pixels.
         sampler: A1111's name of the sampler that draws them.
         clip_skip: as in `ClassImageRequest`.
 
@@ -126,8 +126,8 @@ def class_image_pool(
         guidance_scale=concept.class_images.guidance_scale,
         num_inference_steps=concept.class_images.num_inference_steps,
         sampler=sampler,
-        width=resolution,
-        height=resolution,
+        width=size[0],
+        height=size[1],
         clip_skip=clip_skip,
     )
     return ClassImagePool(root / pool_key(request, prompts, base_sha256), own, request, prompts)

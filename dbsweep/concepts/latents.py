@@ -46,7 +46,7 @@ def encode_photos(models: StableDiffusion, images: Sequence[npt.NDArray[np.uint8
 
     Args:
         models: whose autoencoder, where it stands.
-        images: n images (r, r, 3) uint8, all of one resolution.
+        images: n images (h, w, 3) uint8, all of one size.
     """
     if not images:
         raise ValueError("no images to encode")
@@ -65,7 +65,7 @@ def cached_latents(cache_dir: Path, models: StableDiffusion, images: Sequence[np
         raise ValueError("no images to encode")
     vae_sha256 = weights_sha256({"vae": models.vae})
     paths = [cache_dir / f"{latent_key(image, vae_sha256)}.safetensors" for image in images]
-    shape = models.latent_shape(images[0].shape[0])
+    shape = models.latent_shape(*images[0].shape[:2])
     found = {path: moments for path in paths if (moments := _read(path, shape)) is not None}
     missing = {path: image for path, image in zip(paths, images, strict=True) if path not in found}
     if missing:

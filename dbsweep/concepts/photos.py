@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from dbsweep.errors import InputError
 
@@ -19,6 +19,9 @@ SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
 UNREADABLE_SUFFIXES = (".arw", ".avif", ".cr2", ".dng", ".heic", ".heif", ".nef", ".psd", ".svg")
 """Pictures that would be missed if they were passed over in silence."""
+
+_LYING = (5, 6, 7, 8)
+"""EXIF orientations of pictures that are turned by a quarter."""
 
 _DECODING_ERRORS = (
     OSError,  # no such file, no permission, not an image, truncated
@@ -75,8 +78,40 @@ def read_square(path: Path, resolution: int) -> npt.NDArray[np.uint8]:
     Raises:
         InputError: the photo cannot be read.
     """
-    square = ImageOps.fit(_decode(path), (resolution, resolution), Image.Resampling.LANCZOS)
-    return np.asarray(square, dtype=np.uint8)
+    return read_photo(path, (resolution, resolution))
+
+
+def read_photo(path: Path, size: tuple[int, int], place: float = 0.5) -> npt.NDArray[np.uint8]:
+    """A photo cropped to a shape and resized by Lanczos, otherwise as `read_square`.
+
+    Args:
+        size: width and height, pixels.
+        place: of the window, on the one side that is cropped: 0 at the left or top end, 1 at the other.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        InputError: the photo cannot be read.
+    """
+    window = ImageOps.fit(_decode(path), size, Image.Resampling.LANCZOS, centering=(place, place))
+    return np.asarray(window, dtype=np.uint8)
+
+
+def photo_size(path: Path) -> tuple[int, int]:
+    """Width and height of a photo as it stands upright, without decoding it.
+
+    Raises:
+        InputError: the photo cannot be read.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(path) as image:
+                lies = image.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
+                return (image.height, image.width) if lies else (image.width, image.height)
+    except _DECODING_ERRORS as error:
+        raise InputError(f"photo {path} cannot be read ({_reason(path, error)})") from error
 
 
 def _decode(path: Path) -> Image.Image:

@@ -45,6 +45,14 @@ class Train(Optimization, LoraSettings):
     random_flip: bool = Field(
         False, description="every photo is mirrored at half of its uses, by chance; off, for faces are not symmetric"
     )
+    random_crops: CountOrNone = Field(
+        0,
+        description="windows of every photo, evenly spread over what a crop leaves off, of which each use takes one by"
+        " chance; 0 takes the centre",
+    )
+    aspect_ratio_buckets: bool = Field(
+        False, description="photos keep their shape, cut to the nearest size of about resolution² pixels"
+    )
     precision: Literal["fp32", "fp16", "bf16"] = Field("fp32", description="autocast precision of the forward pass")
     gradient_checkpointing: bool = Field(False, description="recompute activations: slower, less memory")
     seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dbsweep.concepts.captions import instance_captions
+from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.config.schema import Concept, Train
 from dbsweep.execution import loaded
@@ -24,7 +25,7 @@ def make_trainer(job: BranchJob, models: StableDiffusion) -> Trainer:
         train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count
     return Trainer(
         models,
-        [_concept_data(job, concept, train) for concept in experiment.concepts],
+        [part for concept in experiment.concepts for part in _concept_data(job, concept, train)],
         train,
         steps_per_epoch=branch.steps_per_epoch,
         total_steps=branch.end_step,
@@ -33,15 +34,20 @@ def make_trainer(job: BranchJob, models: StableDiffusion) -> Trainer:
     )
 
 
-def _concept_data(job: BranchJob, concept: Concept, train: Train) -> ConceptData:
-    photos = loaded.photo_latents(job.sweep, concept, train.resolution)
-    count = len(photos) * train.class_images_per_instance
-    return ConceptData(
-        instance=photos,
-        class_images=loaded.class_latents(job.sweep, concept, train.resolution, count),
-        instance_captions=instance_captions(concept, training_photos(concept)),
-        mirrored=loaded.photo_latents(job.sweep, concept, train.resolution, mirrored=True)
-        if train.random_flip
-        else None,
-        class_captions=loaded.class_image_captions(job.sweep, concept, train.resolution, count),
-    )
+def _concept_data(job: BranchJob, concept: Concept, train: Train) -> list[ConceptData]:
+    """What is trained of a concept, a part for each size of its photos."""
+    framing, parts = Framing.of(train), []
+    for size, photos in framing.by_size(training_photos(concept)).items():
+        views = loaded.photo_views(job.sweep, photos, size, framing)
+        count = len(photos) * train.class_images_per_instance
+        part = ConceptData(
+            instance=views.windows[0],
+            class_images=loaded.class_latents(job.sweep, concept, size, count),
+            instance_captions=instance_captions(concept, photos),
+            class_captions=loaded.class_image_captions(job.sweep, concept, size, count),
+            crops=views.windows[1:],
+            mirrored=views.mirrored,
+            repeats=concept.repeats,
+        )
+        parts.append(part)
+    return parts

@@ -144,7 +144,7 @@ class StorageCourier(Courier):
         for need in self.sweep.class_images:
             if need.count:
                 concept = self.sweep.experiment.concepts[need.concept]
-                self._store.get(loaded.pool(self.sweep, concept, need.resolution).folder)
+                self._store.get(loaded.pool(self.sweep, concept, need.size).folder)
 
     def _forked_here(self, job: BranchJob) -> BranchJob:
         here = BranchJob(sweep=self.sweep, branch=job.branch)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import Field, model_validator
 
+from dbsweep.concepts.framing import Framing
 from dbsweep.config.schema import Experiment
 from dbsweep.models.sources import BaseSource
+from dbsweep.plan.buckets import Size
+from dbsweep.plan.photos import Photos, photos_of
 from dbsweep.records.plan import Branch, Plan
 from dbsweep.records.record import Record
 from dbsweep.records.results import Scorecard
@@ -20,12 +23,12 @@ class ClassImageNeed(Record):
 
     Attributes:
         concept: 0-based.
-        resolution: side in pixels.
+        size: width and height, pixels.
         count: how many; 0 where no trial preserves the prior.
     """
 
     concept: int
-    resolution: int
+    size: Size
     count: int
 
 
@@ -38,7 +41,8 @@ class SweepJob(Record):
         base: the base model, resolved; a plain path or hub id may be given.
         encoder: the scoring encoder, resolved: an open_clip ``model/tag`` or a folder.
         experiment: the experiment as run.
-        class_images: by concept, then resolution.
+        class_images: by concept, then size.
+        framings: all ways in which trials cut their photos.
         inputs: with `storage` in the experiment, where in it the photos and models lie that the driver has: path
             on the driver → path below the storage's inputs.
     """
@@ -49,6 +53,7 @@ class SweepJob(Record):
     encoder: str
     experiment: Experiment
     class_images: tuple[ClassImageNeed, ...]
+    framings: tuple[Framing, ...] = ()
     inputs: dict[str, str] = Field(default_factory=dict)
 
 
@@ -117,12 +122,14 @@ def sweep_job(
     *,
     base: BaseSource | str,
     encoder: str,
+    photo_sizes: Sequence[Sequence[Size]] | None = None,
 ) -> SweepJob:
     """The job of preparing a sweep.
 
     Args:
         photo_counts: photos of each concept, in the experiment's order.
         base, encoder: resolved sources.
+        photo_sizes: of each photo; needed where aspect_ratio_buckets may be on.
     """
     return SweepJob(
         run_folder=run_folder.absolute(),
@@ -130,24 +137,28 @@ def sweep_job(
         base=base if isinstance(base, BaseSource) else BaseSource(source=base),
         encoder=encoder,
         experiment=experiment,
-        class_images=class_image_needs(experiment, plan, photo_counts),
+        class_images=class_image_needs(experiment, plan, photos_of(experiment, tuple(photo_counts), photo_sizes)),
+        framings=framings_of(experiment, plan),
     )
 
 
-def class_image_needs(experiment: Experiment, plan: Plan, photo_counts: Iterable[int]) -> tuple[ClassImageNeed, ...]:
-    """The class images that the trials of a plan need, by concept, then resolution."""
-    counts = tuple(photo_counts)
-    needs: dict[tuple[int, int], int] = {}
+def class_image_needs(experiment: Experiment, plan: Plan, photos: Sequence[Photos]) -> tuple[ClassImageNeed, ...]:
+    """The class images that the trials of a plan need, by concept, then size."""
+    needs: dict[tuple[int, Size], int] = {}
     for trial in plan.trials:
         train = experiment.train_for(trial.settings)
         per_photo = train.class_images_per_instance if train.prior_loss_weight > 0 else 0
-        for concept, photos in enumerate(counts):
-            key = (concept, train.resolution)
-            needs[key] = max(needs.get(key, 0), photos * per_photo)
+        for concept, own in enumerate(photos):
+            for size, count in own.by_size(train).items():
+                needs[concept, size] = max(needs.get((concept, size), 0), count * per_photo)
     return tuple(
-        ClassImageNeed(concept=concept, resolution=resolution, count=count)
-        for (concept, resolution), count in sorted(needs.items())
+        ClassImageNeed(concept=concept, size=size, count=count) for (concept, size), count in sorted(needs.items())
     )
+
+
+def framings_of(experiment: Experiment, plan: Plan) -> tuple[Framing, ...]:
+    """All ways in which the trials of a plan cut their photos."""
+    return tuple(dict.fromkeys(Framing.of(experiment.train_for(trial.settings)) for trial in plan.trials))
 
 
 def branch_jobs(job: SweepJob, plan: Plan, record: RunRecord | None = None) -> tuple[BranchJob, ...]:

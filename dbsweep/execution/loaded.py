@@ -12,14 +12,16 @@ import torch
 
 from dbsweep.concepts.captions import Caption, class_captions, instance_captions
 from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
+from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import LatentMoments, cached_latents
-from dbsweep.concepts.photo_sets import held_out_photos, training_photos
-from dbsweep.concepts.photos import read_square
+from dbsweep.concepts.photo_sets import held_out_photos
+from dbsweep.concepts.photos import read_photo
 from dbsweep.config.schema import Concept
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import BaseSource
+from dbsweep.plan.buckets import Size
 from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
 from dbsweep.scoring.reference import Reference
 from dbsweep.training.validation import HeldOut
@@ -78,52 +80,72 @@ def reference(path: Path) -> Reference:
     return Reference.load(path)
 
 
-def pool(job: SweepJob, concept: Concept, resolution: int) -> ClassImagePool:
-    """Where the concept's class images lie."""
+def pool(job: SweepJob, concept: Concept, size: Size) -> ClassImagePool:
+    """Where the concept's class images of a size lie."""
     sha256 = _base(job.base).models.sha256
     return class_image_pool(
         job.cache_folder / "class_images",
         concept,
         base_sha256=sha256,
-        resolution=resolution,
+        size=size,
         clip_skip=job.experiment.clip_skip,
     )
 
 
-def photo_latents(job: SweepJob, concept: Concept, resolution: int, *, mirrored: bool = False) -> LatentMoments:
-    """Latents of a concept's photos, or of them seen in a mirror."""
-    return _latents(job.base, job.cache_folder, training_photos(concept), resolution, mirrored)
+@dataclass(frozen=True, slots=True)
+class PhotoViews:
+    """Latents of photos as training may see them.
+
+    Attributes:
+        windows: one for each window; mirrored: the same seen in a mirror, empty where nothing is mirrored.
+    """
+
+    windows: tuple[LatentMoments, ...]
+    mirrored: tuple[LatentMoments, ...]
+
+
+def photo_views(job: SweepJob, photos: tuple[Path, ...], size: Size, framing: Framing) -> PhotoViews:
+    """Latents of photos that are cut to one size."""
+
+    def seen(mirrored: bool) -> tuple[LatentMoments, ...]:
+        return tuple(_latents(job.base, job.cache_folder, photos, size, place, mirrored) for place in framing.places)
+
+    return PhotoViews(windows=seen(False), mirrored=seen(True) if framing.mirrored else ())
 
 
 def held_out(job: SweepJob) -> tuple[HeldOut, ...]:
     """The held-out photos of those concepts that have some, at the size in which checkpoints are drawn."""
-    found = []
+    found, side = [], job.experiment.train.resolution
     for concept in job.experiment.concepts:
         if photos := held_out_photos(concept):
-            latents = _latents(job.base, job.cache_folder, photos, job.experiment.train.resolution)
+            latents = _latents(job.base, job.cache_folder, photos, (side, side))
             found.append(HeldOut(latents, instance_captions(concept, photos)))
     return tuple(found)
 
 
-def class_image_captions(job: SweepJob, concept: Concept, resolution: int, count: int) -> tuple[Caption, ...]:
+def class_image_captions(job: SweepJob, concept: Concept, size: Size, count: int) -> tuple[Caption, ...]:
     """Captions of a concept's first class images."""
-    return class_captions(concept, pool(job, concept, resolution).paths(count)) if count > 0 else ()
+    return class_captions(concept, pool(job, concept, size).paths(count)) if count > 0 else ()
 
 
-def class_latents(job: SweepJob, concept: Concept, resolution: int, count: int) -> LatentMoments | None:
+def class_latents(job: SweepJob, concept: Concept, size: Size, count: int) -> LatentMoments | None:
     """Latents of a concept's first class images; None for none."""
     if count == 0:
         return None
-    return _latents(job.base, job.cache_folder, pool(job, concept, resolution).paths(count), resolution)
+    return _latents(job.base, job.cache_folder, pool(job, concept, size).paths(count), size)
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=64)
 def _latents(
-    base: BaseSource, cache_folder: Path, paths: tuple[Path, ...], resolution: int, mirrored: bool = False
+    base: BaseSource,
+    cache_folder: Path,
+    paths: tuple[Path, ...],
+    size: Size,
+    place: float = 0.5,
+    mirrored: bool = False,
 ) -> LatentMoments:
-    images = [read_square(path, resolution) for path in paths]
+    images = [read_photo(path, size, place) for path in paths]
     if mirrored:
         images = [np.ascontiguousarray(image[:, ::-1]) for image in images]
-    return cached_latents(
-        cache_folder / "latents", _base(base).models, images
-    )  # training never touches the autoencoder
+    # Training never touches the autoencoder.
+    return cached_latents(cache_folder / "latents", _base(base).models, images)

@@ -45,9 +45,11 @@ def draw_class_images(job: SweepJob, shard: int = 0, shards: int = 1) -> int:
 
 
 def encode_photos(job: SweepJob) -> None:
-    """Fills the latent cache with the photos, at every resolution that a trial trains with."""
-    for need in job.class_images:
-        loaded.photo_latents(job, job.experiment.concepts[need.concept], need.resolution)
+    """Fills the latent cache with the photos, in every way in which a trial sees them."""
+    for framing in job.framings:
+        for concept in job.experiment.concepts:
+            for size, photos in framing.by_size(training_photos(concept)).items():
+                loaded.photo_views(job, photos, size, framing)
 
 
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
@@ -81,7 +83,7 @@ def _parts(job: SweepJob) -> list[tuple[ClassImagePool, list[ClassImageRequest]]
     """What is still to be drawn, by batches; concepts that share a pool ask for each image once."""
     parts: dict[tuple[Path, int], tuple[ClassImagePool, dict[int, ClassImageRequest]]] = {}
     for need in job.class_images:
-        pool = loaded.pool(job, job.experiment.concepts[need.concept], need.resolution)
+        pool = loaded.pool(job, job.experiment.concepts[need.concept], need.size)
         for request in pool.missing(need.count):
             _, part = parts.setdefault((pool.folder, request.index // IMAGES_PER_PART), (pool, {}))
             part[request.index] = request

@@ -60,10 +60,10 @@ class StableDiffusion:
         """Pixels a latent, along one side; 8 for every published Stable Diffusion."""
         return 1 << (len(self.vae.config.block_out_channels) - 1)
 
-    def latent_shape(self, resolution: int) -> tuple[int, int, int]:
-        """Channels, height and width of the latents of a square image, ``resolution`` pixels a side."""
-        side = resolution // self.latent_factor
-        return int(self.unet.config.in_channels), side, side
+    def latent_shape(self, height: int, width: int | None = None) -> tuple[int, int, int]:
+        """Channels, height and width of the latents of an image, of a square one without a width; in pixels."""
+        width = height if width is None else width
+        return int(self.unet.config.in_channels), height // self.latent_factor, width // self.latent_factor
 
     def to(self, device: torch.device | str) -> StableDiffusion:
         """Moves the networks to the device, in place, and returns this same bundle."""

@@ -25,11 +25,14 @@ class LoraPair:
         down: (rank, in), or (rank, in, height, width) for a convolution.
         up: (out, rank), or (out, rank, 1, 1).
         alpha: before the division by the rank, as kohya's files keep it.
+        magnitude: of DoRA (Liu et al. 2024, equation 5): lengths of the changed weight's rows, as peft shapes them;
+            None for a plain LoRA.
     """
 
     down: Tensor
     up: Tensor
     alpha: float
+    magnitude: Tensor | None = None
 
     @property
     def rank(self) -> int:
@@ -52,18 +55,15 @@ def take_lora(networks: Mapping[str, nn.Module], adapter: str = ADAPTER) -> dict
 
     Args:
         networks: ``unet`` and ``text_encoder``, or one of them.
-
-    Raises:
-        ModelError: a layer has DoRA magnitudes, which A1111 and ComfyUI read along different axes.
     """
     found: dict[str, LoraPair] = {}
     for network_name, network in networks.items():
         for name, layer in _lora_layers(network, adapter):
-            if adapter in layer.lora_magnitude_vector:
-                raise ModelError("DoRA weights cannot be written as a LoRA file: export the merged model instead")
+            has_dora = adapter in layer.lora_magnitude_vector
+            magnitude = _copy(layer.lora_magnitude_vector[adapter]) if has_dora else None
             down, up = _copy(layer.lora_A[adapter]), _copy(layer.lora_B[adapter])
             # Whatever the scale was made of (rank-stabilised or not), this alpha gives it back.
-            found[f"{network_name}.{name}"] = LoraPair(down, up, float(layer.scaling[adapter] * len(down)))
+            found[f"{network_name}.{name}"] = LoraPair(down, up, float(layer.scaling[adapter] * len(down)), magnitude)
     return found
 
 
@@ -71,8 +71,10 @@ def merge_lora(models: StableDiffusion, lora: Lora, scale: float = 1.0) -> None:
     """Adds the LoRA to the weights of UNet and text encoder, in place.
 
     Raises:
-        ModelError: it is of another family of models.
+        ModelError: it is of another family of models, or a DoRA.
     """
+    if any(pair.magnitude is not None for pair in lora.values()):
+        raise ModelError("a DoRA is not merged from its file: export the checkpoint that it comes from instead")
     layers = {f"{name}.{key}": layer for name in NETWORKS for key, layer in models.networks[name].named_modules()}
     layers = {name.replace("text_encoder.text_model.", "text_encoder."): layer for name, layer in layers.items()}
     weights = {name: _weight_of(layers.get(name), name, pair) for name, pair in lora.items()}

@@ -34,8 +34,14 @@ def save_kohya(
         dtype: of the weights; None keeps their own.
 
     Raises:
+        ModelError: it is a DoRA, which the readers of such files do not agree on.
         DiskError: the disk is full; nothing is left behind.
     """
+    if any(pair.magnitude is not None for pair in lora.values()):
+        raise ModelError(
+            "a DoRA cannot be written for A1111 and ComfyUI, which scale it along other axes or by other norms:"
+            " export it as peft for diffusers, or as a single file with the DoRA worked in"
+        )
     tensors: dict[str, Tensor] = {}
     for layer, pair in lora.items():
         name = _kohya_name(layer)
@@ -54,6 +60,8 @@ def save_peft(
         # diffusers takes this prefix off where transformers no longer has it; older versions need it.
         name = layer.replace("text_encoder.", "text_encoder.text_model.", 1)
         tensors |= {f"{name}.lora_A.weight": pair.down, f"{name}.lora_B.weight": pair.up}
+        if pair.magnitude is not None:
+            tensors[f"{name}.lora_magnitude_vector"] = pair.magnitude
     settings = {
         f"{network}.{key}": value for network in NETWORKS for key, value in _peft_settings(lora, network).items()
     }
@@ -113,6 +121,7 @@ def _peft_settings(lora: Lora, network: str) -> dict[str, object]:
         "target_modules": sorted(mine),
         "rank_pattern": {layer: pair.rank for layer, pair in mine.items() if pair.rank != rank},
         "alpha_pattern": {layer: pair.alpha for layer, pair in mine.items() if pair.alpha != alpha},
+        "use_dora": any(pair.magnitude is not None for pair in mine.values()),
     }
 
 
@@ -162,5 +171,6 @@ def _from_peft(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
         network, _, name = stem.replace("text_encoder.text_model.", "text_encoder.").partition(".")
         # Without settings diffusers takes alpha for the rank, so the scale is 1.
         alpha = settings.get(f"{network}.alpha_pattern", {}).get(name, settings.get(f"{network}.lora_alpha", len(down)))
-        lora[f"{network}.{name}"] = LoraPair(down, tensors[f"{stem}.lora_B.weight"], float(alpha))
+        up, magnitude = tensors[f"{stem}.lora_B.weight"], tensors.get(f"{stem}.lora_magnitude_vector")
+        lora[f"{network}.{name}"] = LoraPair(down, up, float(alpha), magnitude)
     return lora

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Concept, Experiment, Train
+from dbsweep.plan.buckets import Size
 from dbsweep.plan.courses import Course
+from dbsweep.plan.photos import Photos
 from dbsweep.plan.rates import Rates
 from dbsweep.records.plan import Branch, Cost
 
@@ -53,14 +55,14 @@ def cost_of(
     experiment: Experiment,
     courses: Sequence[Course],
     branches: Sequence[Branch],
-    photo_counts: Sequence[int],
+    photos: Sequence[Photos],
     rates: Rates,
 ) -> Cost:
     """Steps, images, disk and time of a sweep, and what they would be alone; time is None where no rate is known."""
     trains = {course.trial.id: course.train for course in courses}
     shared = [_leg_of(branch, trains) for branch in branches]
     alone = [_leg_alone(course, experiment.evaluate.every_epochs) for course in courses]
-    once = [*_class_images(experiment.concepts, courses, photo_counts), *_grids(experiment)]
+    once = [*_class_images(experiment.concepts, courses, photos), *_grids(experiment)]
     steps = sum(leg.steps for leg in alone)
     apart = _cost(experiment, alone, once, rates, steps, trials=len(courses))
     return _cost(experiment, shared, once, rates, steps, trials=len(courses)).model_copy(update={"alone": apart})
@@ -112,23 +114,26 @@ def _passes(num_inference_steps: int, guidance_scale: float) -> int:
 
 
 def _class_images(
-    concepts: Sequence[Concept], courses: Sequence[Course], photo_counts: Sequence[int]
+    concepts: Sequence[Concept], courses: Sequence[Course], photos: Sequence[Photos]
 ) -> Iterator[Drawing]:
     """The largest set of each pool once: smaller trials use its first images."""
-    trains = [course.train for course in courses if course.train.prior_loss_weight > 0]
-    most: dict[int, int] = {}
-    for train in trains:
-        most[train.resolution] = max(most.get(train.resolution, 0), train.class_images_per_instance)
-    for resolution, per_photo in most.items():
-        pools: dict[tuple[str, str, str], Drawing] = {}
-        for concept, photos in zip(concepts, photo_counts, strict=True):
+    pools: dict[tuple[Size, str, str, str], Drawing] = {}
+    settings = {(t.resolution, t.aspect_ratio_buckets, t.class_images_per_instance): t for t in _with_prior(courses)}
+    for train in settings.values():
+        for concept, own in zip(concepts, photos, strict=True):
             how = concept.class_images
             captions = str(concept.instance_images) if FILEWORDS in concept.class_prompt else ""
-            pool = (concept.class_prompt, how.model_dump_json(), captions)
             passes = _passes(how.num_inference_steps, how.guidance_scale)
-            earlier = pools[pool].count if pool in pools else 0
-            pools[pool] = Drawing(max(earlier, per_photo * photos), resolution, passes)
-        yield from pools.values()
+            for size, count in own.by_size(train).items():
+                pool = (size, concept.class_prompt, how.model_dump_json(), captions)
+                earlier = pools[pool].count if pool in pools else 0
+                wanted = max(earlier, train.class_images_per_instance * count)
+                pools[pool] = Drawing(wanted, train.resolution, passes)
+    yield from pools.values()
+
+
+def _with_prior(courses: Sequence[Course]) -> Iterator[Train]:
+    return (course.train for course in courses if course.train.prior_loss_weight > 0)
 
 
 def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Iterator[Drawing]:

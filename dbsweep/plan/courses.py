@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
+from dbsweep.plan.photos import Photos, steps_per_epoch
 from dbsweep.records.plan import Trial
 
 
@@ -42,11 +42,6 @@ class Course:
         return False, self.epochs
 
 
-def steps_per_epoch(photos: int, train: Train) -> int:
-    """Optimizer steps of one pass over all instance images; the last one may have fewer images."""
-    return math.ceil(photos / (train.batch_size * train.gradient_accumulation))
-
-
 def text_encoder_epochs(train: Train) -> int:
     """Epochs in which the text encoder trains.
 
@@ -56,16 +51,16 @@ def text_encoder_epochs(train: Train) -> int:
     return round(train.epochs * train.text_encoder_ratio)
 
 
-def courses_of(experiment: Experiment, trials: Sequence[Trial], photos: int) -> tuple[Course, ...]:
+def courses_of(experiment: Experiment, trials: Sequence[Trial], photos: Sequence[Photos]) -> tuple[Course, ...]:
     """The course of each trial.
 
     Args:
-        photos: instance images of all concepts together.
+        photos: of each concept.
     """
     return tuple(_course(trial, experiment.train_for(trial.settings), photos) for trial in trials)
 
 
-def _course(trial: Trial, train: Train, photos: int) -> Course:
+def _course(trial: Trial, train: Train, photos: Sequence[Photos]) -> Course:
     return Course(
         trial=trial,
         train=train,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
+from dbsweep.plan.buckets import Size
 from dbsweep.plan.courses import Course
+from dbsweep.plan.photos import Photos, steps_per_epoch, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.plan.space import longest_epochs
 from dbsweep.plan.tree import grow_tree
@@ -18,12 +21,18 @@ _FEW_EVALUATIONS = 3
 
 
 def notes_on(
-    courses: Sequence[Course], branches: Sequence[Branch], cost: Cost, photos: int, every_epochs: int, rates: Rates
+    courses: Sequence[Course],
+    branches: Sequence[Branch],
+    cost: Cost,
+    photos: Sequence[Photos],
+    every_epochs: int,
+    rates: Rates,
 ) -> tuple[str, ...]:
     """All notes on a plan, the costly ones first."""
     return (
         *_unshared_schedules(courses, cost),
-        *_uneven_epochs(courses, photos),
+        *_uneven_epochs(courses, uses_per_epoch(photos)),
+        *_bucketed(courses, photos),
         *_few_evaluations(courses, every_epochs),
         _disk(branches, rates),
     )
@@ -65,7 +74,8 @@ def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:
 
 
 def _uneven_epochs(courses: Sequence[Course], photos: int) -> Iterator[str]:
-    batches = sorted({(course.train.batch_size, course.train.gradient_accumulation) for course in courses})
+    trains = [course.train for course in courses if not course.train.aspect_ratio_buckets]
+    batches = sorted({(train.batch_size, train.gradient_accumulation) for train in trains})
     for batch_size, accumulation in batches:
         images = batch_size * accumulation
         if photos % images:
@@ -73,6 +83,20 @@ def _uneven_epochs(courses: Sequence[Course], photos: int) -> Iterator[str]:
                 f"{photos} photos are not divisible by batch_size × gradient_accumulation = {batch_size} × "
                 f"{accumulation}: the last step of every epoch has {photos % images} of {images} images"
             )
+
+
+def _bucketed(courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[str]:
+    """Which sizes there are, and how long an epoch is where they do not fill their batches."""
+    found: dict[str, int] = {}
+    for train in (course.train for course in courses if course.train.aspect_ratio_buckets):
+        uses: Counter[Size] = Counter()
+        for each in photos:
+            uses.update({size: count * each.repeats for size, count in each.by_size(train).items()})
+        sizes = ", ".join(f"{count} of {width}×{height}" for (width, height), count in sorted(uses.items()))
+        steps, full = steps_per_epoch(photos, train), train.batch_size * train.gradient_accumulation
+        found[f"aspect_ratio_buckets: an epoch has {sizes} pixels"] = max(0, steps - -(-uses.total() // full))
+    for sentence, more in found.items():
+        yield f"{sentence}, {more} steps more than if all had one size" if more else sentence
 
 
 def _few_evaluations(courses: Sequence[Course], every_epochs: int) -> Iterator[str]:

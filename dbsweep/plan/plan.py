@@ -8,9 +8,11 @@ from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SearcherName
 from dbsweep.errors import ConfigError, Fault
 from dbsweep.plan.branches import make_branches
+from dbsweep.plan.buckets import Size
 from dbsweep.plan.cost import cost_of
-from dbsweep.plan.courses import courses_of, steps_per_epoch
+from dbsweep.plan.courses import courses_of
 from dbsweep.plan.notes import notes_on, outrun
+from dbsweep.plan.photos import photos_of, steps_per_epoch
 from dbsweep.plan.rates import Rates, rates_for
 from dbsweep.plan.rounds import proposals
 from dbsweep.plan.space import make_trials
@@ -19,7 +21,12 @@ from dbsweep.records.plan import Plan
 
 
 def make_plan(
-    experiment: Experiment, photo_counts: Sequence[int], rates: Rates | None = None, *, alone: bool = False
+    experiment: Experiment,
+    photo_counts: Sequence[int],
+    rates: Rates | None = None,
+    *,
+    alone: bool = False,
+    photo_sizes: Sequence[Sequence[Size]] | None = None,
 ) -> Plan:
     """Plans a sweep; of a search that proposes points from results, what is known before there are any.
 
@@ -27,22 +34,21 @@ def make_plan(
         photo_counts: instance images of each concept, in the experiment's order.
         rates: for the forecast of disk and time; by default what `rates_for` knows about the base model.
         alone: train every trial by itself, to check that sharing changes nothing.
+        photo_sizes: of each concept's photos, upright; needed where aspect_ratio_buckets may be on.
 
     Raises:
         ConfigError: the search makes too many trials, or proposes them from results that training alone cannot have.
     """
-    if len(photo_counts) != len(experiment.concepts) or min(photo_counts) < 1:
-        raise ValueError(f"{len(experiment.concepts)} concepts need as many photo counts above 0, got {photo_counts}")
     if alone and experiment.search.searcher is not SearcherName.RANDOM:
         message = f"{experiment.search.searcher.value} proposes from results, so --alone cannot repeat it; use random"
         raise ConfigError(experiment.name, [Fault("search.searcher", message)])
     rates = rates_for(experiment) if rates is None else rates
-    every_epochs, photos = experiment.evaluate.every_epochs, sum(photo_counts)
+    every_epochs, photos = experiment.evaluate.every_epochs, photos_of(experiment, photo_counts, photo_sizes)
     trials, removed = make_trials(experiment)
     courses = courses_of(experiment, trials, photos)
     nodes = grow_tree(courses, share=not alone)
     branches, paths = make_branches(nodes, every_epochs)
-    cost = cost_of(experiment, courses, branches, photo_counts, rates)
+    cost = cost_of(experiment, courses, branches, photos, rates)
     return Plan(
         steps_per_epoch=steps_per_epoch(photos, experiment.train),
         trials=trials,

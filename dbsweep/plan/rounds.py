@@ -8,8 +8,10 @@ from dbsweep.config.axes import SearchAxis, Selected, Values
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SearcherName
 from dbsweep.plan.branches import make_branches
+from dbsweep.plan.buckets import Size
 from dbsweep.plan.cost import cost_of
-from dbsweep.plan.courses import courses_of, steps_per_epoch
+from dbsweep.plan.courses import courses_of
+from dbsweep.plan.photos import Photos, photos_of, steps_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.plan.space import Point, drawn_points, grid_size, more_trials
 from dbsweep.plan.tree import grow_tree
@@ -22,7 +24,13 @@ _COSTLY_WHEN_LOW = ("batch_size", "gradient_accumulation")
 
 
 def extend_plan(
-    experiment: Experiment, plan: Plan, points: Sequence[Point], photo_counts: Sequence[int], rates: Rates
+    experiment: Experiment,
+    plan: Plan,
+    points: Sequence[Point],
+    photo_counts: Sequence[int],
+    rates: Rates,
+    *,
+    photo_sizes: Sequence[Sequence[Size]] | None = None,
 ) -> Plan:
     """The plan with the trials of further points on a tree of their own; the same plan if all are known.
 
@@ -32,7 +40,7 @@ def extend_plan(
     trials = more_trials(experiment, plan.trials, points)
     if not trials:
         return plan
-    photos = sum(photo_counts)
+    photos = photos_of(experiment, photo_counts, photo_sizes)
     nodes = grow_tree(courses_of(experiment, trials, photos), planting=trials[0].id)
     branches, paths = make_branches(nodes, experiment.evaluate.every_epochs, earlier=len(plan.branches))
     branches, paths = (*plan.branches, *branches), (*plan.paths, *paths)
@@ -43,12 +51,12 @@ def extend_plan(
             "stages": (*plan.stages, *(node.record() for node in nodes)),
             "branches": branches,
             "paths": paths,
-            "cost": cost_of(experiment, courses, branches, photo_counts, rates),
+            "cost": cost_of(experiment, courses, branches, photos, rates),
         }
     )
 
 
-def proposals(experiment: Experiment, cost: Cost, photos: int) -> Iterator[str]:
+def proposals(experiment: Experiment, cost: Cost, photos: Sequence[Photos]) -> Iterator[str]:
     """What a plan does not know yet, in a sentence, with an upper bound."""
     search = experiment.search
     left = search.samples - search.points_known
@@ -62,7 +70,7 @@ def proposals(experiment: Experiment, cost: Cost, photos: int) -> Iterator[str]:
     )
 
 
-def _steps_at_most(experiment: Experiment, photos: int) -> int:
+def _steps_at_most(experiment: Experiment, photos: Sequence[Photos]) -> int:
     """Optimizer steps of one proposed point with all grid axes, if nothing were shared."""
     point = drawn_points(experiment, 1)[0] | {
         name: _extreme(axis, high=name in _COSTLY_WHEN_HIGH)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder, list_runs
 from dbsweep.execution.ledger import Ledger
+from dbsweep.models.checkpoint_files import MANIFEST
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import kept
@@ -38,8 +40,11 @@ def read_runs(runs: Path) -> list[RunRecord]:
     return sorted((read_run(folder) for folder in list_runs(runs)), key=lambda record: record.started)
 
 
-def find_checkpoint(name: str, runs: Path) -> tuple[RunFolder, RunRecord, Checkpoint]:
+def find_checkpoint(name: str, runs: Path, *, interrupted: bool = False) -> tuple[RunFolder, RunRecord, Checkpoint]:
     """The checkpoint that ``RUN``, ``RUN@best`` or ``RUN@b01-000120`` names.
+
+    Args:
+        interrupted: what branches saved when they were stopped is found too; it goes when they go on.
 
     Raises:
         RunError: no such run or checkpoint, or nothing has been chosen yet.
@@ -48,7 +53,21 @@ def find_checkpoint(name: str, runs: Path) -> tuple[RunFolder, RunRecord, Checkp
     folder = find_run(run, runs)
     record = read_run(folder)
     checkpoint = kept(record).checkpoint if wanted == BEST else wanted
-    if checkpoint not in record.checkpoints:
-        there = ", ".join(sorted(record.checkpoints)) or "none yet"
+    found = {**(interrupted_checkpoints(folder, record) if interrupted else {}), **record.checkpoints}
+    if checkpoint not in found:
+        there = ", ".join(sorted(found)) or "none yet"
         raise RunError(f"run {record.name!r} has no checkpoint {wanted!r}: give {BEST} or one of {there}")
-    return folder, record, record.checkpoints[checkpoint]
+    return folder, record, found[checkpoint]
+
+
+def interrupted_checkpoints(folder: RunFolder, record: RunRecord) -> dict[str, Checkpoint]:
+    """What branches saved between two checkpoints when the person stopped them, by id; the ledger does not list it."""
+    found = {}
+    for branch in record.plan.branches:
+        path = folder.interrupted(branch.id)
+        if not (path / MANIFEST).is_file():
+            continue
+        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+        same = {key: manifest[key] for key in ("id", "step", "epoch", "sha256", "bytes")}
+        found[manifest["id"]] = Checkpoint(branch=branch.id, path=folder.relative(path), **same)
+    return found

@@ -9,9 +9,10 @@ from dbsweep.errors import DbsweepError, DiskError, RunError
 from dbsweep.execution.backend import Backend, Prepared
 from dbsweep.execution.backend import Progress as Preparation
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, class_image_needs
+from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, class_image_needs, framings_of
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.stall import explained
+from dbsweep.plan.photos import photos_of
 from dbsweep.records.choice import Choice
 from dbsweep.records.events import BranchEnded, Event
 from dbsweep.records.plan import Plan
@@ -24,7 +25,7 @@ from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
 from dbsweep.sweep.housekeeping import Housekeeping
-from dbsweep.sweep.preflight import count_photos
+from dbsweep.sweep.preflight import count_photos, photo_sizes
 from dbsweep.sweep.proposing import next_round
 
 
@@ -80,9 +81,9 @@ class Conductor:
         self._ledger.extend(plan)
         RunFolder(self._job.run_folder).plan.write_text(plan.model_dump_json(indent=1), encoding="utf-8")
         self._plan = plan
-        self._job = self._job.model_copy(
-            update={"class_images": class_image_needs(experiment, plan, count_photos(experiment))}
-        )
+        photos = photos_of(experiment, count_photos(experiment), photo_sizes(experiment))
+        needs = {"class_images": class_image_needs(experiment, plan, photos), "framings": framings_of(experiment, plan)}
+        self._job = self._job.model_copy(update=needs)
         self._progress.extend(plan)
         self._view.note(f"{experiment.search.searcher} proposes {len(plan.trials) - len(planned.trials)} more trials")
         return branch_jobs(self._job, plan)[len(planned.branches) :]

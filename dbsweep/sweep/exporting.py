@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from dbsweep.models.checkpoints import CheckpointManifest
     from dbsweep.models.metadata import Origin
 
-Format: TypeAlias = Literal["single-file", "diffusers", "lora"]
+Format: TypeAlias = Literal["single-file", "diffusers", "lora", "peft"]
 PrecisionName: TypeAlias = Literal["fp16", "bf16", "fp32"]
 
 
@@ -58,13 +58,14 @@ def export_checkpoint(
 
     Raises:
         RunError: no such checkpoint, or the target exists.
-        ModelError: the base model or the checkpoint cannot be read any more; ``lora`` of whole networks, or of DoRA.
+        ModelError: the base model or the checkpoint cannot be read any more; a LoRA
+            of whole networks, or a kohya file of DoRA.
         ResourceError: the disk is full.
     """
     if form != "diffusers" and out.suffix != ".safetensors":
         out = out.with_name(f"{out.name}.safetensors")
     _check_target(out, form)
-    folder, record, checkpoint = find_checkpoint(name, runs)
+    folder, record, checkpoint = find_checkpoint(name, runs, interrupted=True)
     note(f"Loading the base model of {record.name}")
     models, manifest = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
@@ -85,7 +86,7 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
     path = bring_checkpoint(folder, checkpoint)
     manifest = read_manifest(path)
     models = load_base(base_source(load_experiment(folder.experiment)))
-    (attach_lora if form == "lora" else read_weights)(path, models)
+    (attach_lora if form in ("lora", "peft") else read_weights)(path, models)
     return models, manifest
 
 
@@ -120,16 +121,17 @@ def _write(
     from dbsweep.models.export import save_pipeline, save_single_file
     from dbsweep.models.hash_cache import file_hashes
     from dbsweep.models.lora import take_lora
-    from dbsweep.models.lora_files import save_kohya
+    from dbsweep.models.lora_files import save_kohya, save_peft
     from dbsweep.models.metadata import describe
 
     dtype = (manifest.precision if precision is None else Precision(precision)).dtype
     if form == "diffusers":
         save_pipeline(models, out, dtype=dtype)
         return Exported(out, None)
-    if form == "lora":
+    if form in ("lora", "peft"):
         networks = {"unet": models.unet, "text_encoder": models.text_encoder}
-        save_kohya(take_lora(networks), models, out, origin=origin, dtype=dtype)
+        save = save_kohya if form == "lora" else save_peft
+        save(take_lora(networks), models, out, origin=origin, dtype=dtype)
         return Exported(out, file_hashes(out).short)
     save_single_file(models, out, metadata=describe(models, origin), dtype=dtype)
     return Exported(out, file_hashes(out).short)

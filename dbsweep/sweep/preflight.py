@@ -16,6 +16,7 @@ from dbsweep.errors import InputError, ResourceError
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment
     from dbsweep.models.sources import BaseSource
+    from dbsweep.plan.buckets import Size
     from dbsweep.plan.rates import Rates
     from dbsweep.records.plan import Plan
 
@@ -52,13 +53,29 @@ def count_photos(experiment: Experiment) -> tuple[int, ...]:
     return tuple(len(training_photos(concept)) for concept in experiment.concepts)
 
 
+def photo_sizes(experiment: Experiment) -> tuple[tuple[Size, ...], ...] | None:
+    """Width and height of each concept's photos that train; None where all are cut to squares."""
+    if not experiment.train.aspect_ratio_buckets and "aspect_ratio_buckets" not in experiment.search.axes:
+        return None
+    from dbsweep.concepts.photo_sets import training_photos
+    from dbsweep.concepts.photos import photo_size
+
+    return tuple(tuple(map(photo_size, training_photos(concept))) for concept in experiment.concepts)
+
+
 def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
     """What running the experiment would do and cost on this machine, with nothing shared if `alone`. No torch."""
     from dbsweep.concepts.captions import caption_warnings
     from dbsweep.concepts.photo_sets import held_out_sentence
     from dbsweep.plan import plan as planning
 
-    plan = planning.make_plan(experiment, count_photos(experiment), local_rates(experiment), alone=alone)
+    plan = planning.make_plan(
+        experiment,
+        count_photos(experiment),
+        local_rates(experiment),
+        alone=alone,
+        photo_sizes=photo_sizes(experiment),
+    )
     warnings = [warning for concept in experiment.concepts for warning in caption_warnings(concept)]
     held_out = [sentence for concept in experiment.concepts if (sentence := held_out_sentence(concept))]
     return plan.model_copy(update={"notes": (*warnings, *held_out, *plan.notes)})

@@ -8,7 +8,7 @@ from dbsweep.plan.space import Point, points_of
 from dbsweep.records.plan import Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_of
-from dbsweep.sweep.preflight import count_photos, local_rates
+from dbsweep.sweep.preflight import count_photos, local_rates, photo_sizes
 
 
 def next_round(experiment: Experiment, record: RunRecord) -> Plan | None:
@@ -21,7 +21,14 @@ def next_round(experiment: Experiment, record: RunRecord) -> Plan | None:
     from dbsweep.execution.suggestions import suggest  # loads ray and optuna
 
     points = suggest(search.sampled, observed, count, experiment.train.seed)
-    plan = extend_plan(experiment, record.plan, points, count_photos(experiment), local_rates(experiment))
+    plan = extend_plan(
+        experiment,
+        record.plan,
+        points,
+        count_photos(experiment),
+        local_rates(experiment),
+        photo_sizes=photo_sizes(experiment),
+    )
     return None if plan is record.plan else plan
 
 

@@ -19,8 +19,17 @@ from dbsweep.models.durable import is_full
 from dbsweep.records.plan import Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.answers import interrupted_checkpoints
 from dbsweep.sweep.conductor import Conductor
-from dbsweep.sweep.preflight import base_source, check_inputs, count_photos, load, make_plan, resolve_encoder
+from dbsweep.sweep.preflight import (
+    base_source,
+    check_inputs,
+    count_photos,
+    load,
+    make_plan,
+    photo_sizes,
+    resolve_encoder,
+)
 from dbsweep.sweep.report import write_report
 from dbsweep.sweep.storage import check_storage
 from dbsweep.sweep.tracking import tracked
@@ -128,6 +137,7 @@ def _lead(
         count_photos(experiment),
         base=base_source(experiment),
         encoder=resolve_encoder(experiment.evaluate.encoder),
+        photo_sizes=photo_sizes(experiment),
     )
     backend = make_backend(folder, experiment)
     try:
@@ -136,6 +146,8 @@ def _lead(
             write_report(folder)
     except (KeyboardInterrupt, DiskError):
         view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.handle}")
+        for checkpoint in interrupted_checkpoints(folder, ledger.read()):
+            view.note(f"Weights as they stood: dbsweep export {folder.handle}@{checkpoint} --out FILE")
         raise
     except OSError as error:
         if is_full(error):

@@ -18,21 +18,26 @@ from dbsweep.training.randomness import Purpose, generator
 
 @dataclass(frozen=True, slots=True)
 class ConceptData:
-    """What is trained of one concept.
+    """What is trained of one concept; one whose photos have several sizes is several of these.
 
     Attributes:
         instance: latents of the photos.
         class_images: latents of the class images, at least as many as the largest trial uses; None without.
         instance_captions: of each photo.
         class_captions: of each class image.
-        mirrored: latents of the photos seen in a mirror, which half of the uses take by chance; None for none.
+        crops: latents of other windows of the photos; each use takes `instance` or one of these by chance.
+        mirrored: latents of `instance` and of `crops` seen in a mirror, which half of the uses take by chance; empty
+            for none.
+        repeats: times that each photo is trained in an epoch, every time with draws of its own.
     """
 
     instance: LatentMoments
     class_images: LatentMoments | None
     instance_captions: tuple[Caption, ...]
     class_captions: tuple[Caption, ...] = ()
-    mirrored: LatentMoments | None = None
+    crops: tuple[LatentMoments, ...] = ()
+    mirrored: tuple[LatentMoments, ...] = ()
+    repeats: int = 1
 
     def __post_init__(self) -> None:
         class_images = 0 if self.class_images is None else len(self.class_images)
@@ -73,7 +78,7 @@ class _Image:
 
 
 class TrainingSet:
-    """All instance images in one row, each with the class images of its concept.
+    """All instance images in one row, each as often as it is repeated, each with the class images of its concept.
 
     Args:
         concepts: at least one.
@@ -86,7 +91,12 @@ class TrainingSet:
     def __init__(self, concepts: Sequence[ConceptData], train: Train, *, scaling_factor: float, timesteps: int) -> None:
         self._concepts = tuple(concepts)
         self._class_images = [_class_images(c, train.class_images_per_instance) for c in concepts]
-        self._owner = [(k, i) for k, concept in enumerate(concepts) for i in range(len(concept.instance))]
+        self._owner = [
+            (k, i)
+            for k, concept in enumerate(concepts)
+            for _ in range(concept.repeats)
+            for i in range(len(concept.instance))
+        ]
         self._scaling_factor = scaling_factor
         self._timesteps = timesteps
         self._seed = train.seed
@@ -99,8 +109,14 @@ class TrainingSet:
         """How many instance images there are."""
         return len(self._owner)
 
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """For each instance image a number that tells its size from others."""
+        shapes = [tuple(concept.instance.mean.shape[-2:]) for concept in self._concepts]
+        return tuple(shapes.index(shapes[concept]) for concept, _ in self._owner)
+
     def batch(self, epoch: int, images: Sequence[int]) -> Batch:
-        """The batch of these instance images in an epoch; an image's draws do not depend on the others."""
+        """The batch of these instance images, all of one size; an image's draws do not depend on the others."""
         chosen = [self._instance(epoch, image) for image in images]
         chosen += [pair for image in images if (pair := self._partner(epoch, image)) is not None]
         noise = [self._noise.predicted(image.counters, image.mean.shape) for image in chosen]
@@ -116,10 +132,12 @@ class TrainingSet:
 
     def _instance(self, epoch: int, image: int) -> _Image:
         concept, index = self._owner[image]
-        moments, captions = self._concepts[concept].instance, self._concepts[concept].instance_captions
-        mirrored = self._concepts[concept].mirrored
-        if mirrored is not None and generator(self._seed, Purpose.FLIP, epoch, image).random() < 0.5:
-            moments = mirrored
+        data = self._concepts[concept]
+        captions, windows = data.instance_captions, (data.instance, *data.crops)
+        if data.mirrored and generator(self._seed, Purpose.FLIP, epoch, image).random() < 0.5:
+            windows = data.mirrored
+        place = int(generator(self._seed, Purpose.CROP, epoch, image).integers(len(windows))) if data.crops else 0
+        moments = windows[place]
         return _Image(moments.mean[index], moments.logvar[index], captions[index], (epoch, image, 0))
 
     def _partner(self, epoch: int, image: int) -> _Image | None:

@@ -21,6 +21,7 @@ class Purpose(StrEnum):
     CAPTION = "caption"  # epoch, instance image, half
     TAGS = "tags"  # epoch, instance image, half
     FLIP = "flip"  # epoch, instance image
+    CROP = "crop"  # epoch, instance image
     VALIDATION = "validation"  # held-out photo, draw
     DROPOUT = "dropout"  # step
     LORA = "lora"  # letters of the network's name

@@ -20,7 +20,7 @@ from dbsweep.training.log import Meter
 from dbsweep.training.lora import begin_lora, lora_shape
 from dbsweep.training.objective import Losses, Objective, losses
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
-from dbsweep.training.order import images_of_step, steps_per_epoch
+from dbsweep.training.order import Order
 from dbsweep.training.precision import Precision
 from dbsweep.training.randomness import Purpose, key
 from dbsweep.training.schedule import learning_rates
@@ -75,8 +75,8 @@ class Trainer:
         self._data = TrainingSet(
             concepts, train, scaling_factor=models.vae.config.scaling_factor, timesteps=self._objective.timesteps
         )
-        self._images_per_step = train.batch_size * train.gradient_accumulation
-        _check_epoch(steps_per_epoch, len(self._data), self._images_per_step)
+        self._order = Order(train.seed, self._data.sizes, train.batch_size, train.gradient_accumulation)
+        _check_epoch(steps_per_epoch, len(self._data), self._order)
         self._total_steps = total_steps
         self._text_encoder_steps = text_encoder_steps
         self._unet, self._text_encoder = models.unet, models.text_encoder
@@ -183,14 +183,14 @@ class Trainer:
         self._set_modes()
         train = self._train
         torch.manual_seed(key(train.seed, Purpose.DROPOUT, self.step) % 2**63)
-        epoch, images = images_of_step(train.seed, self.step, len(self._data), self._images_per_step)
+        epoch, batches = self._order.step(self.step)
+        images = sum(map(len, batches))
         for parameter in self._parameters:
             parameter.grad = None
         figures = torch.zeros(3, device=self._device)
-        for start in range(0, len(images), train.batch_size):
-            part = images[start : start + train.batch_size]
-            share = len(part) / len(images)  # parts of a step weigh by their images: exactly the large batch
-            found = self._losses(epoch, part)
+        for batch in batches:
+            share = len(batch) / images  # batches of a step weigh by their images: exactly the large batch
+            found = self._losses(epoch, batch)
             loss = found.instance + train.prior_loss_weight * found.prior
             torch.autograd.backward(self._precision.scale(share * loss))
             figures += share * torch.stack([loss, found.instance, found.prior]).detach()
@@ -246,10 +246,9 @@ class Trainer:
             )
 
 
-def _check_epoch(planned: int, images: int, images_per_step: int) -> None:
-    actual = steps_per_epoch(images, images_per_step)
-    if planned != actual:
-        raise ValueError(f"{planned} steps an epoch were planned, {images} images make {actual}")
+def _check_epoch(planned: int, images: int, order: Order) -> None:
+    if planned != order.steps_per_epoch:
+        raise ValueError(f"{planned} steps an epoch were planned, {images} images make {order.steps_per_epoch}")
 
 
 def _prepare(models: StableDiffusion, train: Train) -> None:

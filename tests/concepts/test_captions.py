@@ -89,14 +89,14 @@ def test_photos_have_their_captions_in_every_mode(tmp_path: Path) -> None:
 
 def test_class_images_are_drawn_from_the_captions_and_keep_theirs(tmp_path: Path) -> None:
     concept = captioned(tmp_path, "ohwx man, hat", "a man at sea")
-    pool = class_image_pool(tmp_path / "pools", concept, base_sha256="abc", resolution=32)
+    pool = class_image_pool(tmp_path / "pools", concept, base_sha256="abc", size=(32, 32))
     assert [request.prompt for request in pool.missing(3)] == ["man, hat", "a man at sea", "man, hat"]
     for path, words in zip(pool.paths(2), class_prompts(concept), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".txt").write_text(words)
     assert [caption.text() for caption in class_captions(concept, pool.paths(2))] == ["man, hat", "a man at sea"]
     (tmp_path / "1.txt").write_text("a man at home")
-    assert class_image_pool(tmp_path / "pools", concept, base_sha256="abc", resolution=32).folder != pool.folder
+    assert class_image_pool(tmp_path / "pools", concept, base_sha256="abc", size=(32, 32)).folder != pool.folder
 
 
 def test_without_filewords_no_caption_is_read(tmp_path: Path) -> None:

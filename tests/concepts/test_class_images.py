@@ -32,7 +32,7 @@ def pool(
     root: Path, *, base_sha256: str = "abc", resolution: int = 32, clip_skip: int = 1, **changes: object
 ) -> ClassImagePool:
     own = concept(**changes)
-    return class_image_pool(root, own, base_sha256=base_sha256, resolution=resolution, clip_skip=clip_skip)
+    return class_image_pool(root, own, base_sha256=base_sha256, size=(resolution, resolution), clip_skip=clip_skip)
 
 
 def own_folder(path: Path, count: int) -> Path:

@@ -36,5 +36,18 @@ def test_class_images_are_those_of_the_hungriest_trial_by_resolution() -> None:
         }
     )
     job = sweep_job(Path("r"), Path("c"), make_experiment(), plan, [12], base="b", encoder="e")
-    assert [(n.concept, n.resolution, n.count) for n in job.class_images] == [(0, 64, 300), (0, 128, 0)]
+    assert [(n.concept, n.size, n.count) for n in job.class_images] == [(0, (64, 64), 300), (0, (128, 128), 0)]
+    assert [framing.resolution for framing in job.framings] == [64, 128]
     assert job.run_folder.is_absolute()
+
+
+def test_class_images_have_the_sizes_of_the_photos() -> None:
+    trials = (
+        Trial(id="t001", settings={**settings(2, 1.0), "class_images_per_instance": 3, "aspect_ratio_buckets": True}),
+        Trial(id="t002", settings={**settings(2, 1.0), "class_images_per_instance": 1}),
+    )
+    plan = make_plan().model_copy(update={"trials": trials})
+    sizes = [[(300, 300), (200, 300), (190, 300)]]
+    job = sweep_job(Path("r"), Path("c"), make_experiment(), plan, [3], base="b", encoder="e", photo_sizes=sizes)
+    # 2:3 at 64 pixels: 48 by 80 has 0.6, 56 by 72 has 0.78.
+    assert [(n.size, n.count) for n in job.class_images] == [((48, 80), 6), ((64, 64), 3)]

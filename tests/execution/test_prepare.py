@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
@@ -83,6 +84,26 @@ def test_the_base_scorecard_has_its_pictures(tiny_job: SweepJob) -> None:
 def test_mirrored_photos_are_encoded_from_mirrored_pixels(tiny_job: SweepJob) -> None:
     concept = tiny_job.experiment.concepts[0]
     images = [read_square(path, 64)[:, ::-1] for path in list_photos(concept.instance_images)]
-    mirrored = loaded.photo_latents(tiny_job, concept, 64, mirrored=True)
+    photos = list_photos(concept.instance_images)
+    views = loaded.photo_views(tiny_job, photos, (64, 64), Framing(resolution=64, mirrored=True))
+    (mirrored,), (plain,) = views.mirrored, views.windows
     assert torch.equal(mirrored.mean, encode_photos(loaded.models_to_change(tiny_job.base), images).mean)
-    assert not torch.equal(mirrored.mean, loaded.photo_latents(tiny_job, concept, 64).mean)
+    assert not torch.equal(mirrored.mean, plain.mean)
+
+
+def test_all_ways_of_seeing_photos_are_encoded_beforehand(tiny_job: SweepJob, tmp_path: Path) -> None:
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    Image.effect_noise((96, 64), 60).convert("RGB").save(folder / "a.png")
+    Image.effect_noise((64, 64), 60).convert("RGB").save(folder / "b.png")
+    concept = tiny_job.experiment.concepts[0].model_copy(update={"instance_images": folder})
+    job = tiny_job.model_copy(
+        update={
+            "experiment": tiny_job.experiment.model_copy(update={"concepts": (concept,)}),
+            "cache_folder": tmp_path / "fresh",
+            "framings": (Framing(resolution=64, crops=3, mirrored=True), Framing(resolution=64, buckets=True)),
+        }
+    )
+    prepare.encode_photos(job)
+    # Squares: three windows of the wide photo and the square one, mirrored too; the wide one in its bucket.
+    assert len(list((tmp_path / "fresh" / "latents").iterdir())) == 2 * (3 + 1) + 1

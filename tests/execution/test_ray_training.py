@@ -12,8 +12,8 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
-from dbsweep.records.names import BASE, TrialState
-from tests.execution.tiny_sweep import make_branch, make_tiny_job
+from dbsweep.records.names import BASE, Metric, PromptKind, TrialState
+from tests.execution.tiny_sweep import make_branch, make_tiny_job, write_photos
 from tests.scoring.conftest import clip_folder
 
 __all__ = ["clip_folder"]
@@ -54,3 +54,39 @@ def test_a_sweep_from_photos_to_grids(tmp_path: Path, tiny_sd: Path, clip_folder
     run_branch(alone, lambda event: here.append(event) or Decision.GO_ON)  # type: ignore[func-returns-value]
     hashes = [event.checkpoint.sha256 for event in here if isinstance(event, CheckpointScored)]
     assert hashes == [found["b03-000002"].sha256, found["b03-000004"].sha256]
+
+
+def test_a_lora_sweep_with_captions(tmp_path: Path, tiny_sd: Path, clip_folder: Path) -> None:
+    """Captions from files in all prompts, a LoRA with dropout, held-out photos: as in this process, bit for bit."""
+    held_out = write_photos(tmp_path / "held out")
+    captions = dict.fromkeys(("instance_prompt", "class_prompt"), "[filewords]")
+    changes = {**captions, "sanity_prompts": ["[filewords], ink poster style"], "validation_images": held_out}
+    train = {"lora_rank": 2, "lora_dropout": 0.2, "shuffle_tags": True, "tag_dropout": 0.5, "random_flip": True}
+    sweep = make_tiny_job(tmp_path, tiny_sd, changes, **train)
+    sweep = sweep.model_copy(update={"encoder": str(clip_folder)})
+    for folder in (tmp_path / "photos", held_out):
+        for photo in folder.glob("*.png"):
+            photo.with_suffix(".txt").write_text(f"a man with hat {photo.stem}, red, smiling, indoors")
+    backend = RayBackend(RunFolder(sweep.run_folder), sweep.experiment.resources)
+    prepared = backend.prepare(sweep, lambda progress: None)
+    assert prepared.class_images_drawn == 4
+    captioned = sorted(path.read_text() for path in sweep.cache_folder.glob("class_images/*/*.txt"))
+    assert captioned == [f"a man with hat {index}, red, smiling, indoors\n" for index in (0, 0, 1, 1)]
+    events: list[Event] = []
+    backend.run(jobs_of(sweep), events.append)
+    found = {e.checkpoint.id: e for e in events if isinstance(e, CheckpointScored)}
+    assert found["b02-000004"].checkpoint.sha256 == found["b03-000004"].checkpoint.sha256
+    assert found["b02-000004"].checkpoint.bytes < 1_000_000  # the adapter alone, with its state
+    cards = [event.scorecard for event in found.values() if event.scorecard is not None]
+    assert len(cards) == len(found) == 5
+    assert {image.prompt for card in cards for image in card.images if image.kind is PromptKind.SANITY} == {
+        "ohwx man with hat 0, red, smiling, indoors, ink poster style"
+    }
+    assert all(Metric.VALIDATION_LOSS in card.scores for card in [prepared.base, *cards])
+    here: list[Event] = []
+    alone = BranchJob(sweep=sweep, branch=make_branch("b09", 2, text_encoder_epochs=1))
+    run_branch(alone, lambda event: here.append(event) or Decision.GO_ON)  # type: ignore[func-returns-value]
+    (last,) = [e for e in here if isinstance(e, CheckpointScored) and e.checkpoint.step == 4]
+    assert last.checkpoint.sha256 == found["b03-000004"].checkpoint.sha256
+    assert last.scorecard is not None
+    assert last.scorecard.scores == found["b03-000004"].scorecard.scores  # type: ignore[union-attr]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -41,9 +41,12 @@ def write_photos(folder: Path) -> Path:
     return folder
 
 
-def make_tiny_job(root: Path, base: Path, **train: object) -> SweepJob:
+def make_tiny_job(
+    root: Path, base: Path, concept_changes: Mapping[str, object] | None = None, **train: object
+) -> SweepJob:
     """A sweep over two photos with four class images; evaluation of two seeds in two steps."""
     concept = make_experiment().concepts[0].model_dump() | {"instance_images": write_photos(root / "photos")}
+    concept |= concept_changes or {}
     concept["class_images"] = {"num_inference_steps": 2}
     grid = {
         "prompt": "photo of ohwx man",

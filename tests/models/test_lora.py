@@ -158,11 +158,34 @@ def test_the_change_of_a_weight_is_alpha_over_rank_times_up_times_down() -> None
     assert torch.equal(pair.delta(), torch.tensor([[0.5, 1.0], [1.5, 3.5]]))
 
 
-def test_dora_is_refused(tiny_sd: Path) -> None:
+def test_a_dora_is_written_for_diffusers(tiny_sd: Path, tmp_path: Path) -> None:
     models = load_base(str(tiny_sd))
     add_lora(models, use_dora=True)
-    with pytest.raises(ModelError, match="DoRA weights cannot be written"):
-        take_lora(networks(models))
+    with torch.no_grad():
+        for network in networks(models).values():
+            for key, parameter in network.named_parameters():
+                if "lora_magnitude_vector" in key:
+                    parameter.mul_(torch.rand_like(parameter) + 0.5)
+    dora = take_lora(networks(models))
+    save_peft(dora, models, tmp_path / "dora.safetensors", origin=ORIGIN)
+    base, pipeline = (StableDiffusionPipeline.from_pretrained(tiny_sd) for _ in range(2))
+    pipeline.load_lora_weights(tmp_path, weight_name="dora.safetensors")
+    wanted = draw(pipeline_of(tiny_sd, models))
+    assert np.abs(draw(pipeline) - wanted).max() < 1e-4
+    assert np.abs(draw(base) - wanted).max() > 1e-2
+    again = read_lora(tmp_path / "dora.safetensors", load_base(str(tiny_sd)))
+    layer = next(iter(dora))
+    assert torch.equal(*(each[layer].magnitude for each in (dora, again)))  # type: ignore[arg-type]
+
+
+def test_a_dora_is_not_written_where_its_readers_disagree(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    add_lora(models, use_dora=True)
+    with pytest.raises(ModelError, match=r"cannot be written for A1111 and ComfyUI.*export it as peft"):
+        save_kohya(take_lora(networks(models)), models, tmp_path / "dora.safetensors", origin=ORIGIN)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(ModelError, match="a DoRA is not merged from its file"):
+        merge_lora(load_base(str(tiny_sd)), take_lora(networks(models)))
 
 
 NAME = "lora_unet_down_blocks_0_attentions_0_transformer_blocks_0_attn1_to_q"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -138,6 +139,43 @@ def test_the_lora_of_a_checkpoint_becomes_a_file_of_kohyas_kind(export, run, tin
     assert tensors[f"{stem}.alpha"] == 4.0
     assert tensors[f"{stem}.lora_down.weight"].unique().tolist() == [0.5]
     assert not [name for name in tensors if name.startswith("lora_te")]
+
+
+def test_what_was_saved_on_cancel_can_be_exported(export, run, tiny_sd, tmp_path):
+    """As a worker that is stopped between two checkpoints leaves it."""
+    models = load_base(str(tiny_sd))
+    with torch.no_grad():
+        models.unet.conv_in.bias.add_(2 * TRAINED_BY)
+    manifest = CheckpointManifest(id="b01-000005", step=5, epoch=1, base_sha256=models.sha256)
+    write_checkpoint(
+        run.interrupted("b01"),
+        unet=models.unet,
+        text_encoder=None,
+        state={"x": torch.zeros(1)},
+        manifest=manifest,
+    )
+    try:
+        assert export("@b01-000005", "--format", "diffusers", "--out", tmp_path / "m")[0] == 0
+        assert torch.equal(load_base(str(tmp_path / "m")).unet.conv_in.bias, models.unet.conv_in.bias)
+        assert "b01-000005" in export("@b09-000001", "--out", tmp_path / "n")[2]
+        with pytest.raises(RunError, match="has no checkpoint 'b01-000005'"):  # no run goes on from what will go
+            find_checkpoint(f"{run.path}@b01-000005", Path("runs"))
+    finally:
+        shutil.rmtree(run.interrupted("b01"))
+
+
+def test_the_lora_of_a_checkpoint_becomes_one_for_diffusers(export, run, tiny_sd, tmp_path):
+    checkpoint = list(read_run(run).checkpoints.values())[2]
+    models, shape = load_base(str(tiny_sd)), AdapterShape(rank=2, alpha=4.0, dora=True)
+    add_adapters({"unet": models.unet}, shape)
+    manifest = CheckpointManifest(id=checkpoint.id, step=1, epoch=1, base_sha256=models.sha256, lora=shape)
+    write_checkpoint(run.path / checkpoint.path, unet=models.unet, text_encoder=None, state=None, manifest=manifest)
+    assert export(f"@{checkpoint.id}", "--format", "peft", "--out", tmp_path / "mine")[0] == 0
+    stem = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
+    assert load_file(tmp_path / "mine.safetensors")[f"{stem}.lora_magnitude_vector"].shape == (16,)
+    code, _, err = export(f"@{checkpoint.id}", "--format", "lora", "--out", tmp_path / "other")
+    assert code == 2
+    assert "export it as peft for diffusers" in " ".join(err.split())
 
 
 def test_whole_networks_have_no_lora_to_export(export, tmp_path):

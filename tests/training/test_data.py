@@ -76,7 +76,7 @@ def test_every_image_needs_a_caption() -> None:
 
 
 def test_mirrored_photos_take_half_of_the_uses() -> None:
-    data = training_set([dataclasses.replace(MAN, mirrored=constant([-1, -2])), DOG], 1)
+    data = training_set([dataclasses.replace(MAN, mirrored=(constant([-1, -2]),)), DOG], 1)
     drawn = [data.batch(epoch, [1, 0, 2]).latents[:, 0, 0, 0] / 2.0 for epoch in range(200)]
     values = [tuple(each.round().tolist()) for each in drawn]
     assert {tuple(map(abs, value[:3])) for value in values} == {(2, 1, 3)}
@@ -84,6 +84,39 @@ def test_mirrored_photos_take_half_of_the_uses() -> None:
         assert sum(value[image] < 0 for value in values) == pytest.approx(100, abs=28)  # 4 deviations
     assert len({value[:2] for value in values}) == 4  # each photo by its own chance
     assert all(value[2] == 3 and min(value[3:]) > 0 for value in values)  # the dog and the class images as they are
+
+
+def test_each_use_takes_one_of_the_windows_by_chance() -> None:
+    man = dataclasses.replace(MAN, crops=(constant([101, 102]), constant([201, 202])))
+    mirrored = (constant([-1, -2]), constant([-101, -102]), constant([-201, -202]))
+    plain = training_set([man], 1)
+    flipped = training_set([dataclasses.replace(man, mirrored=mirrored)], 1)
+    seen = [(plain.batch(epoch, [0, 1]), flipped.batch(epoch, [0, 1])) for epoch in range(300)]
+    values = [[int(v) for v in (batch.latents[:2, 0, 0, 0] / 2.0).round()] for batch, _ in seen]
+    for image in (0, 1):
+        counts = [sum(value[image] == image + 1 + window for value in values) for window in (0, 100, 200)]
+        assert sum(counts) == 300
+        assert counts == pytest.approx([100] * 3, abs=33)  # 4 deviations
+    assert len({tuple(v // 100 for v in value) for value in values}) == 9  # each photo by its own chance
+    both = [[int(v) for v in (batch.latents[:2, 0, 0, 0] / 2.0).round()] for _, batch in seen]
+    assert [[abs(v) for v in value] for value in both] == values  # a flip changes no crop
+    assert len({value[0] for value in both}) == 6
+
+
+def test_repeats_are_images_of_their_own() -> None:
+    data = training_set([dataclasses.replace(MAN, repeats=3), DOG], 2)
+    assert (len(data), data.sizes) == (7, (0,) * 7)
+    batch = data.batch(0, range(7))
+    assert (batch.latents[:7, 0, 0, 0] / 2.0).round().tolist() == [1, 2, 1, 2, 1, 2, 3]
+    assert not torch.equal(batch.noise[0], batch.noise[2])
+    partners = {int(v) for epoch in range(60) for v in (data.batch(epoch, range(6)).latents[6:, 0, 0, 0] / 2).round()}
+    assert partners == {10, 11, 12, 13}  # no more class images than without repeats
+
+
+def test_images_tell_their_sizes() -> None:
+    wide = LatentMoments(torch.zeros(2, 4, 2, 3), torch.zeros(2, 4, 2, 3))
+    data = training_set([dataclasses.replace(MAN, instance=wide, class_images=None, class_captions=()), DOG], 0)
+    assert data.sizes == (0, 0, 1)
 
 
 def test_without_class_images_there_is_one_half() -> None:

@@ -1,0 +1,139 @@
+"""Two concepts in one training: each with its token, class, class images, repeats and sizes, as the plan counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+
+from dbsweep.config.schema import Experiment
+from dbsweep.execution import branch_trainer, loaded, prepare
+from dbsweep.execution.branch_trainer import make_trainer
+from dbsweep.execution.jobs import BranchJob, branch_jobs, sweep_job
+from dbsweep.plan.plan import make_plan
+from dbsweep.training.data import ConceptData
+from dbsweep.training.trainer import Trainer
+from tests.execution.sweeps import make_experiment
+
+
+def write_noise(folder: Path, *sizes: tuple[int, int], sigma: int = 60) -> Path:
+    folder.mkdir()
+    for index, size in enumerate(sizes):
+        Image.effect_noise(size, sigma + index).convert("RGB").save(folder / f"{index}.png")
+    return folder
+
+
+def two_concepts(root: Path, **train: object) -> Experiment:
+    """A man on three photos, each twice an epoch; a dog on two, with captions and one class image of its own."""
+    dogs = write_noise(root / "dogs", (64, 64), (64, 96), sigma=40)
+    for index, words in enumerate(("a dog, grass", "a dog at sea")):
+        (dogs / f"{index}.txt").write_text(words)
+    man = {
+        **make_experiment().concepts[0].model_dump(),
+        "instance_images": write_noise(root / "men", (64, 64), (96, 64), (97, 64)),
+        "class_images": {"num_inference_steps": 2},
+        "repeats": 2,
+    }
+    dog = {
+        "instance_images": dogs,
+        "instance_token": "zwx",
+        "class_token": "dog",
+        "instance_prompt": "[filewords]",
+        "class_prompt": "photo of dog",
+        "sanity_prompts": ["photo of zwx dog, neon style"],
+        "class_images": {"num_inference_steps": 2, "folder": write_noise(root / "own", (64, 64), sigma=20)},
+    }
+    settings = {"resolution": 64, "epochs": 1, "class_images_per_instance": 2, "learning_rate": 1e-3, "batch_size": 2}
+    return make_experiment(concepts=[man, dog], train={**settings, **train})
+
+
+def prepared(root: Path, base: Path, experiment: Experiment) -> BranchJob:
+    """The only branch of the experiment, its class images drawn."""
+    sizes = [[(64, 64), (96, 64), (97, 64)], [(64, 64), (64, 96)]]
+    plan = make_plan(experiment, [3, 2], photo_sizes=sizes)
+    (root / "run").mkdir()
+    counts, given = [3, 2], {"base": str(base), "encoder": "none", "photo_sizes": sizes}
+    job = sweep_job(root / "run", root / "cache", experiment, plan, counts, **given)  # type: ignore[arg-type]
+    prepare.draw_class_images(job)
+    prepare.encode_photos(job)
+    return branch_jobs(job, plan)[0]
+
+
+@pytest.fixture
+def seen(monkeypatch: pytest.MonkeyPatch) -> list[ConceptData]:
+    """What trainers are given."""
+    found: list[ConceptData] = []
+
+    def spy(models: object, concepts: Sequence[ConceptData], *args: Any, **settings: Any) -> Trainer:
+        found.extend(concepts)
+        return Trainer(models, concepts, *args, **settings)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(branch_trainer, "Trainer", spy)
+    return found
+
+
+def trained(job: BranchJob) -> Trainer:
+    loaded.untrained_models(job.sweep.base)
+    trainer = make_trainer(job, loaded.models_to_change(job.sweep.base))
+    trainer.train_until(job.branch.end_step)
+    return trainer
+
+
+def test_each_concept_has_its_own(tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]) -> None:
+    job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path))
+    assert job.branch.end_step == 4  # (2 * 3 + 2) / 2
+    trained(job)
+    man, dog = seen
+    assert [(len(part.instance), part.repeats) for part in seen] == [(3, 2), (2, 1)]
+    assert [caption.text() for caption in man.instance_captions] == ["photo of ohwx man"] * 3
+    assert [caption.text() for caption in dog.instance_captions] == ["zwx dog, grass", "zwx dog at sea"]
+    assert [caption.text() for caption in man.class_captions] == ["photo of man"] * 6
+    assert [caption.text() for caption in dog.class_captions] == ["photo of dog"] * 4
+    own = loaded._latents(job.sweep.base, job.sweep.cache_folder, (tmp_path / "own" / "0.png",), (64, 64))
+    assert dog.class_images is not None
+    assert torch.equal(dog.class_images.mean[0], own.mean[0])
+    pools = sorted(path.name.rpartition("-")[0] for path in (tmp_path / "cache" / "class_images").iterdir())
+    assert pools == ["photo-of-dog", "photo-of-man"]
+    drawn = {path.name: len(list(path.glob("*.png"))) for path in (tmp_path / "cache" / "class_images").iterdir()}
+    assert sorted(drawn.values()) == [3, 6]  # one of the dog's four is there
+    for picture in (tmp_path / "cache" / "class_images").glob("*/*.png"):
+        assert picture.with_suffix(".txt").read_text().strip().replace(" ", "-") in picture.parent.name
+    assert [path.name for path in (tmp_path / "own").iterdir()] == ["0.png"]  # nothing is put into the user's folder
+
+
+def test_photos_keep_their_shape_and_meet_class_images_of_it(
+    tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]
+) -> None:
+    changes = {"aspect_ratio_buckets": True, "random_crops": 2, "random_flip": True, "gradient_accumulation": 2}
+    job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path, **changes))
+    # An epoch: 2 + 1 squares, 4 wide, 1 tall: 2 + 2 + 1 batches.
+    assert job.branch.end_step == 3
+    trainer = trained(job)
+    shapes = [tuple(part.instance.mean.shape[-2:]) for part in seen]
+    assert shapes == [(8, 8), (6, 10), (10, 6), (8, 8)]
+    for part, shape in zip(seen, shapes, strict=True):
+        assert part.class_images is not None
+        assert tuple(part.class_images.mean.shape[-2:]) == shape
+        assert len(part.class_images) == 2 * len(part.instance) == len(part.class_captions)
+        assert (len(part.crops), len(part.mirrored)) == (1, 2)
+    assert trainer.step == 3
+    again = trained(job)
+    assert all(torch.equal(value, again.state()[name]) for name, value in trainer.state().items())
+
+
+def test_a_bucketed_training_goes_on_from_any_step(tmp_path: Path, tiny_sd: Path) -> None:
+    job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path, aspect_ratio_buckets=True, random_crops=3, epochs=2))
+    whole = trained(job).state()
+    loaded.untrained_models(job.sweep.base)
+    first = make_trainer(job, loaded.models_to_change(job.sweep.base))
+    first.train_until(3)
+    state = first.state()
+    loaded.untrained_models(job.sweep.base)
+    second = make_trainer(job, loaded.models_to_change(job.sweep.base))
+    second.load_state(state)
+    second.train_until(job.branch.end_step)
+    assert all(torch.equal(value, second.state()[name]) for name, value in whole.items())
