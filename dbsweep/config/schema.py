@@ -61,6 +61,9 @@ class Evaluate(Section):
     """What is drawn at every checkpoint."""
 
     every_epochs: Count = Field(10, description="epochs between checkpoints; the last epoch of a trial always has one")
+    every_steps: Count | None = Field(
+        None, description="optimizer steps between checkpoints in place of every_epochs, rounded up to whole epochs"
+    )
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
     guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
     num_inference_steps: Count = Field(20, description="sampling steps")
@@ -168,6 +171,29 @@ class Experiment(Section):
             if earlier != index:
                 message = f"must differ between concepts, got {concept.instance_token!r} as in concepts[{earlier}]"
                 problems.add(("concepts", index, "instance_token"), message)
+        problems.refuse("experiment")
+        return self
+
+    @property
+    def counts_steps(self) -> bool:
+        """Whether a length is given in steps, which the plan needs in epochs."""
+        return self.train.steps is not None or "steps" in self.search.axes or self.evaluate.every_steps is not None
+
+    @model_validator(mode="after")
+    def _lengths_are_told_once(self) -> Experiment:
+        problems, axes = Problems(), self.search.axes
+        default = Train.model_fields["epochs"].default
+        told = {
+            "train.epochs": self.train.epochs != default,
+            "search.epochs": "epochs" in axes,
+        }
+        for place, given in (("train", self.train.steps is not None), ("search", "steps" in axes)):
+            other = next((name for name, is_told in told.items() if is_told), None)
+            if given and other is not None:
+                problems.add((place, "steps"), f"says the length a second time: remove it, or {other}")
+        every = self.evaluate
+        if every.every_steps is not None and every.every_epochs != Evaluate.model_fields["every_epochs"].default:
+            problems.add(("evaluate", "every_steps"), "says the interval a second time: remove it, or every_epochs")
         problems.refuse("experiment")
         return self
 

@@ -22,6 +22,7 @@ class Train(Optimization, LoraSettings):
     batch_size: Count = Field(1, description="instance images a forward pass; as many class images are added to it")
     gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
     epochs: Count = Field(100, description="passes over the instance images")
+    steps: Count | None = Field(None, description="optimizer steps in place of epochs, rounded up to whole epochs")
     class_images_per_instance: CountOrNone = Field(
         25, description="class images for each photo; 0 trains without prior preservation"
     )

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
-from dbsweep.plan.buckets import Size
 from dbsweep.plan.courses import Course
-from dbsweep.plan.photos import Photos, steps_per_epoch, uses_per_epoch
+from dbsweep.plan.photos import Photos, steps_per_epoch, uses_by_size, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.plan.space import longest_epochs
 from dbsweep.plan.tree import grow_tree
@@ -89,14 +87,12 @@ def _bucketed(courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[s
     """Which sizes there are, and how long an epoch is where they do not fill their batches."""
     found: dict[str, int] = {}
     for train in (course.train for course in courses if course.train.aspect_ratio_buckets):
-        uses: Counter[Size] = Counter()
-        for each in photos:
-            uses.update({size: count * each.repeats for size, count in each.by_size(train).items()})
+        uses = uses_by_size(photos, train)
         sizes = ", ".join(f"{count} of {width}×{height}" for (width, height), count in sorted(uses.items()))
         steps, full = steps_per_epoch(photos, train), train.batch_size * train.gradient_accumulation
         found[f"aspect_ratio_buckets: an epoch has {sizes} pixels"] = max(0, steps - -(-uses.total() // full))
     for sentence, more in found.items():
-        yield f"{sentence}, {more} steps more than if all had one size" if more else sentence
+        yield f"{sentence}, {more} step{'s' if more > 1 else ''} more than if all had one size" if more else sentence
 
 
 def _few_evaluations(courses: Sequence[Course], every_epochs: int) -> Iterator[str]:

@@ -52,14 +52,19 @@ def uses_per_epoch(photos: Sequence[Photos]) -> int:
     return sum(each.count * each.repeats for each in photos)
 
 
+def uses_by_size(photos: Sequence[Photos], train: Train) -> Counter[Size]:
+    """Instance images in an epoch by the size to which they are cut."""
+    uses: Counter[Size] = Counter()
+    for each in photos:
+        uses.update({size: count * each.repeats for size, count in each.by_size(train).items()})
+    return uses
+
+
 def steps_per_epoch(photos: Sequence[Photos], train: Train) -> int:
     """Optimizer steps of one pass over all instance images.
 
     A batch has images of one size, so each size may leave one that is not full; a step takes `gradient_accumulation`
     batches, and the last one of an epoch may have fewer.
     """
-    uses: Counter[Size] = Counter()
-    for each in photos:
-        uses.update({size: count * each.repeats for size, count in each.by_size(train).items()})
-    batches = sum(math.ceil(count / train.batch_size) for count in uses.values())
+    batches = sum(math.ceil(count / train.batch_size) for count in uses_by_size(photos, train).values())
     return math.ceil(batches / train.gradient_accumulation)

@@ -94,7 +94,7 @@ class Reference:
                     texts={key: arrays[f"text{index}"] for index, key in enumerate(prompts)},
                     photo_features=tuple(arrays[f"seen{index}"] for index in range(photos)),
                     base_features={key: arrays[f"features{index}"] for index, key in enumerate(prompts)},
-                    held_out=tuple(arrays[f"unseen{index}"] for index in range(photos)),
+                    held_out=tuple(arrays.get(f"unseen{i}", arrays[f"photos{i}"][:0]) for i in range(photos)),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise RunError(f"cannot read the reference scores {str(path)!r}: {error}; delete the file") from error

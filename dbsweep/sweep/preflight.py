@@ -32,7 +32,17 @@ def load(file: Path, overrides: Sequence[str] = (), name: str | None = None) -> 
     from dbsweep.config.loading import load_experiment
 
     named = () if name is None else (f"name={name}",)
-    return _pin_base(load_experiment(file, (*overrides, *named)))
+    return counted_in_epochs(_pin_base(load_experiment(file, (*overrides, *named))))
+
+
+def counted_in_epochs(experiment: Experiment) -> Experiment:
+    """With lengths that are given in optimizer steps as whole epochs; otherwise as it is."""
+    if not experiment.counts_steps:
+        return experiment
+    from dbsweep.plan.lengths import in_epochs
+    from dbsweep.plan.photos import photos_of
+
+    return in_epochs(experiment, photos_of(experiment, count_photos(experiment), photo_sizes(experiment)))
 
 
 def _pin_base(experiment: Experiment) -> Experiment:

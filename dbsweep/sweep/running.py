@@ -25,6 +25,7 @@ from dbsweep.sweep.preflight import (
     base_source,
     check_inputs,
     count_photos,
+    counted_in_epochs,
     load,
     make_plan,
     photo_sizes,
@@ -78,6 +79,7 @@ def run_experiment(
 ) -> RunFolder:
     """Runs an experiment on a back end; see `run_file`."""
     check_free(experiment.output, experiment.name)
+    experiment = counted_in_epochs(experiment)
     plan = make_plan(experiment, alone=alone)
     check_inputs(experiment, plan)
     check_storage(experiment)

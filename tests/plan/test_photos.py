@@ -63,7 +63,7 @@ def test_buckets_are_planned_and_told() -> None:
     plan = make_plan(setup, [4], photo_sizes=sizes)
     assert plan.steps_per_epoch == 3
     assert (
-        "aspect_ratio_buckets: an epoch has 3 of 384×640, 1 of 512×512 pixels, 1 steps more than if all had one size"
+        "aspect_ratio_buckets: an epoch has 3 of 384×640, 1 of 512×512 pixels, 1 step more than if all had one size"
         in plan.notes
     )
     with pytest.raises(ValueError, match="aspect_ratio_buckets needs the sizes of the photos"):

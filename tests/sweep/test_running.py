@@ -289,3 +289,18 @@ def test_with_keep_the_best_of_each_trial_stays_and_the_choice_is_one_of_them(tm
         assert best.id in kept
     assert len(kept) <= len(record.plan.trials) < len(record.checkpoints)
     assert record.plan.cost.disk_bytes < everything.plan.cost.disk_bytes
+
+
+def test_lengths_in_steps_are_planned_in_epochs(tmp_path):
+    """Three photos: 11 steps are four epochs, and 4 steps between checkpoints are two."""
+    file = write_experiment(tmp_path)
+    text = file.read_text().replace("epochs: [4, 8]", "steps: [11, 24]").replace("every_epochs: 2", "every_steps: 4")
+    file.write_text(text)
+    view = TerminalView(Console(file=io.StringIO()))
+    folder = run_experiment(load_experiment(file), lambda *_: SimulatedBackend(curve), view)
+    record = read_run(folder)
+    assert {trial.settings["epochs"] for trial in record.plan.trials} == {4, 8}
+    assert {checkpoint.epoch for checkpoint in record.checkpoints.values()} == {2, 4, 6, 8}
+    again = load_experiment(folder.experiment)
+    assert again.evaluate.every_epochs == 2
+    assert preflight.load(file).search == again.search
