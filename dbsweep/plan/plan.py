@@ -42,6 +42,8 @@ def make_plan(
     if alone and experiment.search.searcher is not SearcherName.RANDOM:
         message = f"{experiment.search.searcher.value} proposes from results, so --alone cannot repeat it; use random"
         raise ConfigError(experiment.name, [Fault("search.searcher", message)])
+    if experiment.counts_steps:
+        raise ValueError("lengths in steps must be made epochs first: dbsweep.plan.lengths.in_epochs")
     rates = rates_for(experiment) if rates is None else rates
     every_epochs, photos = experiment.evaluate.every_epochs, photos_of(experiment, photo_counts, photo_sizes)
     trials, removed = make_trials(experiment)

@@ -26,6 +26,8 @@ def test_steps_are_rounded_up_to_whole_epochs(steps: int, batch_size: int, epoch
     assert (found.train.epochs, found.train.steps) == (epochs, None)
     assert found.evaluate.every_epochs == -(-24 // -(-12 // batch_size))
     assert not found.counts_steps
+    with pytest.raises(ValueError, match="must be made epochs first"):
+        make_plan(experiment(train={"steps": steps}), [12])
     path = make_plan(found, [12]).paths[0]
     assert path.end_step >= steps
 
