@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from dbsweep.records.names import Metric
+from dbsweep.records.results import Score
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.curves import front_points, panels
 
@@ -29,6 +30,17 @@ def test_points_carry_the_interval_and_name_the_trials(record: RunRecord) -> Non
     low, high = (f"{v:.2f}".replace("-", "−") for v in (card.low, card.high))
     assert point.tip == f"t001 and t002, epoch 10\nIdentity {card.value:.2f} ({low} to {high})"
     assert curve.points[0].tip.startswith("base model\n")
+
+
+def test_the_validation_loss_has_a_panel_where_photos_are_held_out(record: RunRecord) -> None:
+    loss = Score(value=0.12346, low=0.1, high=0.2, samples=(0.1, 0.2))
+    cards = {
+        name: card.model_copy(update={"scores": {**card.scores, Metric.VALIDATION_LOSS: loss}})
+        for name, card in record.scorecards.items()
+    }
+    panel = panels(record.model_copy(update={"scorecards": cards}))[-1]
+    assert panel.title == "Validation loss"
+    assert panel.curves[0].points[1].tip == "t001 and t002, epoch 10\nValidation loss 0.1235"
 
 
 def test_values_that_are_not_numbers_leave_a_gap(record: RunRecord) -> None:
