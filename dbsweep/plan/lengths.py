@@ -67,7 +67,7 @@ def _axis(axis: SearchAxis, per_epoch: int) -> SearchAxis:
             return Selected(choice=tuple(_epochs(float(value), per_epoch) for value in axis.choice))
         case Uniform():
             low, high = (_epochs(bound, per_epoch) for bound in axis.uniform)
-            return Uniform(uniform=(low, high)) if low < high else Values(values=(low,))
+            return Uniform(uniform=(low, high)) if low < high else Selected(choice=(low,))  # it stays a distribution
         case LogUniform():
             low, high = (_epochs(bound, per_epoch) for bound in axis.loguniform)
-            return LogUniform(loguniform=(low, high)) if low < high else Values(values=(low,))
+            return LogUniform(loguniform=(low, high)) if low < high else Selected(choice=(low,))
