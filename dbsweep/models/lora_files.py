@@ -20,6 +20,9 @@ from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.safetensors_file import KOHYA_SHA256, write_weights
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
+PEFT_MAGNITUDE = "lora_magnitude_vector.weight"
+"""DoRA's lengths under a layer. peft itself leaves ``.weight`` out and reads both; transformers 5, by which diffusers
+loads text encoders, reads only this."""
 ADAPTER_METADATA = "lora_adapter_metadata"
 """Metadata key under which diffusers keeps peft's configuration as JSON."""
 
@@ -61,7 +64,7 @@ def save_peft(
         name = layer.replace("text_encoder.", "text_encoder.text_model.", 1)
         tensors |= {f"{name}.lora_A.weight": pair.down, f"{name}.lora_B.weight": pair.up}
         if pair.magnitude is not None:
-            tensors[f"{name}.lora_magnitude_vector"] = pair.magnitude
+            tensors[f"{name}.{PEFT_MAGNITUDE}"] = pair.magnitude
     settings = {
         f"{network}.{key}": value for network in NETWORKS for key, value in _peft_settings(lora, network).items()
     }
@@ -171,6 +174,6 @@ def _from_peft(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> di
         network, _, name = stem.replace("text_encoder.text_model.", "text_encoder.").partition(".")
         # Without settings diffusers takes alpha for the rank, so the scale is 1.
         alpha = settings.get(f"{network}.alpha_pattern", {}).get(name, settings.get(f"{network}.lora_alpha", len(down)))
-        up, magnitude = tensors[f"{stem}.lora_B.weight"], tensors.get(f"{stem}.lora_magnitude_vector")
+        up, magnitude = tensors[f"{stem}.lora_B.weight"], tensors.get(f"{stem}.{PEFT_MAGNITUDE}")
         lora[f"{network}.{name}"] = LoraPair(down, up, float(alpha), magnitude)
     return lora

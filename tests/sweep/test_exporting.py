@@ -172,7 +172,7 @@ def test_the_lora_of_a_checkpoint_becomes_one_for_diffusers(export, run, tiny_sd
     write_checkpoint(run.path / checkpoint.path, unet=models.unet, text_encoder=None, state=None, manifest=manifest)
     assert export(f"@{checkpoint.id}", "--format", "peft", "--out", tmp_path / "mine")[0] == 0
     stem = "unet.down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
-    assert load_file(tmp_path / "mine.safetensors")[f"{stem}.lora_magnitude_vector"].shape == (16,)
+    assert load_file(tmp_path / "mine.safetensors")[f"{stem}.lora_magnitude_vector.weight"].shape == (16,)
     code, _, err = export(f"@{checkpoint.id}", "--format", "lora", "--out", tmp_path / "other")
     assert code == 2
     assert "export it as peft for diffusers" in " ".join(err.split())
