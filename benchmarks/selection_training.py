@@ -14,7 +14,9 @@ import torch
 from benchmarks.selection_curves import CardData, CheckpointCurve, TrialCurve
 from benchmarks.selection_judge import draw_for_oracle, look
 from dbsweep.concepts.captions import Caption
+from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import LatentMoments, encode_photos
+from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.schema import Experiment
 from dbsweep.execution import loaded
@@ -51,8 +53,10 @@ def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) 
     loaded.models_to_change(job.sweep.base)
     trainer = make_trainer(job, models)
     experiment = job.sweep.experiment
-    taught = loaded.photo_latents(job.sweep, experiment.concepts[0], experiment.train.resolution)
-    others = encode_photos(models, [read_square(path, experiment.train.resolution) for path in list_photos(held_out)])
+    side = experiment.train.resolution
+    photos = training_photos(experiment.concepts[0])
+    (taught,) = loaded.photo_views(job.sweep, photos, (side, side), Framing(resolution=side)).windows
+    others = encode_photos(models, [read_square(path, side) for path in list_photos(held_out)])
     watched = FixedLoss(models, experiment, taught, LOSS_IMAGES)
     validation = FixedLoss(models, experiment, others, VALIDATION_DRAWS * len(others))
     training_loss: list[float] = []
