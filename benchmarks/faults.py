@@ -4,6 +4,9 @@ Each round is one sweep of a tiny Stable Diffusion on real Ray, its driver a pro
 seeded faults (`benchmarks.fault_kinds`) and resumed until it is over. Then its leaderboard and the hashes of all its
 checkpoints are compared with those of an undisturbed run, and the steps that were trained twice are counted. A branch
 that cannot succeed must end as failed, with a reason, and take nobody along.
+
+What each round gave is kept in a folder (`--folder`), so that the benchmark can be run in pieces (`--seconds`): it goes
+on with the first round that is not there.
 """
 
 from __future__ import annotations
@@ -12,13 +15,13 @@ import argparse
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +30,11 @@ import yaml
 
 from benchmarks.fault_driver import DISK_FULL, drive
 from benchmarks.fault_kinds import ALWAYS, DAMAGE, ONCE, Fault, Faults, Kind, damage
+from benchmarks.fault_outcome import Outcome, differences
+from benchmarks.machine import provenance
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ray_start import start_ray
 from dbsweep.minisd.subject import write_subject_photos
-from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch, Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import read_run
@@ -39,30 +43,14 @@ from tests.tiny_models import write_pipeline
 ROOT: Final = Path(__file__).parents[1]
 WORKERS: Final = 2
 PHOTOS: Final = 3  # one epoch, and one checkpoint interval, is as many steps
-STALL_TIMEOUT_S: Final = 15.0
-WORKER_FAULTS: Final = 5  # a round, at most one a branch
+RATES: Final = (1e-4, 2e-4, 3e-4)
+STALL_TIMEOUT_S: Final = 25.0
+WORKER_FAULTS: Final = 8  # a round, at most one a branch
 DRIVER_FAULTS: Final = 3  # a round; each is followed by damage to a file
-PATIENCE_S: Final = 600.0
+PATIENCE_S: Final = 1200.0
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of one round.
-
-    Attributes:
-        struck: the faults that did strike.
-        retrained: steps trained more than once, those of a branch that cannot succeed aside.
-        allowed: one interval for each fault and branch that it interrupts.
-        wrong: what differs from the undisturbed run; empty if nothing does.
-    """
-
-    struck: tuple[Fault, ...]
-    retrained: int
-    allowed: int
-    wrong: tuple[str, ...]
-
-
-def write_experiment(folder: Path, name: str, rates: Sequence[float] = (1e-4, 3e-4)) -> Path:
+def write_experiment(folder: Path, name: str, rates: Sequence[float] = RATES) -> Path:
     """Learning rates × two lengths × two text-encoder ratios of a tiny random model: three branches a rate."""
     if not (folder / "photos").exists():
         write_subject_photos(5, "man", PHOTOS, folder / "photos")
@@ -102,9 +90,12 @@ def write_experiment(folder: Path, name: str, rates: Sequence[float] = (1e-4, 3e
 def undisturbed(folder: Path) -> RunRecord:
     """The run that all others are compared with."""
     notes = folder / "undisturbed-notes"
-    notes.mkdir()
-    address = ray.get_runtime_context().gcs_address
-    return read_run(drive(address, write_experiment(folder, "undisturbed"), Faults(faults=(), notes=notes)))
+    notes.mkdir(exist_ok=True)
+    run = RunFolder(folder / "runs" / "undisturbed")
+    if not run.ledger.exists() or read_run(run).finished is None:
+        address = ray.get_runtime_context().gcs_address
+        drive(address, write_experiment(folder, "undisturbed"), Faults(faults=(), notes=notes))
+    return read_run(run)
 
 
 def plan_round(plan: Plan, rng: random.Random) -> tuple[Fault, ...]:
@@ -145,7 +136,9 @@ def run_round(file: Path, faults: tuple[Fault, ...], truth: RunRecord, rng: rand
         _await_workers(planned)
         if (code > 0 and code != DISK_FULL) or time.monotonic() > deadline:
             log = (notes / "driver.log").read_text(encoding="utf-8", errors="replace")
-            return Outcome(planned.struck, 0, 0, (f"the driver ended with {code}: {log[-2000:]}",))
+            return Outcome(
+                struck=planned.struck, retrained=0, allowed=0, wrong=(f"the driver ended with {code}: {log[-2000:]}",)
+            )
         if code < 0:
             _damage_next(planned, run, truth.plan.branches, rng)
     record = read_run(run)
@@ -193,49 +186,33 @@ def _retrained(steps: Path, hopeless: set[str]) -> int:
     return sum(times - 1 for times in counted.values())
 
 
-def differences(record: RunRecord, truth: RunRecord, hopeless: set[str]) -> list[str]:
-    """What differs where it should not."""
-    lost = {p.trial for p in truth.plan.paths if hopeless & {branch for branch, _ in p.segments}}
-    wrong = []
-    for trial in truth.states:
-        if trial in lost:
-            wrong += _unexplained(record, trial, hopeless)
-            continue
-        if record.states[trial] is not truth.states[trial] or record.verdicts[trial] != truth.verdicts[trial]:
-            wrong.append(f"{trial} is {record.states[trial]} instead of {truth.states[trial]}, or its verdict differs")
-        hashes = [[(c.id, c.sha256) for c in run.checkpoints_of(trial)] for run in (record, truth)]
-        if hashes[0] != hashes[1]:
-            wrong.append(f"{trial} has other checkpoints or weights: {hashes[0]} instead of {hashes[1]}")
-    boards = [_leaderboard(run, hopeless) for run in (record, truth)]
-    if boards[0] != boards[1]:
-        wrong.append(f"the leaderboard differs: {boards[0]} instead of {boards[1]}")
-    return wrong
+def strike(folder: Path, wanted: int, seed: int, seconds: float) -> list[Outcome]:
+    """Rounds until as many faults have struck, earlier pieces of this folder counted; each is told on stderr.
 
-
-def _unexplained(record: RunRecord, trial: str, hopeless: set[str]) -> list[str]:
-    reasons = [record.failures.get(branch, "") for branch in hopeless]
-    if record.states[trial] is TrialState.FAILED and all(reasons):
-        return []
-    return [f"{trial} cannot succeed but is {record.states[trial]}, for the reasons {reasons}"]
-
-
-def _leaderboard(record: RunRecord, hopeless: set[str]) -> list[tuple[str, float, float, float, float]]:
-    assert record.choice is not None
-    rows = [c for c in record.choice.candidates if c.checkpoint.split("-")[0] not in hopeless]
-    return [(c.checkpoint, c.utility, c.identity, c.style, c.prior) for c in rows]
-
-
-def strike(folder: Path, wanted: int, seed: int) -> list[Outcome]:
-    """Rounds until as many faults have struck; each is told on stderr."""
-    rng = random.Random(seed)
-    truth = undisturbed(folder)
+    Args:
+        folder: what has been done so far, and will be.
+        seconds: no round begins later than this.
+    """
+    begun = time.monotonic()
+    folder.mkdir(parents=True, exist_ok=True)
+    truth: RunRecord | None = None
     outcomes: list[Outcome] = []
     while sum(len(outcome.struck) for outcome in outcomes) < wanted:
         name = f"round-{len(outcomes):02d}"
-        file = write_experiment(folder, name)
-        outcomes.append(run_round(file, plan_round(truth.plan, rng), truth, rng))
-        last = outcomes[-1]
-        print(f"{name}: {len(last.struck)} faults, {last.retrained} steps twice", *last.wrong, file=sys.stderr)
+        known = folder / f"{name}.json"
+        if not known.exists():
+            if time.monotonic() - begun > seconds:
+                break
+            truth = truth or undisturbed(folder)
+            shutil.rmtree(folder / "runs" / name, ignore_errors=True)  # of a piece that was ended in the middle
+            shutil.rmtree(folder / f"{name}-notes", ignore_errors=True)
+            rng = random.Random(f"{seed} {name}")
+            made = run_round(write_experiment(folder, name), plan_round(truth.plan, rng), truth, rng)
+            known.write_text(made.model_dump_json(), encoding="utf-8")
+            print(f"{name}: {len(made.struck)} faults, {made.retrained} steps twice", *made.wrong, file=sys.stderr)
+            if not made.wrong:
+                shutil.rmtree(folder / "runs" / name)
+        outcomes.append(Outcome.model_validate_json(known.read_text(encoding="utf-8")))
     return outcomes
 
 
@@ -243,7 +220,8 @@ def summary(outcomes: Sequence[Outcome], seed: int) -> dict[str, object]:
     """The result as plain values."""
     kinds = Counter(fault.kind.value for outcome in outcomes for fault in outcome.struck)
     return {
-        "seed": seed,
+        "command": f"python -m benchmarks.faults --seed {seed}",
+        **provenance(),
         "rounds": len(outcomes),
         "faults": sum(kinds.values()),
         "by_kind": dict(sorted(kinds.items())),
@@ -258,14 +236,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults", description=__doc__)
     parser.add_argument("--faults", type=int, default=100, help="at least so many")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--folder", type=Path, help="where each round's outcome is kept; default: a temporary folder")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="no round begins later than this")
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
     parser.add_argument("--out", type=Path, help="file for the result as JSON")
     options = parser.parse_args(arguments)
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     start_ray(num_cpus=WORKERS)
-    with tempfile.TemporaryDirectory() as folder:
-        result = summary(strike(Path(folder), options.faults, options.seed), options.seed)
-    text = json.dumps(result)
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.folder or Path(temporary)
+        outcomes = strike(folder / f"seed-{options.seed}", options.faults, options.seed, options.seconds)
+    result = summary(outcomes, options.seed)
+    text = json.dumps(result, indent=1)
     if options.out is not None:
         options.out.write_text(text + "\n", encoding="utf-8")
     print(text if options.json else "\n".join(f"{key:36} {value}" for key, value in result.items()))
