@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
@@ -81,10 +81,15 @@ def _export(name: str, runs: Path, out: Path, form: Format, precision: Precision
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
-    """Ctrl-C ends with the shell's exit code for it; how to go on has been said."""
+def _leading() -> Iterator[None]:
+    """Around a sweep.
+
+    Ctrl-C ends with the shell's exit code for it; how to go on has been said. What libraries print meanwhile goes to
+    stderr (Ray tells the death of a node on stdout): stdout is for the outcome.
+    """
     try:
-        yield
+        with redirect_stdout(sys.stderr):
+            yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
 
@@ -126,7 +131,7 @@ def run(
     """Run a sweep: train, score, judge, choose, report."""
     from dbsweep.sweep.running import run_file
 
-    with _interruptible():
+    with _leading():
         folder = run_file(file, sets or (), name=name, address=address, view=_view(), alone=alone)
     _print_outcome(folder)
 
@@ -138,7 +143,7 @@ def resume(run_name: Run, address: Address = None, runs: Runs = RUNS) -> None:
     from dbsweep.sweep.running import on_ray, resume_run
 
     folder = find_run(run_name, runs)
-    with _interruptible():
+    with _leading():
         resume_run(folder, on_ray(address), _view())
     _print_outcome(folder)
 

@@ -6,7 +6,8 @@ DbsweepError
 ├── ModelError         a base model, encoder or checkpoint cannot be loaded
 ├── RunError           a run folder: unknown name, name already taken, damaged ledger
 ├── ResourceError      not enough disk, memory, CPUs or GPUs for what was asked
-│   └── DiskError      no room for the next write; the sweep stops, keeps what it has, and can be resumed
+│   ├── DiskError      no room for the next write; the sweep stops, keeps what it has, and can be resumed
+│   └── WorkerError    workers died while they made what all trials need; likewise
 └── TrialError         one trial cannot go on (NaN loss, a raising worker); the sweep goes on without it
     └── DivergedError  its loss or gradients are no longer numbers
 """
@@ -67,6 +68,10 @@ class ResourceError(DbsweepError):
 
 class DiskError(ResourceError):
     """No room on a disk for the next write; what has been written is whole."""
+
+
+class WorkerError(ResourceError):
+    """Workers died, though tried again, while they made what all trials need; what has been made is kept."""
 
 
 class TrialError(DbsweepError):

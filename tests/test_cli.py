@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
 
 from dbsweep import cli
+from dbsweep.config.loading import load_experiment
+from dbsweep.execution.driver_lock import driving
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.ledger import Ledger
+from dbsweep.sweep.preflight import make_plan
 from tests.sweep.files import write_experiment
 
 
@@ -84,6 +90,29 @@ def test_an_unknown_run_is_an_error_with_the_names_there_are(dbsweep, tmp_path):
     code, _, err = dbsweep("best", "nothing", "--runs", tmp_path)
     assert code == 2
     assert "no run 'nothing'" in err
+
+
+def test_a_run_that_is_led_already_is_an_error(dbsweep, tmp_path):
+    experiment = load_experiment(write_experiment(tmp_path))
+    plan = make_plan(experiment)
+    folder = RunFolder.create(experiment.output, "demo", experiment, plan)
+    Ledger.create(folder.ledger, "demo", experiment, plan).close()
+    with driving(folder):
+        code, out, err = dbsweep("resume", folder.path)
+    assert (code, out) == (2, "")
+    assert f"led by process {os.getpid()} on " in err
+    assert f"dbsweep resume {folder.path}" in err
+
+
+def test_what_libraries_print_while_a_sweep_goes_on_is_not_the_outcome(dbsweep, tmp_path, monkeypatch):
+    def interrupted(*_, **__):
+        print("(raylet) The node with node id: 1 has been marked dead")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dbsweep.sweep.running.run_file", interrupted)
+    code, out, err = dbsweep("run", write_experiment(tmp_path))
+    assert (code, out) == (130, "")
+    assert "marked dead" in err
 
 
 def test_runs_of_an_empty_folder_are_an_empty_list(dbsweep, tmp_path):

@@ -86,7 +86,7 @@ class BranchWork:
     It keeps its two latest states, so that one damaged checkpoint costs one interval; its fork counts as the first.
 
     Args:
-        watch: told of every pass of the UNet, in training and in drawing.
+        watch: told of every pass of the networks, in training and in drawing.
 
     Attributes:
         reached: the last step trained.
@@ -105,11 +105,8 @@ class BranchWork:
 
     def run(self) -> tuple[TrialState, str]:
         """Trains to the end or to the verdict that ends it; returns the state and its reason."""
-        hook = self._models.unet.register_forward_hook(lambda *_: self._watch.alive())
-        try:
+        with self._watch.following(self._models):
             return self._work()
-        finally:
-            hook.remove()
 
     def _work(self) -> tuple[TrialState, str]:
         branch = self._job.branch

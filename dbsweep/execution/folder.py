@@ -83,6 +83,11 @@ class RunFolder:
         return self.path / "ledger.db"
 
     @property
+    def lock(self) -> Path:
+        """The file that the run's driver holds locked (`dbsweep.execution.driver_lock`)."""
+        return self.path / "driver.lock"
+
+    @property
     def experiment(self) -> Path:
         """The experiment file as run: overrides applied, defaults filled in."""
         return self.path / "experiment.yaml"

@@ -52,6 +52,11 @@ def _base(source: BaseSource) -> _Base:
     return _Base(load_base(source, device=device()))
 
 
+def models_as_they_are(source: BaseSource) -> StableDiffusion:
+    """The base model's networks, whatever their weights are now, for who changes nothing about them."""
+    return _base(source).models
+
+
 def untrained_models(source: BaseSource) -> StableDiffusion:
     """The base model with its own weights."""
     base = _base(source)

@@ -12,7 +12,7 @@ from ray import tune
 
 from dbsweep.config.schema import Resources
 from dbsweep.config.search import SchedulerName
-from dbsweep.errors import ResourceError
+from dbsweep.errors import ResourceError, WorkerError
 from dbsweep.execution import ray_worker
 from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
 from dbsweep.execution.exchange import Exchange, exchange_for
@@ -20,9 +20,10 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.halving import BranchScheduler, Halving
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ray_start import set_environment, start_ray
-from dbsweep.execution.ray_tasks import result, watch
+from dbsweep.execution.ray_tasks import RETRIES, result, watch
 from dbsweep.execution.ray_worker import Body
 from dbsweep.execution.searcher import BranchSearcher, EventRelay
+from dbsweep.execution.stall import tasks_explained
 from dbsweep.execution.tune_thread import TuneThread
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
 
@@ -32,9 +33,6 @@ and its password would stand in the cluster's job table."""
 
 SHARDS_PER_WORKER = 4
 """Class images are drawn in this many parts a worker, so that progress shows and slow workers hold nobody up."""
-
-RETRIES = 2
-"""Times that a branch whose process died is started again; it goes on from its last checkpoint."""
 
 
 class RayBackend:
@@ -69,7 +67,10 @@ class RayBackend:
         photos = self._task(ray_worker.encode_photos).remote(job)
         draw = self._task(ray_worker.draw_class_images)
         drawing = [draw.remote(job, shard, shards) for shard in range(shards)]
-        watch([references, photos, *drawing], self._resources, on_progress)
+        try:
+            watch([references, photos, *drawing], self._resources, on_progress)
+        except WorkerError as error:
+            raise WorkerError(f"{error}{tasks_explained(self._run, self._resources.stall_timeout_s)}") from error
         sha256, base = result(references)
         self._exchange_of(job).fetch([self._run.path, self._run.base_images])
         return Prepared(
@@ -159,7 +160,8 @@ class RayBackend:
     def _task(self, function: Callable[..., object]) -> Any:  # noqa: ANN401  (Ray types its remote functions as Any)
         """The function as a Ray task that takes what a trial takes."""
         resources = self._resources
-        return ray.remote(num_cpus=resources.cpus_per_trial, num_gpus=resources.gpus_per_trial)(function)
+        share = {"num_cpus": resources.cpus_per_trial, "num_gpus": resources.gpus_per_trial}
+        return ray.remote(max_retries=RETRIES, **share)(function)
 
     def _tuner(self, searcher: BranchSearcher, scheduler: BranchScheduler, relay: EventRelay) -> tune.Tuner:
         body = self._body

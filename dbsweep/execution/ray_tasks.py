@@ -8,6 +8,7 @@ from typing import Any
 import ray
 
 from dbsweep.config.schema import Resources
+from dbsweep.errors import WorkerError
 from dbsweep.execution.backend import OnProgress, Progress
 
 NOTICE_AFTER_S = 30.0
@@ -15,6 +16,14 @@ NOTICE_AFTER_S = 30.0
 
 LOOK_INTERVAL_S = 2.0
 """How often the cluster's machines are looked at while nothing ends."""
+
+
+RETRIES = 2
+"""Times that a task or branch whose process died is started again; a branch goes on from its last checkpoint."""
+
+
+DEATHS = (ray.exceptions.WorkerCrashedError, ray.exceptions.NodeDiedError, ray.exceptions.OutOfMemoryError)
+"""How Ray tells that a task's process is gone."""
 
 
 def watch(tasks: list[Any], resources: Resources, on_progress: OnProgress) -> None:
@@ -41,11 +50,18 @@ def watch(tasks: list[Any], resources: Resources, on_progress: OnProgress) -> No
 
 
 def result(task: Any) -> Any:  # noqa: ANN401  (Ray types its references as Any)
-    """The task's value; its own error rather than Ray's wrapping of it."""
+    """The task's value; its own error rather than Ray's wrapping of it.
+
+    Raises:
+        WorkerError: its process died at every attempt.
+    """
     try:
         return ray.get(task)
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
+    except DEATHS as error:
+        reason = str(error).strip().partition("\n")[0]
+        raise WorkerError(f"a worker died, {RETRIES + 1} times in a row, of what others need: {reason}") from error
 
 
 def lacking(resources: Resources) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dbsweep.config.schema import Resources
@@ -73,42 +74,49 @@ def claim_resources(resources: Resources) -> None:
 
 def draw_class_images(job: SweepJob, shard: int, shards: int) -> int:
     """Draws one part of the missing class images; returns how many."""
-    from dbsweep.execution import prepare
+    with _at_work(job, f"class-images-{shard:02d}") as courier, courier.preparing():
+        from dbsweep.execution import prepare
 
-    claim_resources(job.experiment.resources)
-    courier = courier_for(job)
-    with courier.preparing():
         return prepare.draw_class_images(courier.sweep, shard, shards)
 
 
 def encode_photos(job: SweepJob) -> None:
     """Fills the latent cache with the photos."""
-    from dbsweep.execution import prepare
+    with _at_work(job, "photos") as courier, courier.preparing(class_images=False):
+        from dbsweep.execution import prepare
 
-    claim_resources(job.experiment.resources)
-    courier = courier_for(job)
-    with courier.preparing(class_images=False):
         prepare.encode_photos(courier.sweep)
 
 
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     """Draws and scores what the untrained model makes; returns the model's hash and its scorecard."""
-    from dbsweep.execution import prepare
+    with _at_work(job, "references") as courier, courier.preparing(class_images=False):
+        from dbsweep.execution import prepare
 
-    claim_resources(job.experiment.resources)
-    courier = courier_for(job)
-    with courier.preparing(class_images=False):
         return prepare.draw_references(courier.sweep)
 
 
 def draw_grids(job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
     """Draws the experiment's grids."""
-    from dbsweep.execution import grids
+    with _at_work(job, "grids") as courier, courier.drawing_grids(checkpoint):
+        from dbsweep.execution import grids
 
-    claim_resources(job.experiment.resources)
-    courier = courier_for(job)
-    with courier.drawing_grids(checkpoint):
         return grids.draw_grids(courier.sweep, checkpoint)
+
+
+@contextmanager
+def _at_work(job: SweepJob, task: str) -> Iterator[Courier]:
+    """Inside, this process keeps to its share, and is ended if it makes no progress: Ray then tries the task again."""
+    claim_resources(job.experiment.resources)
+    from dbsweep.execution import loaded
+    from dbsweep.execution.stall import StallWatch, task_traces_file
+
+    courier = courier_for(job)
+    sweep = courier.sweep
+    traces = task_traces_file(RunFolder(sweep.run_folder), task)
+    timeout_s = job.experiment.resources.stall_timeout_s
+    with StallWatch(timeout_s, traces) as watch, watch.following(loaded.models_as_they_are(sweep.base)):
+        yield courier
 
 
 def courier_for(sweep: SweepJob) -> Courier:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import faulthandler
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from dbsweep.execution.folder import RunFolder
 from dbsweep.records.events import BranchEnded
 from dbsweep.records.names import TrialState
+
+if TYPE_CHECKING:  # the driver, which reads the traces, needs no torch
+    from dbsweep.models.bundle import StableDiffusion
 
 LOOKS = 20
 """Progress is taken note of at most this many times a timeout: starting a timer costs a thread."""
@@ -49,6 +55,17 @@ class StallWatch:
         if self._timeout_s and time.monotonic() - self._started > self._timeout_s / LOOKS:
             self._start()
 
+    @contextmanager
+    def following(self, models: StableDiffusion) -> Iterator[None]:
+        """Inside, every pass of the UNet and every batch that the autoencoder encodes or decodes is progress."""
+        modules = (models.unet, models.vae.encoder, models.vae.decoder)
+        hooks = [module.register_forward_hook(lambda *_: self.alive()) for module in modules]
+        try:
+            yield
+        finally:
+            for hook in hooks:
+                hook.remove()
+
     def _start(self) -> None:
         self._started = time.monotonic()
         faulthandler.dump_traceback_later(self._timeout_s, exit=True, file=self._file)
@@ -59,10 +76,24 @@ def traces_file(run: RunFolder, branch: str) -> Path:
     return run.branch(branch) / "stalled.txt"
 
 
+def task_traces_file(run: RunFolder, task: str) -> Path:
+    """Where the stacks of a stalled task lie that made shared inputs or grids."""
+    return run.path / "stalled" / f"{task}.txt"
+
+
+def tasks_explained(run: RunFolder, timeout_s: float) -> str:
+    """What is known of stalled tasks, to be added to a message; empty where none has stalled."""
+    traces = sorted(path for path in task_traces_file(run, "*").parent.glob("*.txt") if path.stat().st_size)
+    return f"; {_hint(traces[0], timeout_s)}" if traces else ""
+
+
 def explained(end: BranchEnded, run: RunFolder, timeout_s: float) -> BranchEnded:
     """The end of a branch that failed, with what is known of its stalled attempts in its reason."""
     traces = traces_file(run, end.branch)
     if end.state is not TrialState.FAILED or not traces.is_file():
         return end
-    hint = f"an attempt made no progress for {timeout_s:g} s (resources.stall_timeout_s); {traces} shows where it hung"
-    return end.model_copy(update={"reason": f"{end.reason}; {hint}"})
+    return end.model_copy(update={"reason": f"{end.reason}; {_hint(traces, timeout_s)}"})
+
+
+def _hint(traces: Path, timeout_s: float) -> str:
+    return f"an attempt made no progress for {timeout_s:g} s (resources.stall_timeout_s); {traces} shows where it hung"

@@ -10,8 +10,9 @@ from typing import TypeAlias
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import DbsweepError, DiskError, RunError
+from dbsweep.errors import DbsweepError, DiskError, RunError, WorkerError
 from dbsweep.execution.backend import Backend
+from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
 from dbsweep.execution.ledger import Ledger
@@ -19,7 +20,7 @@ from dbsweep.models.durable import is_full
 from dbsweep.records.plan import Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
-from dbsweep.sweep.answers import interrupted_checkpoints
+from dbsweep.sweep.answers import interrupted_checkpoints, read_run
 from dbsweep.sweep.conductor import Conductor
 from dbsweep.sweep.preflight import (
     base_source,
@@ -86,14 +87,14 @@ def run_experiment(
     for note in plan.notes:
         view.note(note)
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)
-    with Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
-        try:
+    try:
+        with driving(folder), Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
             _lead(experiment, plan, folder, ledger, make_backend, view)
-        except DbsweepError as error:
-            # Wrong input, found by the first worker: leave nothing half-written.
-            if not isinstance(error, DiskError) and not ledger.read().checkpoints:
-                shutil.rmtree(folder.path)
-            raise
+    except DbsweepError as error:
+        # Wrong input, found by the first worker: leave nothing half-written.
+        if not isinstance(error, (DiskError, WorkerError)) and not read_run(folder).checkpoints:
+            shutil.rmtree(folder.path)
+        raise
     return folder
 
 
@@ -101,10 +102,10 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
     """Goes on with a run that was interrupted; what is finished is not done again.
 
     Raises:
-        RunError: the run is over already.
+        RunError: the run is over already, or another process leads it.
     """
     experiment = load_experiment(folder.experiment)
-    with Ledger.open(folder.ledger) as ledger:
+    with driving(folder), Ledger.open(folder.ledger) as ledger:
         record = ledger.read()
         if record.finished is not None:
             raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
@@ -146,7 +147,7 @@ def _lead(
         with tracked(experiment, folder, ledger, view):
             Conductor(ledger, plan, job, view).run(backend)
             write_report(folder)
-    except (KeyboardInterrupt, DiskError):
+    except (KeyboardInterrupt, DiskError, WorkerError):
         view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.handle}")
         for checkpoint in interrupted_checkpoints(folder, ledger.read()):
             view.note(f"Weights as they stood: dbsweep export {folder.handle}@{checkpoint} --out FILE")

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
+from pathlib import Path
+
 import pytest
 import ray
 
 from dbsweep.config.schema import Resources
+from dbsweep.errors import WorkerError
 from dbsweep.execution import ray_tasks
 from dbsweep.execution.backend import Progress
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.ray_backend import RayBackend
+from dbsweep.execution.stall import StallWatch, task_traces_file, tasks_explained
 
 
 @pytest.mark.parametrize(
@@ -47,3 +56,37 @@ def test_a_task_that_nobody_can_take_is_told_of_while_it_waits(monkeypatch: pyte
     with pytest.raises(ray.exceptions.TaskCancelledError):
         ray_tasks.watch([task], Resources(cpus_per_trial=4096), on_progress)
     assert told[1].startswith("waiting for a machine with 4096 CPU and 0 GPU")
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_task_that_hangs_is_ended_and_tried_again(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+
+    def hangs_once() -> str:
+        with StallWatch(0.5, task_traces_file(run, "photos")):
+            if not (tmp_path / "tried").exists():
+                (tmp_path / "tried").touch()
+                time.sleep(600)
+            return "made"
+
+    assert tasks_explained(run, 0.5) == ""
+    task = RayBackend(run, Resources())._task(hangs_once).remote()
+    ray_tasks.watch([task], Resources(), lambda progress: None)
+    assert ray_tasks.result(task) == "made"
+    assert "hangs_once" in task_traces_file(run, "photos").read_text()
+    told = tasks_explained(run, 0.5)
+    assert told.startswith("; an attempt made no progress for 0.5 s (resources.stall_timeout_s); ")
+    assert f"{tmp_path}/stalled/photos.txt shows where it hung" in told
+
+
+@pytest.mark.usefixtures("ray_session")
+def test_a_task_whose_process_always_dies_is_an_error_that_says_so(tmp_path: Path) -> None:
+    def dies() -> None:
+        with (tmp_path / "attempts").open("a") as file:
+            file.write("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    task = RayBackend(RunFolder(tmp_path), Resources())._task(dies).remote()
+    with pytest.raises(WorkerError, match="a worker died, 3 times in a row"):
+        ray_tasks.watch([task], Resources(), lambda progress: None)
+    assert (tmp_path / "attempts").read_text() == "xxx"

@@ -10,15 +10,18 @@ import pytest
 from ray import tune
 from ray.tune.result import DONE
 
+from dbsweep.execution import loaded, ray_worker, stall
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, as_result, events_in
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
+from dbsweep.execution.stall import StallWatch
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState
 from tests.execution.sweeps import make_branch_jobs
 from tests.execution.test_halving import scored
+from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job
 
 
 def test_scores_that_are_not_numbers_survive_the_way() -> None:
@@ -30,6 +33,42 @@ def test_scores_that_are_not_numbers_survive_the_way() -> None:
     assert math.isnan(told.scorecard.value(Metric.STYLE))
     assert all(math.isnan(sample) for sample in told.scorecard.scores[Metric.STYLE].samples)
     assert told.scorecard.value(Metric.PRIOR) == 1.0
+
+
+@pytest.mark.parametrize("task", ["photos", "references", "class-images-00"])
+def test_making_shared_inputs_is_watched(
+    task: str, tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    watched: dict[Path, int] = {}
+
+    class Watch(StallWatch):
+        def __enter__(self) -> Watch:
+            assert self._timeout_s == 1800.0
+            watched[self._path] = 0
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            """No timer was started."""
+
+        def alive(self) -> None:
+            watched[self._path] += 1
+
+    monkeypatch.setattr(stall, "StallWatch", Watch)
+    monkeypatch.setattr(ray_worker, "claim_resources", lambda resources: None)
+    monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+    loaded._latents.cache_clear()
+    job = make_tiny_job(tmp_path, tiny_sd)
+    match task:
+        case "photos":
+            ray_worker.encode_photos(job)
+        case "references":
+            ray_worker.draw_references(job)
+        case _:
+            ray_worker.draw_class_images(job, 0, 1)
+    (path,) = watched
+    assert path == job.run_folder / "stalled" / f"{task}.txt"
+    assert watched[path] > 0
+    assert not loaded.models_as_they_are(job.base).unet._forward_hooks
 
 
 def test_the_last_checkpoint_and_the_end_are_one_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

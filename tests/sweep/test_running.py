@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -213,6 +214,25 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
     assert resumed.choice == undisturbed.choice
     with pytest.raises(RunError, match="is over"):
         resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+
+
+def test_a_run_has_one_driver_at_a_time(tmp_path):
+    refused: list[str] = []
+
+    class _Nosy(SimulatedBackend):
+        """Tries to lead the run that it is led by."""
+
+        def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
+            folder = RunFolder(jobs[0].sweep.run_folder)
+            with pytest.raises(RunError) as error:
+                resume_run(folder, lambda *_: pytest.fail("two drivers"), TerminalView(Console(file=io.StringIO())))
+            refused.append(str(error.value))
+            super().run(jobs, on_event)
+
+    view = TerminalView(Console(file=io.StringIO()))
+    record = read_run(run_experiment(load_experiment(write_experiment(tmp_path)), lambda *_: _Nosy(curve), view))
+    assert record.choice is not None
+    assert f"run 'demo' is led by process {os.getpid()} on " in refused[0]
 
 
 def test_a_full_disk_stops_the_sweep_and_resume_ends_as_if_nothing_had_happened(tmp_path):

@@ -1,0 +1,75 @@
+"""One driver a run: a lock of the operating system on a file in the run folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import IO
+
+from pydantic import ValidationError
+
+from dbsweep.errors import RunError
+from dbsweep.execution.folder import RunFolder
+from dbsweep.records.record import Record
+
+
+class Driver(Record):
+    """The process that leads a run.
+
+    Attributes:
+        host: its machine.
+        pid: its number there.
+        since: when it began, UTC to the second.
+    """
+
+    host: str
+    pid: int
+    since: str
+
+
+@contextmanager
+def driving(run: RunFolder) -> Iterator[None]:
+    """Inside, no other process leads the run: the ledger has one writer, and workers one master.
+
+    The lock ends with the process that holds it, however that ends. The file stays: removing it would let two others
+    lock different files of its name.
+
+    Raises:
+        RunError: another process leads the run, or the disk cannot lock files.
+    """
+    # "a" creates the file and, unlike "w", leaves the other driver's name in it.
+    with run.lock.open("a+", encoding="utf-8") as file:
+        _lock(file, run)
+        file.truncate(0)
+        since = datetime.now(UTC).isoformat(timespec="seconds")
+        file.write(Driver(host=socket.gethostname(), pid=os.getpid(), since=since).model_dump_json())
+        file.flush()
+        yield
+
+
+def _lock(file: IO[str], run: RunFolder) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise RunError(
+            f"run {run.name!r} is led by {_named(file)} already: wait until it has ended, or end it there (Ctrl-C or "
+            f"kill), then go on with: dbsweep resume {run.handle}"
+        ) from error
+    except OSError as error:
+        raise RunError(
+            f"{run.lock} cannot be locked ({error.strerror}), so nobody could tell whether another dbsweep leads this "
+            "run: put output on a disk that can lock files"
+        ) from error
+
+
+def _named(file: IO[str]) -> str:
+    file.seek(0)
+    try:
+        driver = Driver.model_validate_json(file.read())
+    except ValidationError:  # it has the lock and has not written its name yet
+        return "another dbsweep"
+    return f"process {driver.pid} on {driver.host} (since {driver.since})"
