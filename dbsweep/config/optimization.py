@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from dbsweep.config.fields import Count, CountOrNone, NotBool, NotNegative, Positive, Section
+from dbsweep.config.step_rules import StepRulesText
 
 POLYNOMIAL_END = 1e-7
 """The learning rate at the end of a polynomial schedule, as in diffusers."""
@@ -21,10 +22,11 @@ OptimizerName: TypeAlias = Literal[
 
 
 class LearningRateSchedule(StrEnum):
-    """Learning-rate schedules, by diffusers' names; only the first two do not depend on the total length."""
+    """Learning-rate schedules, by diffusers' names; only the first three do not depend on the total length."""
 
     CONSTANT = "constant"
     CONSTANT_WITH_WARMUP = "constant_with_warmup"
+    PIECEWISE_CONSTANT = "piecewise_constant"
     LINEAR = "linear"
     COSINE = "cosine"
     COSINE_WITH_RESTARTS = "cosine_with_restarts"
@@ -33,7 +35,14 @@ class LearningRateSchedule(StrEnum):
     @property
     def depends_on_length(self) -> bool:
         """Whether trials of different length differ from their first step on."""
-        return self not in (LearningRateSchedule.CONSTANT, LearningRateSchedule.CONSTANT_WITH_WARMUP)
+        return self not in _OF_ANY_LENGTH
+
+
+_OF_ANY_LENGTH = (
+    LearningRateSchedule.CONSTANT,
+    LearningRateSchedule.CONSTANT_WITH_WARMUP,
+    LearningRateSchedule.PIECEWISE_CONSTANT,
+)
 
 
 class Optimization(Section):
@@ -48,6 +57,9 @@ class Optimization(Section):
     lr_warmup_steps: CountOrNone = Field(0, description="optimizer steps of linear warm-up")
     lr_num_cycles: Count = Field(1, description="times that cosine_with_restarts falls to 0")
     lr_power: Positive = Field(1.0, description="exponent of the polynomial schedule; 1 is linear")
+    lr_step_rules: StepRulesText = Field(
+        "1", description="of piecewise_constant: '1:400,0.1' is the whole rate for 400 steps, then a tenth of it"
+    )
     optimizer: OptimizerName = Field(
         "adamw", description="8-bit ones need bitsandbytes, paged ones a GPU too; prodigy wants learning_rate 1"
     )

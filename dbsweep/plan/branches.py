@@ -17,16 +17,12 @@ class _Chain:
     parent: int | None
 
     @property
-    def fork_epoch(self) -> int:
+    def fork_step(self) -> int:
         return self.nodes[0].start
 
     @property
     def last(self) -> Node:
         return self.nodes[-1]
-
-    @property
-    def fork_step(self) -> int:
-        return self.fork_epoch * self.last.steps_per_epoch
 
 
 def make_branches(
@@ -81,13 +77,14 @@ def _branch(chain: _Chain, ids: Sequence[str], own: str, every_epochs: int) -> B
 
 
 def _milestones(chain: _Chain, every_epochs: int) -> tuple[Milestone, ...]:
-    last = chain.last
-    first = chain.fork_epoch - chain.fork_epoch % every_epochs + every_epochs
-    scored = set(range(first, last.end + 1, every_epochs)) | {node.end for node in chain.nodes if node.ended}
+    last, per_epoch = chain.last, chain.last.steps_per_epoch
+    every = every_epochs * per_epoch
+    first = chain.fork_step - chain.fork_step % every + every
+    scored = set(range(first, last.end + 1, every)) | {node.end for node in chain.nodes if node.ended}
     forks = {node.end for node in chain.nodes if len(node.children) > 1}
     return tuple(
-        Milestone(step=epoch * last.steps_per_epoch, epoch=epoch, evaluate=epoch in scored, fork=epoch in forks)
-        for epoch in sorted(scored | forks)
+        Milestone(step=step, epoch=step // per_epoch, evaluate=step in scored, fork=step in forks)
+        for step in sorted(scored | forks)
     )
 
 
@@ -98,7 +95,7 @@ def _paths(chains: Sequence[_Chain], ids: Sequence[str]) -> tuple[TrialPath, ...
         parent = chain.parent
         before.append(() if parent is None else (*before[parent], (ids[parent], chain.fork_step)))
         paths += [
-            TrialPath(trial=course.trial.id, segments=(*before[-1], (own, node.end_step)), end_step=node.end_step)
+            TrialPath(trial=course.trial.id, segments=(*before[-1], (own, node.end)), end_step=node.end)
             for node in chain.nodes
             for course in node.ended
         ]

@@ -1,4 +1,4 @@
-"""What determines a trial's weights, epoch by epoch."""
+"""What determines a trial's weights, step by step."""
 
 from __future__ import annotations
 
@@ -6,18 +6,32 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
+from dbsweep.config.step_rules import StepRules, step_rules
 from dbsweep.plan.photos import Photos, steps_per_epoch
 from dbsweep.records.plan import Trial
+
+
+class Phase(NamedTuple):
+    """What may change on the way of a trial.
+
+    Attributes:
+        text_encoder_trains: or the UNet alone.
+        rate: factor of the learning rates.
+    """
+
+    text_encoder_trains: bool
+    rate: float
 
 
 @dataclass(frozen=True, slots=True)
 class Course:
     """The way of one trial from the base model to its end.
 
-    Two trials have the same weights after an epoch when `key` and `schedule_epochs` are the same and their text
-    encoders train in the same epochs up to it.
+    Two trials have the same weights after a step when `key` and `schedule_epochs` are the same and so were their phases
+    up to it.
 
     Attributes:
         key: all of `train` that acts from the first step on, as JSON.
@@ -25,6 +39,7 @@ class Course:
         epochs: how many it trains.
         text_encoder_epochs: the text encoder trains in the first ones, at most `epochs`.
         steps_per_epoch: optimizer steps.
+        rules: factors of the learning rates where they change at steps.
     """
 
     trial: Trial
@@ -34,12 +49,27 @@ class Course:
     epochs: int
     text_encoder_epochs: int
     steps_per_epoch: int
+    rules: StepRules | None = None
 
-    def span_from(self, epoch: int) -> tuple[bool, int]:
-        """Whether the text encoder trains in the epoch after ``epoch`` finished ones, and where that span ends."""
-        if epoch < self.text_encoder_epochs:
-            return True, self.text_encoder_epochs
-        return False, self.epochs
+    @property
+    def steps(self) -> int:
+        """Optimizer steps in all."""
+        return self.epochs * self.steps_per_epoch
+
+    def span_from(self, step: int) -> tuple[Phase, int]:
+        """The phase of the step after ``step`` finished ones, and the step at whose end that phase is over."""
+        frozen_from = self.text_encoder_epochs * self.steps_per_epoch
+        trains = step < frozen_from
+        rate, until = (1.0, None) if self.rules is None else self.rules.span_at(step)
+        ends = (self.steps, frozen_from if trains else self.steps, self.steps if until is None else until)
+        return Phase(trains, rate), min(ends)
+
+
+_NOT_IN_THE_KEY = {
+    *("epochs", "text_encoder_ratio", "lr_step_rules"),  # act later: see `Course`
+    "scale_lr",  # is in the rates
+    "gradient_checkpointing",  # computes the same again, to the bit
+}
 
 
 def text_encoder_epochs(train: Train) -> int:
@@ -69,17 +99,21 @@ def _course(trial: Trial, train: Train, photos: Sequence[Photos]) -> Course:
         epochs=train.epochs,
         text_encoder_epochs=text_encoder_epochs(train),
         steps_per_epoch=steps_per_epoch(photos, train),
+        rules=step_rules(train.lr_step_rules)
+        if train.lr_scheduler is LearningRateSchedule.PIECEWISE_CONSTANT
+        else None,
     )
 
 
 def _key(train: Train) -> str:
-    values = train.model_dump(mode="json", exclude={"text_encoder_ratio", "epochs", "scale_lr"})
+    values = train.model_dump(mode="json", exclude=_NOT_IN_THE_KEY)
     unet_rate, text_rate = train.peak_learning_rates
     values["learning_rate"] = unet_rate
     values["text_encoder_learning_rate"] = text_rate if text_encoder_epochs(train) > 0 else None
     schedule = train.lr_scheduler
-    if schedule is LearningRateSchedule.CONSTANT:
-        values["lr_warmup_steps"] = 0  # it has no warm-up, as in diffusers
+    if schedule in (LearningRateSchedule.CONSTANT, LearningRateSchedule.PIECEWISE_CONSTANT):
+        # Neither has a warm-up, as in diffusers, and where the second changes is in the phases.
+        values |= {"lr_scheduler": LearningRateSchedule.CONSTANT.value, "lr_warmup_steps": 0}
     if schedule is not LearningRateSchedule.COSINE_WITH_RESTARTS:
         del values["lr_num_cycles"]
     if schedule is not LearningRateSchedule.POLYNOMIAL:

@@ -14,7 +14,7 @@ TREE_LINES = 40
 _SHOWN_VALUES = 8
 _SHOWN_TRIALS = 6
 # What makes the tree branch; everything else in which trials differ is said at its root.
-_IN_THE_TREE = ("epochs", "text_encoder_ratio")
+_IN_THE_TREE = ("epochs", "text_encoder_ratio", "lr_step_rules")
 
 
 def plan_lines(plan: Plan) -> list[str]:
@@ -72,6 +72,8 @@ def _branch_line(branch: Branch, named: list[str]) -> str:
 def _stage_line(stage: Stage) -> str:
     steps = f"steps {stage.start_step + 1:,}–{stage.end_step:,}"
     trained = "UNet and text encoder" if stage.text_encoder_trains else "UNet alone"
+    if stage.rate != 1.0:
+        trained += f", rate × {stage.rate:g}"
     names = " ".join(stage.trials[:_SHOWN_TRIALS])
     more = f" … {len(stage.trials) - _SHOWN_TRIALS:,} more" if len(stage.trials) > _SHOWN_TRIALS else ""
     return f"{steps:<20} {trained:<22} {names}{more}"

@@ -1,4 +1,4 @@
-"""The tree of stages: a trie over the epochs of all trials, with equal epochs in a row as one stage."""
+"""The tree of stages: a trie over the steps of all trials, with equal steps in a row as one stage."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from dbsweep.plan.courses import Course
+from dbsweep.plan.courses import Course, Phase
 from dbsweep.records.plan import Stage
 
 
@@ -16,17 +16,18 @@ class Node:
 
     Attributes:
         stage_id: see `dbsweep.records.Stage`.
-        start, end: the epochs ``start + 1 … end`` are trained here.
+        start, end: the steps ``start + 1 … end`` are trained here.
+        phase: of these steps.
         courses: all that lead through it, in the order of the trials.
         ended: those of them that end with it.
-        reach: the last epoch of the longest course through it.
+        reach: the last step of the longest course through it.
     """
 
     stage_id: str
     parent: Node | None
     start: int
     end: int
-    text_encoder_trains: bool
+    phase: Phase
     courses: tuple[Course, ...]
     ended: tuple[Course, ...]
     reach: int
@@ -38,23 +39,19 @@ class Node:
         return self.courses[0].steps_per_epoch
 
     @property
-    def end_step(self) -> int:
-        """The last optimizer step that is trained here."""
-        return self.end * self.steps_per_epoch
-
-    @property
     def steps(self) -> int:
         """Optimizer steps that are trained here."""
-        return (self.end - self.start) * self.steps_per_epoch
+        return self.end - self.start
 
     def record(self) -> Stage:
         """The stage as it passes between rooms."""
         return Stage(
             id=self.stage_id,
             parent=None if self.parent is None else self.parent.stage_id,
-            start_step=self.start * self.steps_per_epoch,
-            end_step=self.end_step,
-            text_encoder_trains=self.text_encoder_trains,
+            start_step=self.start,
+            end_step=self.end,
+            text_encoder_trains=self.phase.text_encoder_trains,
+            rate=self.phase.rate,
             trials=tuple(course.trial.id for course in self.courses),
         )
 
@@ -64,8 +61,8 @@ def grow_tree(courses: Sequence[Course], *, share: bool = True, planting: str = 
 
     Trees of different `planting` have no stage in common, although they may train the same steps.
 
-    Each stage reaches to the next epoch at which one of its courses ends or freezes its text encoder, so the work is
-    in proportion to the stages on all courses together, not to epochs or pairs of trials.
+    Each stage reaches to the next step at which one of its courses ends or changes its phase, so the work is in
+    proportion to the stages on all courses together, not to steps or pairs of trials.
     """
     nodes: list[Node] = []
     waiting: list[tuple[Node | None, int, Sequence[Course]]] = [(None, 0, courses)]
@@ -76,35 +73,35 @@ def grow_tree(courses: Sequence[Course], *, share: bool = True, planting: str = 
             nodes.append(node)
             if parent is not None:
                 parent.children.append(node)
-            rest = [course for course in members if course.epochs > node.end]
+            rest = [course for course in members if course.steps > node.end]
             if rest:
                 waiting.append((node, node.end, rest))
     return tuple(nodes)
 
 
-def _alike(group: Iterable[Course], epoch: int) -> list[list[Course]]:
-    """Courses whose next epoch is the same, given that all before it were."""
-    alike: dict[tuple[str, int | None, bool], list[Course]] = {}
+def _alike(group: Iterable[Course], step: int) -> list[list[Course]]:
+    """Courses whose next step is the same, given that all before it were."""
+    alike: dict[tuple[str, int | None, Phase], list[Course]] = {}
     for course in group:
-        next_epoch = (course.key, course.schedule_epochs, course.span_from(epoch)[0])
-        alike.setdefault(next_epoch, []).append(course)
+        next_step = (course.key, course.schedule_epochs, course.span_from(step)[0])
+        alike.setdefault(next_step, []).append(course)
     return list(alike.values())
 
 
 def _new_node(parent: Node | None, start: int, members: Sequence[Course], *, share: bool, planting: str) -> Node:
-    text_encoder_trains = members[0].span_from(start)[0]
+    phase = members[0].span_from(start)[0]
     end = min(course.span_from(start)[1] for course in members)
     ancestry = planting if parent is None else parent.stage_id
     first = members[0]
     owner = "" if share else f" {first.trial.id}"
-    identity = f"{ancestry} {first.key} {first.schedule_epochs} {text_encoder_trains} {start} {end}{owner}"
+    identity = f"{ancestry} {first.key} {first.schedule_epochs} {phase} {start} {end}{owner}"
     return Node(
         stage_id=hashlib.sha256(identity.encode()).hexdigest()[:12],
         parent=parent,
         start=start,
         end=end,
-        text_encoder_trains=text_encoder_trains,
+        phase=phase,
         courses=tuple(members),
-        ended=tuple(course for course in members if course.epochs == end),
-        reach=max(course.epochs for course in members),
+        ended=tuple(course for course in members if course.steps == end),
+        reach=max(course.steps for course in members),
     )

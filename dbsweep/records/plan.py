@@ -26,6 +26,7 @@ class Stage(Record):
         parent: id of the stage that ends where this one starts, or None at the root.
         start_step, end_step: the steps ``start_step + 1 … end_step`` are trained here.
         text_encoder_trains: whether the text encoder trains in this span.
+        rate: factor of the learning rates in this span, of a schedule that changes at steps.
         trials: ids of the trials whose path leads through this stage.
     """
 
@@ -35,6 +36,7 @@ class Stage(Record):
     end_step: int
     text_encoder_trains: bool
     trials: tuple[str, ...]
+    rate: float = 1.0
 
 
 class Milestone(Record):
@@ -42,7 +44,7 @@ class Milestone(Record):
 
     Attributes:
         step: optimizer step, counted from the untrained base model.
-        epoch: the epoch that ends with this step.
+        epoch: the last epoch that is over at this step; it ends with it but where a fork lies within an epoch.
         evaluate: draw and score images here.
         fork: another branch starts here, so the optimizer state is kept too.
     """

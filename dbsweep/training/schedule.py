@@ -6,13 +6,14 @@ import math
 
 from dbsweep.config.optimization import POLYNOMIAL_END
 from dbsweep.config.schema import LearningRateSchedule, Train
+from dbsweep.config.step_rules import step_rules
 
 
 def learning_rates(train: Train, step: int, total_steps: int) -> tuple[float, float]:
     """UNet's and text encoder's learning rates of the update that leads from ``step`` to ``step + 1`` (0-based).
 
-    As in diffusers, warm-up starts at zero, a plain ``constant`` schedule has none, and a polynomial one is shaped by
-    the UNet's rate.
+    As in diffusers, warm-up starts at zero, ``constant`` and ``piecewise_constant`` have none, and a polynomial one is
+    shaped by the UNet's rate.
 
     Args:
         total_steps: optimizer steps of the whole trial; matters to the schedules that fall.
@@ -26,6 +27,8 @@ def _share_at(train: Train, peak: float, step: int, total_steps: int) -> float:
     """What is left of the peak at a step."""
     if train.lr_scheduler is LearningRateSchedule.CONSTANT:
         return 1.0
+    if train.lr_scheduler is LearningRateSchedule.PIECEWISE_CONSTANT:
+        return step_rules(train.lr_step_rules).span_at(step)[0]
     if step < train.lr_warmup_steps:
         return step / train.lr_warmup_steps
     if train.lr_scheduler is LearningRateSchedule.CONSTANT_WITH_WARMUP:

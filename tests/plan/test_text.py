@@ -43,6 +43,24 @@ def test_a_small_plan_word_for_word():
     ]
 
 
+def test_a_rate_that_changes_is_told_at_its_stage():
+    found = lines(
+        lr_step_rules=["1", "1:10,0.1"], lr_scheduler="piecewise_constant", text_encoder_ratio=[0], epochs=[20]
+    )
+    assert found[:10] == [
+        "2 trials on 2 branches",
+        "  lr_step_rules: 1, 1:10,0.1",
+        "",
+        "b01",
+        "    steps 1–10           UNet alone             t001 t002",
+        "    steps 11–60          UNet alone             t001",
+        "  b02 from b01 at step 10",
+        "      steps 11–60          UNet alone, rate × 0.1 t002",
+        "",
+        "steps   110 instead of 120 without sharing (1.1×)",
+    ]
+
+
 def test_other_swept_settings_stand_at_the_roots():
     found = lines(learning_rate=[1e-6, 2e-5], precision=["fp32", "bf16"], epochs=[30])
     assert "b01 learning_rate 1e-06, precision fp32" in found

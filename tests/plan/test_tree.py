@@ -1,4 +1,4 @@
-"""The tree of stages against brute force: every epoch of every trial as a prefix of keys."""
+"""The tree of stages against brute force: every step of every trial as a prefix of keys."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dbsweep.config.schema import Experiment
+from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.plan import make_plan
 from dbsweep.records.plan import Plan, Stage, Trial
 from tests.plan.experiments import experiment
@@ -20,19 +20,31 @@ def plan_of(**changes: Any) -> Plan:
     return make_plan(experiment(**changes), [PHOTOS])
 
 
-def epoch_keys(setup: Experiment, trial: Trial) -> list[tuple[object, ...]]:
-    """What determines the weights in each epoch, written out without any of the planner's code."""
+def step_keys(setup: Experiment, trial: Trial) -> list[tuple[object, ...]]:
+    """What determines the weights in each step, written out without any of the planner's code."""
     train = setup.train_for(trial.settings)
     no_prior = train.class_images_per_instance == 0 or train.prior_loss_weight == 0
     fixed = (
         train.learning_rate,
         train.batch_size,
-        train.lr_scheduler,
         "no prior" if no_prior else (train.class_images_per_instance, train.prior_loss_weight),
-        train.epochs if train.lr_scheduler in ("linear", "cosine") else "any length",
     )
-    frozen_from = round(train.epochs * train.text_encoder_ratio)
-    return [(*fixed, epoch < frozen_from) for epoch in range(train.epochs)]
+    per_epoch = steps_of_epoch(setup, trial)
+    frozen_from = round(train.epochs * train.text_encoder_ratio) * per_epoch
+    return [(*fixed, step < frozen_from, rate(train, step)) for step in range(train.epochs * per_epoch)]
+
+
+def rate(train: Train, step: int) -> object:
+    """Its factor, or what it depends on."""
+    if train.lr_scheduler in ("linear", "cosine"):
+        return train.lr_scheduler, train.epochs
+    if train.lr_scheduler == "constant":
+        return 1.0
+    factors = []
+    for rule in train.lr_step_rules.split(","):
+        factor, _, steps = rule.partition(":")
+        factors += [float(factor)] * (int(steps) - len(factors) if steps else 1000)
+    return factors[step]
 
 
 def steps_of_epoch(setup: Experiment, trial: Trial) -> int:
@@ -58,7 +70,12 @@ axes = st.fixed_dictionaries(
         "batch_size": st.lists(st.integers(1, 3), min_size=1, max_size=2),
         "class_images_per_instance": st.lists(st.sampled_from([0, 5]), min_size=1, max_size=2),
         "prior_loss_weight": st.lists(st.sampled_from([0, 1]), min_size=1, max_size=2),
-        "lr_scheduler": st.lists(st.sampled_from(["constant", "linear", "cosine"]), min_size=1, max_size=2),
+        "lr_scheduler": st.lists(
+            st.sampled_from(["constant", "linear", "cosine", "piecewise_constant"]), min_size=1, max_size=2
+        ),
+        "lr_step_rules": st.lists(
+            st.sampled_from(["1", "1:4,0.1", "1:4,0.5:7,0.1", "0.5:3,1"]), min_size=1, max_size=3
+        ),
     },
 )
 
@@ -69,26 +86,25 @@ def test_the_tree_is_the_trie_of_all_trials(search: dict[str, list[Any]]):
     setup = experiment(search=search)
     plan = make_plan(setup, [PHOTOS])
     stages = {stage.id: stage for stage in plan.stages}
-    prefixes: dict[tuple[object, ...], int] = {}
+    prefixes: set[tuple[object, ...]] = set()
     trained: dict[tuple[str, int], tuple[object, ...]] = {}
     for trial in plan.trials:
-        keys, steps = epoch_keys(setup, trial), steps_of_epoch(setup, trial)
+        keys = step_keys(setup, trial)
         path = stages_of(plan, trial.id)
         # The path covers exactly the trial's steps, stage after stage.
         assert [stage.start_step for stage in path] == [0, *(stage.end_step for stage in path[:-1])]
-        assert path[-1].end_step == plan.path_of(trial.id).end_step == len(keys) * steps
+        assert path[-1].end_step == plan.path_of(trial.id).end_step == len(keys)
         assert [stage.parent for stage in path] == [None, *(stage.id for stage in path[:-1])]
         assert all(trial.id in stage.trials for stage in path)
-        flags = [stage.text_encoder_trains for stage in path for _ in range(stage.start_step, stage.end_step, steps)]
-        assert flags == [key[-1] for key in keys]
+        flags = [stage.text_encoder_trains for stage in path for _ in range(stage.start_step, stage.end_step)]
+        assert flags == [key[-2] for key in keys]
         # One stage never stands for two different pasts.
-        for epoch in range(1, len(keys) + 1):
-            prefixes[tuple(keys[:epoch])] = steps
+        prefixes |= {tuple(keys[:step]) for step in range(1, len(keys) + 1)}
         for stage in path:
-            past = tuple(keys[: stage.end_step // steps])
+            past = tuple(keys[: stage.end_step])
             assert trained.setdefault((stage.id, stage.end_step), past) == past
     # Nothing is trained twice: as many steps as there are different pasts.
-    assert sum(stage.end_step - stage.start_step for stage in stages.values()) == sum(prefixes.values())
+    assert sum(stage.end_step - stage.start_step for stage in stages.values()) == len(prefixes)
     assert len(stages) == len(plan.stages) == len(trained)
     assert sum(len(stage.trials) for stage in plan.stages) == sum(len(stages_of(plan, t.id)) for t in plan.trials)
 
@@ -123,10 +139,60 @@ def test_the_grid_of_the_design_takes_32_epochs_instead_of_80():
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "lr_scheduler": ["constant_with_warmup"]}, 4),
         ({"epochs": [4], "text_encoder_ratio": [1], "lr_num_cycles": [1, 2], "lr_power": [1, 2]}, 4),  # constant again
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "seed": [0, 1]}, 8),
+        ({"epochs": [4], "text_encoder_ratio": [1], "gradient_checkpointing": [True, False]}, 4),  # to the bit
     ],
 )
 def test_what_is_shared(search: dict[str, list[Any]], steps_shared: int):
     assert plan_of(search=search).cost.steps_shared == steps_shared * PHOTOS
+
+
+@pytest.mark.parametrize(
+    ("rules", "schedules", "steps_shared"),
+    [
+        (["1:6,0.1", "1:9,0.1"], ["piecewise_constant"], 12 + 6),  # one from 6, one from 9 on: 6 of 12 steps are shared
+        (["1", "1:5,0.1"], ["piecewise_constant"], 12 + 7),  # a change within the second epoch
+        (["1:5,0.1", "1:5,0.10"], ["piecewise_constant"], 12),
+        (["1:40,0.1", "1"], ["piecewise_constant"], 12),  # the training is over before
+        (["1:5,0.1"], ["constant", "piecewise_constant"], 12 + 7),
+        (["1:5,0.1"], ["constant"], 12),  # it takes no rules
+        (["1:6,0.1", "1:6,0.5:9,0.1", "1:6,0.5"], ["piecewise_constant"], 12 + 6 + 3),
+    ],
+    ids=str,
+)
+def test_rates_that_change_at_steps_share_all_steps_before(rules: list[str], schedules: list[str], steps_shared: int):
+    search = {"lr_step_rules": rules, "lr_scheduler": schedules, "text_encoder_ratio": [1]}
+    plan = plan_of(train={"epochs": 4}, search=search)
+    assert plan.cost.steps_shared == steps_shared
+
+
+def test_a_fork_within_an_epoch_is_a_checkpoint_that_is_not_scored():
+    search = {"lr_step_rules": ["1", "1:5,0.1"], "text_encoder_ratio": [1]}
+    plan = plan_of(
+        train={"epochs": 4, "lr_scheduler": "piecewise_constant"}, search=search, evaluate={"every_epochs": 2}
+    )
+    trunk, branch = plan.branches
+    assert [(m.step, m.epoch, m.evaluate, m.fork) for m in trunk.milestones] == [
+        (5, 1, False, True),
+        (6, 2, True, False),
+        (12, 4, True, False),
+    ]
+    assert (branch.parent, branch.fork_step) == ("b01", 5)
+    assert [m.step for m in branch.milestones] == [6, 12]
+    assert {s.rate for s in plan.stages} == {1.0, 0.1}
+
+
+def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
+    """Evaluation settings are not the weights': runs that differ in them alone have the same stages."""
+    search = {"epochs": [2, 4], "text_encoder_ratio": [0.5, 1]}
+    plain = plan_of(search=search)
+    other = plan_of(
+        search=search,
+        evaluate={"images_per_prompt": 8, "guidance_scale": 3.0, "num_inference_steps": 9, "stop_overtrained": False},
+        verdict={"drop": 0.3},
+        checkpoints={"precision": "bf16", "keep": 1},
+        choose={"weights": {"identity": 2}},
+    )
+    assert [stage.id for stage in plain.stages] == [stage.id for stage in other.stages]
 
 
 def test_stage_ids_tell_the_past_and_nothing_else():

@@ -15,11 +15,16 @@ from tests.training.dreambooth import settings
 @pytest.mark.parametrize("schedule", LearningRateSchedule)
 @pytest.mark.parametrize("warmup", [0, 5])
 def test_rates_equal_diffusers(schedule: LearningRateSchedule, warmup: int) -> None:
-    train = settings(lr_scheduler=schedule, lr_warmup_steps=warmup, learning_rate=2e-4, lr_num_cycles=3, lr_power=2.5)
+    rules = "1:4,0.5:9,2:12,0.1"
+    train = settings(
+        lr_scheduler=schedule, lr_warmup_steps=warmup, learning_rate=2e-4, lr_num_cycles=3, lr_power=2.5,
+        lr_step_rules=rules,
+    )  # fmt: skip
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-4)
     theirs = get_scheduler(
-        schedule.value, optimizer, num_warmup_steps=warmup, num_training_steps=20, num_cycles=3, power=2.5
-    )
+        schedule.value, optimizer, step_rules=rules, num_warmup_steps=warmup, num_training_steps=20, num_cycles=3,
+        power=2.5,
+    )  # fmt: skip
     for step in range(22):
         assert learning_rates(train, step, 20)[0] == pytest.approx(theirs.get_last_lr()[0], rel=1e-9, abs=1e-15), step
         optimizer.step()
@@ -49,11 +54,11 @@ def test_a_polynomial_that_would_rise_is_refused() -> None:
 def test_two_rates_follow_one_schedule_as_in_diffusers(schedule: LearningRateSchedule) -> None:
     train = settings(
         lr_scheduler=schedule, lr_warmup_steps=3, learning_rate=1e-4, text_encoder_learning_rate=3e-5, batch_size=2,
-        gradient_accumulation=3, scale_lr=True,
+        gradient_accumulation=3, scale_lr=True, lr_step_rules="0.5:7,1",
     )  # fmt: skip
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": rate} for rate in (6e-4, 1.8e-4)]  # times 2 * 3
     optimizer = torch.optim.SGD(groups, lr=6e-4)
-    theirs = get_scheduler(schedule.value, optimizer, num_warmup_steps=3, num_training_steps=20)
+    theirs = get_scheduler(schedule.value, optimizer, step_rules="0.5:7,1", num_warmup_steps=3, num_training_steps=20)
     for step in range(21):
         assert learning_rates(train, step, 20) == pytest.approx(theirs.get_last_lr(), rel=1e-9, abs=1e-15), step
         optimizer.step()
