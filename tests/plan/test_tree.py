@@ -40,7 +40,7 @@ def rate(train: Train, step: int) -> object:
         return train.lr_scheduler, train.epochs
     if train.lr_scheduler == "constant":
         return 1.0
-    factors = []
+    factors: list[float] = []
     for rule in train.lr_step_rules.split(","):
         factor, _, steps = rule.partition(":")
         factors += [float(factor)] * (int(steps) - len(factors) if steps else 1000)
