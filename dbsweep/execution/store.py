@@ -7,61 +7,26 @@ import os
 import shutil
 import tempfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
-from typing import Annotated
+from pathlib import Path
 
 import pyarrow
 from pyarrow import fs
-from pydantic import AfterValidator, ValidationError
+from pydantic import ValidationError
 
 from dbsweep.errors import ResourceError
+from dbsweep.execution.parcel import PARCEL, Parcel, StoredFile
 from dbsweep.models.hashes import file_sha256
-from dbsweep.records.record import Record
 
 CHUNK_BYTES = 8 * 2**20
 """How much is read and hashed at once."""
-
-PARCEL = "parcel-"
-"""Beginning of the names of the files that say what was put."""
 
 INPUTS = "inputs"
 """Folder of the storage for photos and models from the driver's disk, beside the runs and their cache."""
 
 WHOLE = "whole"
 """The part that a folder put as a whole is."""
-
-
-def _below(name: str) -> str:
-    """Refuses a path that leaves the folder that it is relative to: whoever writes the storage may not write here."""
-    path = PurePosixPath(name)
-    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in name:
-        raise ValueError(f"must be a relative path without '..', got {name!r}")
-    return name
-
-
-_Below = Annotated[str, AfterValidator(_below)]
-
-
-class _Object(Record):
-    """One file in the storage.
-
-    Attributes:
-        path: relative to the folder's place in the storage.
-        sha256: of its bytes.
-        bytes: how many.
-    """
-
-    path: _Below
-    sha256: str
-    bytes: int
-
-
-class _Parcel(Record):
-    """What one call of `Store.put` has put, by the files' paths relative to the folder; written last."""
-
-    files: dict[_Below, _Object]
 
 
 class Store:
@@ -104,7 +69,7 @@ class Store:
         old = self._read(f"{there}/{PARCEL}{part}.json")
         fresh = uuid.uuid4().hex[:12]
         sent = {name: self._send(folder / name, there, f"{fresh}/{name}", old, name) for name in files}
-        self._write(f"{there}/{PARCEL}{part}.json", _Parcel(files=sent).model_dump_json().encode())
+        self._write(f"{there}/{PARCEL}{part}.json", Parcel(files=sent).model_dump_json().encode())
         kept = {file.path for file in sent.values()}
         for file in old.files.values() if old is not None else ():
             if file.path not in kept:
@@ -149,6 +114,37 @@ class Store:
             for file in parcel.files.values():
                 self._delete(f"{self._place(folder)}/{file.path}")
 
+    def read(self, folder: Path, name: str) -> tuple[bytes, Mapping[str, int]] | None:
+        """One file of a folder that was put as a whole, and the bytes of all its files by name.
+
+        None where it is not there as it was put.
+        """
+        parcel = self._read(self._whole(folder))
+        if parcel is None or name not in parcel.files:
+            return None
+        with tempfile.TemporaryDirectory() as arrived:
+            copy = Path(arrived) / "copy"
+            if not self._receive(f"{self._place(folder)}/{parcel.files[name].path}", copy, parcel.files[name]):
+                return None
+            return copy.read_bytes(), {each: file.bytes for each, file in parcel.files.items()}
+
+    def amend(self, folder: Path, drop: Collection[str], name: str, content: bytes) -> None:
+        """Takes files off a folder that was put as a whole, and gives another one new content, at once for a reader.
+
+        Raises:
+            OSError: the storage cannot be written.
+        """
+        place, old = self._place(folder), self._read(self._whole(folder))
+        if old is None:
+            return
+        with tempfile.TemporaryDirectory() as made:
+            (Path(made) / name).write_bytes(content)
+            fresh = self._send(Path(made) / name, place, f"{uuid.uuid4().hex[:12]}/{name}", None, name)
+        kept = {each: file for each, file in old.files.items() if each not in drop} | {name: fresh}
+        self._write(self._whole(folder), Parcel(files=kept).model_dump_json().encode())
+        for file in set(old.files.values()) - set(kept.values()):
+            self._delete(f"{place}/{file.path}")
+
     def raise_flag(self, path: Path) -> None:
         """Leaves a mark that `flag` sees from every machine."""
         self._write(self._place(path), b"")
@@ -161,24 +157,27 @@ class Store:
         """Whether the mark is there."""
         return bool(self._fs.get_file_info(self._place(path)).type is fs.FileType.File)
 
+    def _whole(self, folder: Path) -> str:
+        return f"{self._place(folder)}/{PARCEL}{WHOLE}.json"
+
     def _place(self, path: Path) -> str:
         return f"{self._base}/{path.relative_to(self._root).as_posix()}"
 
-    def _parcels(self, folder: Path, prefix: str) -> dict[str, _Parcel]:
+    def _parcels(self, folder: Path, prefix: str) -> dict[str, Parcel]:
         """The parcels of a folder by the path of their list."""
         selector = fs.FileSelector(self._place(folder), allow_not_found=True)
         names = [i.path for i in self._fs.get_file_info(selector) if i.base_name.startswith(PARCEL + prefix)]
         return {at: parcel for at in sorted(names) if (parcel := self._read(at)) is not None}
 
-    def _read(self, at: str) -> _Parcel | None:
+    def _read(self, at: str) -> Parcel | None:
         try:
             with self._fs.open_input_stream(at, compression=None) as stream:
-                return _Parcel.model_validate_json(stream.read())
+                return Parcel.model_validate_json(stream.read())
         except (FileNotFoundError, ValidationError):
             return None
 
-    def _send(self, file: Path, place: str, at: str, old: _Parcel | None, name: str) -> _Object:
-        fresh = _Object(path=at, sha256=file_sha256(file), bytes=file.stat().st_size)
+    def _send(self, file: Path, place: str, at: str, old: Parcel | None, name: str) -> StoredFile:
+        fresh = StoredFile(path=at, sha256=file_sha256(file), bytes=file.stat().st_size)
         there = old.files.get(name) if old is not None else None
         if there is not None and there.sha256 == fresh.sha256:
             return there
@@ -187,7 +186,7 @@ class Store:
             shutil.copyfileobj(source, target, CHUNK_BYTES)
         return fresh
 
-    def _bring(self, folder: Path, at: str, parcel: _Parcel, only: str | None) -> bool:
+    def _bring(self, folder: Path, at: str, parcel: Parcel, only: str | None) -> bool:
         wanted = {name: file for name, file in parcel.files.items() if only in (None, name)}
         missing = {name: file for name, file in wanted.items() if not _is_here(folder / name, file)}
         self._root.mkdir(parents=True, exist_ok=True)
@@ -203,7 +202,7 @@ class Store:
                 os.replace(Path(arrived) / name, folder / name)
         return True
 
-    def _receive(self, at: str, target: Path, file: _Object) -> bool:
+    def _receive(self, at: str, target: Path, file: StoredFile) -> bool:
         """Reads one file; False if it is not what was put."""
         digest = hashlib.sha256()
         try:
@@ -263,5 +262,5 @@ def _files(folder: Path) -> list[str]:
     return sorted(path.as_posix() for path in found if not any(part.startswith(".") for part in path.parts))
 
 
-def _is_here(path: Path, file: _Object) -> bool:
+def _is_here(path: Path, file: StoredFile) -> bool:
     return path.is_file() and path.stat().st_size == file.bytes and file_sha256(path) == file.sha256

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dbsweep.models.durable import flush
@@ -28,17 +28,29 @@ def drop_weights(folder: Path) -> None:
     _drop(folder, WEIGHT_FILES)
 
 
+def manifest_without(manifest: str, names: Sequence[str], bytes_of: Mapping[str, int]) -> str | None:
+    """The manifest of a checkpoint without some of its files; None where it lists none of them.
+
+    Args:
+        bytes_of: the files' sizes.
+    """
+    content = json.loads(manifest)
+    kept = {name: digest for name, digest in content["files"].items() if name not in names}
+    if len(kept) == len(content["files"]):
+        return None
+    return json.dumps({**content, "files": kept, "bytes": sum(bytes_of[name] for name in kept)}, indent=2)
+
+
 def _drop(folder: Path, names: Sequence[str]) -> None:
     """The manifest goes first: whatever kills the process, what it lists is there. What is no checkpoint is left."""
     path = folder / MANIFEST
     if not path.is_file():
         return
-    manifest = json.loads(path.read_text(encoding="utf-8"))
-    kept = {name: digest for name, digest in manifest["files"].items() if name not in names}
-    if len(kept) < len(manifest["files"]):
-        size = sum((folder / name).stat().st_size for name in kept)
+    sizes = {file.name: file.stat().st_size for file in folder.iterdir()}
+    manifest = manifest_without(path.read_text(encoding="utf-8"), names, sizes)
+    if manifest is not None:
         fresh = folder / f".{MANIFEST}.new"
-        fresh.write_text(json.dumps({**manifest, "files": kept, "bytes": size}, indent=2), encoding="utf-8")
+        fresh.write_text(manifest, encoding="utf-8")
         flush(fresh)
         os.replace(fresh, path)
     for name in names:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dbsweep.config.search import SearcherName
+from dbsweep.execution.dropping import dropping_for
 from dbsweep.execution.jobs import SweepJob
-from dbsweep.execution.keeping import Keeping
+from dbsweep.execution.keeping import DONE, Keeping
 from dbsweep.execution.ledger import Ledger
-from dbsweep.models.checkpoint_files import drop_state, drop_weights
 from dbsweep.records.events import Event
 from dbsweep.records.plan import Plan
 from dbsweep.records.results import Scorecard
@@ -24,16 +24,17 @@ class Housekeeping:
     def __init__(self, job: SweepJob, plan: Plan, ledger: Ledger, base: Scorecard) -> None:
         experiment = job.experiment
         utility = utility_for(experiment.choose, base)
-        # Below a storage URI the files are the workers': the driver, which decides, does not reach them.
-        keep = "all" if experiment.storage is not None else experiment.checkpoints.keep
+        keep = experiment.checkpoints.keep
 
         def rank(card: Scorecard) -> tuple[float, ...]:
             return (utility.shortfall(card), -utility.value_of(card))
 
-        self._run_folder = job.run_folder
+        self._dropping = dropping_for(job.run_folder, experiment.storage)
+        self._plan = plan
         self._ledger = ledger
         self._keeping = Keeping(plan, None if keep == "all" else keep, rank)
-        # A search that proposes points may start further branches at any fork.
+        # A search that proposes points may start further branches at any fork. A worker that reaches the storage alone
+        # could not tell that a fork must be trained again because what started there is damaged.
         self._drops_states = experiment.storage is None and experiment.search.searcher is SearcherName.RANDOM
 
     def after(self, event: Event) -> None:
@@ -43,6 +44,20 @@ class Housekeeping:
         if not free.weights and not states:
             return
         self._ledger.drop_weights([checkpoint.id for checkpoint in free.weights])
-        for drop, checkpoints in ((drop_weights, free.weights), (drop_state, states)):
-            for checkpoint in checkpoints:
-                drop(self._run_folder / checkpoint.path)
+        for checkpoint in free.weights:
+            self._dropping.weights(checkpoint)
+        for checkpoint in states:
+            self._dropping.state(checkpoint)
+
+    def conclude(self) -> None:
+        """Frees the states that are left when the run is over and nothing will go on from them."""
+        record = self._ledger.read()
+        forks = {(branch.id, m.step) for branch in self._plan.branches for m in branch.milestones if m.fork}
+        for checkpoint in record.checkpoints.values():
+            ended = record.branch_states[checkpoint.branch] in DONE
+            if not ended or (checkpoint.branch, checkpoint.step) in forks:
+                self._dropping.state(checkpoint)
+
+    def settle(self) -> str:
+        """Waits until all is freed; returns what could not be, in a sentence, empty if all was."""
+        return self._dropping.settle()
