@@ -223,7 +223,7 @@ class BranchWork:
                     step=trainer.step,
                     epoch=epoch,
                     base_sha256=self._models.sha256,
-                    base=self._models.source,
+                    base=self._job.sweep.base_on_driver or self._models.source,
                     lora=trainer.lora,
                 ),
                 precision=Precision(self._job.sweep.experiment.checkpoints.precision),

@@ -20,6 +20,7 @@ from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.scratch import alone, process_scratch, scratch_root
 from dbsweep.execution.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import MANIFEST
+from dbsweep.models.sources import BaseSource
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.results import Checkpoint
@@ -243,12 +244,17 @@ def _localised(sweep: SweepJob, scratch: Path, inputs: Path) -> SweepJob:
         folders = {"instance_images": photos, "validation_images": held_out and Path(here(str(held_out)))}
         return concept.model_copy(update={**folders, "class_images": class_images})
 
+    def base_here(base: BaseSource) -> BaseSource:
+        below = None if base.below is None else base_here(base.below)
+        return base.model_copy(update={"source": here(base.source), "vae": base.vae and here(base.vae), "below": below})
+
     experiment, base = sweep.experiment, sweep.base
     return sweep.model_copy(
         update={
             "run_folder": scratch / sweep.run_folder.name,
             "cache_folder": scratch / sweep.cache_folder.name,
-            "base": base.model_copy(update={"source": here(base.source), "vae": base.vae and here(base.vae)}),
+            "base": base_here(base),
+            "base_on_driver": base,
             "encoder": here(sweep.encoder),
             "experiment": experiment.model_copy(update={"concepts": tuple(map(concept_here, experiment.concepts))}),
         }

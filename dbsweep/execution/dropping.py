@@ -69,7 +69,8 @@ class StorageDropping(Dropping):
                 again()
             except OSError:
                 failed += 1
-        return f"{failed} files of checkpoints that nothing needs are left in the storage: it failed" if failed else ""
+        noun = "checkpoint" if failed == 1 else "checkpoints"
+        return f"The storage failed: files of {failed} {noun} that nothing needs are left in it" if failed else ""
 
     def _begin(self, checkpoint: Checkpoint, names: Sequence[str]) -> None:
         def drop() -> None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.store import INPUTS, Store, reachable
+from dbsweep.models.checkpoint_files import STATE_FILES
 from dbsweep.models.hashes import file_sha256
+from dbsweep.models.sources import BaseSource, is_checkpoint, rooted
 from dbsweep.records.events import CheckpointScored, Event
 
 
@@ -54,6 +56,7 @@ class StorageExchange(Exchange):
         self._inputs: dict[str, str] | None = None
 
     def equip(self, sweep: SweepJob) -> SweepJob:
+        sweep = sweep.model_copy(update={"base": rooted(sweep.base)})
         if self._inputs is None:
             with reachable(self._storage):
                 self._inputs = {path: self._send(Path(path)) for path in _local_inputs(sweep)}
@@ -86,7 +89,9 @@ class StorageExchange(Exchange):
         """Puts photos or a model under a name made from their content, if they are not there."""
         folder = source if source.is_dir() else source.parent
         files = [p for p in source.rglob("*") if p.is_file()] if source.is_dir() else [source]
-        names = sorted(p.relative_to(folder).as_posix() for p in files if not p.name.startswith("."))
+        left = STATE_FILES if is_checkpoint(source) else ()  # whoever starts from its weights needs no state
+        wanted = [p for p in files if not p.name.startswith(".") and p.name not in left]
+        names = sorted(p.relative_to(folder).as_posix() for p in wanted)
         lines = [f"{name} {file_sha256(folder / name)}" for name in names]
         key = hashlib.sha256("\n".join(lines).encode()).hexdigest()[:24]
         place = self._run.path.parent / INPUTS / key
@@ -106,5 +111,13 @@ def _local_inputs(sweep: SweepJob) -> list[str]:
     folders = [concept.instance_images for concept in experiment.concepts]
     folders += [own for concept in experiment.concepts if (own := concept.class_images.folder) is not None]
     folders += [own for concept in experiment.concepts if (own := concept.validation_images) is not None]
-    models = [model for model in (sweep.base.source, sweep.base.vae, sweep.encoder) if model is not None]
+    models = [model for base in _chain(sweep.base) for model in (base.source, base.vae) if model is not None]
+    models.append(sweep.encoder)
     return list(dict.fromkeys([*map(str, folders), *(model for model in models if Path(model).exists())]))
+
+
+def _chain(base: BaseSource) -> Iterator[BaseSource]:
+    """The base model and all that it stands on."""
+    yield base
+    if base.below is not None:
+        yield from _chain(base.below)

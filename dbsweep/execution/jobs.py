@@ -45,6 +45,7 @@ class SweepJob(Record):
         framings: all ways in which trials cut their photos.
         inputs: with `storage` in the experiment, where in it the photos and models lie that the driver has: path
             on the driver → path below the storage's inputs.
+        base_on_driver: the base model as the driver names it, where a worker has a copy elsewhere.
     """
 
     run_folder: Path
@@ -55,6 +56,7 @@ class SweepJob(Record):
     class_images: tuple[ClassImageNeed, ...]
     framings: tuple[Framing, ...] = ()
     inputs: dict[str, str] = Field(default_factory=dict)
+    base_on_driver: BaseSource | None = None
 
 
 class Fork(Record):

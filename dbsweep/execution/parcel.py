@@ -13,7 +13,6 @@ PARCEL = "parcel-"
 """Beginning of the names of the files that say what was put."""
 
 
-
 def _below(name: str) -> str:
     """Refuses a path that leaves the folder that it is relative to: whoever writes the storage may not write here."""
     path = PurePosixPath(name)

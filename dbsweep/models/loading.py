@@ -103,7 +103,7 @@ def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> Stab
     """The model that a run trained; its own base model must still be where it was."""
     from dbsweep.models.checkpoints import read_manifest, read_weights  # which restore base models with this module
 
-    below = read_manifest(folder).base
+    below = base.below if base.below is not None else read_manifest(folder).base
     if below is None:
         raise ModelError(f"base model {folder}: made before checkpoints told their base model; export it")
     if base.ema or base.vae is not None:

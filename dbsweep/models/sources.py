@@ -33,15 +33,32 @@ class BaseSource(Record):
         source: a diffusers folder, a ``.safetensors`` or ``.ckpt`` file, a hub id, or the folder of a checkpoint.
         ema: take the averaged half of a single file that has both; the other half is what its training went on from.
         vae: another autoencoder: a folder, a file or a hub id; None for the model's own.
+        below: of a checkpoint, the base model that it belongs to; None where it lies as the checkpoint's manifest says.
     """
 
     source: str
     ema: bool = False
     vae: str | None = None
+    below: BaseSource | None = None
 
     def __str__(self) -> str:
         """As messages name it."""
         return self.source
+
+
+def rooted(base: BaseSource) -> BaseSource:
+    """With all that a checkpoint stands on, down to a model that is none."""
+    folder = Path(base.source)
+    if base.below is not None or not is_checkpoint(folder):
+        return base
+    below = base_below(folder)
+    return base if below is None else base.model_copy(update={"below": rooted(below)})
+
+
+def base_below(checkpoint: Path) -> BaseSource | None:
+    """The base model that the manifest of a checkpoint names; None in old ones."""
+    below = _read_json(checkpoint / MANIFEST).get("base")
+    return None if below is None else BaseSource.model_validate(below)
 
 
 def is_hub_id(source: str) -> bool:

@@ -62,7 +62,11 @@ class Conductor:
             self._train(backend, prepared, branch_jobs(self._job, self._plan, self._ledger.read()))
             while jobs := self._next_jobs():
                 self._train(backend, self._prepare(backend), jobs)
-            return self._conclude(backend)
+            choice = self._conclude(backend)
+            housekeeping = Housekeeping(self._job, self._plan, self._ledger, prepared.base)
+            housekeeping.conclude()
+            self._settle(housekeeping)
+            return choice
 
     def _prepare(self, backend: Backend) -> Prepared:
         prepared = backend.prepare(self._job, self._on_preparation)
@@ -115,6 +119,12 @@ class Conductor:
             if full:
                 raise DiskError(full) from stop
             raise
+        finally:
+            self._settle(housekeeping)
+
+    def _settle(self, housekeeping: Housekeeping) -> None:
+        if left := housekeeping.settle():
+            self._view.note(left)
 
     def _explained(self, event: Event) -> Event:
         if not isinstance(event, BranchEnded):

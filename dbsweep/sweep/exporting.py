@@ -14,7 +14,7 @@ from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import find_checkpoint
 from dbsweep.sweep.preflight import base_source
-from dbsweep.sweep.storage import bring_checkpoint
+from dbsweep.sweep.storage import bring_base, bring_checkpoint
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
@@ -85,7 +85,9 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
 
     path = bring_checkpoint(folder, checkpoint)
     manifest = read_manifest(path)
-    models = load_base(base_source(load_experiment(folder.experiment)))
+    experiment = load_experiment(folder.experiment)
+    bring_base(experiment.base_model)
+    models = load_base(base_source(experiment))
     (attach_lora if form in ("lora", "peft") else read_weights)(path, models)
     return models, manifest
 

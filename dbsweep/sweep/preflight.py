@@ -107,13 +107,12 @@ def local_rates(experiment: Experiment) -> Rates:
 def _with_base_of_base(experiment: Experiment) -> Experiment:
     """With the base model that a checkpoint as base model goes back to: it is as large, and its name tells its size."""
     from dbsweep.config.loading import load_experiment
-    from dbsweep.models.sources import is_checkpoint
+    from dbsweep.sweep.storage import run_of
 
-    folder = Path(experiment.base_model)
-    run = folder.parents[2] / "experiment.yaml" if is_checkpoint(folder) else None
-    if run is None or not run.is_file():
+    run = run_of(Path(experiment.base_model))  # by its run, for with a storage the checkpoint itself may not be here
+    if run is None:
         return experiment
-    below = _with_base_of_base(load_experiment(run))
+    below = _with_base_of_base(load_experiment(run.experiment))
     return experiment.model_copy(update={"base_model": below.base_model})
 
 
@@ -139,9 +138,11 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     from dbsweep.concepts.photos import check_photos
     from dbsweep.models.sources import check_base
     from dbsweep.scoring.encoder_source import encoder_source
+    from dbsweep.sweep.storage import bring_base
 
     for concept in experiment.concepts:
         check_photos((*training_photos(concept), *held_out_photos(concept)))
+    bring_base(experiment.base_model)
     check_base(base_source(experiment))
     encoder_source(resolve_encoder(experiment.evaluate.encoder))
     check_searcher(experiment)

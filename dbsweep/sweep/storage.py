@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import RunError
+from dbsweep.errors import ResourceError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.records.results import Checkpoint
 
@@ -48,3 +48,33 @@ def bring_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> Path:
         with reachable(storage):
             Store(folder.path.parent, storage).get(path)
     return path
+
+
+def bring_base(source: str) -> None:
+    """Fetches a checkpoint that serves as base model, and those that it stands on, where their runs have a storage.
+
+    Raises:
+        ResourceError: the storage cannot be reached, or has it no longer.
+    """
+    path = Path(source)
+    run = run_of(path)
+    if run is not None and (storage := load_experiment(run.experiment).storage) is not None:
+        from dbsweep.execution.store import Store, reachable
+
+        with reachable(storage):
+            if not Store(run.path.parent, storage).get(path):
+                raise ResourceError(
+                    f"base model {source}: storage {storage} does not have it whole any more; take another checkpoint"
+                )
+    from dbsweep.models.sources import base_below, is_checkpoint
+
+    below = base_below(path) if is_checkpoint(path) else None
+    if below is not None:
+        bring_base(below.source)
+
+
+def run_of(checkpoint: Path) -> RunFolder | None:
+    """The run that a checkpoint's folder belongs to; None for other paths."""
+    parents = checkpoint.parents
+    run = RunFolder(parents[2]) if len(parents) > 2 else None
+    return run if run is not None and run.ledger.is_file() and run.experiment.is_file() else None

@@ -141,3 +141,19 @@ def test_what_cannot_be_reached_is_said_with_its_address(tmp_path: Path) -> None
         reachable(str(tmp_path)),
     ):
         Store(tmp_path, str(tmp_path / "file")).raise_flag(tmp_path / "stop")
+
+
+def test_files_are_taken_off_and_one_is_given_new_content(uri: str, tmp_path: Path) -> None:
+    here, there = Store(tmp_path / "a", uri), Store(tmp_path / "b", uri)
+    folder = fill(tmp_path / "a" / "x", weights="123", state="2", manifest="old")
+    assert here.read(folder, "manifest") is None
+    here.put(folder)
+    driver = Store(tmp_path / "driver", uri)
+    place = tmp_path / "driver" / "x"
+    assert driver.read(place, "manifest") == (b"old", {"weights": 3, "state": 1, "manifest": 3})
+    driver.amend(place, ["weights", "absent"], "manifest", b"fresh")
+    assert there.get(tmp_path / "b" / "x")
+    assert content(tmp_path / "b" / "x") == {"state": "2", "manifest": "fresh"}
+    assert not place.exists()
+    driver.amend(tmp_path / "driver" / "nowhere", ["weights"], "manifest", b"fresh")
+    assert not there.holds(tmp_path / "b" / "nowhere")
