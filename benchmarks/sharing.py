@@ -22,6 +22,7 @@ from typing import Any, Final
 import yaml
 from rich.console import Console
 
+from benchmarks.machine import provenance
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.backend import Backend, OnEvent
@@ -150,6 +151,7 @@ def compare(file: Path, repeats: int) -> dict[str, Any]:
         )
     ratios = [alone.seconds / shared.seconds for alone, shared in pairs]
     return {
+        **provenance(),
         "trials": len(pairs[0][0].weights),
         "steps_alone": pairs[0][0].steps,
         "steps_shared": pairs[0][1].steps,

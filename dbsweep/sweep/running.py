@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -15,8 +14,10 @@ from dbsweep.execution.backend import Backend
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
+from dbsweep.execution.keeping import DONE
 from dbsweep.execution.ledger import Ledger
 from dbsweep.models.durable import is_full
+from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
@@ -35,6 +36,9 @@ from dbsweep.sweep.preflight import (
 from dbsweep.sweep.report import write_report
 from dbsweep.sweep.storage import check_storage
 from dbsweep.sweep.tracking import tracked
+
+_NAMED = 4
+"""Branches that a line names."""
 
 MakeBackend: TypeAlias = Callable[[RunFolder, Experiment], Backend]
 
@@ -117,11 +121,30 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
 
 def describe_rest(record: RunRecord) -> str:
     """What resuming will skip, continue and do, in one line."""
-    reached = Counter(checkpoint.branch for checkpoint in record.checkpoints.values())
-    whole = sum(reached[branch.id] == len(branch.milestones) for branch in record.plan.branches)
-    begun = sum(0 < reached[branch.id] < len(branch.milestones) for branch in record.plan.branches)
-    left = len(record.plan.branches) - whole - begun
-    return f"Going on with {record.name}: {whole} branches are done, {begun} continue, {left} are still to do"
+    last: dict[str, int] = {}
+    for checkpoint in record.checkpoints.values():
+        last[checkpoint.branch] = max(last.get(checkpoint.branch, 0), checkpoint.step)
+    done = [b for b in record.plan.branches if record.branch_states[b.id] in DONE]
+    left = [b for b in record.plan.branches if record.branch_states[b.id] not in DONE]
+    begun = [f"{b.id} after step {last[b.id]:,} of {b.end_step:,}" for b in left if b.id in last]
+    fresh = [b.id for b in left if b.id not in last]
+    failed = [b.id for b in left if record.branch_states[b.id] is TrialState.FAILED]
+    parts = [
+        f"{_branches(len(done))} done and skipped",
+        f"{len(begun)} to continue from the last checkpoint{_named(begun)}, the steps since then are trained again",
+        f"{len(fresh)} to train from the start{_named(fresh)}",
+        *([f"tried again although failed: {', '.join(failed[:_NAMED])}"] if failed else []),
+    ]
+    return f"Going on with {record.name}: {'; '.join(parts)}"
+
+
+def _branches(count: int) -> str:
+    return f"{count:,} {'branch' if count == 1 else 'branches'}"
+
+
+def _named(words: Sequence[str]) -> str:
+    more = f" and {len(words) - _NAMED:,} more" if len(words) > _NAMED else ""
+    return f" ({', '.join(words[:_NAMED])}{more})" if words else ""
 
 
 def _lead(

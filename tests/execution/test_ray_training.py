@@ -11,7 +11,7 @@ from dbsweep.execution.branch import run_branch
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ray_backend import RayBackend
-from dbsweep.records.events import BranchEnded, CheckpointScored, Event
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, Metric, PromptKind, TrialState
 from tests.execution.tiny_sweep import make_branch, make_tiny_job, write_photos
 from tests.scoring.conftest import clip_folder
@@ -42,6 +42,8 @@ def test_a_sweep_from_photos_to_grids(tmp_path: Path, tiny_sd: Path, clip_folder
     backend.run(jobs_of(sweep), events.append)
     ends = {event.branch: event.state for event in events if isinstance(event, BranchEnded)}
     assert ends == dict.fromkeys(["b01", "b02", "b03"], TrialState.COMPLETED)
+    pids = {event.pid for event in events if isinstance(event, BranchStarted)}
+    assert len(pids) <= 2, "a worker is started once, not once a branch"
     found = {e.checkpoint.id: e.checkpoint for e in events if isinstance(e, CheckpointScored)}
     assert found["b02-000004"].sha256 == found["b03-000004"].sha256
     assert found["b01-000002"].sha256 == found["b03-000002"].sha256

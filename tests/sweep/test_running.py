@@ -24,7 +24,7 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep import preflight
 from dbsweep.sweep.answers import read_run
-from dbsweep.sweep.running import resume_run, run_experiment
+from dbsweep.sweep.running import describe_rest, resume_run, run_experiment
 from tests.sweep.files import write_experiment
 
 STEPS_PER_EPOCH = 3
@@ -214,6 +214,22 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
     assert resumed.choice == undisturbed.choice
     with pytest.raises(RunError, match="is over"):
         resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+
+
+def test_resuming_tells_what_is_skipped_continued_and_begun(tmp_path):
+    record, _, _ = run(tmp_path, curve)
+    b1, b2, b3, b4 = record.plan.branches
+    stopped, interrupted, pending, failed = (
+        TrialState.STOPPED, TrialState.INTERRUPTED, TrialState.PENDING, TrialState.FAILED,
+    )  # fmt: skip
+    states = {b1.id: stopped, b2.id: pending, b3.id: interrupted, b4.id: failed}
+    kept = [c for c in record.checkpoints.values() if c.branch == b1.id or (c.branch == b3.id and c.epoch <= 4)]
+    left = record.model_copy(update={"branch_states": states, "checkpoints": {c.id: c for c in kept}})
+    assert describe_rest(left) == (
+        "Going on with demo: 1 branch done and skipped; 1 to continue from the last checkpoint (b03 after step 12 of "
+        "24), the steps since then are trained again; 2 to train from the start (b02, b04); tried again although "
+        "failed: b04"
+    )
 
 
 def test_a_run_has_one_driver_at_a_time(tmp_path):
