@@ -24,23 +24,24 @@ from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep import preflight
+from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import resume_run, run_experiment
 
 DISK_FULL = 3
 
 
 class MortalBackend(RayBackend):
-    """Ray, in a driver that dies after some checkpoints where a fault wants it."""
+    """Ray, in a driver that dies after some checkpoints, new in the ledger, where a fault wants it."""
 
     faults: Faults
 
     def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
-        recorded = 0
+        known, recorded = set(read_run(self._run).checkpoints), 0
 
         def mortal(event: Event) -> None:
             nonlocal recorded
             on_event(event)
-            recorded += isinstance(event, CheckpointScored)
+            recorded += isinstance(event, CheckpointScored) and event.checkpoint.id not in known
             for fault in self.faults.faults:
                 if fault.kind is Kind.KILL_DRIVER and recorded >= fault.step and self.faults.strikes(fault):
                     os.kill(os.getpid(), signal.SIGKILL)

@@ -54,7 +54,7 @@ class Fault(Record):
 
     Attributes:
         branch: that it strikes; "" for the driver's.
-        step: after which it strikes; of the driver's, the checkpoints that it still records.
+        step: after which it strikes; of the driver's, the new checkpoints that it still records.
     """
 
     kind: Kind

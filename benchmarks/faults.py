@@ -112,7 +112,7 @@ def plan_round(plan: Plan, rng: random.Random) -> tuple[Fault, ...]:
         kind = rng.choice(ONCE)
         found.append(Fault(kind=kind, branch=branch.id, step=_step_for(kind, branch, rng)))
     for _ in range(DRIVER_FAULTS):
-        found.append(Fault(kind=Kind.KILL_DRIVER, step=rng.randrange(2, 9)))
+        found.append(Fault(kind=Kind.KILL_DRIVER, step=rng.randrange(2, 8)))
         found.append(Fault(kind=rng.choice(DAMAGE)))
     return tuple(found)
 
