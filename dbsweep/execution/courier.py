@@ -83,6 +83,9 @@ class StorageCourier(Courier):
     def preparing(self, *, class_images: bool = True) -> Iterator[None]:
         if class_images:
             self._bring_pools()
+        else:
+            self._store.get(self._run.path)  # the reference, where it was drawn before
+            self._store.get(self._run.base_images)
         before = self._made()
         yield
         self._put_new(before)
@@ -183,7 +186,11 @@ class StorageCourier(Courier):
     def _made(self) -> dict[Path, int]:
         """Every file of the shared inputs with the time of its last change, ns."""
         run = self._run
-        inputs = [self.sweep.cache_folder.rglob("*"), run.base_images.glob("*"), (run.reference, run.base_scorecard)]
+        inputs = [
+            self.sweep.cache_folder.rglob("*"),
+            run.base_images.glob("*"),
+            (run.reference, run.base_scorecard, run.reference_key),
+        ]
         return {path: path.stat().st_mtime_ns for paths in inputs for path in paths if path.is_file()}
 
     def _put_new(self, before: dict[Path, int]) -> None:

@@ -113,6 +113,11 @@ class RunFolder:
         return self.path / "reference.npz"
 
     @property
+    def reference_key(self) -> Path:
+        """Of what the reference was made (`dbsweep.execution.reference_key`)."""
+        return self.path / "reference.key"
+
+    @property
     def stop_request(self) -> Path:
         """While this file exists, workers end their branch at the next optimizer step."""
         return self.path / "stop"

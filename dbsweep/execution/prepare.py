@@ -11,6 +11,7 @@ from dbsweep.execution import loaded
 from dbsweep.execution.evaluation import base_images, draw_evaluation, evaluation_seeds, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.reference_key import found_card, reference_key, write_key
 from dbsweep.records.results import Scorecard
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
@@ -55,18 +56,23 @@ def encode_photos(job: SweepJob) -> None:
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     """Draws what the untrained model makes of the evaluation's prompts, and scores it.
 
-    Writes the reference and the base scorecard into the run folder, for the workers.
+    Writes the reference and the base scorecard into the run folder, for the workers. What is there already, and made
+    from the same, stays: a run that is resumed, or has several rounds, draws it once.
 
     Returns:
         The base model's hash and its scorecard.
     """
     run, experiment = RunFolder(job.run_folder), job.experiment
     models, encoder = loaded.untrained_models(job.base), loaded.encoder(job.encoder)
-    evaluation = draw_evaluation(models, experiment, run, run.base_images, model_hash=models.sha256[:10], base=True)
     photos, held_out = (
         [[read_square(path, experiment.train.resolution) for path in of(concept)] for concept in experiment.concepts]
         for of in (training_photos, held_out_photos)
     )
+    key = reference_key(job, models.sha256, [photos, held_out])
+    if (known := found_card(run, key)) is not None:
+        return models.sha256, known
+    run.reference_key.unlink(missing_ok=True)
+    evaluation = draw_evaluation(models, experiment, run, run.base_images, model_hash=models.sha256[:10], base=True)
     reference = build_reference(
         prompts_to_draw(experiment), evaluation_seeds(experiment), base_images(evaluation), photos, encoder, held_out
     )
@@ -76,6 +82,7 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     )
     card = with_validation_loss(score_base(evaluation.samples, reference), losses)
     run.base_scorecard.write_text(card.model_dump_json(), encoding="utf-8")
+    write_key(run, key)
     return models.sha256, card
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
+from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.records.names import BASE, Metric
@@ -60,11 +62,44 @@ def test_references_are_the_untrained_model_s_even_after_training(
     models = loaded.models_to_change(tiny_job.base)
     for parameter in models.unet.parameters():
         parameter.data.zero_()
+    run.reference_key.unlink()
     sha256, card = prepare.draw_references(tiny_job)
     assert run.reference.read_bytes() == before
     assert sha256 == models.sha256
     assert card.checkpoint == BASE
     assert repr(Scorecard.model_validate_json(run.base_scorecard.read_text())) == repr(card)
+
+
+def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, draws = RunFolder(tiny_job.run_folder), []
+
+    def counting(*arguments: object, **options: object) -> object:
+        draws.append(1)
+        return draw_evaluation(*arguments, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(prepare, "draw_evaluation", counting)
+    before = run.base_scorecard.read_text()
+    assert prepare.draw_references(tiny_job)[1].model_dump_json() == before
+    assert not draws
+    for change in (
+        lambda: next(run.base_images.iterdir()).unlink(),
+        lambda: run.reference.unlink(),
+        lambda: shutil.copy(tiny_job.experiment.concepts[0].instance_images / "1.png", photo(tiny_job)),
+    ):
+        change()
+        prepare.draw_references(tiny_job)
+        assert len(draws) == 1
+        draws.clear()
+    other = tiny_job.experiment.concepts[0].model_copy(update={"class_prompt": "portrait of man"})
+    changed = tiny_job.experiment.model_copy(update={"concepts": (other,)})
+    prepare.draw_references(tiny_job.model_copy(update={"experiment": changed}))
+    assert draws
+
+
+def photo(job: SweepJob) -> Path:
+    return job.experiment.concepts[0].instance_images / "0.png"
 
 
 def test_the_base_scorecard_has_its_pictures(tiny_job: SweepJob) -> None:

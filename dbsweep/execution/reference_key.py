@@ -1,0 +1,53 @@
+"""Whether what the untrained model drew for a run is still what it would draw: then it is not drawn again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import SweepJob
+from dbsweep.models.durable import new_file
+from dbsweep.records.results import Scorecard
+from dbsweep.scoring.encoders import Pixels
+
+VERSION = 1
+"""Raised when the same inputs are drawn or scored in another way."""
+
+
+def reference_key(job: SweepJob, base_sha256: str, photos: Sequence[Sequence[Sequence[Pixels]]]) -> str:
+    """SHA-256 of all that a reference is made from.
+
+    Args:
+        base_sha256: of the base model.
+        photos: by use (in training, held out), concept and photo.
+    """
+    experiment = job.experiment
+    stated = [
+        *(VERSION, base_sha256, job.encoder, experiment.train.resolution, experiment.clip_skip),
+        experiment.evaluate.model_dump(mode="json"),
+        [concept.model_dump(mode="json") for concept in experiment.concepts],
+    ]
+    digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
+    for image in (image for use in photos for concept in use for image in concept):
+        digest.update(f"{image.shape}".encode())
+        digest.update(np.ascontiguousarray(image).tobytes())
+    return digest.hexdigest()
+
+
+def found_card(run: RunFolder, key: str) -> Scorecard | None:
+    """The base model's scorecard, where reference and pictures with this key are there."""
+    if not run.reference_key.is_file() or run.reference_key.read_text(encoding="utf-8") != key:
+        return None
+    card = Scorecard.model_validate_json(run.base_scorecard.read_text(encoding="utf-8"))
+    whole = run.reference.is_file() and all((run.path / image.path).is_file() for image in card.images)
+    return card if whole else None
+
+
+def write_key(run: RunFolder, key: str) -> None:
+    """Says that reference, scorecard and pictures are whole; written last."""
+    with new_file(run.reference_key) as fresh:
+        fresh.write_text(key, encoding="utf-8")
