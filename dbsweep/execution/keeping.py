@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -53,6 +53,9 @@ class Keeping:
             if branch.parent is not None:
                 self._children[branch.parent, branch.fork_step].append(branch.id)
         self._found: defaultdict[str, dict[int, CheckpointScored]] = defaultdict(dict)
+        self._scored: dict[str, CheckpointScored] = {}  # the same by id
+        self._best_of_trial: dict[str, frozenset[str]] = {}
+        self._needed: Counter[str] = Counter()  # checkpoint id → trials that it is among the best of
         self._ends: dict[str, TrialState] = {}
         self._told: set[tuple[str, str]] = set()
 
@@ -64,24 +67,40 @@ class Keeping:
                 return Dispensable()
             case CheckpointScored():
                 branch = event.checkpoint.branch
-                self._found[branch][event.checkpoint.step] = event
+                self._found[branch][event.checkpoint.step] = self._scored[event.checkpoint.id] = event
+                outdone = self._rank_anew(branch, event.checkpoint.step)
             case BranchEnded():
-                branch = event.branch
+                branch, outdone = event.branch, []
                 self._ends[branch] = event.state
-        return Dispensable(self._new("weights", self._weights(branch)), self._new("state", self._states(branch)))
+        weights = self._weights(branch, outdone)
+        return Dispensable(self._new("weights", weights), self._new("state", self._states(branch)))
 
     def _new(self, what: str, checkpoints: Sequence[Checkpoint]) -> tuple[Checkpoint, ...]:
         fresh = tuple(c for c in checkpoints if (what, c.id) not in self._told)
         self._told |= {(what, c.id) for c in fresh}
         return fresh
 
-    def _weights(self, branch: str) -> list[Checkpoint]:
+    def _rank_anew(self, branch: str, step: int) -> list[CheckpointScored]:
+        """Ranks the trials that lead through a new checkpoint; returns those that are now among the best of none."""
         if self._best is None:
             return []
-        around = {name for path in self._through[branch] for name, _ in path.segments}
-        needed = {key for name in around for path in self._through[name] for key in self._best_of(path)}
-        settled = (e.checkpoint for name in around for e in self._found[name].values() if self._is_settled(e))
-        return [checkpoint for checkpoint in settled if checkpoint.id not in needed]
+        outdone: set[str] = set()
+        for path in self._through[branch]:
+            if dict(path.segments)[branch] < step:
+                continue
+            best, before = frozenset(self._best_of(path)), self._best_of_trial.get(path.trial, frozenset())
+            self._best_of_trial[path.trial] = best
+            self._needed.update(best - before)
+            self._needed.subtract(before - best)
+            outdone |= before - best
+        return [self._scored[key] for key in sorted(outdone) if not self._needed[key]]
+
+    def _weights(self, branch: str, outdone: Sequence[CheckpointScored]) -> list[Checkpoint]:
+        """Of the checkpoints that an event may have made dispensable, those that are."""
+        if self._best is None:
+            return []
+        events = (*self._found[branch].values(), *outdone)
+        return [e.checkpoint for e in events if not self._needed[e.checkpoint.id] and self._is_settled(e)]
 
     def _best_of(self, path: TrialPath) -> list[str]:
         """Ids of the best checkpoints of a trial so far; equal ones go by their steps."""
