@@ -95,11 +95,14 @@ def run_experiment(
         with driving(folder), Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
             _lead(experiment, plan, folder, ledger, make_backend, view)
     except DbsweepError as error:
-        # Wrong input, found by the first worker: leave nothing half-written.
-        if not isinstance(error, (DiskError, WorkerError)) and not read_run(folder).checkpoints:
-            shutil.rmtree(folder.path)
+        if not isinstance(error, (DiskError, WorkerError)) and not _has_checkpoints(folder):
+            shutil.rmtree(folder.path)  # wrong input, found by the first worker: leave nothing half-written
         raise
     return folder
+
+
+def _has_checkpoints(folder: RunFolder) -> bool:
+    return folder.ledger.is_file() and bool(read_run(folder).checkpoints)
 
 
 def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView) -> RunFolder:

@@ -11,7 +11,16 @@ import pytest
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.errors import DiskError, DivergedError, InputError, ModelError, ResourceError, RunError, TrialError
+from dbsweep.errors import (
+    DiskError,
+    DivergedError,
+    InputError,
+    ModelError,
+    ResourceError,
+    RunError,
+    TrialError,
+    WorkerError,
+)
 from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
@@ -145,6 +154,34 @@ def test_input_that_the_workers_refuse_leaves_nothing_half_written(tmp_path):
     file = write_experiment(tmp_path)
     with pytest.raises(ModelError, match="lacks 3 weights"):
         run_experiment(load_experiment(file), lambda *_: _BadBase(curve), TerminalView(Console(file=io.StringIO())))
+    assert not (tmp_path / "runs" / "demo").exists()
+
+
+def test_workers_that_die_leave_a_run_that_can_be_resumed(tmp_path):
+    class _Dying(SimulatedBackend):
+        def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+            raise WorkerError("a worker died, 3 times in a row, of what others need")
+
+    experiment = load_experiment(write_experiment(tmp_path))
+    view = TerminalView(Console(file=(out := io.StringIO()), width=200))
+    with pytest.raises(WorkerError, match="3 times in a row"):
+        run_experiment(experiment, lambda *_: _Dying(curve), view)
+    assert "dbsweep resume" in out.getvalue()
+    folder = resume_run(RunFolder.open(experiment.output, "demo"), lambda *_: SimulatedBackend(curve), view)
+    assert read_run(folder).choice is not None
+
+
+def test_a_disk_that_cannot_lock_leaves_nothing_half_written(tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", refuse)
+    with pytest.raises(RunError, match="cannot be locked"):
+        run_experiment(
+            load_experiment(write_experiment(tmp_path)),
+            lambda *_: SimulatedBackend(curve),
+            TerminalView(Console(file=io.StringIO())),
+        )
     assert not (tmp_path / "runs" / "demo").exists()
 
 
