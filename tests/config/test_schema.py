@@ -45,8 +45,8 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
         (
             "train: {lr_scheduler: cosin}",
             "train.lr_scheduler",
-            "must be 'constant', 'constant_with_warmup', 'piecewise_constant', 'linear', 'cosine', 'cosine_with_restarts'"
-            " or 'polynomial', got 'cosin'; did you mean `cosine`?",
+            "must be 'constant', 'constant_with_warmup', 'piecewise_constant', 'linear', 'cosine', "
+            "'cosine_with_restarts' or 'polynomial', got 'cosin'; did you mean `cosine`?",
         ),
         ("train: {precision: fp8}", "train.precision", "must be 'fp32', 'fp16' or 'bf16', got 'fp8'"),
         ("train: fast", "train", "must be a section of `key: value` lines, got 'fast'"),
