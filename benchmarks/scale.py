@@ -2,7 +2,8 @@
 
 Nothing is trained. Plans of N trials in three shapes (wanted: under 5 s each); sweeps of N trials on the simulated back
 end through conductor, verdicts, ledger and choice; no-op trials on real Ray through the same against bare Ray Tune
-trials with reused actors, in turn (wanted: at most 1.2 times as long). Timings need quiet cores.
+trials with reused actors, in turn (wanted: at most 1.2 times as long). Timings need quiet cores; `--parts` measures some
+of it and leaves the rest of `--out` as it was.
 """
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from benchmarks.machine import provenance
 from benchmarks.scale_sweep import PHOTOS, bare, memory_bytes, on_ray, shapes, simulate
 from dbsweep.execution.ray_start import start_ray
 from dbsweep.plan.plan import make_plan
 
 PLAN_SECONDS: Final = 5.0
 RAY_RATIO: Final = 1.2
+PARTS: Final = ("plans", "sweeps", "ray")
 
 
 def measure_plans(trials: int) -> dict[str, dict[str, float]]:
@@ -80,15 +83,16 @@ def measure_ray(trials: int, repeats: int, folder: Path) -> dict[str, Any]:
 
 def table(result: dict[str, Any]) -> list[str]:
     """The result for people."""
-    lines = ["planning"]
-    lines += [f"  {shape:9} {p['trials']:8,} trials {p['seconds']:8.2f} s" for shape, p in result["plans"].items()]
-    lines.append("simulated sweeps")
+    lines = ["planning"] if "plans" in result else []
+    plans, sweeps = result.get("plans", {}), result.get("sweeps", {})
+    lines += [f"  {shape:9} {p['trials']:8,} trials {p['seconds']:8.2f} s" for shape, p in plans.items()]
+    lines += ["simulated sweeps"] if sweeps else []
     lines += [
         f"  {shape:9} {s['trials']:8,} trials {s['reports']:9,} reports {s['seconds']:8.1f} s "
         f"{s['ms_per_trial']:7.2f} ms/trial {s['ms_per_report']:6.2f} ms/report "
         f"{s['ledger_bytes_per_trial']:7,} bytes of ledger/trial "
         f"{s['memory_growth_bytes_by_quarter'][-1] / 2**20:7.0f} MiB more memory"
-        for shape, s in result["sweeps"].items()
+        for shape, s in sweeps.items()
     ]
     if "ray" in result:
         ray = result["ray"]
@@ -100,28 +104,41 @@ def table(result: dict[str, Any]) -> list[str]:
     return lines
 
 
+def measure(parts: Sequence[str], trials: int, ray_trials: int, repeats: int, cores: int) -> dict[str, Any]:
+    """The parts of the result that are asked for."""
+    result: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if "plans" in parts:
+            result["plans"] = measure_plans(trials)
+        if "sweeps" in parts:
+            result["sweeps"] = measure_sweeps(trials, folder / "simulated")
+        if "ray" in parts:
+            start_ray(num_cpus=cores)
+            result["ray"] = measure_ray(ray_trials, repeats, folder / "ray")
+    return result
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure and print; 0 if planning and Ray are as wanted."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--trials", type=int, default=10_000, help="of the plans and the simulated sweeps")
-    parser.add_argument("--ray-trials", type=int, default=100, help="no-op trials on Ray, each way; 0 leaves Ray out")
+    parser.add_argument("--ray-trials", type=int, default=100, help="no-op trials on Ray, each way")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--out", type=Path, help="file for the result as JSON")
     options = parser.parse_args(arguments)
-    result: dict[str, Any] = {"plans": measure_plans(options.trials)}
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        result["sweeps"] = measure_sweeps(options.trials, folder / "simulated")
-        if options.ray_trials:
-            start_ray(num_cpus=options.cores)
-            result["ray"] = measure_ray(options.ray_trials, options.repeats, folder / "ray")
+    known = options.out is not None and options.out.is_file()
+    result: dict[str, Any] = json.loads(options.out.read_text(encoding="utf-8")) if known else {}
+    result |= provenance()
+    result |= measure(options.parts, options.trials, options.ray_trials, options.repeats, options.cores)
     text = json.dumps(result, indent=1)
     if options.out is not None:
         options.out.write_text(text + "\n", encoding="utf-8")
     print(text if options.json else "\n".join(table(result)))
-    good = all(plan["seconds"] < PLAN_SECONDS for plan in result["plans"].values())
+    good = all(plan["seconds"] < PLAN_SECONDS for plan in result.get("plans", {}).values())
     return 0 if good and result.get("ray", {"ratio": 0.0})["ratio"] <= RAY_RATIO else 1
 
 
