@@ -2,8 +2,8 @@
 
 Nothing is trained. Plans of N trials in three shapes (wanted: under 5 s each); sweeps of N trials on the simulated back
 end through conductor, verdicts, ledger and choice; no-op trials on real Ray through the same against bare Ray Tune
-trials with reused actors, in turn (wanted: at most 1.2 times as long). Timings need quiet cores; `--parts` measures some
-of it and leaves the rest of `--out` as it was.
+trials with reused actors, in turn (wanted: at most 1.2 times as long). Timings need quiet cores; `--parts` measures
+some of it and leaves the rest of `--out` as it was.
 """
 
 from __future__ import annotations
