@@ -54,6 +54,7 @@ class TrialBook:
         self._ended: dict[str, BranchEnded] = {}
         self._reached: dict[str, int] = {}
         self._cards: defaultdict[str, dict[int, Scorecard]] = defaultdict(dict)
+        self._highest: dict[str, int] = {}  # of the steps of each branch's cards
         self._states = dict.fromkeys(self._paths, TrialState.PENDING)
         self._verdicts: dict[str, Verdict] = {}
 
@@ -73,27 +74,42 @@ class TrialBook:
         self._reached[checkpoint.branch] = max(self._reached.get(checkpoint.branch, 0), checkpoint.step)
         if event.scorecard is not None:
             self._cards[checkpoint.branch][checkpoint.step] = event.scorecard
+            self._highest[checkpoint.branch] = max(self._highest.get(checkpoint.branch, 0), checkpoint.step)
         paths = self._through[checkpoint.branch]
-        return self._news(paths, {p.trial: v for p in paths if (v := self._verdict(p, checkpoint, event.verdict))})
+        verdicts: dict[str, Verdict] = {}
+        of_an_end: dict[tuple[tuple[str, int], ...], Verdict] = {}  # trials on one path are one training
+        for path in paths:
+            if not self._is_latest(path, checkpoint):
+                continue
+            if checkpoint.step == path.end_step:
+                if path.segments not in of_an_end:
+                    of_an_end[path.segments] = self._verdict_at_the_end(path)
+                verdicts[path.trial] = of_an_end[path.segments]
+            elif event.verdict is not None:
+                verdicts[path.trial] = event.verdict
+        return self._news(paths, verdicts)
 
-    def _verdict(self, path: TrialPath, checkpoint: Checkpoint, running: Verdict | None) -> Verdict | None:
-        """The verdict of one trial at a checkpoint of one of its branches; None if it lies behind its end.
+    def _is_latest(self, path: TrialPath, checkpoint: Checkpoint) -> bool:
+        """Whether a checkpoint of one of its branches belongs to a trial and is its latest scored one.
 
-        None too if the trial has come further: a branch that is started again tells its checkpoints once more.
+        It is not where a branch that is started again tells its checkpoints once more.
         """
-        if checkpoint.step > dict(path.segments)[checkpoint.branch]:
-            return None
-        if any(step > checkpoint.step for step, _ in self.cards_of(path)):
-            return None
-        if checkpoint.step == path.end_step:
-            return judge(
-                self.cards_of(path),
-                self._base,
-                finished=True,
-                steps_per_epoch=self._steps_per_epoch[checkpoint.branch],
-                settings=self._settings.for_looks(self._looks[path.trial]),
-            )
-        return running
+        if not any(branch == checkpoint.branch and checkpoint.step <= last for branch, last in path.segments):
+            return False
+        # Nearly always: no branch of the path has come further. Thousands of trials may lead through here.
+        if all(self._highest.get(branch, 0) <= checkpoint.step for branch, _ in path.segments):
+            return True
+        return all(step <= checkpoint.step for step, _ in self.cards_of(path))
+
+    def _verdict_at_the_end(self, path: TrialPath) -> Verdict:
+        """The verdict of a trial whose last checkpoint has been scored."""
+        return judge(
+            self.cards_of(path),
+            self._base,
+            finished=True,
+            steps_per_epoch=self._steps_per_epoch[path.segments[-1][0]],
+            settings=self._settings.for_looks(self._looks[path.trial]),
+        )
 
     def _verdicts_at_the_end(self, end: BranchEnded) -> dict[str, Verdict]:
         """What the end of a branch says of the trials that needed it to go on."""
