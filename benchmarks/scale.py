@@ -27,6 +27,8 @@ from dbsweep.plan.plan import make_plan
 PLAN_SECONDS: Final = 5.0
 RAY_RATIO: Final = 1.2
 PARTS: Final = ("plans", "sweeps", "ray")
+WAYS: Final = ("ours", "bare")
+FEW: Final = 5  # of the no-op trials, one in so many is in the smaller of two sweeps
 
 
 def measure_plans(trials: int) -> dict[str, dict[str, float]]:
@@ -59,24 +61,33 @@ def measure_sweeps(trials: int, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def measure_ray(trials: int, repeats: int, folder: Path) -> dict[str, Any]:
-    """Seconds a no-op trial, ours and bare, in turn after one of each that is not counted."""
+    """Milliseconds a no-op trial, ours and bare, in turn after one of each that is not counted.
+
+    Workers start once, whatever the number of trials. So each way is timed with few trials and with many, and a trial
+    is what each further one takes; the rest is the start.
+    """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    pairs: list[tuple[float, float]] = []
-    processes = 0
+    few, pairs, processes = max(1, trials // FEW), [], 0
     for repeat in range(repeats + 1):
-        sweep = on_ray(trials, folder / f"ours-{repeat}")
-        alone = bare(trials, folder / f"bare-{repeat}")
-        processes = sweep.processes
+        times: dict[str, float] = {}
+        for count, size in ((few, "few"), (trials, "many")):
+            sweep = on_ray(count, folder / f"ours-{size}-{repeat}")
+            processes = max(processes, sweep.processes)
+            times |= {f"ours {size}": sweep.seconds, f"bare {size}": bare(count, folder / f"bare-{size}-{repeat}")}
         if repeat:
-            pairs.append((sweep.seconds / trials, alone / trials))
-            print(f"{repeat}/{repeats}: {pairs[-1][0]:.3f} s, bare {pairs[-1][1]:.3f} s", file=sys.stderr, flush=True)
-    ratios = sorted(ours / alone for ours, alone in pairs)
+            each = {way: 1000 * (times[f"{way} many"] - times[f"{way} few"]) / (trials - few) for way in WAYS}
+            start = {way: times[f"{way} few"] - few * each[way] / 1000 for way in WAYS}
+            pairs.append((each, start))
+            print(f"{repeat}/{repeats}: ms a trial {each}, s to start {start}", file=sys.stderr, flush=True)
+    ratios = sorted(each["ours"] / each["bare"] for each, _ in pairs)
     return {
-        "trials": trials,
-        "ms_per_trial": [round(1000 * ours, 1) for ours, _ in pairs],
-        "bare_ms_per_trial": [round(1000 * alone, 1) for _, alone in pairs],
+        "trials": [few, trials],
+        "ms_per_trial": [round(each["ours"], 1) for each, _ in pairs],
+        "bare_ms_per_trial": [round(each["bare"], 1) for each, _ in pairs],
         "ratio": round(statistics.median(ratios), 3),
         "ratio_range": [round(ratios[0], 3), round(ratios[-1], 3)],
+        "start_seconds": [round(start["ours"], 2) for _, start in pairs],
+        "bare_start_seconds": [round(start["bare"], 2) for _, start in pairs],
         "worker_processes": processes,
     }
 
@@ -97,8 +108,9 @@ def table(result: dict[str, Any]) -> list[str]:
     if "ray" in result:
         ray = result["ray"]
         lines += [
-            f"Ray, {ray['trials']} no-op trials on {ray['worker_processes']} worker processes",
+            f"Ray, {ray['trials'][-1]} no-op trials on {ray['worker_processes']} worker processes",
             f"  ms/trial {ray['ms_per_trial']}, bare {ray['bare_ms_per_trial']}",
+            f"  seconds to start {ray['start_seconds']}, bare {ray['bare_start_seconds']}",
             f"  ratio {ray['ratio']} ({ray['ratio_range'][0]} to {ray['ratio_range'][1]}; wanted: at most {RAY_RATIO})",
         ]
     return lines
@@ -125,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--trials", type=int, default=10_000, help="of the plans and the simulated sweeps")
-    parser.add_argument("--ray-trials", type=int, default=100, help="no-op trials on Ray, each way")
+    parser.add_argument("--ray-trials", type=int, default=250, help="no-op trials on Ray, each way")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--out", type=Path, help="file for the result as JSON")

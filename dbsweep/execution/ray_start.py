@@ -18,6 +18,9 @@ ENVIRONMENT = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # silences a warning about trials without GPUs
     "TUNE_DISABLE_AUTO_CALLBACK_LOGGERS": "1",  # the ledger has the metrics
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
+    # As many as Tune allows its own searchers to have waiting: with one at a time, workers and the machines of an
+    # autoscaler would start one after the other.
+    "TUNE_MAX_PENDING_TRIALS_PG": "16",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
 """What Ray reads from the environment; a value that the person has set wins."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from dbsweep.config.schema import Resources
 from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.courier import Courier, courier_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.searcher import JOB, as_result
-from dbsweep.records.events import CheckpointScored, Event
+from dbsweep.records.events import BranchEnded, CheckpointScored, Event
+from dbsweep.records.names import TrialState
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
-
-if TYPE_CHECKING:
-    from dbsweep.execution.courier import Courier
 
 Body: TypeAlias = Callable[[BranchJob, Emit], None]
 """What trains one branch: `dbsweep.execution.branch.run_branch`, or something cheaper in tests and benchmarks."""
@@ -45,6 +44,11 @@ def train_branch(config: dict[str, Any], body: Body | None) -> None:
     if finished := courier.told_before(given):
         for event in finished:
             tune.report(as_result([event]))
+        return
+    if courier.asked_to_stop():  # Tune has taken the branch for a worker before, and gives it to one all the same
+        branch, stopped = given.branch, TrialState.INTERRUPTED
+        end = BranchEnded(branch=branch.id, state=stopped, last_step=branch.fork_step, reason="asked to stop")
+        tune.report(as_result([end]))
         return
     with courier.training(given) as job:
         (body or _train)(job, emit)
@@ -117,11 +121,3 @@ def _at_work(job: SweepJob, task: str) -> Iterator[Courier]:
     timeout_s = job.experiment.resources.stall_timeout_s
     with StallWatch(timeout_s, traces) as watch, watch.following(loaded.models_as_they_are(sweep.base)):
         yield courier
-
-
-def courier_for(sweep: SweepJob) -> Courier:
-    """The courier that the experiment's `storage` asks for."""
-    from dbsweep.execution.courier import Courier, StorageCourier
-
-    storage = sweep.experiment.storage
-    return Courier(sweep) if storage is None else StorageCourier(sweep, storage)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dbsweep.execution import prepare
 from dbsweep.execution.backend import Decision, Emit, OnEvent, OnProgress, Prepared
 from dbsweep.execution.branch import run_branch
-from dbsweep.execution.courier import StorageCourier
 from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.queue import BranchQueue
+from dbsweep.execution.storage_courier import StorageCourier
 from dbsweep.records.events import Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.results import Checkpoint, GridImage

@@ -12,6 +12,7 @@ from ray.tune.result import DONE
 
 from dbsweep.execution import loaded, ray_worker, stall
 from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, as_result, events_in
@@ -33,6 +34,20 @@ def test_scores_that_are_not_numbers_survive_the_way() -> None:
     assert math.isnan(told.scorecard.value(Metric.STYLE))
     assert all(math.isnan(sample) for sample in told.scorecard.scores[Metric.STYLE].samples)
     assert told.scorecard.value(Metric.PRIOR) == 1.0
+
+
+def test_a_branch_that_begins_after_the_request_to_stop_ends_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tune gives branches to workers that it has taken from the queue before the person pressed Ctrl-C."""
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(tune, "report", reports.append)
+    job = make_branch_jobs(tmp_path)[0]
+    RunFolder(job.sweep.run_folder).stop_request.touch()
+    train_branch({JOB: job.model_dump_json()}, lambda *_: pytest.fail("it is not trained"))
+    ((end,),) = (events_in(report) for report in reports)
+    assert end == BranchEnded(branch="b01", state=TrialState.INTERRUPTED, last_step=0, reason="asked to stop")
+    assert reports[0][DONE] is True
 
 
 @pytest.mark.parametrize("task", ["photos", "references", "class-images-00"])

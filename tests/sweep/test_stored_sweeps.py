@@ -10,7 +10,7 @@ from rich.console import Console
 
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import ResourceError
-from dbsweep.execution import courier, loaded
+from dbsweep.execution import loaded, storage_courier
 from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.checkpoints import read_manifest
@@ -40,9 +40,9 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
 def go_to(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on the workers of this process are on another machine."""
     (machine / "1").mkdir(parents=True)
-    monkeypatch.setattr(courier, "scratch_root", lambda: machine)
-    monkeypatch.setattr(courier, "process_scratch", lambda: machine / "1")
-    courier._bring_input.cache_clear()
+    monkeypatch.setattr(storage_courier, "scratch_root", lambda: machine)
+    monkeypatch.setattr(storage_courier, "process_scratch", lambda: machine / "1")
+    storage_courier._bring_input.cache_clear()
     loaded.reference.cache_clear()
 
 

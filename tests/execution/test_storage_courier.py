@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from ray import tune
 
-from dbsweep.execution import courier as courier_room
 from dbsweep.execution import loaded
+from dbsweep.execution import storage_courier as courier_room
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch import run_branch
-from dbsweep.execution.courier import StorageCourier
 from dbsweep.execution.exchange import StorageExchange
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, events_in
+from dbsweep.execution.storage_courier import StorageCourier
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from tests.execution.tiny_sweep import make_branch
