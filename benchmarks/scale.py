@@ -27,8 +27,7 @@ from dbsweep.plan.plan import make_plan
 PLAN_SECONDS: Final = 5.0
 RAY_RATIO: Final = 1.2
 PARTS: Final = ("plans", "sweeps", "ray")
-WAYS: Final = ("ours", "bare")
-FEW: Final = 5  # of the no-op trials, one in so many is in the smaller of two sweeps
+EARLY: Final = 20  # no-op trials that have ended when all workers run
 
 
 def measure_plans(trials: int) -> dict[str, dict[str, float]]:
@@ -63,25 +62,21 @@ def measure_sweeps(trials: int, folder: Path) -> dict[str, dict[str, Any]]:
 def measure_ray(trials: int, repeats: int, folder: Path) -> dict[str, Any]:
     """Milliseconds a no-op trial, ours and bare, in turn after one of each that is not counted.
 
-    Workers start once, whatever the number of trials. So each way is timed with few trials and with many, and a trial
-    is what each further one takes; the rest is the start.
+    Workers start once, whatever the number of trials, so the clock runs from the end of an early trial on.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
-    few, pairs, processes = max(1, trials // FEW), [], 0
+    pairs, processes = [], 0
     for repeat in range(repeats + 1):
-        times: dict[str, float] = {}
-        for count, size in ((few, "few"), (trials, "many")):
-            sweep = on_ray(count, folder / f"ours-{size}-{repeat}")
-            processes = max(processes, sweep.processes)
-            times |= {f"ours {size}": sweep.seconds, f"bare {size}": bare(count, folder / f"bare-{size}-{repeat}")}
+        sweep = on_ray(trials, folder / f"ours-{repeat}")
+        ends = {"ours": sweep.ends, "bare": bare(trials, folder / f"bare-{repeat}")}
         if repeat:
-            each = {way: 1000 * (times[f"{way} many"] - times[f"{way} few"]) / (trials - few) for way in WAYS}
-            start = {way: times[f"{way} few"] - few * each[way] / 1000 for way in WAYS}
-            pairs.append((each, start))
-            print(f"{repeat}/{repeats}: ms a trial {each}, s to start {start}", file=sys.stderr, flush=True)
+            each = {way: 1000 * (at[-1] - at[EARLY]) / (trials - 1 - EARLY) for way, at in ends.items()}
+            pairs.append((each, {way: at[EARLY] for way, at in ends.items()}))
+            processes = max(processes, sweep.processes)
+            print(f"{repeat}/{repeats}: ms a trial {each}, s to start {pairs[-1][1]}", file=sys.stderr, flush=True)
     ratios = sorted(each["ours"] / each["bare"] for each, _ in pairs)
     return {
-        "trials": [few, trials],
+        "trials": trials,
         "ms_per_trial": [round(each["ours"], 1) for each, _ in pairs],
         "bare_ms_per_trial": [round(each["bare"], 1) for each, _ in pairs],
         "ratio": round(statistics.median(ratios), 3),
@@ -108,7 +103,7 @@ def table(result: dict[str, Any]) -> list[str]:
     if "ray" in result:
         ray = result["ray"]
         lines += [
-            f"Ray, {ray['trials'][-1]} no-op trials on {ray['worker_processes']} worker processes",
+            f"Ray, {ray['trials']} no-op trials on {ray['worker_processes']} worker processes",
             f"  ms/trial {ray['ms_per_trial']}, bare {ray['bare_ms_per_trial']}",
             f"  seconds to start {ray['start_seconds']}, bare {ray['bare_start_seconds']}",
             f"  ratio {ray['ratio']} ({ray['ratio_range'][0]} to {ray['ratio_range'][1]}; wanted: at most {RAY_RATIO})",
@@ -137,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--trials", type=int, default=10_000, help="of the plans and the simulated sweeps")
-    parser.add_argument("--ray-trials", type=int, default=250, help="no-op trials on Ray, each way")
+    parser.add_argument("--ray-trials", type=int, default=500, help="no-op trials on Ray, each way")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--out", type=Path, help="file for the result as JSON")

@@ -79,6 +79,7 @@ class Sweep:
         seconds: of preparing, training and choosing.
         events: reports of the workers, starts and ends included.
         quarters: peak memory in bytes after each quarter of the trials' ends.
+        ends: when each branch ended, seconds since the beginning.
         processes: workers that were started.
     """
 
@@ -88,6 +89,7 @@ class Sweep:
     events: int
     ledger_bytes: int
     quarters: list[int]
+    ends: list[float]
     processes: int
 
 
@@ -97,8 +99,10 @@ class _Watched:
     def __init__(self, backend: Backend, branches: int) -> None:
         self._backend = backend
         self._marks = {max(1, branches * part // 4) for part in range(1, 5)}
-        self.events = self._ended = 0
+        self._begun = time.monotonic()
+        self.events = 0
         self.quarters: list[int] = []
+        self.ends: list[float] = []
         self.pids: set[int] = set()
 
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
@@ -112,8 +116,8 @@ class _Watched:
             if isinstance(event, BranchStarted):
                 self.pids.add(event.pid)
             if isinstance(event, BranchEnded):
-                self._ended += 1
-                if self._ended in self._marks:
+                self.ends.append(time.monotonic() - self._begun)
+                if len(self.ends) in self._marks:
                     self.quarters.append(memory_bytes())
 
         self._backend.run(jobs, count)
@@ -142,6 +146,7 @@ def lead(experiment: Experiment, plan: Plan, folder: Path, backend: Backend) -> 
         events=watched.events,
         ledger_bytes=(folder / "ledger.db").stat().st_size,
         quarters=watched.quarters,
+        ends=watched.ends,
         processes=len(watched.pids),
     )
 
@@ -158,19 +163,27 @@ def on_ray(trials: int, folder: Path) -> Sweep:
     return lead(experiment, make_plan(experiment, [PHOTOS]), folder, backend)
 
 
-def bare(trials: int, folder: Path) -> float:
-    """Seconds of as many Tune trials that report once, with reused actors and nothing of ours."""
+def bare(trials: int, folder: Path) -> list[float]:
+    """As many Tune trials that report once, with reused actors and nothing of ours: when each ended, in seconds."""
     from ray import tune
+
+    ends: list[float] = []
+
+    class Ends(tune.Callback):  # type: ignore[misc]
+        """Notes when a trial ends."""
+
+        def on_trial_complete(self, *_: object, **__: object) -> None:
+            ends.append(time.monotonic() - begun)
 
     tuner = tune.Tuner(
         tune.with_resources(_report_once, {"cpu": 1}),
         param_space={"seed": tune.grid_search(list(range(trials)))},
         tune_config=tune.TuneConfig(reuse_actors=True),
-        run_config=tune.RunConfig(name="tune", storage_path=str(folder), verbose=0),
+        run_config=tune.RunConfig(name="tune", storage_path=str(folder), verbose=0, callbacks=[Ends()]),
     )
     begun = time.monotonic()
     tuner.fit()
-    return time.monotonic() - begun
+    return ends
 
 
 def nothing(job: BranchJob, emit: Emit) -> None:
