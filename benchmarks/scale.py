@@ -62,8 +62,8 @@ def measure_sweeps(trials: int, folder: Path) -> dict[str, dict[str, Any]]:
 def measure_ray(trials: int, repeats: int, folder: Path) -> dict[str, Any]:
     """Milliseconds a no-op trial, ours and bare, in turn after one of each that is not counted.
 
-    Each trial's share of the whole counts (the start of Tune and of the workers included), and for itself what a further
-    trial takes when all workers run.
+    Each trial's share of the whole counts (the start of Tune and of the workers included), and for itself what a
+    further trial takes when all workers run.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     ours: list[list[float]] = []
