@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.execution.dropping import StorageDropping, dropping_for
+from dbsweep.execution.dropping import dropping_for
+from dbsweep.execution.storage_dropping import StorageDropping
 from dbsweep.execution.store import Store
 from dbsweep.records.results import Checkpoint
 
