@@ -34,11 +34,11 @@ def sweep(file: Path, name: str, *overrides: str, alone: bool = False) -> RunRec
     return read_run(run_experiment(experiment, lambda *_: InProcessBackend(), view, alone=alone))
 
 
-def scored(record: RunRecord) -> dict[str, list[tuple[int, str, object]]]:
-    """Step, hash and scores of each trial's scored checkpoints."""
+def scored(record: RunRecord) -> dict[str, list[tuple[int, str, str]]]:
+    """Step, hash and scores (as text, for NaN equals nothing) of each trial's scored checkpoints."""
     return {
         trial.id: [
-            (c.step, c.sha256, record.scorecards[c.id].scores)
+            (c.step, c.sha256, repr(sorted(record.scorecards[c.id].scores.items())))
             for c in record.checkpoints_of(trial.id)
             if c.id in record.scorecards
         ]
