@@ -114,9 +114,9 @@ def plan(file: File, sets: Sets = None, alone: Alone = False, as_json: Json = Fa
     """Show what a sweep will do and cost, without starting it."""
     from dbsweep.plan.plan import plan_json
     from dbsweep.plan.text import plan_lines
-    from dbsweep.sweep.preflight import load, make_plan
+    from dbsweep.sweep.preflight import load, planned
 
-    result = make_plan(load(file, sets or ()), alone=alone)
+    _, result = planned(load(file, sets or ()), alone=alone)
     _print_json(plan_json(result)) if as_json else _print_lines(plan_lines(result))
 
 

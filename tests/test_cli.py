@@ -51,6 +51,34 @@ def test_plan_as_text_says_what_is_shared(dbsweep, tmp_path):
     assert "60" in out
 
 
+SD1_ON_A_SMALL_GPU = (
+    "--set", "base_model=stable-diffusion-v1-5/stable-diffusion-v1-5", "--set", "train.resolution=512",
+    "--set", "resources.gpus_per_trial=1", "--set", "resources.gpu_memory_gb=11.5",
+)  # fmt: skip
+
+
+def test_plan_tells_what_does_not_fit_the_gpu_and_what_would(dbsweep, tmp_path):
+    code, out, _ = dbsweep("plan", write_experiment(tmp_path), *SD1_ON_A_SMALL_GPU)
+    assert code == 0
+    (note,) = [line for line in out.splitlines() if line.startswith("note: memory")]
+    assert " of the GPU's 11.5 GB (weights 4.0, " in note
+    assert "does not fit and will probably run out of memory; what makes it fit: train.memory auto" in note
+
+
+def test_plan_tells_what_memory_auto_has_chosen(dbsweep, tmp_path):
+    code, out, _ = dbsweep("plan", write_experiment(tmp_path), *SD1_ON_A_SMALL_GPU, "--set", "train.memory=auto")
+    assert code == 0
+    assert "so all trials train with optimizer adamw_8bit, gradient_checkpointing true" in out
+    assert ": fits" in out
+
+
+def test_xformers_without_a_gpu_is_found_before_anything_is_written(dbsweep, tmp_path):
+    code, _, err = dbsweep("run", write_experiment(tmp_path), "--set", "train.attention=xformers")
+    assert code == 2
+    assert "train.attention xformers needs a GPU" in err
+    assert not (tmp_path / "runs").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -121,6 +121,9 @@ class Resources(Section):
 
     cpus_per_trial: Positive = Field(1.0, description="CPU cores")
     gpus_per_trial: NotNegative = Field(0.0, description="GPUs; a fraction shares one GPU among trials")
+    gpu_memory_gb: Positive | None = Field(
+        None, description="memory of one GPU, as its maker counts it (2^30 bytes); null asks this machine's driver"
+    )
     stall_timeout_s: NotNegative = Field(
         1800.0, description="seconds without progress after which a worker is ended and its branch retried; 0 never"
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
+from dbsweep.config.compute import Compute
 from dbsweep.config.fields import Count, CountOrNone, Fraction, NotBool, NotNegative, Seed
 from dbsweep.config.lora import LoraSettings
 from dbsweep.config.optimization import LearningRateSchedule, Optimization
@@ -13,7 +14,7 @@ from dbsweep.config.optimization import LearningRateSchedule, Optimization
 __all__ = ["LearningRateSchedule", "Train"]
 
 
-class Train(Optimization, LoraSettings):
+class Train(Optimization, LoraSettings, Compute):
     """How one trial trains. Any of these may be an axis of `search`."""
 
     resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(
@@ -54,8 +55,6 @@ class Train(Optimization, LoraSettings):
     aspect_ratio_buckets: bool = Field(
         False, description="photos keep their shape, cut to the nearest size of about resolution² pixels"
     )
-    precision: Literal["fp32", "fp16", "bf16"] = Field("fp32", description="autocast precision of the forward pass")
-    gradient_checkpointing: bool = Field(False, description="recompute activations: slower, less memory")
     seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")
 
     @property

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dbsweep.config.search import SchedulerName
-from dbsweep.errors import DbsweepError, DiskError, DivergedError
+from dbsweep.errors import DbsweepError, DiskError, DivergedError, ResourceError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch_trainer import make_trainer
@@ -21,8 +21,10 @@ from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.judgement import Judgement, diverged
 from dbsweep.execution.retention import has_state
 from dbsweep.execution.stall import StallWatch, traces_file
+from dbsweep.execution.thrift import Thrift, half_of
 from dbsweep.models.checkpoint_files import drop_state
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
+from dbsweep.models.device_memory import is_out_of_memory, release_memory
 from dbsweep.models.durable import is_full, remove_leftovers
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import TrialState
@@ -54,7 +56,27 @@ def run_branch(job: BranchJob, emit: Emit) -> None:
 
 
 def _run_to_an_end(job: BranchJob, emit: Emit, watch: StallWatch) -> BranchEnded:
-    work = BranchWork(job, emit, watch)
+    """Attempts with less and less memory, until one succeeds or fails by something else."""
+    thrift = Thrift(job, half_of(loaded.device()))
+    while True:
+        work = BranchWork(job, emit, watch, thrift)
+        try:
+            return _attempt(job, work)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            reason = str(error)
+        # Not in the clause above: while the error lives, its frames keep the tensors that filled the memory.
+        reached = work.reached
+        work.let_go()
+        try:
+            told = thrift.save(reached, reason)
+        except ResourceError as error:
+            return BranchEnded(branch=job.branch.id, state=TrialState.FAILED, last_step=reached, reason=str(error))
+        emit(BranchStarted(branch=job.branch.id, host=socket.gethostname(), pid=os.getpid(), after=told))
+
+
+def _attempt(job: BranchJob, work: BranchWork) -> BranchEnded:
     state, reason, verdict, out_of_disk = TrialState.FAILED, "", None, False
     try:
         state, reason = work.run()
@@ -87,13 +109,15 @@ class BranchWork:
 
     Args:
         watch: told of every pass of the networks, in training and in drawing.
+        thrift: the settings with which memory is saved.
 
     Attributes:
         reached: the last step trained.
     """
 
-    def __init__(self, job: BranchJob, emit: Emit, watch: StallWatch) -> None:
+    def __init__(self, job: BranchJob, emit: Emit, watch: StallWatch, thrift: Thrift) -> None:
         self._job = job
+        self._thrift = thrift
         self._emit = emit
         self._watch = watch
         self._run = RunFolder(job.sweep.run_folder)
@@ -107,6 +131,13 @@ class BranchWork:
         """Trains to the end or to the verdict that ends it; returns the state and its reason."""
         with self._watch.following(self._models):
             return self._work()
+
+    def let_go(self) -> None:
+        """Gives the memory of this attempt back; it is not used again."""
+        self._trainer = None
+        for network in self._models.networks.values():
+            network.zero_grad(set_to_none=True)
+        release_memory()
 
     def _work(self) -> tuple[TrialState, str]:
         branch = self._job.branch
@@ -151,8 +182,10 @@ class BranchWork:
         if self._trainer is None:
             self._trainer = self._start_training(history)
         log = self._trainer.train_until(milestone.step, self._after_step)
+        log = log.model_copy(update={"savings": self._thrift.savings})
         self._drop_states(keep=1)
         checkpoint = self._keep(milestone, self._trainer)
+        self._thrift.kept()
         with self._trainer.weights_to_keep():
             card = self._score(checkpoint) if milestone.evaluate else None
         verdict = None
@@ -169,11 +202,13 @@ class BranchWork:
     def _start_training(self, history: History) -> Trainer:
         fork = self._job.fork
         start = history.start if history.start is not None else (fork.checkpoint if fork is not None else None)
+        if start is not None:
+            self._thrift.go_on_from(start)
         lora_rank = self._job.sweep.experiment.train_for(self._job.branch.settings).lora_rank
         if start is None or lora_rank > 0:  # the state of a LoRA is the LoRA alone
             self._models = loaded.untrained_models(self._job.sweep.base)
             loaded.models_to_change(self._job.sweep.base)
-        trainer = make_trainer(self._job, self._models)
+        trainer = make_trainer(self._job, self._models, self._thrift.savings)
         if start is not None:
             trainer.load_state(read_state(start))
         return trainer
@@ -225,6 +260,7 @@ class BranchWork:
                     base_sha256=self._models.sha256,
                     base=self._job.sweep.base_on_driver or self._models.source,
                     lora=trainer.lora,
+                    savings=self._thrift.savings,
                 ),
                 precision=Precision(self._job.sweep.experiment.checkpoints.precision),
             )

@@ -9,18 +9,22 @@ from dbsweep.config.schema import Concept, Train
 from dbsweep.execution import loaded
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.plan.ladder import Savings
 from dbsweep.training.data import ConceptData
 from dbsweep.training.trainer import Trainer
 
 
-def make_trainer(job: BranchJob, models: StableDiffusion) -> Trainer:
+def make_trainer(job: BranchJob, models: StableDiffusion, savings: Savings | None = None) -> Trainer:
     """A trainer for the branch, at step 0 with whatever weights the models have.
+
+    Args:
+        savings: settings of `train` that save memory, in place of the branch's own.
 
     Raises:
         DbsweepError: photos or prompts cannot be used, or the device lacks what the settings ask for.
     """
     experiment, branch = job.sweep.experiment, job.branch
-    train = experiment.train_for(branch.settings)
+    train = experiment.train_for({**branch.settings, **(savings or {})})
     if train.prior_loss_weight == 0.0:
         train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count
     return Trainer(

@@ -30,7 +30,7 @@ from dbsweep.models.loading import restore_base
 from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.sources import BaseSource
 from dbsweep.models.tensor_tree import State, read_tree, write_tree
-from dbsweep.records.record import Record
+from dbsweep.records.record import Record, Scalar
 
 LORA = "lora"
 """Stem of the file that has the adapters of a LoRA."""
@@ -63,6 +63,7 @@ class CheckpointManifest(Record):
         sha256: of the trained weights' values before rounding to ``precision``; filled in by `write_checkpoint`.
         precision: of the weight files.
         lora: what the adapters are like where it holds nothing but them; None for whole networks.
+        savings: settings of `train` that were changed because memory had run out.
         files: name → SHA-256 of the file; filled in by `write_checkpoint`.
         bytes: of all files but the manifest; filled in by `write_checkpoint`.
     """
@@ -75,6 +76,7 @@ class CheckpointManifest(Record):
     sha256: str = ""
     precision: Precision = Precision.FP32
     lora: AdapterShape | None = None
+    savings: dict[str, Scalar] = Field(default_factory=dict)
     files: dict[str, str] = Field(default_factory=dict)
     bytes: int = 0
 

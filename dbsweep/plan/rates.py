@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
-from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.schema import Experiment
+from dbsweep.plan.sizes import MOMENTS_BYTES, size_of
 from dbsweep.records.record import Record
 
 
@@ -41,25 +40,6 @@ class Rates(Record):
 
 
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
-# Of a parameter. Adafactor keeps sums of a tensor's last two sides: 1.9 bytes by the shapes of SD 1, where 3×3 kernels
-# are many, 1.4 of SD 2. Prodigy also keeps where it started and a running sum of gradients.
-_MOMENTS_BYTES: dict[OptimizerName, float] = {
-    "adamw": 8,
-    "adamw_8bit": 2,
-    "paged_adamw_8bit": 2,
-    "lion_8bit": 1,
-    "paged_lion_8bit": 1,
-    "adafactor": 1.9,
-    "prodigy": 16,
-}
-# Parameters of UNet and text encoder together.
-_MINISD_PARAMETERS = 7_090_000
-_SD1_PARAMETERS = 983_000_000
-_SD2_PARAMETERS = 1_206_000_000
-# Parameters of a LoRA of rank 1 around both, by `train.lora_targets`: counted.
-_MINISD_LORA = {"attention": 13_568, "linear": 27_904, "convolution": 57_088}
-_SD1_LORA = {"attention": 273_024, "linear": 589_824, "convolution": 1_168_384}
-_SD2_LORA = {"attention": 395_904, "linear": 856_064, "convolution": 1_434_624}
 # One core of a 2-core server CPU, text encoder training, 64 pixels.
 _MINISD_SECONDS = (0.20, 0.008)
 _MINISD_RESOLUTION = 64
@@ -77,11 +57,12 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
         gpu: name of the GPU, as its driver tells it; without it the time on GPUs is not known.
     """
     is_minisd = experiment.base_model == "minisd"
-    parameters, lora, basis = _size(experiment.base_model)
+    size = size_of(experiment.base_model)
+    parameters = size.unet + size.text_encoder
     if all(_values(experiment, "lora_rank")):
         targets = _values(experiment, "lora_targets")
-        parameters = math.ceil(max(_values(experiment, "lora_rank"))) * max(lora[name] for name in targets)
-    moments = max(_MOMENTS_BYTES[name] for name in _values(experiment, "optimizer"))
+        parameters = math.ceil(max(_values(experiment, "lora_rank"))) * max(size.lora[name] for name in targets)
+    moments = max(MOMENTS_BYTES[name] for name in _values(experiment, "optimizer"))
     averages = _BYTES["fp32"] if any(_values(experiment, "ema_decay")) else 0
     on_cpu = experiment.resources.gpus_per_trial == 0
     seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu)
@@ -92,7 +73,7 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
         seconds_per_unet_pass=None if seconds is None else seconds[1],
         resolution=_MINISD_RESOLUTION if is_minisd else _SD1_RESOLUTION,
         workers=workers,
-        basis=basis,
+        basis=size.name,
     )
 
 
@@ -103,18 +84,6 @@ def _values(experiment: Experiment, setting: str) -> tuple[Any, ...]:
             return values
         case None:
             return (getattr(experiment.train, setting),)
-
-
-def _size(base_model: str) -> tuple[int, Mapping[str, int], str]:
-    """Parameters, those of a LoRA of rank 1 by its targets, and where they are from."""
-    name = base_model.lower()
-    if name == "minisd":
-        return _MINISD_PARAMETERS, _MINISD_LORA, "MiniSD's size"
-    if "stable-diffusion-2" in name:
-        return _SD2_PARAMETERS, _SD2_LORA, "Stable Diffusion 2's size"
-    if "stable-diffusion-v1" in name:
-        return _SD1_PARAMETERS, _SD1_LORA, "Stable Diffusion 1's size"
-    return _SD1_PARAMETERS, _SD1_LORA, "taking the base model to be as large as Stable Diffusion 1"
 
 
 def _gpu_seconds(gpu: str | None) -> tuple[float, float] | None:

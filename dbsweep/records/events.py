@@ -10,11 +10,16 @@ from dbsweep.records.results import Checkpoint, Scorecard, StepLog, Verdict
 
 
 class BranchStarted(Record):
-    """A worker has begun a branch."""
+    """A worker has begun a branch.
+
+    Attributes:
+        after: why it begins again and how; empty for a first attempt.
+    """
 
     branch: str
     host: str
     pid: int
+    after: str = ""
 
 
 class CheckpointScored(Record):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pydantic import Field
+
 from dbsweep.records.names import Metric, PromptKind, VerdictState
-from dbsweep.records.record import Record
+from dbsweep.records.record import Record, Scalar
 
 
 class Checkpoint(Record):
@@ -86,13 +88,40 @@ class Verdict(Record):
     evidence: str
 
 
+class StepSeries(Record):
+    """Training figures along the steps since the previous checkpoint, as columns of equal length.
+
+    Each point is the mean over the steps since the point before; there are at most as many as
+    `dbsweep.training.log.POINTS`, however many steps.
+
+    Attributes:
+        steps: the last step of each point.
+        loss, instance_loss, prior_loss, grad_norm, images_per_s: as in `StepLog`.
+        learning_rate, text_encoder_learning_rate: of the point's last step; 0 where the text encoder does not train.
+    """
+
+    steps: tuple[int, ...]
+    loss: tuple[float, ...]
+    instance_loss: tuple[float, ...]
+    prior_loss: tuple[float, ...]
+    grad_norm: tuple[float, ...]
+    learning_rate: tuple[float, ...]
+    text_encoder_learning_rate: tuple[float, ...]
+    images_per_s: tuple[float, ...]
+
+
 class StepLog(Record):
     """Training figures averaged since the previous checkpoint.
 
     Attributes:
         loss, instance_loss, prior_loss: mean squared error of the predicted noise, unweighted apart.
+        learning_rate, text_encoder_learning_rate: of the last step; 0 where the text encoder does not train.
+        grad_norm: of all that trains, before clipping.
         steps_per_s: optimizer steps per second of training alone.
+        images_per_s: images through the UNet per second, class images included; 0 in runs older than this field.
         memory_bytes: peak of the process (CPU) or of the device's allocator (GPU).
+        series: the same figures step by step, thinned; None where nobody trained.
+        savings: settings of `train` that were changed because memory had run out.
     """
 
     step: int
@@ -103,6 +132,10 @@ class StepLog(Record):
     grad_norm: float
     steps_per_s: float
     memory_bytes: int
+    text_encoder_learning_rate: float = 0.0
+    images_per_s: float = 0.0
+    series: StepSeries | None = None
+    savings: dict[str, Scalar] = Field(default_factory=dict)
 
 
 class GridImage(Record):

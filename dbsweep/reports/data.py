@@ -11,6 +11,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.curves import FrontPoint, Panel, front_points, panels
 from dbsweep.reports.decision import Decision, decision
 from dbsweep.reports.grids import GridTable, grid_tables
+from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.story import Chapter, story
 from dbsweep.reports.strips import FilmStrip, film_strips
 from dbsweep.reports.trials import TrialTable, trial_table
@@ -41,7 +42,8 @@ class ReportData:
         decision: None while nothing can be recommended.
         chapters: the strips of the story; strips: all others.
         strips_left_out: strips that the page has no room for.
-        notes: the plan's sentences for the person, and what this base model and encoder cannot measure.
+        notes: the plan's sentences for the person, trials that ran out of memory, and what this base model and
+            encoder cannot measure.
     """
 
     name: str
@@ -88,7 +90,7 @@ def report_data(record: RunRecord, run_folder: Path) -> ReportData:
         strips=tuple(others[:room]),
         strips_left_out=max(len(others) - room, 0),
         failures=_failures(record),
-        notes=(*record.plan.notes, *_unmeasurable(record)),
+        notes=(*record.plan.notes, *savings_sentences(record), *_unmeasurable(record)),
     )
 
 

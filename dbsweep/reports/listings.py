@@ -13,6 +13,7 @@ from dbsweep.records.plan import Trial
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.savings import savings_of, savings_sentences
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import Utility, utility_of
 
@@ -31,7 +32,10 @@ def scores_json(card: Scorecard, utility: Utility) -> dict[str, float]:
 
 
 def trials_json(record: RunRecord) -> list[dict[str, object]]:
-    """One object a trial: `trial, settings, state, verdict, checkpoints[{step, epoch, sha256, kept, scores}]`."""
+    """One object a trial: `trial, settings, state, verdict, checkpoints[{step, epoch, sha256, kept, scores}]`.
+
+    `savings` are the settings that it had to change because memory had run out.
+    """
     utility = utility_of(record)
     return [_trial_json(record, trial, utility) for trial in record.plan.trials]
 
@@ -44,6 +48,7 @@ def _trial_json(record: RunRecord, trial: Trial, utility: Utility) -> dict[str, 
         "state": str(record.states[trial.id]),
         "verdict": str(verdict.state) if verdict is not None else None,
         "onset_step": verdict.onset_step if verdict is not None else None,
+        "savings": savings_of(record, trial.id),
         "checkpoints": [
             {
                 "step": checkpoint.step,
@@ -157,11 +162,12 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
 
 
 def trials_text(record: RunRecord) -> list[str]:
-    """One line a trial: settings, state, verdict, its best checkpoint by utility."""
+    """One line a trial: settings, state, verdict, its best checkpoint by utility; then what ran out of memory."""
     names = list(dict.fromkeys(name for trial in record.plan.trials for name in trial.settings))
     utility = utility_of(record)
     header = ("trial", *names, "state", "verdict", "best epoch", "utility")
-    return _table(header, (_trial_row(record, trial, names, utility) for trial in record.plan.trials))
+    rows = (_trial_row(record, trial, names, utility) for trial in record.plan.trials)
+    return _table(header, rows) + [f"note: {sentence}" for sentence in savings_sentences(record)]
 
 
 def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str], utility: Utility) -> tuple[str, ...]:

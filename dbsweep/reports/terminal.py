@@ -150,7 +150,7 @@ def _headline(progress: Progress) -> Text:
 def line(event: Event) -> str:
     """One event as one plain line, for logs and pipes."""
     if isinstance(event, BranchStarted):
-        return f"{event.branch}: started on {event.host} (pid {event.pid})"
+        return f"{event.branch}: {event.after or f'started on {event.host} (pid {event.pid})'}"
     if isinstance(event, CheckpointScored):
         reached = event.checkpoint
         text = f"{reached.branch}: epoch {reached.epoch}, step {reached.step}, loss {event.log.loss:.4f}"
@@ -188,8 +188,8 @@ class TerminalView:
         return render(self._progress, max(3, self._console.height - 8), self._console.width)
 
     def on_event(self, event: Event) -> None:
-        """Print the event where there is no live table."""
-        if self._live is None:
+        """Print the event where there is no live table; a branch that begins again is told in any case."""
+        if self._live is None or (isinstance(event, BranchStarted) and event.after):
             self._console.print(line(event), highlight=False, markup=False, soft_wrap=True)
 
     def on_phase(self, name: str, done: int, total: int) -> None:

@@ -11,7 +11,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dbsweep.errors import ResourceError
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.device_memory import is_out_of_memory, release_memory
 from dbsweep.sampling.conditioning import encode_prompts, pad_rows
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.schedulers import make_scheduler
@@ -60,14 +62,20 @@ def draw(
 
     Raises:
         DbsweepError: a request names an unknown sampler.
+        ResourceError: there is no memory for one image; for fewer at once than asked, fewer are drawn at once.
     """
     images: dict[int, Image] = {}
     work = work if work is not None else Work()
     with models.evaluating():
         texts = _encode_all(models, requests, clip_skip)
-        for batch in _batches(requests, batch_size):
-            latents = _denoise(models, [requests[index] for index in batch], texts, work)
-            images.update(zip(batch, _decode(models, latents), strict=True))
+        waiting = list(_batches(requests, batch_size))
+        while waiting:
+            batch = waiting.pop(0)
+            drawn = _try(models, [requests[index] for index in batch], texts, work)
+            if drawn is None:
+                waiting = list(_cut([batch, *waiting], (len(batch) + 1) // 2))
+                continue
+            images.update(zip(batch, drawn, strict=True))
             if progress is not None:
                 progress(len(images))
     return [images[index] for index in range(len(requests))]
@@ -86,6 +94,28 @@ def _batches(requests: Sequence[ImageRequest], batch_size: int) -> Iterator[list
     for group in groups.values():
         for start in range(0, len(group), batch_size):
             yield group[start : start + batch_size]
+
+
+def _cut(batches: Sequence[list[int]], largest: int) -> Iterator[list[int]]:
+    for batch in batches:
+        for start in range(0, len(batch), largest):
+            yield batch[start : start + largest]
+
+
+def _try(
+    models: StableDiffusion, requests: Sequence[ImageRequest], texts: Mapping[str, Tensor], work: Work
+) -> list[Image] | None:
+    """The images of one batch; None if there is no memory for so many."""
+    try:
+        return _decode(models, _denoise(models, requests, texts, work))
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(requests) == 1:
+            size = f"{requests[0].width}×{requests[0].height}"
+            raise ResourceError(f"out of memory while drawing one image of {size}: draw smaller ones") from error
+    release_memory()  # not in the clause above, where the error keeps the tensors of its frames
+    return None
 
 
 def _denoise(

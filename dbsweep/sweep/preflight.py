@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbsweep.errors import InputError, ResourceError
+from dbsweep.sweep.device import ask_driver, trial_device
 
 # Rooms that load torch, ray or mlflow are imported where they are used, so that planning starts at once.
 if TYPE_CHECKING:
@@ -73,6 +73,20 @@ def photo_sizes(experiment: Experiment) -> tuple[tuple[Size, ...], ...] | None:
     return tuple(tuple(map(photo_size, training_photos(concept))) for concept in experiment.concepts)
 
 
+def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment, Plan]:
+    """The experiment as it will run, fitted to the memory that a trial has, and its plan.
+
+    Raises:
+        ResourceError: it is to be fitted, and how much memory there is is not known.
+    """
+    from dbsweep.plan.fitting import fit
+
+    fitted = fit(_with_base_of_base(experiment), trial_device(experiment))
+    experiment = experiment.model_copy(update={"train": fitted.experiment.train})
+    plan = make_plan(experiment, alone=alone)
+    return experiment, plan.model_copy(update={"notes": (*fitted.notes, *plan.notes)})
+
+
 def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
     """What running the experiment would do and cost on this machine, with nothing shared if `alone`. No torch."""
     from dbsweep.concepts.captions import caption_warnings
@@ -98,7 +112,7 @@ def local_rates(experiment: Experiment) -> Rates:
     experiment = _with_base_of_base(experiment)
     resources = experiment.resources
     workers = int((os.cpu_count() or 1) / resources.cpus_per_trial)
-    gpus = gpu_names() if resources.gpus_per_trial else ()
+    gpus = ask_driver("name") if resources.gpus_per_trial else ()
     if gpus:
         workers = min(workers, int(len(gpus) / resources.gpus_per_trial))
     return rates_for(experiment, workers=max(1, workers), gpu=gpus[0] if gpus else None)
@@ -114,16 +128,6 @@ def _with_base_of_base(experiment: Experiment) -> Experiment:
         return experiment
     below = _with_base_of_base(load_experiment(run.experiment))
     return experiment.model_copy(update={"base_model": below.base_model})
-
-
-def gpu_names() -> tuple[str, ...]:
-    """The names of this machine's NVIDIA GPUs, as the driver tells them; empty without a driver."""
-    command = shutil.which("nvidia-smi")
-    if command is None:
-        return ()
-    asked = [command, "--query-gpu=name", "--format=csv,noheader"]
-    told = subprocess.run(asked, capture_output=True, text=True, timeout=20, check=False)
-    return tuple(told.stdout.strip().splitlines()) if told.returncode == 0 else ()
 
 
 def check_inputs(experiment: Experiment, plan: Plan) -> None:
@@ -146,6 +150,7 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     check_base(base_source(experiment))
     encoder_source(resolve_encoder(experiment.evaluate.encoder))
     check_searcher(experiment)
+    check_attention(experiment)
     # With storage only pictures come to this disk.
     check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
 
@@ -158,6 +163,16 @@ def check_searcher(experiment: Experiment) -> None:
             f"search.searcher is {searcher}, and the package {searcher} is not installed: "
             f"pip install 'dbsweep[{searcher}]', or use random"
         )
+
+
+def check_attention(experiment: Experiment) -> None:
+    """ResourceError if the experiment asks for xformers where it cannot run."""
+    axis = experiment.search.axes.get("attention")
+    asked = [experiment.train.attention] if axis is None else next(iter(axis.model_dump().values()))
+    if "xformers" in asked:
+        from dbsweep.training.attention import check_xformers
+
+        check_xformers(on_gpu=experiment.resources.gpus_per_trial > 0)
 
 
 def check_disk(output: Path, needed_bytes: int) -> None:

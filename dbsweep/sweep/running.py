@@ -29,8 +29,8 @@ from dbsweep.sweep.preflight import (
     count_photos,
     counted_in_epochs,
     load,
-    make_plan,
     photo_sizes,
+    planned,
     resolve_encoder,
 )
 from dbsweep.sweep.report import write_report
@@ -85,7 +85,7 @@ def run_experiment(
     """Runs an experiment on a back end; see `run_file`."""
     check_free(experiment.output, experiment.name)
     experiment = counted_in_epochs(experiment)
-    plan = make_plan(experiment, alone=alone)
+    experiment, plan = planned(experiment, alone=alone)
     check_inputs(experiment, plan)
     check_storage(experiment)
     for note in plan.notes:

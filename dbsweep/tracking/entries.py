@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dbsweep import __version__
 from dbsweep.records.names import TrialState
-from dbsweep.records.results import Checkpoint, Scorecard
+from dbsweep.records.results import Checkpoint, Scorecard, StepLog, StepSeries
 from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_of
 
@@ -16,6 +16,9 @@ RUN_TAG = "dbsweep.run"
 TRIAL_TAG = "dbsweep.trial"
 STEP_TAG = "dbsweep.step"
 """On a trial's run: the last step that has been logged, pictures included; it goes with the step's metrics."""
+
+SERIES = "steps/"
+"""Begins the names of metrics that are told step by step, beside those of the checkpoints."""
 
 STATUS = {
     TrialState.PENDING: "SCHEDULED",
@@ -39,11 +42,13 @@ class Point:
     """Everything about one step of one trial.
 
     Attributes:
+        series: (metric, step, value) of the steps since the point before, thinned.
         timestamp_ms: when it was drawn, or the start of the run: telling it again gives the same point.
     """
 
     checkpoint: Checkpoint
     metrics: Mapping[str, float]
+    series: tuple[tuple[str, int, float], ...]
     scorecard: Scorecard | None
     timestamp_ms: int
 
@@ -107,12 +112,24 @@ def _point(record: RunRecord, checkpoint: Checkpoint, run_folder: Path) -> Point
         "prior_loss": log.prior_loss,
         "learning_rate": log.learning_rate,
         "grad_norm": log.grad_norm,
+        "text_encoder_learning_rate": log.text_encoder_learning_rate,
         "steps_per_s": log.steps_per_s,
+        "images_per_s": log.images_per_s,
+        "memory_bytes": log.memory_bytes,
     }
     if card is not None:
         metrics |= {metric.value: score.value for metric, score in card.scores.items()}
         metrics["utility"] = utility_of(record).value_of(card)
-    return Point(checkpoint, metrics, card, _timestamp_ms(record, card, run_folder))
+    return Point(checkpoint, metrics, tuple(_series(log)), card, _timestamp_ms(record, card, run_folder))
+
+
+def _series(log: StepLog) -> Iterator[tuple[str, int, float]]:
+    if log.series is None:
+        return
+    for name in StepSeries.model_fields:
+        if name != "steps":
+            values: tuple[float, ...] = getattr(log.series, name)
+            yield from ((f"{SERIES}{name}", step, value) for step, value in zip(log.series.steps, values, strict=True))
 
 
 def _timestamp_ms(record: RunRecord, card: Scorecard | None, run_folder: Path) -> int:

@@ -205,9 +205,10 @@ class MlflowTracker:
                 write_sheet(point.scorecard, run_folder, Path(folder), step=step, timestamp_ms=time_ms)
                 client.log_artifacts(run.run_id, folder, "images")
             tags["mlflow.loggedImages"] = "True"  # shows the pictures on the run's page
+        series = [Metric(name, value, time_ms, at) for name, at, value in point.series]
         client.log_batch(
             run.run_id,
-            metrics=[Metric(name, value, time_ms, step) for name, value in point.metrics.items()],
+            metrics=[*series, *(Metric(name, value, time_ms, step) for name, value in point.metrics.items())],
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
         run.step = step

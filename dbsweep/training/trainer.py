@@ -13,7 +13,9 @@ from dbsweep.errors import DivergedError, TrialError
 from dbsweep.models.adapters import is_adapter, remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import StepLog
+from dbsweep.training.attention import set_attention
 from dbsweep.training.average import WeightAverage
+from dbsweep.training.compiling import denoiser
 from dbsweep.training.conditioning import PromptEncoder
 from dbsweep.training.data import ConceptData, TrainingSet
 from dbsweep.training.log import Meter
@@ -84,6 +86,7 @@ class Trainer:
         self._modules: dict[str, nn.Module] = {"unet": models.unet, "text_encoder": models.text_encoder}
         models.vae.requires_grad_(False)
         _prepare(models, train)
+        set_attention(models.unet, train.attention)
         self.lora = lora_shape(train)
         self._trained = {"unet": models.unet} | (
             {"text_encoder": models.text_encoder} if text_encoder_steps > 0 else {}
@@ -91,6 +94,7 @@ class Trainer:
         if self.lora is not None:
             begin_lora(self._trained, self.lora, train.seed)
         self._trains: Callable[[str], bool] = is_adapter if self.lora is not None else lambda _: True
+        self._denoise = denoiser(models.unet, train)  # with its adapters, which lie around it now
         self._weights = weight_tensors(self._modules, self._trains)
         self._begin()
 
@@ -110,11 +114,13 @@ class Trainer:
             raise ValueError(f"already at step {self.step}, asked to train until {step}")
         meter = Meter(self._device)
         while self.step < step:
-            meter.add(self._train_step())
+            meter.add(*self._train_step())
             self.step += 1
             if on_step is not None:
                 on_step(self.step)
-        return meter.log(self.step, self._optimizer.param_groups[0]["lr"])
+        for parameter in self._parameters:
+            parameter.grad = None  # drawing and scoring, which may follow, need the memory
+        return meter.log(self.step)
 
     def weights_to_keep(self) -> AbstractContextManager[None]:
         """Inside, the models have the weights of a checkpoint: their moving average, where the settings ask for it."""
@@ -178,8 +184,8 @@ class Trainer:
         self._parameters = [parameter for parameter, name in self._names.items() if name.startswith("unet.")]
         self._prompts.freeze()
 
-    def _train_step(self) -> torch.Tensor:
-        """One optimizer step; returns (loss, instance loss, prior loss, gradient norm), (4,) on the device."""
+    def _train_step(self) -> tuple[torch.Tensor, tuple[float, float], int]:
+        """One optimizer step; returns what `Meter.add` takes."""
         self._set_modes()
         train = self._train
         torch.manual_seed(key(train.seed, Purpose.DROPOUT, self.step) % 2**63)
@@ -194,7 +200,11 @@ class Trainer:
             loss = found.instance + train.prior_loss_weight * found.prior
             torch.autograd.backward(self._precision.scale(share * loss))
             figures += share * torch.stack([loss, found.instance, found.prior]).detach()
-        return torch.cat([figures, self._update(figures[0])[None]])
+        unet_rate, text_rate = rates = learning_rates(train, self.step, self._total_steps)
+        norm = self._update(figures[0], rates)
+        trained = (unet_rate, text_rate if self.step < self._text_encoder_steps else 0.0)
+        halves = 2 if train.class_images_per_instance > 0 else 1
+        return torch.cat([figures, norm[None]]), trained, halves * images
 
     def _set_modes(self) -> None:
         """Training mode again: sampling between two steps may have changed it."""
@@ -215,13 +225,13 @@ class Trainer:
         noisy = self._objective.add_noise(latents, seen, timesteps)
         with self._precision.autocast():
             states, mask = self._prompts.encode(batch.prompts)
-            prediction = self._unet(
+            prediction = self._denoise(
                 noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
             )[0]
         target, weights = self._objective.target(latents, noise, timesteps), self._objective.weights(timesteps)
         return losses(prediction, target, batch.instance_images, weights)
 
-    def _update(self, loss: torch.Tensor) -> torch.Tensor:
+    def _update(self, loss: torch.Tensor, rates: tuple[float, float]) -> torch.Tensor:
         """Clips the gradients and moves the weights; returns the norm before clipping."""
         self._precision.unscale(self._optimizer)
         gradients = [p.grad for p in self._parameters if p.grad is not None]
@@ -229,7 +239,7 @@ class Trainer:
         self._check_finite(loss, norm)
         if norm.item() > self._train.max_grad_norm:  # the check above has waited for the device already
             nn.utils.clip_grads_with_norm_(self._parameters, self._train.max_grad_norm, norm)
-        set_learning_rates(self._optimizer, learning_rates(self._train, self.step, self._total_steps))
+        set_learning_rates(self._optimizer, rates)
         self._precision.step(self._optimizer)
         if self._average is not None:
             self._average.step()

@@ -194,3 +194,13 @@ def test_duration(seconds, text):
 
 def test_settings_are_described_with_short_names():
     assert describe({"learning_rate": 3e-4, "epochs": 30, "batch_size": 2}) == "lr 0.0003 · epochs 30 · batch_size 2"
+
+
+@pytest.mark.parametrize("is_terminal", [True, False])
+def test_memory_that_ran_out_is_told_at_once(is_terminal: bool):
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=200, force_terminal=is_terminal))
+    told = "out of memory after step 3; starting again from its last checkpoint with gradient_checkpointing true"
+    with view.showing(Progress(plan())):
+        view.on_event(BranchStarted(branch="b01", host="here", pid=1, after=told))
+    assert f"b01: {told}" in out.getvalue()

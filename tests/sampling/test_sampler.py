@@ -10,10 +10,11 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 
-from dbsweep.errors import DbsweepError
+from dbsweep.errors import DbsweepError, ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
 from dbsweep.sampling import conditioning
+from dbsweep.sampling import sampler as sampler_module
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import Image, Work, draw
 from dbsweep.sampling.schedulers import SAMPLERS, make_scheduler
@@ -174,3 +175,32 @@ def test_nothing_asked_nothing_drawn(models: StableDiffusion) -> None:
 def test_unknown_sampler_is_an_error(models: StableDiffusion) -> None:
     with pytest.raises(DbsweepError, match=r"unknown sampler 'Eular a'; did you mean 'Euler a'\?"):
         draw(models, [replace(REQUEST, sampler="Eular a")])
+
+
+def test_out_of_memory_halves_the_batch_for_all_that_follow(
+    models: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [replace(REQUEST, seed=seed, num_inference_steps=2) for seed in range(6)]
+    expected = draw(models, requests)
+    tried: list[int] = []
+
+    def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
+        tried.append(len(latents))
+        if len(latents) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return real(models, latents)
+
+    real = sampler_module._decode
+    monkeypatch.setattr(sampler_module, "_decode", decode)
+    drawn = draw(models, requests)
+    assert tried == [6, 3, 2, 1, 2, 1]
+    assert all(furthest(*pair) <= ROUNDING for pair in zip(drawn, expected, strict=True))
+
+
+def test_no_memory_for_one_image_is_an_error(models: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(sampler_module, "_decode", decode)
+    with pytest.raises(ResourceError, match="out of memory while drawing one image of 64×64"):
+        draw(models, [REQUEST])

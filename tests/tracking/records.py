@@ -10,7 +10,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.records.choice import Candidate, Choice
 from dbsweep.records.names import Metric, PromptKind, TrialState, VerdictState
 from dbsweep.records.plan import Branch, Cost, Milestone, Plan, Trial, TrialPath
-from dbsweep.records.results import Checkpoint, SampleImage, Score, Scorecard, StepLog, Verdict
+from dbsweep.records.results import Checkpoint, SampleImage, Score, Scorecard, StepLog, StepSeries, Verdict
 from dbsweep.records.run import RunRecord
 
 STARTED = 1_800_000_000.0
@@ -105,6 +105,18 @@ def _log(step: int) -> StepLog:
         grad_norm=1.0,
         steps_per_s=5.0,
         memory_bytes=1,
+        text_encoder_learning_rate=5e-5,
+        images_per_s=10.0,
+        series=StepSeries(
+            steps=(step - 5, step),
+            loss=(0.5, 1 / step),
+            instance_loss=(0.2, 0.1),
+            prior_loss=(0.3, 0.1),
+            grad_norm=(2.0, 1.0),
+            learning_rate=(1e-4, 1e-4),
+            text_encoder_learning_rate=(5e-5, 0.0),
+            images_per_s=(9.0, 11.0),
+        ),
     )
 
 

@@ -56,6 +56,17 @@ def test_a_run_and_its_trials(output: Path) -> None:
     assert (parent.info.status, first.info.status) == ("RUNNING", "FINISHED")
 
 
+def test_every_step_s_figures_are_told_at_their_steps(output: Path) -> None:
+    MlflowTracker(SETTINGS, output).sync(make_record(output / "demo", steps=2), output / "demo")
+    run = runs_in(output)["t002"].info.run_id
+    assert history(output, run, "steps/loss") == [(5, 0.5), (10, 0.1), (15, 0.5), (20, 0.05)]
+    assert history(output, run, "steps/text_encoder_learning_rate") == [(5, 5e-5), (10, 0.0), (15, 5e-5), (20, 0.0)]
+    for name in ("instance_loss", "prior_loss", "grad_norm", "learning_rate", "images_per_s"):
+        assert [step for step, _ in history(output, run, f"steps/{name}")] == [5, 10, 15, 20]
+    for name in ("images_per_s", "text_encoder_learning_rate", "memory_bytes"):
+        assert [step for step, _ in history(output, run, name)] == [10, 20]
+
+
 def test_pictures_are_a_sheet_a_step(output: Path) -> None:
     MlflowTracker(SETTINGS, output).sync(make_record(output / "demo", steps=2), output / "demo")
     run = runs_in(output)["t002"]

@@ -1,0 +1,146 @@
+"""What a training pass keeps for its way back, counted: `python -m benchmarks.memory [--json]`.
+
+The networks are SD 1.5's, SD 2.1's and MiniSD's at full size, on torch's fake tensors: they have shapes and types and
+no values, so that every tensor that autograd saves is counted without the memory for it. Types are those of autocast on
+CUDA, which normalises in float32. Attention is a fused kernel, which keeps no matrix, as on GPUs.
+
+Beside each count stands what `dbsweep.plan.activations`, the model of the forecast, has for it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+from unittest.mock import patch
+
+import torch
+from diffusers import UNet2DConditionModel
+from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.nn import functional
+from transformers import CLIPTextConfig, CLIPTextModel
+
+from dbsweep.minisd.paths import pipeline_path
+from dbsweep.plan.activations import saved_bytes, text_bytes
+from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
+
+TOKENS = 77
+IMAGES = 2
+
+FAMILIES: dict[str, tuple[ModelSize, int, dict[str, Any], dict[str, Any]]] = {
+    "sd1": (
+        SD1,
+        512,
+        {"cross_attention_dim": 768, "attention_head_dim": 8},
+        {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12},
+    ),
+    "sd2": (
+        SD2,
+        768,
+        {"cross_attention_dim": 1024, "attention_head_dim": (5, 10, 20, 20), "use_linear_projection": True},
+        {
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "num_hidden_layers": 23,
+            "num_attention_heads": 16,
+            "hidden_act": "gelu",
+        },
+    ),
+    "minisd": (MINISD, 64, {}, {}),
+}
+"""Size, resolution, and UNet and text encoder as published, where they differ from the classes' defaults."""
+
+
+def counted(family: str, *, half: bool) -> tuple[int, int]:
+    """Bytes that one image keeps in the UNet and one prompt in the text encoder, copies of weights aside."""
+    _, resolution, unet_changes, text_changes = FAMILIES[family]
+    with FakeTensorMode():
+        unet, text_encoder = _networks(family, unet_changes, text_changes)
+        latents = torch.empty(IMAGES, unet.config.in_channels, resolution // 8, resolution // 8)
+        states = torch.empty(IMAGES, TOKENS, unet.config.cross_attention_dim)
+        timesteps = torch.ones(IMAGES, dtype=torch.long)
+        ids = torch.zeros(IMAGES, TOKENS, dtype=torch.long)
+        image = _saved(unet, half, lambda: unet(latents, timesteps, encoder_hidden_states=states, return_dict=False))
+        return image // IMAGES, _saved(text_encoder, half, lambda: text_encoder(ids)) // IMAGES
+
+
+def modelled(family: str, *, half: bool) -> tuple[int, int]:
+    """The same by the model of the forecast."""
+    size, resolution, _, _ = FAMILIES[family]
+    image = saved_bytes(size.unet_shape, resolution, half=half)
+    return image, text_bytes(size.text_shape, half=half, checkpointing=False)
+
+
+def _networks(
+    family: str, unet_changes: dict[str, Any], text_changes: dict[str, Any]
+) -> tuple[UNet2DConditionModel, CLIPTextModel]:
+    if family == "minisd":
+        folder = pipeline_path()
+        unet = UNet2DConditionModel.from_config(UNet2DConditionModel.load_config(folder / "unet"))
+        return unet.train(), CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder")).train()
+    unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), **unet_changes)
+    return unet.train(), CLIPTextModel(CLIPTextConfig(vocab_size=49408, **text_changes)).train()
+
+
+def _saved(network: nn.Module, half: bool, forward: Callable[[], object]) -> int:
+    """Bytes of all storages that autograd saves in a forward pass, each once, weights and their copies aside."""
+    shapes = {tuple(sorted(p.shape)) for p in network.parameters()}
+    found: dict[int, torch.UntypedStorage] = {}  # kept, so that no id is used twice
+    weights = {id(p.untyped_storage()) for p in network.parameters()}
+
+    def save(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if id(storage) not in weights and tuple(sorted(tensor.shape)) not in shapes:
+            found[id(storage)] = storage
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor), _autocast() if half else nullcontext():
+        outcome = forward()  # held: what it saves lives as long
+        count = sum(storage.nbytes() for storage in found.values())
+        del outcome
+    return count
+
+
+@contextmanager
+def _autocast() -> Iterator[None]:
+    """bf16 autocast with CUDA's list of what is computed in float32: on the CPU norms are not on it."""
+    group_norm = patch.object(functional, "group_norm", _in_float32(functional.group_norm))
+    layer_norm = patch.object(functional, "layer_norm", _in_float32(functional.layer_norm))
+    with group_norm, layer_norm, torch.autocast("cpu", torch.bfloat16):
+        yield
+
+
+def _in_float32(norm: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    def computed(hidden: torch.Tensor, *args: Any, **kwargs: Any) -> torch.Tensor:  # noqa: ANN401
+        with torch.autocast("cpu", enabled=False):
+            return norm(hidden.float(), *args, **kwargs)
+
+    return computed
+
+
+def main() -> None:
+    """Prints one line for each family and precision: counted and modelled bytes of an image and of a prompt."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    as_json = parser.parse_args().json
+    found: dict[str, dict[str, int]] = {}
+    for family in FAMILIES:
+        for half in (False, True):
+            rows = {"counted": counted(family, half=half), "modelled": modelled(family, half=half)}
+            found[f"{family} {'half' if half else 'fp32'}"] = {
+                f"{how}_{what}": value
+                for how, row in rows.items()
+                for what, value in zip(("image", "prompt"), row, strict=True)
+            }
+    if as_json:
+        print(json.dumps(found, indent=1))
+        return
+    for name, row in found.items():
+        print(name, ", ".join(f"{key} {value:,}" for key, value in row.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""What a branch does when memory runs out: it goes on with less, a step of the ladder at a time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from dbsweep.config.schema import Train
+from dbsweep.errors import ResourceError
+from dbsweep.execution.jobs import BranchJob
+from dbsweep.models.checkpoints import read_manifest
+from dbsweep.plan.fitting import prompts_of
+from dbsweep.plan.ladder import Half, Savings, savings_text, useful_steps
+from dbsweep.plan.memory import training_memory
+from dbsweep.plan.sizes import size_of
+
+
+class Thrift:
+    """The memory-saving settings of one branch beside its own; none until memory has run out.
+
+    Where `train.memory` is auto it goes down the ladder step by step. Else it takes one step, of those that change
+    weights by no more than rounding.
+
+    Steps that change the weights are taken only where nothing depends on what was trained before: a branch that starts
+    at the base model and has kept nothing yet. Forks go on with its settings, which its checkpoints tell.
+
+    Args:
+        half: the half precision that this device computes fast.
+
+    Attributes:
+        savings: settings of `train` by name.
+    """
+
+    def __init__(self, job: BranchJob, half: Half | None) -> None:
+        self._experiment = job.sweep.experiment
+        self._given = self._experiment.train_for(job.branch.settings)
+        self._half = half
+        self._fresh = job.fork is None
+        self.savings: Savings = {}
+
+    @property
+    def train(self) -> Train:
+        """The branch's settings as it trains with them."""
+        return self._given.model_copy(update=self.savings)
+
+    def go_on_from(self, checkpoint: Path) -> None:
+        """Takes over the settings that a checkpoint's state was trained with."""
+        self._fresh = False
+        self.savings = {**read_manifest(checkpoint).savings, **self.savings}
+
+    def kept(self) -> None:
+        """Notes that a checkpoint has been kept: from now on the weights stay what its settings make them."""
+        self._fresh = False
+
+    def save(self, step: int, reason: str) -> str:
+        """Goes one step down the ladder.
+
+        Args:
+            step: the last one trained; reason: what ran out.
+
+        Returns:
+            What happened and what is done about it, for the person.
+
+        Raises:
+            ResourceError: there is no further step, or the settings allow none.
+        """
+        auto = self._given.memory == "auto"
+        may_save = auto or not self.savings
+        keep_weights = not (auto and self._fresh)
+        ladder = useful_steps(self.train, self._need, half=self._half, keep_weights=keep_weights)
+        more = next(ladder, None) if may_save else None
+        if more is None:
+            raise ResourceError(_exhausted(self.train, self.savings, step, reason))
+        self.savings = {**self.savings, **more}
+        return f"out of memory after step {step}; starting again from its last checkpoint with {savings_text(more)}"
+
+    def _need(self, savings: Savings) -> int:
+        train, experiment = self.train.model_copy(update=savings), self._experiment
+        size, prompts = size_of(experiment.base_model), prompts_of(experiment, train)
+        return training_memory(train, size, prompts=prompts, scoring_bytes=0).total
+
+
+def half_of(device: str) -> Half | None:
+    """The half precision that a device computes fast."""
+    if device != "cuda":
+        return None
+    return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
+
+
+def _exhausted(train: Train, savings: Savings, step: int, reason: str) -> str:
+    tried = f" even with {savings_text(savings)}" if savings else ""
+    means = [
+        f"a lower train.resolution (now {train.resolution})",
+        *(["train.memory auto"] if train.memory != "auto" else []),
+        *(["train.precision bf16"] if train.precision == "fp32" else []),
+        *(["train.optimizer adamw_8bit"] if train.optimizer == "adamw" and train.lora_rank == 0 else []),
+        *([f"train.text_encoder_ratio 0 (now {train.text_encoder_ratio:g})"] if train.text_encoder_ratio > 0 else []),
+        *(["train.lora_rank 8, which trains a LoRA"] if train.lora_rank == 0 else []),
+        "a larger share of a GPU",
+    ]
+    return f"out of memory after step {step}{tried} ({_one_line(reason)}); what helps: {', '.join(means)}"
+
+
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= 160 else f"{text[:157]}..."

@@ -1,0 +1,102 @@
+"""The memory that training takes, modelled: weights, gradients, moments, activations.
+
+Against published figures of SD 1.5 (`tests/plan/test_memory.py`) the model is off by 6% at most.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dbsweep.config.schema import Train
+from dbsweep.plan.activations import text_bytes, unet_bytes
+from dbsweep.plan.courses import text_encoder_epochs
+from dbsweep.plan.ladder import images_per_pass
+from dbsweep.plan.sizes import MOMENTS_BYTES, ModelSize
+from dbsweep.records.record import Record
+
+GIB = 2**30
+"""GPU makers count their gigabytes so."""
+
+RESERVE_BYTES = 3 * GIB // 2
+"""For CUDA's context, its libraries' work space and what the allocator loses: what published figures leave over."""
+
+OVERLAP = 0.25
+"""Share of the smaller of gradients and activations that is there when most of the larger is, in steps of one pass. The
+way back begins with large images and small weights, so most activations are gone when most gradients come."""
+
+_FLOAT, _HALF = 4, 2  # weights, gradients and averages are float32 in any case
+
+
+class TrainingMemory(Record):
+    """Bytes of device memory by what they hold, at the fullest moment of a step.
+
+    Attributes:
+        weights: of UNet, text encoder and VAE, in float32.
+        gradients_and_activations: of what trains, and what a pass keeps for its way back, half-precision copies of
+            the weights among it.
+        moments: what the optimizer keeps.
+        average: of the weights (`ema_decay`).
+        scoring: the scoring encoder, which stays loaded between checkpoints.
+        reserve: see `RESERVE_BYTES`.
+    """
+
+    weights: int
+    gradients_and_activations: int
+    moments: int
+    average: int
+    scoring: int
+    reserve: int = RESERVE_BYTES
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.model_dump().values())
+
+    def parts_text(self) -> str:
+        """``weights 4.0, moments 7.3, …`` in GB, without what is next to nothing."""
+        return ", ".join(self._parts())
+
+    def _parts(self) -> Iterator[str]:
+        for name, count in self.model_dump().items():
+            if count >= 0.05 * GIB:
+                yield f"{name.replace('_', ' ')} {count / GIB:.1f}"
+
+
+def training_memory(train: Train, size: ModelSize, *, prompts: int, scoring_bytes: int) -> TrainingMemory:
+    """What a trial's training takes.
+
+    Args:
+        prompts: different ones in a pass at most.
+        scoring_bytes: of the scoring encoder's weights.
+    """
+    trained = trained_parameters(train, size)
+    gradients, activations = _FLOAT * trained, pass_bytes(train, size, prompts=prompts)
+    both = gradients + activations
+    if train.gradient_accumulation == 1:
+        both = round(max(gradients, activations) + OVERLAP * min(gradients, activations))
+    return TrainingMemory(
+        weights=_FLOAT * (size.unet + size.text_encoder + size.vae),
+        gradients_and_activations=both,
+        moments=round(MOMENTS_BYTES[train.optimizer] * trained),
+        average=_FLOAT * trained if train.ema_decay > 0.0 else 0,
+        scoring=scoring_bytes,
+    )
+
+
+def trained_parameters(train: Train, size: ModelSize) -> int:
+    """How many numbers train."""
+    if train.lora_rank > 0:
+        return train.lora_rank * size.lora[train.lora_targets]
+    return size.unet + (size.text_encoder if text_encoder_epochs(train) > 0 else 0)
+
+
+def pass_bytes(train: Train, size: ModelSize, *, prompts: int) -> int:
+    """What a pass keeps for its way back; of a LoRA, whose frozen layers keep less, it is an upper bound."""
+    half, checkpointing = train.precision != "fp32", train.gradient_checkpointing
+    images, text_trains = images_per_pass(train), text_encoder_epochs(train) > 0
+    kept = images * unet_bytes(size.unet_shape, train.resolution, half=half, checkpointing=checkpointing)
+    if text_trains:
+        kept += min(prompts, images) * text_bytes(size.text_shape, half=half, checkpointing=checkpointing)
+    if half:
+        kept += _HALF * (size.unet + (size.text_encoder if text_trains else 0))
+    return kept

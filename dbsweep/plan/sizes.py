@@ -1,0 +1,98 @@
+"""How large the base models are: parameters, those of a LoRA, and the shapes that a training pass depends on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from dbsweep.config.optimization import OptimizerName
+from dbsweep.plan.activations import TextShape, UNetShape
+
+MOMENTS_BYTES: Final[Mapping[OptimizerName, float]] = {
+    "adamw": 8,
+    "adamw_8bit": 2,
+    "paged_adamw_8bit": 2,
+    "lion_8bit": 1,
+    "paged_lion_8bit": 1,
+    "adafactor": 1.9,
+    "prodigy": 16,
+}
+"""Of a parameter. Adafactor keeps sums of a tensor's last two sides: 1.9 bytes by the shapes of SD 1, where 3×3 kernels
+are many, 1.4 of SD 2. Prodigy also keeps where it started and a running sum of gradients."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSize:
+    """A base model's size.
+
+    Attributes:
+        name: for the person.
+        unet, text_encoder, vae: parameters.
+        lora: parameters of a LoRA of rank 1 around UNet and text encoder, by `train.lora_targets`: counted.
+        unet_shape, text_shape: what a training pass keeps depends on.
+    """
+
+    name: str
+    unet: int
+    text_encoder: int
+    vae: int
+    lora: Mapping[str, int]
+    unet_shape: UNetShape
+    text_shape: TextShape
+
+
+_VAE = 83_700_000
+_UNET_SHAPE = UNetShape(channels=(320, 640, 1280, 1280), layers=2, attends=(True, True, True, False))
+
+MINISD = ModelSize(
+    name="MiniSD's size",
+    unet=5_740_000,
+    text_encoder=1_350_000,
+    vae=3_220_000,
+    lora={"attention": 13_568, "linear": 27_904, "convolution": 57_088},
+    unet_shape=UNetShape(channels=(128, 128), layers=1, attends=(True, False)),
+    text_shape=TextShape(width=160, layers=4, hidden=480, quick=True),
+)
+SD1 = ModelSize(
+    name="Stable Diffusion 1's size",
+    unet=860_000_000,
+    text_encoder=123_000_000,
+    vae=_VAE,
+    lora={"attention": 273_024, "linear": 589_824, "convolution": 1_168_384},
+    unet_shape=_UNET_SHAPE,
+    text_shape=TextShape(width=768, layers=12, hidden=3072, quick=True),
+)
+SD2 = ModelSize(
+    name="Stable Diffusion 2's size",
+    unet=866_000_000,
+    text_encoder=340_000_000,
+    vae=_VAE,
+    lora={"attention": 395_904, "linear": 856_064, "convolution": 1_434_624},
+    unet_shape=_UNET_SHAPE,
+    text_shape=TextShape(width=1024, layers=23, hidden=4096, quick=False),
+)
+_UNKNOWN = "taking the base model to be as large as Stable Diffusion 1"
+
+_ENCODERS = {"minisd": 1_270_000, "ViT-B-32": 151_000_000, "ViT-B-16": 150_000_000, "ViT-L-14": 428_000_000}
+"""Parameters of open_clip's models, by how their names begin; others are taken for the last."""
+
+
+def size_of(base_model: str) -> ModelSize:
+    """The size of an experiment's base model, by its name."""
+    name = base_model.lower()
+    if name == "minisd":
+        return MINISD
+    if "stable-diffusion-2" in name:
+        return SD2
+    if "stable-diffusion-v1" in name:
+        return SD1
+    return ModelSize(_UNKNOWN, SD1.unet, SD1.text_encoder, SD1.vae, SD1.lora, SD1.unet_shape, SD1.text_shape)
+
+
+def encoder_bytes(encoder: str) -> int:
+    """Of the scoring encoder's float32 weights, by its name."""
+    for name, parameters in _ENCODERS.items():
+        if encoder.startswith(name):
+            return 4 * parameters
+    return 4 * _ENCODERS["ViT-L-14"]

@@ -1,0 +1,152 @@
+"""A branch whose memory runs out goes on with less, says so, and gives up in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from dbsweep.config.schema import Train
+from dbsweep.execution.backend import Decision
+from dbsweep.execution.branch import run_branch
+from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
+from dbsweep.execution.thrift import half_of
+from dbsweep.models.checkpoints import read_manifest
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import TrialState
+from dbsweep.records.plan import Branch
+from dbsweep.training.trainer import Trainer
+from tests.execution.tiny_sweep import make_branch
+
+CUDA_SAYS = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.78 GiB"
+
+
+class Seen:
+    """Everything that a branch told, and the settings of each attempt."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def __call__(self, event: Event) -> Decision:
+        self.events.append(event)
+        return Decision.GO_ON
+
+    @property
+    def after(self) -> list[str]:
+        return [event.after for event in self.events if isinstance(event, BranchStarted)]
+
+    @property
+    def scored(self) -> dict[int, CheckpointScored]:
+        return {event.checkpoint.step: event for event in self.events if isinstance(event, CheckpointScored)}
+
+    @property
+    def end(self) -> BranchEnded:
+        (end,) = [event for event in self.events if isinstance(event, BranchEnded)]
+        return end
+
+
+def let_only_fit(patch: pytest.MonkeyPatch, fits: Callable[[Train, int], bool]) -> None:
+    """Every step for which ``fits(settings, steps done)`` is false ends as on a GPU that is full."""
+    real = Trainer._losses
+
+    def losses(self: Trainer, *args: object) -> object:
+        if not fits(self._train, self.step):
+            raise torch.OutOfMemoryError(CUDA_SAYS)
+        return real(self, *args)  # type: ignore[arg-type]
+
+    patch.setattr(Trainer, "_losses", losses)
+
+
+def with_train(job: SweepJob, **changes: object) -> SweepJob:
+    train = job.experiment.train.model_copy(update=changes)
+    return job.model_copy(update={"experiment": job.experiment.model_copy(update={"train": train})})
+
+
+def run(job: SweepJob, branch: Branch, fork: Fork | None = None) -> Seen:
+    seen = Seen()
+    run_branch(BranchJob(sweep=job, branch=branch, fork=fork), seen)
+    return seen
+
+
+def test_one_step_that_keeps_the_weights_is_taken_and_told(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    undisturbed = run(tiny_job, make_branch("b01", 2))
+    let_only_fit(monkeypatch, lambda train, step: step < 3 or train.gradient_checkpointing)
+    saved = run(tiny_job, make_branch("b02", 2))
+    assert saved.after == [
+        "",
+        "out of memory after step 3; starting again from its last checkpoint with gradient_checkpointing true",
+    ]
+    assert saved.end.state is TrialState.COMPLETED
+    assert [saved.scored[step].log.savings for step in (2, 4)] == [{}, {"gradient_checkpointing": True}]
+    assert [event.checkpoint.sha256 for event in saved.scored.values()] == [
+        event.checkpoint.sha256 for event in undisturbed.scored.values()
+    ]
+
+
+def test_without_auto_there_is_no_second_step(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_only_fit(monkeypatch, lambda train, step: False)
+    end = run(tiny_job, make_branch("b01", 2)).end
+    assert (end.state, end.last_step) == (TrialState.FAILED, 0)
+    assert end.reason.startswith(
+        "out of memory after step 0 even with gradient_checkpointing true (CUDA out of memory."
+    )
+    for advice in ("train.memory auto", "train.optimizer adamw_8bit", "train.lora_rank 8", "train.resolution (now 64)"):
+        assert advice in end.reason
+
+
+def test_auto_goes_down_the_whole_ladder(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    let_only_fit(
+        monkeypatch, lambda train, step: (train.optimizer == "adamw_8bit" and train.gradient_checkpointing) or step > 0
+    )
+    job = with_train(tiny_job, memory="auto")
+    seen = run(job, make_branch("b01", 2))
+    assert [text.rpartition(" with ")[2] for text in seen.after] == [
+        "",
+        "optimizer adamw_8bit",
+        "gradient_checkpointing true",
+    ]
+    assert seen.end.state is TrialState.COMPLETED
+    assert read_manifest(job.run_folder / seen.scored[4].checkpoint.path).savings == {
+        "optimizer": "adamw_8bit",
+        "gradient_checkpointing": True,
+    }
+    let_only_fit(monkeypatch, lambda train, step: False)
+    assert "train.memory auto" not in run(job, make_branch("b02", 2)).end.reason
+
+
+def test_what_is_kept_already_is_not_trained_anew_with_other_numbers(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_only_fit(monkeypatch, lambda train, step: step < 3 or train.gradient_checkpointing)
+    seen = run(with_train(tiny_job, memory="auto"), make_branch("b01", 2))
+    assert seen.scored[4].log.savings == {"gradient_checkpointing": True}
+
+
+def test_a_fork_goes_on_with_its_parent_s_settings(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The state that it starts from is an 8-bit optimizer's."""
+    job = with_train(tiny_job, memory="auto")
+    let_only_fit(monkeypatch, lambda train, step: train.optimizer == "adamw_8bit")
+    parent = run(job, make_branch("b01", 2, forks=(1,), text_encoder_epochs=2)).scored
+    assert parent[2].scorecard is not None
+    fork = Fork(step=2, checkpoint=job.run_folder / parent[2].checkpoint.path, lineage=((2, parent[2].scorecard),))
+    child = run(job, make_branch("b02", 2, parent="b01", fork_epoch=1, text_encoder_epochs=1), fork)
+    assert child.after == [""]
+    assert child.end.state is TrialState.COMPLETED
+    assert child.scored[4].log.savings == {"optimizer": "adamw_8bit"}
+
+
+def test_other_errors_are_not_taken_for_it(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    def losses(self: Trainer, *args: object) -> object:
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    monkeypatch.setattr(Trainer, "_losses", losses)
+    with pytest.raises(RuntimeError, match="shapes"):
+        run(tiny_job, make_branch("b01", 1))
+
+
+def test_old_gpus_have_fp16_and_cpus_have_no_fast_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert half_of("cpu") is None
+    for has_bf16, half in ((True, "bf16"), (False, "fp16")):
+        monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation, has=has_bf16: has)
+        assert half_of("cuda") == half

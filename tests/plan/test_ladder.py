@@ -1,0 +1,100 @@
+"""The order in which memory is saved, and that steps of equal weights make the same steps of training."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbsweep.config.schema import Train
+from dbsweep.plan.ladder import Savings, images_per_pass, savings_text, steps_down, useful_steps
+from dbsweep.plan.memory import training_memory
+from dbsweep.plan.sizes import SD1
+
+
+def train(**settings: object) -> Train:
+    return Train.model_validate(settings)
+
+
+def test_what_costs_least_speed_comes_first():
+    steps = list(steps_down(train(batch_size=4), half="bf16", keep_weights=False))
+    assert steps == [
+        {"precision": "bf16"},
+        {"precision": "bf16", "optimizer": "adamw_8bit"},
+        # 8 images a pass, with class images: 4, and 2 in the end
+        {"precision": "bf16", "optimizer": "adamw_8bit", "batch_size": 2, "gradient_accumulation": 2},
+        steps[2] | {"gradient_checkpointing": True},
+        steps[3] | {"batch_size": 1, "gradient_accumulation": 4},
+    ]
+
+
+def test_small_passes_come_after_recomputing():
+    steps = list(steps_down(train(batch_size=2, class_images_per_instance=0), half=None, keep_weights=True))
+    assert steps == [
+        {"gradient_checkpointing": True},
+        {"gradient_checkpointing": True, "batch_size": 1, "gradient_accumulation": 2},
+    ]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3, 5, 6, 12, 18])
+@pytest.mark.parametrize("accumulation", [1, 4])
+def test_smaller_passes_make_the_same_step(batch_size: int, accumulation: int):
+    given = train(batch_size=batch_size, gradient_accumulation=accumulation)
+    reached = given
+    for savings in steps_down(given, half="bf16", keep_weights=True):
+        reached = given.model_copy(update=savings)
+        assert reached.batch_size * reached.gradient_accumulation == batch_size * accumulation
+        assert (reached.precision, reached.optimizer) == (given.precision, given.optimizer)
+    assert reached.batch_size == 1
+    assert reached.gradient_checkpointing
+
+
+@pytest.mark.parametrize(
+    ("settings", "left_alone"),
+    [
+        ({"precision": "fp16"}, "precision"),
+        ({"optimizer": "prodigy", "learning_rate": 1.0}, "optimizer"),
+        ({"lora_rank": 4}, "optimizer"),  # its moments are next to nothing
+        ({"batch_size": 4, "lora_rank": 4, "lora_dropout": 0.1}, "batch_size"),  # dropout is drawn for each pass
+        ({"batch_size": 4, "aspect_ratio_buckets": True}, "batch_size"),  # batches are of one size
+        ({"gradient_checkpointing": True}, "gradient_checkpointing"),
+    ],
+    ids=str,
+)
+def test_steps_that_save_nothing_or_change_too_much_are_left_out(settings: dict[str, object], left_alone: str):
+    steps = list(steps_down(train(**settings), half="bf16", keep_weights=False))
+    assert steps
+    assert all(left_alone not in step for step in steps)
+
+
+def test_swept_settings_are_left_alone():
+    steps = list(steps_down(train(batch_size=4), half="bf16", keep_weights=False, swept={"batch_size", "precision"}))
+    assert steps[-1] == {"optimizer": "adamw_8bit", "gradient_checkpointing": True}
+
+
+def test_class_images_that_do_not_count_are_not_in_the_pass():
+    assert images_per_pass(train(batch_size=3)) == 6
+    assert images_per_pass(train(batch_size=3, prior_loss_weight=0)) == 3
+    assert images_per_pass(train(batch_size=3, class_images_per_instance=0)) == 3
+
+
+def test_savings_read_as_settings():
+    assert (
+        savings_text({"batch_size": 2, "gradient_checkpointing": True}) == "batch_size 2, gradient_checkpointing true"
+    )
+
+
+def test_smaller_passes_are_left_out_where_waiting_gradients_take_more_than_they_save():
+    given = train(batch_size=2, gradient_checkpointing=True)
+
+    def need(savings: Savings) -> int:
+        return training_memory(given.model_copy(update=savings), SD1, prompts=2, scoring_bytes=0).total
+
+    assert list(steps_down(given, half=None, keep_weights=True)) == [{"batch_size": 1, "gradient_accumulation": 2}]
+    assert list(useful_steps(given, need, half=None, keep_weights=True)) == []
+    lora = train(batch_size=2, gradient_checkpointing=True, lora_rank=4)
+
+    def need_of_lora(savings: Savings) -> int:
+        return training_memory(lora.model_copy(update=savings), SD1, prompts=2, scoring_bytes=0).total
+
+    assert list(useful_steps(lora, need_of_lora, half=None, keep_weights=True)) == [
+        {"batch_size": 1, "gradient_accumulation": 2}
+    ]

@@ -1,0 +1,93 @@
+"""The model of memory: against what people measured, and by arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbsweep.config.schema import Train
+from dbsweep.plan.activations import unet_bytes
+from dbsweep.plan.memory import GIB, RESERVE_BYTES, TrainingMemory, pass_bytes, trained_parameters, training_memory
+from dbsweep.plan.sizes import MINISD, SD1, SD2, encoder_bytes
+
+
+def memory(**settings: object) -> TrainingMemory:
+    return training_memory(Train.model_validate(settings), SD1, prompts=2, scoring_bytes=0)
+
+
+@pytest.mark.parametrize(
+    ("precision", "batch_size", "accumulation", "checkpointing", "optimizer", "measured_gib"),
+    [
+        ("fp16", 1, 1, True, "adamw_8bit", 9.92),
+        ("fp32", 1, 1, True, "adamw_8bit", 10.08),
+        ("fp16", 2, 1, True, "adamw_8bit", 10.4),
+        ("fp16", 1, 1, False, "adamw_8bit", 11.17),
+        ("fp32", 1, 1, False, "adamw_8bit", 11.17),
+        ("fp16", 1, 2, True, "adamw_8bit", 11.56),
+        ("fp16", 2, 1, False, "adamw_8bit", 13.67),
+        ("fp16", 1, 2, False, "adamw_8bit", 13.7),
+        ("fp16", 1, 1, True, "adamw", 15.79),
+    ],
+)
+def test_published_measurements(
+    precision: str, batch_size: int, accumulation: int, checkpointing: bool, optimizer: str, measured_gib: float
+):
+    """ShivamShrirao's table (see `dbsweep.plan.ladder.FULL_PASS`): SD 1, 512 pixels, no VAE, no text encoder.
+
+    It does not say whether class images were trained; with them the model fits, without it does not.
+    """
+    found = memory(
+        precision=precision,
+        batch_size=batch_size,
+        gradient_accumulation=accumulation,
+        gradient_checkpointing=checkpointing,
+        optimizer=optimizer,
+        text_encoder_ratio=0,
+    )
+    beside = 4 * (SD1.vae + SD1.text_encoder)
+    assert (found.total - beside) / GIB == pytest.approx(measured_gib, rel=0.06)
+
+
+def test_a_3060_trains_the_text_encoder_too():
+    """huggingface/diffusers#2039: 11124 MiB with fp16, 8-bit Adam and checkpointing, the VAE in fp16."""
+    found = memory(precision="fp16", optimizer="adamw_8bit", gradient_checkpointing=True, text_encoder_ratio=1)
+    assert (found.total - 2 * SD1.vae) / GIB == pytest.approx(11124 / 1024, rel=0.06)
+
+
+def test_the_parts_add_up():
+    train = Train(ema_decay=0.99, gradient_accumulation=2, text_encoder_ratio=1.0)
+    found = training_memory(train, SD1, prompts=2, scoring_bytes=encoder_bytes("ViT-L-14/openai"))
+    networks = 860_000_000 + 123_000_000
+    assert found.weights == 4 * (networks + 83_700_000)
+    assert found.moments == 8 * networks
+    assert found.average == 4 * networks
+    assert found.gradients_and_activations == 4 * networks + pass_bytes(train, SD1, prompts=2)
+    assert found.scoring == 4 * 428_000_000
+    assert found.total == sum(
+        (found.weights, found.moments, found.average, found.gradients_and_activations, found.scoring, RESERVE_BYTES)
+    )
+    assert found.parts_text().startswith("weights 4.0, gradients and activations ")
+
+
+def test_a_lora_has_hardly_any_gradients_and_moments():
+    train = Train(lora_rank=8)
+    assert trained_parameters(train, SD1) == 8 * 273_024
+    found = training_memory(train, SD1, prompts=2, scoring_bytes=0)
+    assert found.moments < 0.02 * GIB
+    assert "moments" not in found.parts_text()
+
+
+def test_a_frozen_text_encoder_saves_its_gradients_and_moments():
+    frozen, trains = memory(text_encoder_ratio=0), memory(text_encoder_ratio=1)
+    assert trains.moments - frozen.moments == 8 * 123_000_000
+    assert trains.gradients_and_activations > frozen.gradients_and_activations
+
+
+@pytest.mark.parametrize("half", [False, True])
+@pytest.mark.parametrize("checkpointing", [False, True])
+def test_images_keep_in_proportion_to_their_pixels(half: bool, checkpointing: bool):
+    small, large = (unet_bytes(SD2.unet_shape, side, half=half, checkpointing=checkpointing) for side in (512, 1024))
+    assert large == 4 * small
+
+
+def test_a_smaller_model_keeps_less():
+    assert pass_bytes(Train(resolution=64), MINISD, prompts=2) < 0.01 * pass_bytes(Train(), SD1, prompts=2)

@@ -1,0 +1,79 @@
+"""What is noted of every step: averages, and a series that stays short however many steps there are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dbsweep.training import log as log_module
+from dbsweep.training.log import POINTS, Meter
+from tests.training.dreambooth import fresh_models, make_trainer, settings
+
+
+class Clock:
+    """Two seconds between any two looks."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 2.0
+        return self.now
+
+
+def metered(steps: int, monkeypatch: pytest.MonkeyPatch) -> Meter:
+    monkeypatch.setattr(log_module, "time", Clock())
+    meter = Meter(torch.device("cpu"))
+    for step in range(steps):
+        meter.add(torch.tensor([3.0 * step, 2.0 * step, 1.0 * step, 0.5]), (0.1, 0.2 if step < 2 else 0.0), images=8)
+    return meter
+
+
+def test_few_steps_are_all_there(monkeypatch: pytest.MonkeyPatch):
+    log = metered(3, monkeypatch).log(13)
+    assert log.series is not None
+    assert log.series.steps == (11, 12, 13)
+    assert log.series.loss == (0.0, 3.0, 6.0)
+    assert log.series.instance_loss == (0.0, 2.0, 4.0)
+    assert log.series.prior_loss == (0.0, 1.0, 2.0)
+    assert log.series.grad_norm == (0.5, 0.5, 0.5)
+    assert log.series.learning_rate == (0.1, 0.1, 0.1)
+    assert log.series.text_encoder_learning_rate == (0.2, 0.2, 0.0)
+    assert log.series.images_per_s == (4.0, 4.0, 4.0)  # 8 images in 2 s
+    assert (log.loss, log.instance_loss, log.prior_loss, log.grad_norm) == (3.0, 2.0, 1.0, 0.5)
+    assert (log.learning_rate, log.text_encoder_learning_rate) == (0.1, 0.0)
+    assert log.images_per_s == 24 / 8  # until the figures have been read, another look at the clock later
+
+
+def test_many_steps_are_averaged_into_few_points(monkeypatch: pytest.MonkeyPatch):
+    steps = 3 * POINTS + 5
+    log = metered(steps, monkeypatch).log(steps)
+    assert log.series is not None
+    assert len(log.series.steps) == POINTS
+    assert log.series.steps[-1] == steps
+    spans = [end - start for start, end in zip((0, *log.series.steps), log.series.steps, strict=False)]
+    assert set(spans) == {3, 4}
+    weighted = sum(span * loss for span, loss in zip(spans, log.series.loss, strict=True)) / steps
+    assert weighted == pytest.approx(log.loss, rel=1e-4)
+    assert len(log.series.model_dump_json()) < 6000
+
+
+def test_the_trainer_notes_every_step_and_both_rates(tiny_sd: Path):
+    train = settings(text_encoder_learning_rate=1e-4, lr_scheduler="constant_with_warmup", lr_warmup_steps=4)
+    trainer = make_trainer(fresh_models(tiny_sd), train, text_encoder_steps=2)
+    log = trainer.train_until(3)
+    assert log.series is not None
+    assert log.series.steps == (1, 2, 3)
+    assert log.series.learning_rate == pytest.approx((0.0, 2.5e-4, 5e-4))
+    assert log.series.text_encoder_learning_rate == pytest.approx((0.0, 2.5e-5, 0.0))
+    assert (log.learning_rate, log.text_encoder_learning_rate) == (5e-4, 0.0)
+    assert sum(log.series.loss) / 3 == pytest.approx(log.loss, rel=1e-4)
+    assert log.images_per_s == pytest.approx(2 * log.steps_per_s)  # a photo and its class image
+
+
+def test_gradients_go_when_training_pauses(tiny_sd: Path):
+    models = fresh_models(tiny_sd)
+    make_trainer(models, settings()).train_until(1)
+    assert all(p.grad is None for network in models.networks.values() for p in network.parameters())
