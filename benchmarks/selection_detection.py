@@ -12,7 +12,8 @@ from benchmarks.selection_curves import SubjectCurves, TrialCurve, name_of
 from benchmarks.selection_methods import Judged
 from dbsweep.records.names import BASE, Metric, VerdictState
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.overtraining import WATCHED, VerdictSettings
+from dbsweep.selection.overtraining import AS_THE_BASE, WATCHED, VerdictSettings
+from dbsweep.selection.utility import Utility
 from dbsweep.selection.verdict import judge
 
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -50,26 +51,24 @@ def told_onset(trial: TrialCurve, curves: SubjectCurves) -> int:
 
 
 def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
-    """(n - 1,) how much the verdict sees given away at each card after the first: the largest fall of style or prior
-    since an earlier card, less the part that the gain of identity pays for.
+    """(n - 1,) how much the verdict sees given away at each card after the first.
 
-    The quantity that `dbsweep.selection.overtraining` holds against its thresholds, before it asks about chance.
+    The largest fall of style or prior since an earlier card, less the part that the gain of identity pays for, or as
+    far as the harmonic mean of all three fell with it: the quantities that `dbsweep.selection.overtraining` holds against
+    its thresholds, before it asks about chance. 0 where nothing fell.
 
     Args:
-        cards: the base model's first.
+        cards: the base model's first; values above its own count as its own.
     """
-    seen = (Metric.IDENTITY, *WATCHED)
-    return _severity(np.array([[card.value(metric) for metric in seen] for card in cards]), settings.fair_price)
-
-
-def _severity(values: Floats, price: float) -> Floats:
-    """As `severity`, of (n, 3) identity, style and prior; NaN never counts as a fall."""
+    values = np.minimum([[card.value(metric) for metric in WATCHED] for card in cards], AS_THE_BASE)
+    identity = np.array([card.value(Metric.IDENTITY) for card in cards])
+    worth = np.array([Utility().value_of(card) for card in cards])
     found = []
-    for after in range(1, len(values)):
-        gain = np.maximum(values[after, 0] - values[:after, 0], 0.0)
-        falls = values[:after, 1:] - values[after, 1:]
-        unpaid = falls - (gain / price)[:, None] if price > 0.0 else falls
-        found.append(float(np.nanmax(np.append(unpaid, 0.0))))
+    for after in range(1, len(cards)):
+        falls = values[:after] - values[after]
+        paid = np.maximum(identity[after] - identity[:after], 0.0) / settings.fair_price
+        ruined = np.minimum(falls, (worth[:after] - worth[after])[:, None])
+        found.append(float(np.nanmax([falls - paid[:, None], ruined, np.zeros_like(falls)])))
     return np.array(found)
 
 

@@ -16,6 +16,7 @@ from dbsweep.selection.differences import standard_error, utility_lead
 from dbsweep.selection.explanation import Outcome, explain, what_would_change
 from dbsweep.selection.front import pareto_front
 from dbsweep.selection.resampling import RESAMPLES
+from dbsweep.selection.smoothing import smoothed
 from dbsweep.selection.utility import JUDGED, Utility
 
 FACTORS = (0.5, 2.0, 0.25, 4.0)
@@ -78,6 +79,9 @@ def choose(
 ) -> Choice:
     """Recommend one checkpoint of a sweep.
 
+    What is compared are scores as the neighbours in training say too (`dbsweep.selection.smoothing`): the best of many
+    that scatter is else the luckiest.
+
     Candidates that meet the constraints go before those that do not, and these by how much they miss (Deb 2000, "An
     efficient constraint handling method for genetic algorithms", section 3); then the utility decides. The best one
     gives way to the earliest checkpoint *of the same training* whose utility is within one standard error and whose
@@ -101,7 +105,7 @@ def choose(
     Raises:
         RunError: there are no candidates, or none has finite scores.
     """
-    settings, utility = settings or ChoiceSettings(), utility or Utility()
+    settings, utility, candidates = settings or ChoiceSettings(), utility or Utility(), smoothed(candidates)
     if not candidates:
         raise RunError(
             "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"

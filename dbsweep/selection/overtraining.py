@@ -2,8 +2,9 @@
 
 A checkpoint is *given away* against an earlier one of the same path when style (or prior) is lower by at least
 `VerdictSettings.drop`, and identity has gained less than a fair price for it. Identity and style fall and rise
-together for a while in every DreamBooth; what matters is the exchange, not the fall. It raises the alarm when the
-fall is also more than chance.
+together for a while in every DreamBooth; what matters is the exchange, not the fall. No gain pays for the last of a
+style: where the harmonic mean of the three has fallen by `drop` too, the price was not fair. It raises the alarm when
+the fall is also more than chance.
 """
 
 from __future__ import annotations
@@ -25,9 +26,14 @@ from dbsweep.selection.resampling import (
     resampling_weights,
     small_sample_factor,
 )
+from dbsweep.selection.utility import JUDGED, Utility
 
 WATCHED = (Metric.STYLE, Metric.PRIOR)
 """What overtraining destroys."""
+
+AS_THE_BASE = 1.0
+"""Mean style or prior above which there is nothing to lose: what is more than the base model's is chance, or no better,
+and the utility counts it as 1 too. Samples keep their scatter around it."""
 
 
 @dataclass(frozen=True)
@@ -103,17 +109,14 @@ def find_overtraining(cards: Sequence[Scorecard], settings: VerdictSettings) -> 
         The loss with the earliest `after`; of several, the one with the largest fall less the gain. None where there
         is none.
     """
-    identity = np.array([card.value(Metric.IDENTITY) for card in cards])
-    looks = range(1, len(cards))
-    losses = [loss for metric in WATCHED for loss in _losses(cards, metric, identity, settings, looks)]
+    losses = [loss for metric in WATCHED for loss in _losses(cards, metric, settings, range(1, len(cards)))]
     return min(losses, key=lambda loss: (loss.after, loss.gain - loss.drop), default=None)
 
 
 def raises_alarm(cards: Sequence[Scorecard], settings: VerdictSettings) -> bool:
     """Whether the latest checkpoint alone raises the alarm: a training is ever alarmed if one of its looks is."""
-    identity = np.array([card.value(Metric.IDENTITY) for card in cards])
     last = len(cards) - 1
-    return any(_losses(cards, metric, identity, settings, range(last, last + 1)) for metric in WATCHED)
+    return any(_losses(cards, metric, settings, range(last, last + 1)) for metric in WATCHED)
 
 
 def look_share(look: int, planned: int) -> float:
@@ -135,28 +138,47 @@ def paired_samples(cards: Sequence[Scorecard], metric: Metric) -> Floats:
     return samples[:, np.isfinite(samples).all(axis=0)]
 
 
-def _losses(
-    cards: Sequence[Scorecard], metric: Metric, identity: Floats, settings: VerdictSettings, looks: range
-) -> list[Loss]:
+def _gains(cards: Sequence[Scorecard]) -> Floats:
+    """(n, n) how much identity rose from the row's checkpoint to the column's."""
+    identity = np.array([card.value(Metric.IDENTITY) for card in cards])
+    return np.asarray(identity[None, :] - identity[:, None], dtype=np.float64)
+
+
+def _worth(cards: Sequence[Scorecard]) -> Floats:
+    """(n,) harmonic mean of what the base model's card, the first, has as numbers; 0 where identity is none of them."""
+    if not np.isfinite(_value(cards[0], Metric.IDENTITY)):
+        return np.zeros(len(cards))
+    utility = Utility(weights={metric: 1.0 for metric in JUDGED if np.isfinite(_value(cards[0], metric))})
+    return np.array([utility.value_of(card) for card in cards])
+
+
+def _value(card: Scorecard, metric: Metric) -> float:
+    return card.value(metric) if metric in card.scores else float("nan")
+
+
+def _losses(cards: Sequence[Scorecard], metric: Metric, settings: VerdictSettings, looks: range) -> list[Loss]:
     samples = paired_samples(cards, metric)
     if samples.shape[1] < 2:
         return []  # not measurable with this base model and encoder: nothing can be said
-    given_away = _given_away(samples.mean(axis=1), identity, settings)
+    samples = samples - np.maximum(samples.mean(axis=1, keepdims=True) - AS_THE_BASE, 0.0)
+    given_away = _given_away(samples.mean(axis=1), cards, settings)
     found = []
     for after in looks:
         lasting = given_away[:after, after:].all(axis=1)
         if not lasting.any():
             continue  # spares the bootstrap
         for before in np.flatnonzero(lasting & _real_drops(samples[: after + 1], settings)):
-            found.append(_loss(samples, identity, metric, int(before), after))
+            found.append(_loss(samples, cards, metric, int(before), after))
     return found
 
 
-def _given_away(values: Floats, identity: Floats, settings: VerdictSettings) -> npt.NDArray[np.bool_]:
+def _given_away(values: Floats, cards: Sequence[Scorecard], settings: VerdictSettings) -> npt.NDArray[np.bool_]:
     """(n, n) whether the checkpoint of the column gave something away against that of the row."""
     drop = values[:, None] - values[None, :]
-    gain = identity[None, :] - identity[:, None]
-    return (drop >= settings.drop) & (gain < np.maximum(settings.identity_gain, settings.fair_price * drop))
+    worth = _worth(cards)
+    unpaid = _gains(cards) < np.maximum(settings.identity_gain, settings.fair_price * drop)
+    ruined = worth[:, None] - worth[None, :] >= settings.drop
+    return (drop >= settings.drop) & (unpaid | ruined)
 
 
 def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bool_]:
@@ -184,8 +206,8 @@ def _degrees(comparisons: int, samples: int) -> int:
     return min(max(comparisons, 2), 6) * (samples - 1) // 2
 
 
-def _loss(samples: Floats, identity: Floats, metric: Metric, before: int, after: int) -> Loss:
+def _loss(samples: Floats, cards: Sequence[Scorecard], metric: Metric, before: int, after: int) -> Loss:
     difference = samples[before] - samples[after]
     low, high = mean_interval(difference)
-    gain = float(identity[after] - identity[before])
+    gain = cards[after].value(Metric.IDENTITY) - cards[before].value(Metric.IDENTITY)
     return Loss(metric, before, after, float(difference.mean()), low, high, gain)
