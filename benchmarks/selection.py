@@ -22,7 +22,7 @@ import numpy as np
 from benchmarks.selection_costs import costs, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
-from benchmarks.selection_methods import Floats, Judged, judged, regrets
+from benchmarks.selection_methods import Floats, Judged, judged, regret, regrets
 from dbsweep.selection.resampling import mean_interval
 
 DEVELOPMENT: Final = Path(__file__).parent / "data" / "selection_curves.json.gz"
@@ -55,6 +55,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
             name: _interval(row - rows["dbsweep"]) for name, row in rows.items() if name != "dbsweep"
         },
         "fair_regret": {name: _round(float(row.mean())) for name, row in fair.items()},
+        "regret_at_0_standard_errors": _round(float(np.mean([regret(s, [s.boldest_choice]) for s in subjects]))),
         "onset_within_1": _round(found["onset_within_1"]),
         "auc": _round(found["auc"]),
         "false_alarms": _round(found["false_alarms"]),

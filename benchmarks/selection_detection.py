@@ -54,8 +54,8 @@ def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
     """(n - 1,) how much the verdict sees given away at each card after the first.
 
     The largest fall of style or prior since an earlier card, less the part that the gain of identity pays for, or as
-    far as the harmonic mean of all three fell with it: the quantities that `dbsweep.selection.overtraining` holds against
-    its thresholds, before it asks about chance. 0 where nothing fell.
+    far as the harmonic mean of all three fell with it: the quantities that `dbsweep.selection.overtraining` holds
+    against its thresholds, before it asks about chance. 0 where nothing fell.
 
     Args:
         cards: the base model's first; values above its own count as its own.

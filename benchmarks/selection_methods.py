@@ -20,7 +20,7 @@ from benchmarks.selection_judge import worth
 from dbsweep.config.choosing import Choosing
 from dbsweep.errors import RunError
 from dbsweep.records.names import BASE, Metric
-from dbsweep.selection.choice import choose
+from dbsweep.selection.choice import ChoiceSettings, choose
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.stopping import should_stop
 from dbsweep.selection.utility import utility_for
@@ -59,6 +59,11 @@ class Judged:
     def exhaustive_choice(self) -> Place:
         """What dbsweep chooses where every trial is trained to its end."""
         return choose_place(self.curves, tuple(len(trial.checkpoints) - 1 for trial in self.curves.trials))
+
+    @cached_property
+    def boldest_choice(self) -> Place:
+        """As `choice`, with `choose.standard_errors: 0`: the best utility, however close an earlier one comes."""
+        return choose_place(self.curves, self.ends, ChoiceSettings(standard_errors=0.0))
 
     @property
     def places(self) -> list[Place]:
@@ -99,11 +104,11 @@ def stop_index(trial: TrialCurve, curves: SubjectCurves, patience: int = 1) -> i
     return len(cards) - 1
 
 
-def choose_place(curves: SubjectCurves, ends: Sequence[int]) -> Place:
+def choose_place(curves: SubjectCurves, ends: Sequence[int], settings: ChoiceSettings | None = None) -> Place:
     """The product's choice among the checkpoints of each trial up to the given index."""
     last = {trial.id: trial.steps[end] for trial, end in zip(curves.trials, ends, strict=True)}
     candidates = [row for row in curves.candidates() if row[1].step <= last[row[0]]]
-    best = choose(candidates, utility=utility_for(Choosing(), curves.base.card(BASE))).best
+    best = choose(candidates, utility=utility_for(Choosing(), curves.base.card(BASE)), settings=settings).best
     trial = [trial.id for trial in curves.trials].index(best.trial)
     return trial, curves.trials[trial].steps.index(best.step)
 

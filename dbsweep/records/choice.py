@@ -10,6 +10,7 @@ class Candidate(Record):
     """A checkpoint in the choice: one row of the table that the person sees.
 
     Attributes:
+        identity, style, prior: of the scorecard, smoothed along the training (`dbsweep.selection.smoothing`).
         on_front: no other candidate is at least as good in identity, style and prior and better in one.
         unmet: the constraints of the experiment file that it does not meet, such as ``identity >= 0.6``.
     """

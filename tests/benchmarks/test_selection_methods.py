@@ -50,7 +50,7 @@ def test_dbsweep_ends_the_hard_training_and_chooses_from_the_gentle_one() -> Non
     assert judged.ends == (3, 3)  # HARD: onset at index 2, one more for patience
     longer = sweep(trial(HARD + HARD[-1:] * 3))
     assert stop_index(longer.trials[0], longer) == 3
-    assert judged.choice == judged.exhaustive_choice == (0, 3)
+    assert judged.choice == judged.exhaustive_choice == judged.boldest_choice == (0, 3)
 
 
 def test_max_clip_i_and_max_clip_t() -> None:

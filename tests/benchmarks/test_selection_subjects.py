@@ -1,0 +1,77 @@
+"""The sweep of one subject as a person would write it, and its training piece by piece."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import selection_subjects
+from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, STYLE_SEEDS
+from benchmarks.selection_subjects import (
+    EVERY_STEPS,
+    LEARNING_RATES,
+    PHOTO_COUNTS,
+    STEPS,
+    experiment_of,
+    open_subjects,
+    photo_count,
+)
+from benchmarks.selection_training import FixedLoss
+from dbsweep.concepts.latents import LatentMoments
+from dbsweep.minisd.subject import draw_subject
+from dbsweep.models.loading import load_base
+from dbsweep.plan.plan import make_plan
+from dbsweep.records.names import Metric
+
+
+@pytest.mark.parametrize("seed", range(100, 100 + len(PHOTO_COUNTS)))
+def test_all_subjects_have_checkpoints_at_the_same_steps(seed: int, tmp_path: Path) -> None:
+    """Whatever the number of photos, so that a number of steps found on others means the same here."""
+    plan = make_plan(experiment_of(seed, tmp_path), [photo_count(seed)])
+    assert len(plan.branches) == len(LEARNING_RATES)
+    for branch in plan.branches:
+        assert [m.step for m in branch.milestones] == list(range(EVERY_STEPS, STEPS + 1, EVERY_STEPS))
+        assert all(m.evaluate for m in branch.milestones)
+
+
+def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    shape = (3, *models.latent_shape(64))
+    photos = LatentMoments(torch.zeros(shape), torch.full(shape, -30.0))
+    loss = FixedLoss(models, experiment_of(100, tmp_path), photos, uses=5)
+    before = loss.measure()
+    torch.manual_seed(3)
+    assert loss.measure() == before > 0.0
+    for parameter in models.unet.parameters():
+        parameter.data.mul_(0.5)
+    assert loss.measure() != before
+
+
+@pytest.mark.slow
+def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two learning rates of 24 steps: one piece for the base model, one for each rate, one to put all together."""
+    monkeypatch.setattr(selection_subjects, "LEARNING_RATES", (9e-5, 2.7e-4))
+    monkeypatch.setattr(selection_subjects, "STEPS", 24)
+    said: list[str] = []
+    assert open_subjects([100], tmp_path, 2, said.append) == []
+    first = next((tmp_path / "subject-00100").glob("trial-*.json"))
+    written = first.stat().st_mtime_ns
+    (curves,) = open_subjects([100], tmp_path, None, said.append)
+    assert len(said) == 4
+    assert first.stat().st_mtime_ns == written  # gone on with, not done again
+    assert curves.klass == draw_subject(100).klass
+    assert [t.learning_rate for t in curves.trials] == [9e-5, 2.7e-4]
+    # Four prompts, four seeds, fifteen guided steps; a photo and a class image, forward and backward.
+    assert (curves.card_evaluations, curves.step_evaluations) == (4 * 4 * 15 * 2, 2 * 3)
+    (point,) = curves.trials[0].checkpoints
+    assert len(point.card.samples[Metric.STYLE]) == 8
+    assert len(point.oracle.identity) == 2 * IDENTITY_SEEDS
+    assert len(point.oracle.style) == 4 * STYLE_SEEDS
+    assert len(point.oracle.variety) == CLASS_SEEDS * (2 * CLASS_SEEDS - 1)
+    assert np.mean(point.oracle.identity) > np.mean(curves.base_oracle.identity)  # something is learnt
+    assert len(curves.trials[0].training_loss) == 24 // curves.trials[0].loss_every
+    assert curves.trials[0].training_loss[-1] < curves.trials[0].training_loss[0]
+    assert open_subjects([100], tmp_path, 0, said.append) == [curves]
