@@ -28,7 +28,7 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 ASKED_STYLES: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop art")
 """Styles that the product's sanity prompts do not ask for; the subject can be told in all of them."""
 SEED: Final = 700_000
-IDENTITY_SEEDS, STYLE_SEEDS, CLASS_SEEDS = 6, 4, 6
+IDENTITY_SEEDS, STYLE_SEEDS, CLASS_SEEDS = 12, 8, 12
 """Images of each prompt; even, so that they can be split in halves."""
 SAMPLING: Final = {"num_inference_steps": 10, "guidance_scale": 7.5, "width": 64, "height": 64}
 RENDERS: Final = 16

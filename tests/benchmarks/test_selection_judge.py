@@ -59,7 +59,7 @@ def test_the_worst_part_rules_and_nothing_is_worth_more_than_1() -> None:
 
 
 def test_true_pictures_are_worth_nearly_1_and_another_man_little() -> None:
-    subject, scenes = draw_subject(3), [draw_scene(np.random.default_rng([4, i])) for i in range(12)]
+    subject, scenes = draw_subject(3), [draw_scene(np.random.default_rng([4, i])) for i in range(2 * CLASS_SEEDS)]
 
     def pictures(of: list[int]) -> OraclePictures:
         """Of the subject with seed 3, or of others."""
