@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from huggingface_hub import snapshot_download
+from huggingface_hub import snapshot_download, try_to_load_from_cache
 from torch import nn
 from transformers import CLIPTextModel, CLIPTokenizer
 from transformers.utils import logging as transformers_logging
@@ -22,7 +22,14 @@ from dbsweep.models.families import Family
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
-from dbsweep.models.sources import BaseSource, check_folder, check_source, is_checkpoint, prefers_fp16_variant
+from dbsweep.models.sources import (
+    BaseSource,
+    check_folder,
+    check_source,
+    is_checkpoint,
+    is_hub_id,
+    prefers_fp16_variant,
+)
 
 transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
 
@@ -70,6 +77,25 @@ def load_base(
         raise ModelError(f"base model {base}: only single files have two halves; leave base_model_ema out")
     folder = path if path.is_dir() else _download(base.source, CONFIG_FILES + WEIGHT_FILES)
     return _load_folder(folder, base, dtype).to(device)
+
+
+def find_tokenizer(source: str) -> CLIPTokenizer | None:
+    """The tokenizer of a base model, if it lies on this machine: nothing is downloaded for it.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    path = Path(source)
+    if path.is_file():
+        folder = path.with_suffix("")
+    elif path.is_dir() or not is_hub_id(source):
+        folder = path
+    else:
+        cached = try_to_load_from_cache(source, "tokenizer/vocab.json")
+        folder = Path(cached).parents[1] if isinstance(cached, str) else path
+    if not (folder / "tokenizer").is_dir():
+        return None
+    return read_or_refuse(source, "tokenizer", lambda: _read_tokenizer(folder))
 
 
 def restore_base(models: StableDiffusion) -> None:

@@ -110,9 +110,10 @@ def _few_evaluations(courses: Sequence[Course], every_epochs: int) -> Iterator[s
     # The end of a trial is evaluated too, whether or not it is a multiple.
     few = sum(-(-course.epochs // every_epochs) < _FEW_EVALUATIONS for course in courses)
     if few:
+        fix = f"lower evaluate.every_epochs ({every_epochs})" if every_epochs > 1 else "train for more epochs"
         yield (
             f"{few:,} of {len(courses):,} trials have fewer than {_FEW_EVALUATIONS} checkpoints, too few to see when "
-            f"overtraining begins; lower evaluate.every_epochs ({every_epochs})"
+            f"overtraining begins; {fix}"
         )
 
 

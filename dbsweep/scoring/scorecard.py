@@ -99,7 +99,7 @@ def _scorecard(checkpoint: str, drawn: Drawn, sample_images: Sequence[SampleImag
 
 
 def _score(metric: Metric, drawn: Drawn, reference: Reference) -> Score:
-    keys = [key for key in reference.prompts if key[0] in MEASURED_ON[metric]]
+    keys = [key for key in reference.prompts if _is_asked(metric, key, reference)]
     values = np.concatenate([_METRICS[metric](key, drawn, reference) for key in keys]).astype(np.float64)
     measurable = np.repeat([_is_measurable(metric, key, reference) for key in keys], len(reference.seeds))
     counted = values[measurable & np.isfinite(values)]
@@ -108,6 +108,12 @@ def _score(metric: Metric, drawn: Drawn, reference: Reference) -> Score:
         return Score(value=nan, low=nan, high=nan, samples=tuple(values.tolist()))
     low, high = mean_interval(counted)
     return Score(value=float(counted.mean()), low=low, high=high, samples=tuple(values.tolist()))
+
+
+def _is_asked(metric: Metric, key: PromptKey, reference: Reference) -> bool:
+    """Whether a metric is measured on this prompt's images; memorisation is not of concepts without held-out photos."""
+    has_photos = metric is not Metric.MEMORISATION or len(reference.held_out[key[1]]) > 0
+    return key[0] in MEASURED_ON[metric] and has_photos
 
 
 def _is_measurable(metric: Metric, key: PromptKey, reference: Reference) -> bool:
@@ -147,8 +153,6 @@ def _quality(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
 
 def _memorisation(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
     photos, held_out = reference.photos[key[1]], reference.held_out[key[1]]
-    if len(held_out) == 0:
-        return np.full(len(drawn.embeddings[key]), np.nan)
     return memorisation(drawn.embeddings[key], photos, held_out[: len(photos)])
 
 

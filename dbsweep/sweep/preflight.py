@@ -155,6 +155,21 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
 
 
+def token_warnings(experiment: Experiment) -> tuple[str, ...]:
+    """What is to be said of instance tokens that the base model's tokenizer does not read as one word of its own.
+
+    Nothing where the tokenizer has still to be downloaded.
+    """
+    from dbsweep.concepts.token import split_token
+    from dbsweep.models.loading import find_tokenizer
+
+    tokenizer = find_tokenizer(base_source(_with_base_of_base(experiment)).source)
+    if tokenizer is None:
+        return ()
+    splits = [split_token(tokenizer, concept.instance_token) for concept in experiment.concepts]
+    return tuple(split.warning for split in splits if split.warning is not None)
+
+
 def check_searcher(experiment: Experiment) -> None:
     """ResourceError if the package of the searcher is not installed."""
     searcher = experiment.search.searcher.value

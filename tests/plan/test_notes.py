@@ -53,6 +53,8 @@ def test_too_few_checkpoints():
     search = {"epochs": [20, 21]}
     assert "1 of 2 trials have fewer than 3 checkpoints" in notes(search=search)
     assert "fewer" not in notes(search={"epochs": [21, 30]})
+    assert "lower evaluate.every_epochs (10)" in notes(search=search)
+    assert "train for more epochs" in notes(train={"epochs": 2}, evaluate={"every_epochs": 1})
 
 
 def test_checkpoints_and_their_size():

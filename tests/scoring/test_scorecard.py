@@ -186,6 +186,20 @@ def test_memorisation_is_measured_where_photos_are_held_out(corner: CornerEncode
     assert Metric.MEMORISATION in score_base(SAMPLES, reference).scores
 
 
+def test_a_concept_without_held_out_photos_is_left_out(corner: CornerEncoder) -> None:
+    other = EvaluationPrompt(PromptKind.INSTANCE, 1, 0, "photo of zwx man", "photo of man")
+    held_out = [[pixels(unit(SUBJECT + 0.45 * INK))], []]
+    reference = build_reference((*PROMPTS, other), SEEDS, base_images(), [*PHOTOS, *PHOTOS], corner, held_out)
+    samples = [
+        SampleImage(path="", prompt=other.prompt, kind=other.kind, concept=1, prompt_index=0, seed=seed)
+        for seed in SEEDS
+    ]
+    card = score_base([*SAMPLES, *samples], reference)
+    assert len(card.scores[Metric.MEMORISATION].samples) == 4
+    assert len(card.scores[Metric.IDENTITY].samples) == 8
+    assert unmeasurable(card) == ()
+
+
 def test_without_held_out_photos_there_is_nothing_instead_of_nan(corner: CornerEncoder, reference: Reference) -> None:
     card = score_base(SAMPLES, reference)
     assert not HELD_OUT & set(card.scores)

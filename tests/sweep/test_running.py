@@ -377,3 +377,15 @@ def test_lengths_in_steps_are_planned_in_epochs(tmp_path):
     again = load_experiment(folder.experiment)
     assert again.evaluate.every_epochs == 2
     assert preflight.load(file).search == again.search
+
+
+@pytest.mark.parametrize(
+    ("token", "warning"), [("ohwx", None), ("xyzzyplugh", "instance_token 'xyzzyplugh' is"), ("☃", "is")]
+)
+def test_a_token_that_the_base_model_does_not_read_as_one_is_told_of(tmp_path, token, warning):
+    out, file = io.StringIO(), write_experiment(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8").replace("ohwx", token), encoding="utf-8")
+    view = TerminalView(Console(file=out, width=200))
+    run_experiment(load_experiment(file), lambda *_: SimulatedBackend(curve), view)
+    assert ("instance_token" in out.getvalue()) == (warning is not None)
+    assert warning is None or warning in out.getvalue()
