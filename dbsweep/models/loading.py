@@ -10,9 +10,9 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from huggingface_hub import snapshot_download, try_to_load_from_cache
+from huggingface_hub import snapshot_download
 from torch import nn
-from transformers import CLIPTextModel, CLIPTokenizer
+from transformers import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
 from dbsweep.errors import ModelError
@@ -27,9 +27,9 @@ from dbsweep.models.sources import (
     check_folder,
     check_source,
     is_checkpoint,
-    is_hub_id,
     prefers_fp16_variant,
 )
+from dbsweep.models.tokenizer import read_tokenizer
 
 transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
 
@@ -77,25 +77,6 @@ def load_base(
         raise ModelError(f"base model {base}: only single files have two halves; leave base_model_ema out")
     folder = path if path.is_dir() else _download(base.source, CONFIG_FILES + WEIGHT_FILES)
     return _load_folder(folder, base, dtype).to(device)
-
-
-def find_tokenizer(source: str) -> CLIPTokenizer | None:
-    """The tokenizer of a base model, if it lies on this machine: nothing is downloaded for it.
-
-    Raises:
-        ModelError: it is damaged.
-    """
-    path = Path(source)
-    if path.is_file():
-        folder = path.with_suffix("")
-    elif path.is_dir() or not is_hub_id(source):
-        folder = path
-    else:
-        cached = try_to_load_from_cache(source, "tokenizer/vocab.json")
-        folder = Path(cached).parents[1] if isinstance(cached, str) else path
-    if not (folder / "tokenizer").is_dir():
-        return None
-    return read_or_refuse(source, "tokenizer", lambda: _read_tokenizer(folder))
 
 
 def restore_base(models: StableDiffusion) -> None:
@@ -193,7 +174,7 @@ def _bundle(
     config = read_or_refuse(base.source, "scheduler", lambda: _read_scheduler_config(folder))
     return StableDiffusion(
         **parts,
-        tokenizer=read_or_refuse(base.source, "tokenizer", lambda: _read_tokenizer(folder)),
+        tokenizer=read_or_refuse(base.source, "tokenizer", lambda: read_tokenizer(folder)),
         scheduler_config={**config, **(scheduler or {})},
         source=base,
         sha256=weights_sha256(networks),
@@ -220,10 +201,6 @@ def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> 
         raise ModelError(f"base model {source}: {folder.name} lacks {len(lacking)} weights, e.g. {lacking[0]}")
     trained: nn.Module = network
     return trained
-
-
-def _read_tokenizer(folder: Path) -> CLIPTokenizer:
-    return CLIPTokenizer.from_pretrained(folder / "tokenizer", local_files_only=True)
 
 
 def _read_scheduler_config(folder: Path) -> dict[str, object]:

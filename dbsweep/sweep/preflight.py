@@ -161,7 +161,7 @@ def token_warnings(experiment: Experiment) -> tuple[str, ...]:
     Nothing where the tokenizer has still to be downloaded.
     """
     from dbsweep.concepts.token import split_token
-    from dbsweep.models.loading import find_tokenizer
+    from dbsweep.models.tokenizer import find_tokenizer
 
     tokenizer = find_tokenizer(base_source(_with_base_of_base(experiment)).source)
     if tokenizer is None:

@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dbsweep.errors import ModelError
-from dbsweep.models.loading import find_tokenizer, load_base, restore_base
+from dbsweep.models.loading import load_base, restore_base
 
 
 @pytest.fixture
@@ -180,14 +180,3 @@ def test_a_single_file_that_is_no_whole_model_is_refused(tmp_path: Path) -> None
     single.write_bytes(b"\x10")
     with pytest.raises(ModelError, match="truncated or not a safetensors file"):
         load_base(str(single))
-
-
-def test_a_tokenizer_is_found_where_it_lies_and_never_fetched(tiny_sd: Path, tmp_path: Path) -> None:
-    found = find_tokenizer(str(tiny_sd))
-    assert found is not None
-    assert found("photo").input_ids == load_base(str(tiny_sd)).tokenizer("photo").input_ids
-    (tmp_path / "model.safetensors").touch()
-    assert find_tokenizer(str(tmp_path / "model.safetensors")) is None
-    (tmp_path / "model").symlink_to(tiny_sd)
-    assert find_tokenizer(str(tmp_path / "model.safetensors")) is not None
-    assert find_tokenizer("nobody/nothing") is None
