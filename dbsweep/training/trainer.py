@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from torch import nn
+from torch.profiler import record_function
 
 from dbsweep.config.schema import Train
 from dbsweep.errors import DivergedError, TrialError
@@ -27,6 +28,9 @@ from dbsweep.training.precision import Precision
 from dbsweep.training.randomness import Purpose, key
 from dbsweep.training.schedule import learning_rates
 from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors, weight_tensors
+
+PHASES = ("data", "encode", "forward", "backward", "optimizer")
+"""Ranges of a step that torch's profiler shows by these names."""
 
 
 class Trainer:
@@ -198,10 +202,12 @@ class Trainer:
             share = len(batch) / images  # batches of a step weigh by their images: exactly the large batch
             found = self._losses(epoch, batch)
             loss = found.instance + train.prior_loss_weight * found.prior
-            torch.autograd.backward(self._precision.scale(share * loss))
+            with record_function("backward"):
+                torch.autograd.backward(self._precision.scale(share * loss))
             figures += share * torch.stack([loss, found.instance, found.prior]).detach()
         unet_rate, text_rate = rates = learning_rates(train, self.step, self._total_steps)
-        norm = self._update(figures[0], rates)
+        with record_function("optimizer"):
+            norm = self._update(figures[0], rates)
         trained = (unet_rate, text_rate if self.step < self._text_encoder_steps else 0.0)
         halves = 2 if train.class_images_per_instance > 0 else 1
         return torch.cat([figures, norm[None]]), trained, halves * images
@@ -218,16 +224,19 @@ class Trainer:
 
     def _losses(self, epoch: int, images: Sequence[int]) -> Losses:
         """Forward pass of instance and class images together."""
-        batch = self._data.batch(epoch, images)
-        latents, noise, seen, timesteps = (
-            x.to(self._device) for x in (batch.latents, batch.noise, batch.seen_noise, batch.timesteps)
-        )
-        noisy = self._objective.add_noise(latents, seen, timesteps)
+        with record_function("data"):
+            batch = self._data.batch(epoch, images)
+            latents, noise, seen, timesteps = (
+                x.to(self._device) for x in (batch.latents, batch.noise, batch.seen_noise, batch.timesteps)
+            )
+            noisy = self._objective.add_noise(latents, seen, timesteps)
         with self._precision.autocast():
-            states, mask = self._prompts.encode(batch.prompts)
-            prediction = self._denoise(
-                noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
-            )[0]
+            with record_function("encode"):
+                states, mask = self._prompts.encode(batch.prompts)
+            with record_function("forward"):
+                prediction = self._denoise(
+                    noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
+                )[0]
         target, weights = self._objective.target(latents, noise, timesteps), self._objective.weights(timesteps)
         return losses(prediction, target, batch.instance_images, weights)
 

@@ -1,0 +1,168 @@
+"""Our side of the training benchmark: real sweeps on Ray, the end of every optimizer step noted in the worker."""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from rich.console import Console
+
+from benchmarks.training_case import (
+    CLASS_IMAGES_PER_PHOTO,
+    CLASS_PROMPT,
+    INSTANCE_PROMPT,
+    LEARNING_RATE,
+    LORA_RANK,
+    PHOTOS,
+    RESOLUTION,
+    Case,
+    Inputs,
+)
+from dbsweep.config.loading import load_experiment
+from dbsweep.execution.backend import Emit
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import BranchJob
+from dbsweep.reports.terminal import TerminalView
+
+CLOCK: Final = "clock-{branch}.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """When things happened to one trial, in seconds of this machine's monotonic clock.
+
+    Attributes:
+        text_encoder: whether it trained.
+        process: the worker's process id.
+        begun, ended: of the worker's work on the trial, checkpoint and scores included.
+        steps: the end of each optimizer step.
+        memory_bytes: the most that the worker's process ever had in memory, drawing and scoring included.
+    """
+
+    text_encoder: bool
+    process: int
+    begun: float
+    ended: float
+    steps: tuple[float, ...]
+    memory_bytes: int
+
+
+def write_experiment(
+    folder: Path, inputs: Inputs, name: str, case: Case, search: dict[str, list[float]], cpus_per_trial: int
+) -> Path:
+    """Write the experiment file of a sweep whose trials train as `case` says, but for what is searched."""
+    content: dict[str, Any] = {
+        "name": name,
+        "base_model": str(inputs.model),
+        "concepts": [
+            {
+                "instance_images": str(inputs.photos),
+                "instance_token": "ohwx",
+                "class_token": "man",
+                "instance_prompt": INSTANCE_PROMPT,
+                "class_prompt": CLASS_PROMPT,
+                "class_images": {"folder": str(inputs.class_images)},
+                "sanity_prompts": [f"{INSTANCE_PROMPT}, ink poster style"],
+            }
+        ],
+        "train": {
+            "resolution": RESOLUTION,
+            "batch_size": 1,
+            "learning_rate": LEARNING_RATE,
+            "class_images_per_instance": CLASS_IMAGES_PER_PHOTO,
+            "epochs": case.steps // PHOTOS,
+            "text_encoder_ratio": float(case.text_encoder),
+            "lora_rank": LORA_RANK if case.lora else 0,
+        },
+        "search": search,
+        "evaluate": {"every_epochs": case.steps, "images_per_prompt": 2, "encoder": "minisd"},
+        "resources": {"cpus_per_trial": cpus_per_trial},
+        "tracking": {"enabled": False},
+        "output": str(folder / "runs"),
+    }
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return file
+
+
+def clocked_branch(job: BranchJob, emit: Emit) -> None:
+    """What a worker does with a branch, with a `Clock` written beside it."""
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    from dbsweep.execution.branch import run_branch
+    from dbsweep.execution.ray_worker import claim_resources
+
+    begun = time.monotonic()
+    claim_resources(job.sweep.experiment.resources)
+    ends: list[float] = []
+    hook = register_optimizer_step_post_hook(lambda *_: ends.append(time.monotonic()))
+    try:
+        run_branch(job, emit)
+    finally:
+        hook.remove()
+    file = job.sweep.run_folder / CLOCK.format(branch=job.branch.id)
+    told = {
+        "text_encoder": job.branch.text_encoder_steps > 0,
+        "process": os.getpid(),
+        "begun": begun,
+        "ended": time.monotonic(),
+        "steps": ends,
+        "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    }
+    file.write_text(json.dumps(told), encoding="utf-8")
+
+
+def run_clocked(file: Path) -> list[Clock]:
+    """Run a sweep on the Ray that is there; its trials' clocks in the order in which they began."""
+    from dbsweep.execution.ray_backend import RayBackend
+    from dbsweep.sweep.running import run_experiment
+
+    with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
+        folder = run_experiment(
+            load_experiment(file),
+            lambda run, experiment: RayBackend(run, experiment.resources, body=clocked_branch),
+            TerminalView(Console(file=nowhere)),
+        )
+    return read_clocks(folder)
+
+
+def read_clocks(folder: RunFolder) -> list[Clock]:
+    """The clocks of a run, in the order in which the trials began."""
+    told = [json.loads(path.read_text(encoding="utf-8")) for path in folder.path.glob(CLOCK.format(branch="*"))]
+    clocks = [Clock(**{**each, "steps": tuple(each["steps"])}) for each in told]
+    return sorted(clocks, key=lambda clock: clock.begun)
+
+
+def startups(clocks: list[Clock]) -> list[float]:
+    """Seconds to the end of the first step of every trial that was not its worker's first.
+
+    They count from the end of the trial before it in the same process, so that the driver's answer is in it.
+    """
+    found: list[float] = []
+    free_since: dict[int, float] = {}
+    for clock in clocks:
+        if clock.process in free_since:
+            found.append(clock.steps[0] - free_since[clock.process])
+        free_since[clock.process] = clock.ended
+    return found
+
+
+def sweep_seconds(file: Path) -> float:
+    """Wall time of ``dbsweep run`` from the start of its process to its end: Ray, references, scores and report too.
+
+    Raises:
+        CalledProcessError: if it fails.
+    """
+    begun = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-m", "dbsweep", "run", str(file)], check=True, stdout=subprocess.DEVNULL, stderr=sys.stderr
+    )
+    return time.monotonic() - begun
