@@ -48,6 +48,7 @@ class Options:
     Attributes:
         steps: optimizer steps of a trial.
         trials: of the sweep; 0 leaves it out.
+        alone: measure trials by themselves, which all keys but ``sweep`` come from.
         cores: what one trial alone takes, and how many run side by side in the sweep.
     """
 
@@ -55,6 +56,7 @@ class Options:
     steps: int
     trials: int
     cores: int
+    alone: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Repeat:
 
     Attributes:
         peer: the script's runs, by whether the text encoder trained; those that failed are missing.
-        ours: two trials of one worker, one with and one without the text encoder.
+        ours: two trials of one worker, one with and one without the text encoder; empty where only the sweep counts.
         sweep_s: of our sweep, None without; its trials train the text encoder where the script can.
         trials: of the sweep.
     """
@@ -77,14 +79,15 @@ class Repeat:
         """By key; without those that the script has no part in."""
         found: dict[str, float] = {}
         for key, text_encoder in (("text_encoder_on", True), ("text_encoder_frozen", False)):
-            if text_encoder in self.peer:
+            if text_encoder in self.peer and self.ours:
                 (clock,) = (clock for clock in self.ours if clock.text_encoder == text_encoder)
                 found[key] = steps_per_second(clock.steps) / self.peer[text_encoder].steps_per_s
         if self.peer:
             # Of the same trial as ours, with the text encoder, where the script can.
             peer = self.peer[max(self.peer)]
-            found["memory"] = max(clock.memory_bytes for clock in self.ours) / peer.memory_bytes
-            found["startup"] = peer.first_step_s / statistics.median(startups(list(self.ours)))
+            if self.ours:
+                found["memory"] = max(clock.memory_bytes for clock in self.ours) / peer.memory_bytes
+                found["startup"] = peer.first_step_s / statistics.median(startups(list(self.ours)))
             if self.sweep_s is not None:
                 found["sweep"] = self.trials * peer.seconds / self.sweep_s
         return found
@@ -100,7 +103,7 @@ class Repeat:
             "peer_seconds": {names[on]: round(run.seconds, 1) for on, run in self.peer.items()},
             "our_sweep_seconds": None if self.sweep_s is None else round(self.sweep_s, 1),
             "peer_memory_mib": [run.memory_bytes >> 20 for run in self.peer.values()],
-            "our_memory_mib": max(clock.memory_bytes for clock in self.ours) >> 20,
+            "our_memory_mib": [clock.memory_bytes >> 20 for clock in self.ours],
         }
 
 
@@ -134,6 +137,8 @@ class Comparison:
         for text_encoder, key in ((True, "text_encoder_on"), (False, "text_encoder_frozen")):
             if key in self.failed:
                 continue
+            if runs and not self._options.alone:
+                break  # the sweep is compared with one kind of run
             case = replace(self._case, text_encoder=text_encoder)
             with tempfile.TemporaryDirectory(dir=self._folder) as out:
                 try:
@@ -143,6 +148,8 @@ class Comparison:
         return runs
 
     def _ours(self, index: int) -> list[Clock]:
+        if not self._options.alone:
+            return []
         name = f"{self._kind}-{index}"
         search = {"text_encoder_ratio": [1.0, 0.0]}
         cores = self._options.cores
@@ -210,6 +217,14 @@ def machine() -> str:
     return f"{os.cpu_count()} cores, {model}, {torch.backends.cpu.get_cpu_capability()}; torch {torch.__version__}"
 
 
+def command(given: argparse.Namespace) -> str:
+    """How to measure the same again."""
+    scripts = f"--peer {given.peer.name}" * (given.peer is not None)
+    scripts += f" --peer-lora {given.peer_lora.name}" * (given.peer_lora is not None)
+    amounts = f"--repeats {given.repeats} --steps {given.steps} --trials {given.trials} --cores {given.cores}"
+    return f"python -m benchmarks.training {scripts} {amounts}{' --only-sweep' * given.only_sweep}"
+
+
 def _lines(file: Path) -> list[str]:
     return file.read_text(encoding="utf-8").splitlines() if file.exists() else []
 
@@ -255,6 +270,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--steps", type=int, default=8 * PHOTOS, help=f"of a trial, a multiple of {PHOTOS}")
     parser.add_argument("--trials", type=int, default=8, help="of the sweep; 0 leaves it out")
+    parser.add_argument("--only-sweep", action="store_true", help="leave out trials by themselves")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one repeat of few steps: whether it runs, not how fast")
     parser.add_argument("--gpu", action="store_true", help="measure training on a GPU too")
@@ -262,14 +278,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.steps % PHOTOS:
         parser.error(f"--steps must be a multiple of {PHOTOS}, got {given.steps}")
-    options = Options(given.repeats, given.steps, given.trials, given.cores)
+    options = Options(given.repeats, given.steps, given.trials, given.cores, not given.only_sweep)
     if given.quick:
-        options = Options(1, 2 * PHOTOS, min(2, given.trials), given.cores)
+        options = replace(options, repeats=1, steps=2 * PHOTOS, trials=min(2, given.trials))
     with tempfile.TemporaryDirectory() as name:
         result = measure({"": given.peer, "lora_": given.peer_lora}, options, Path(name))
     result |= {"gpu": measure_gpu()} if given.gpu else {}
     result |= {"steps": options.steps, "trials": options.trials, "machine": machine()}
-    result["date"] = datetime.date.today().isoformat()
+    result |= {"date": datetime.date.today().isoformat(), "command": command(given)}
     if given.out is not None:
         given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result) if given.json else "\n".join(table(result)))
