@@ -2,8 +2,8 @@
 
 Nothing is trained. Plans of N trials in three shapes (wanted: under 5 s each); sweeps of N trials on the simulated back
 end through conductor, verdicts, ledger and choice; no-op trials on real Ray through the same against bare Ray Tune
-trials with reused actors, in turn (wanted: at most 1.2 times as long). Timings need quiet cores; `--parts` measures
-some of it and leaves the rest of `--out` as it was.
+trials with reused actors, in turn (wanted: at most 1.2 times as long). Plans and Ray want quiet cores; `--parts`
+measures some of it and leaves the rest of `--out` as it was.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def measure_plans(trials: int) -> dict[str, dict[str, float]]:
 
 
 def measure_sweeps(trials: int, folder: Path) -> dict[str, dict[str, Any]]:
-    """What a simulated sweep of each shape costs the driver, by trial and by report."""
+    """What a simulated sweep of each shape costs the driver, by trial and by report: milliseconds of CPU."""
     found: dict[str, dict[str, Any]] = {}
     for shape, experiment in shapes(trials).items():
         before = memory_bytes()
@@ -50,9 +50,9 @@ def measure_sweeps(trials: int, folder: Path) -> dict[str, dict[str, Any]]:
         found[shape] = {
             "trials": sweep.trials,
             "reports": sweep.events,
-            "seconds": round(sweep.seconds, 2),
-            "ms_per_trial": round(1000 * sweep.seconds / sweep.trials, 3),
-            "ms_per_report": round(1000 * sweep.seconds / sweep.events, 3),
+            "cpu_seconds": round(sweep.cpu_seconds, 2),
+            "ms_per_trial": round(1000 * sweep.cpu_seconds / sweep.trials, 3),
+            "ms_per_report": round(1000 * sweep.cpu_seconds / sweep.events, 3),
             "ledger_bytes_per_trial": round(sweep.ledger_bytes / sweep.trials),
             "memory_growth_bytes_by_quarter": [peak - before for peak in sweep.quarters],
         }
@@ -107,7 +107,7 @@ def table(result: dict[str, Any]) -> list[str]:
     lines += [f"  {shape:9} {p['trials']:8,} trials {p['seconds']:8.2f} s" for shape, p in plans.items()]
     lines += ["simulated sweeps"] if sweeps else []
     lines += [
-        f"  {shape:9} {s['trials']:8,} trials {s['reports']:9,} reports {s['seconds']:8.1f} s "
+        f"  {shape:9} {s['trials']:8,} trials {s['reports']:9,} reports {s['cpu_seconds']:8.1f} CPU s "
         f"{s['ms_per_trial']:7.2f} ms/trial {s['ms_per_report']:6.2f} ms/report "
         f"{s['ledger_bytes_per_trial']:7,} bytes of ledger/trial "
         f"{s['memory_growth_bytes_by_quarter'][-1] / 2**20:7.0f} MiB more memory"

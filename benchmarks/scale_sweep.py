@@ -76,7 +76,7 @@ class Sweep:
     """One sweep and what it took the driver.
 
     Attributes:
-        seconds: of preparing, training and choosing.
+        cpu_seconds: of this process, for preparing, training and choosing.
         events: reports of the workers, starts and ends included.
         quarters: peak memory in bytes after each quarter of the trials' ends.
         ends: when each branch ended, seconds since the beginning.
@@ -85,7 +85,7 @@ class Sweep:
 
     trials: int
     branches: int
-    seconds: float
+    cpu_seconds: float
     events: int
     ledger_bytes: int
     quarters: list[int]
@@ -135,14 +135,14 @@ def lead(experiment: Experiment, plan: Plan, folder: Path, backend: Backend) -> 
     watched = _Watched(backend, len(plan.branches))
     job = sweep_job(folder, folder / "cache", experiment, plan, [PHOTOS], base="base", encoder="encoder")
     with open(os.devnull, "w", encoding="utf-8") as nowhere:
-        begun = time.monotonic()
+        begun = time.process_time()
         with Ledger.create(folder / "ledger.db", "scale", experiment, plan) as ledger:
             Conductor(ledger, plan, job, TerminalView(Console(file=nowhere))).run(watched)
-        seconds = time.monotonic() - begun
+        spent = time.process_time() - begun
     return Sweep(
         trials=len(plan.trials),
         branches=len(plan.branches),
-        seconds=seconds,
+        cpu_seconds=spent,
         events=watched.events,
         ledger_bytes=(folder / "ledger.db").stat().st_size,
         quarters=watched.quarters,
