@@ -13,9 +13,9 @@ from typing import Any, Final
 from rich.console import Console
 
 from dbsweep.config.schema import Experiment, Resources
-from dbsweep.execution.backend import Backend, Emit, OnEvent, OnProgress, Prepared
+from dbsweep.execution.backend import Backend, Emit, OnCard, OnEvent, OnProgress, Prepared
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob, sweep_job
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob, sweep_job
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
@@ -48,7 +48,12 @@ def make_experiment(search: Mapping[str, Any], every_epochs: int = 2) -> Experim
             "concepts": [CONCEPT],
             "train": {"resolution": 64, "epochs": 2, "text_encoder_ratio": 1.0},
             "search": dict(search),
-            "evaluate": {"every_epochs": every_epochs, "encoder": "minisd", "images_per_prompt": 2},
+            "evaluate": {
+                "every_epochs": every_epochs,
+                "encoder": "minisd",
+                "images_per_prompt": 2,
+                "race": {"enabled": False},
+            },
             "tracking": {"enabled": False},
         }
     )
@@ -121,6 +126,9 @@ class _Watched:
                     self.quarters.append(memory_bytes())
 
         self._backend.run(jobs, count)
+
+    def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
+        raise AssertionError("the scale benchmark has no race")
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[()]:
         return ()

@@ -16,16 +16,14 @@ from pydantic import (
 from dbsweep.config.axes import AxisKind, GridAxis
 from dbsweep.config.choosing import Choosing, Judging
 from dbsweep.config.concept import ClassImages, Concept, contains_words
+from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.fields import (
     ClipSkip,
     Count,
-    CountOrNone,
-    GuidanceScale,
     HomePath,
     ModelSource,
     NotNegative,
     Positive,
-    SamplerName,
     Section,
     Seed,
     StorageUri,
@@ -55,26 +53,6 @@ def _run_name(name: str) -> str:
     if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) is None:
         raise ValueError(f"must be 1 to 64 letters, digits, '.', '_' or '-', not beginning with a sign, got {name!r}")
     return name
-
-
-class Evaluate(Section):
-    """What is drawn at every checkpoint."""
-
-    every_epochs: Count = Field(10, description="epochs between checkpoints; the last epoch of a trial always has one")
-    every_steps: Count | None = Field(
-        None, description="optimizer steps between checkpoints in place of every_epochs, rounded up to whole epochs"
-    )
-    images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
-    guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
-    num_inference_steps: Count = Field(20, description="sampling steps")
-    sampler: SamplerName = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
-    negative_prompt: str = Field("", description="negative prompt of all evaluation images")
-    seed: Seed = Field(420420, description="image i of a prompt has seed + i (A1111's rule; D8ahazard's default)")
-    encoder: ModelSource = Field(
-        "ViT-L-14/openai", description="open_clip model/tag, a local open_clip folder, or minisd"
-    )
-    stop_overtrained: bool = Field(True, description="end a trial when its verdict is overtrained")
-    patience: CountOrNone = Field(1, description="further checkpoints before an overtrained trial is ended")
 
 
 class Checkpoints(Section):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol, TypeAlias
 
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.records.events import Event
 from dbsweep.records.record import Record
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
@@ -58,6 +58,10 @@ OnProgress: TypeAlias = Callable[[Progress], None]
 """Told of the preparation's progress, in the thread that called `Backend.prepare`."""
 
 
+OnCard: TypeAlias = Callable[[Scorecard], None]
+"""Told of every scorecard of a race as it is made, in the thread that called `Backend.look_closer`."""
+
+
 class Backend(Protocol):
     """Runs the jobs of a sweep somewhere."""
 
@@ -78,6 +82,14 @@ class Backend(Protocol):
         Raises:
             KeyboardInterrupt: the person asked to stop; the branches have saved their state and ended.
             Exception: what `on_event` raised; it is not called again and the branches are ended.
+        """
+        ...
+
+    def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
+        """Draws further images of checkpoints and scores them.
+
+        Raises:
+            DbsweepError: one of them cannot be drawn; those that were told before stay told.
         """
         ...
 

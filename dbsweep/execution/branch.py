@@ -282,7 +282,8 @@ class BranchWork:
         folder = self._run.images(checkpoint.branch, checkpoint.step)
         drawn = draw_evaluation(self._models, sweep.experiment, self._run, folder, model_hash=checkpoint.sha256[:10])
         encoder, reference = loaded.encoder(sweep.encoder), loaded.reference(self._run.reference)
-        card = score_checkpoint(checkpoint.id, drawn.images, drawn.samples, encoder, reference)
+        identity_encoder = loaded.identity_encoder(sweep.experiment.evaluate.identity)
+        card = score_checkpoint(checkpoint.id, drawn.images, drawn.samples, encoder, reference, identity_encoder)
         experiment = sweep.experiment
         losses = validation_losses(
             self._models, loaded.held_out(sweep), seed=experiment.evaluate.seed, clip_skip=experiment.clip_skip

@@ -36,6 +36,11 @@ class Courier:
         """The checkpoint is here at the start, and the grids are everywhere at the end."""
         yield
 
+    @contextmanager
+    def looking_closer(self, checkpoint: Checkpoint) -> Iterator[None]:
+        """The checkpoint and its images are here at the start, and the further ones are everywhere at the end."""
+        yield
+
     def told_before(self, job: BranchJob) -> tuple[Event, ...]:
         """What a branch that another worker has finished told, its end included; empty for an unfinished one."""
         return ()

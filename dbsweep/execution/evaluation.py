@@ -31,15 +31,16 @@ class Evaluation:
     samples: tuple[SampleImage, ...]
 
 
-def evaluation_seeds(experiment: Experiment) -> tuple[int, ...]:
-    """The seeds of every prompt; image i has seed + i, by A1111's rule."""
+def evaluation_seeds(experiment: Experiment, images_per_prompt: int | None = None) -> tuple[int, ...]:
+    """The first seeds of every prompt, those of a first look if no number is given; image i has seed + i (A1111)."""
     evaluate = experiment.evaluate
-    return tuple(range(evaluate.seed, evaluate.seed + evaluate.images_per_prompt))
+    count = evaluate.images_per_prompt if images_per_prompt is None else images_per_prompt
+    return tuple(range(evaluate.seed, evaluate.seed + count))
 
 
 def prompts_to_draw(experiment: Experiment) -> tuple[EvaluationPrompt, ...]:
     """The evaluation's prompts, captions filled in."""
-    return evaluation_prompts([as_drawn(concept) for concept in experiment.concepts])
+    return evaluation_prompts([as_drawn(concept) for concept in experiment.concepts], experiment.evaluate.contexts)
 
 
 def draw_evaluation(
@@ -49,9 +50,10 @@ def draw_evaluation(
     folder: Path,
     *,
     model_hash: str,
+    seeds: Sequence[int] | None = None,
     base: bool = False,
 ) -> Evaluation:
-    """Draws every prompt with every seed and writes the images.
+    """Draws every prompt with every seed and writes the images, all prompts in the same passes of the UNet.
 
     All branches draw at ``train.resolution``, also where a search sweeps the resolution, so that checkpoints
     can be compared.
@@ -59,22 +61,19 @@ def draw_evaluation(
     Args:
         folder: inside the run folder.
         model_hash: goes into the images' metadata.
+        seeds: of each prompt; those of a first look if not given.
         base: draw the prompts with the class noun in the subject's place; equal ones are drawn once.
     """
-    prompts = prompts_to_draw(experiment)
+    prompts, seeds = prompts_to_draw(experiment), evaluation_seeds(experiment) if seeds is None else seeds
     texts = [prompt.base_prompt if base else prompt.prompt for prompt in prompts]
-    wanted = [(text, seed) for text in dict.fromkeys(texts) for seed in evaluation_seeds(experiment)]
+    wanted = [(text, seed) for text in dict.fromkeys(texts) for seed in seeds]
     requests = [_request(experiment, text, seed) for text, seed in wanted]
     drawn = dict(zip(wanted, draw(models, requests, clip_skip=experiment.clip_skip), strict=True))
     files = {key: folder / f"{index:03d}-{key[1]}.png" for index, key in enumerate(wanted)}
     folder.mkdir(parents=True, exist_ok=True)
     for key, request in zip(wanted, requests, strict=True):
         write_png(files[key], drawn[key], request, model_hash, clip_skip=experiment.clip_skip)
-    keys = [
-        (prompt, (text, seed))
-        for prompt, text in zip(prompts, texts, strict=True)
-        for seed in evaluation_seeds(experiment)
-    ]
+    keys = [(prompt, (text, seed)) for prompt, text in zip(prompts, texts, strict=True) for seed in seeds]
     return Evaluation(
         images=tuple(drawn[key] for _, key in keys),
         samples=tuple(_sample(prompt, key, run.relative(files[key])) for prompt, key in keys),

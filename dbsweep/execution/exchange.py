@@ -112,7 +112,7 @@ def _local_inputs(sweep: SweepJob) -> list[str]:
     folders += [own for concept in experiment.concepts if (own := concept.class_images.folder) is not None]
     folders += [own for concept in experiment.concepts if (own := concept.validation_images) is not None]
     models = [model for base in _chain(sweep.base) for model in (base.source, base.vae) if model is not None]
-    models.append(sweep.encoder)
+    models += [sweep.encoder, *map(str, experiment.evaluate.identity.sources.values())]
     return list(dict.fromkeys([*map(str, folders), *(model for model in models if Path(model).exists())]))
 
 

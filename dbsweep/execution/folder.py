@@ -112,6 +112,10 @@ class RunFolder:
         """What the untrained model drew, as embeddings (`dbsweep.scoring.reference.Reference`)."""
         return self.path / "reference.npz"
 
+    def race_images(self, branch: str, step: int) -> Path:
+        """Folder of the further images that a checkpoint drew in the race."""
+        return self.images(branch, step) / "race"
+
     @property
     def reference_key(self) -> Path:
         """Of what the reference was made (`dbsweep.execution.reference_key`)."""

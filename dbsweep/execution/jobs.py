@@ -14,7 +14,7 @@ from dbsweep.plan.buckets import Size
 from dbsweep.plan.photos import Photos, photos_of
 from dbsweep.records.plan import Branch, Plan
 from dbsweep.records.record import Record
-from dbsweep.records.results import Scorecard
+from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.records.run import RunRecord
 
 
@@ -71,6 +71,20 @@ class Fork(Record):
     step: int
     checkpoint: Path
     lineage: tuple[tuple[int, Scorecard], ...]
+
+
+class CloserLook(Record):
+    """Further images of a checkpoint that can still win.
+
+    Attributes:
+        checkpoint: its weights are kept.
+        card: of the images that it has drawn so far.
+        images_per_prompt: seeds that every prompt has afterwards.
+    """
+
+    checkpoint: Checkpoint
+    card: Scorecard
+    images_per_prompt: int
 
 
 HALVED = "asha"

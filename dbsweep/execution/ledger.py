@@ -22,7 +22,7 @@ from dbsweep.records.results import Checkpoint, GridImage, Scorecard, StepLog, V
 from dbsweep.records.run import RunRecord
 from dbsweep.selection.trialbook import TrialNews
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Kept in SQLite's ``user_version``; a file of another version is refused, not guessed at."""
 
 
@@ -119,6 +119,17 @@ class Ledger:
         with self._writing() as sql:
             sql.execute("UPDATE run SET base_sha256 = ?", (sha256,))
             sql.execute("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (BASE, scorecard.model_dump_json()))
+
+    def add_further(self, images_per_prompt: int, scorecard: Scorecard) -> None:
+        """Keeps a scorecard of the race beside that of the first look."""
+        row = (scorecard.checkpoint, images_per_prompt, scorecard.model_dump_json())
+        with self._writing() as sql:
+            sql.execute("INSERT OR REPLACE INTO further_scorecards VALUES (?, ?, ?)", row)
+
+    def drop_further(self, images_per_prompt: int) -> None:
+        """Forgets a round of the race that could not be ended."""
+        with self._writing() as sql:
+            sql.execute("DELETE FROM further_scorecards WHERE images_per_prompt = ?", (images_per_prompt,))
 
     def update_trials(self, news: Iterable[TrialNews]) -> None:
         """Says what an event changed about trials, all in one transaction: it may be thousands of them."""
@@ -246,6 +257,11 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
     branches = sql.execute("SELECT id, state, reason, host FROM branches ORDER BY rowid").fetchall()
     checkpoints = sql.execute("SELECT id, checkpoint, log FROM checkpoints ORDER BY branch, step").fetchall()
     cards = sql.execute("SELECT checkpoint, scorecard FROM scorecards").fetchall()
+    further: dict[int, dict[str, Scorecard]] = {}
+    for key, count, text in sql.execute(
+        "SELECT checkpoint, images_per_prompt, scorecard FROM further_scorecards ORDER BY images_per_prompt, checkpoint"
+    ).fetchall():
+        further.setdefault(count, {})[key] = Scorecard.model_validate_json(text)
     grids = sql.execute("SELECT grid FROM grids ORDER BY position").fetchall()
     overrule = sql.execute("SELECT overrule FROM overrules ORDER BY position DESC LIMIT 1").fetchone()
     return RunRecord(
@@ -258,6 +274,7 @@ def _read(sql: sqlite3.Connection) -> RunRecord:
         checkpoints={key: Checkpoint.model_validate_json(text) for key, text, _ in checkpoints},
         logs={key: StepLog.model_validate_json(text) for key, _, text in checkpoints},
         scorecards={key: Scorecard.model_validate_json(text) for key, text in cards},
+        further=further,
         verdicts={trial: Verdict.model_validate_json(text) for trial, _, text in trials if text is not None},
         choice=Choice.model_validate_json(choice) if choice is not None else None,
         overrule=Overrule.model_validate_json(overrule[0]) if overrule is not None else None,

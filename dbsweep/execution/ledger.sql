@@ -36,6 +36,13 @@ CREATE TABLE scorecards (
     checkpoint TEXT PRIMARY KEY,
     scorecard TEXT NOT NULL
 );
+-- What the race of the sweep's end has measured on more images.
+CREATE TABLE further_scorecards (
+    checkpoint TEXT NOT NULL,
+    images_per_prompt INTEGER NOT NULL,
+    scorecard TEXT NOT NULL,
+    PRIMARY KEY (checkpoint, images_per_prompt)
+);
 -- What the person chose instead; the latest counts.
 CREATE TABLE overrules (
     position INTEGER PRIMARY KEY,

@@ -16,13 +16,17 @@ from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import LatentMoments, cached_latents
 from dbsweep.concepts.photo_sets import held_out_photos
 from dbsweep.concepts.photos import read_photo
+from dbsweep.config.evaluate import Identity
 from dbsweep.config.schema import Concept
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import BaseSource
 from dbsweep.plan.buckets import Size
-from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
+from dbsweep.scoring.dino import load_dino
+from dbsweep.scoring.embedding_cache import CachedEncoder, CachedImages
+from dbsweep.scoring.encoders import Encoder, ImageEncoder, load_encoder
+from dbsweep.scoring.faces import load_faces
 from dbsweep.scoring.reference import Reference
 from dbsweep.training.validation import HeldOut
 
@@ -74,9 +78,21 @@ def models_to_change(source: BaseSource) -> StableDiffusion:
 
 
 @lru_cache(maxsize=1)
-def encoder(source: str) -> OpenClipEncoder:
-    """The scoring encoder."""
-    return load_encoder(source, device())
+def encoder(source: str) -> Encoder:
+    """The scoring encoder; it remembers the images that it has seen."""
+    return CachedEncoder(load_encoder(source, device()))
+
+
+@lru_cache(maxsize=1)
+def identity_encoder(identity: Identity) -> ImageEncoder | None:
+    """What measures identity, if not the scoring encoder; it remembers the images that it has seen."""
+    if identity.dinov2 is not None:
+        return CachedImages(load_dino(identity.dinov2, device()))
+    if identity.encoder is not None:
+        return CachedImages(load_encoder(identity.encoder, device()))
+    if identity.face_detector is not None and identity.face_recognizer is not None:
+        return CachedImages(load_faces(identity.face_detector, identity.face_recognizer))
+    return None
 
 
 @lru_cache(maxsize=1)

@@ -54,7 +54,9 @@ def encode_photos(job: SweepJob) -> None:
 
 
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
-    """Draws what the untrained model makes of the evaluation's prompts, and scores it.
+    """Draws the evaluation's prompts with the untrained model, all seeds that may be drawn, and scores it.
+
+    Its scorecard is of the seeds of a first look, as the checkpoints' are.
 
     Writes the reference and the base scorecard into the run folder, for the workers. What is there already, and made
     from the same, stays: a run that is resumed, or has several rounds, draws it once.
@@ -72,15 +74,19 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     if (known := found_card(run, key)) is not None:
         return models.sha256, known
     run.reference_key.unlink(missing_ok=True)
-    evaluation = draw_evaluation(models, experiment, run, run.base_images, model_hash=models.sha256[:10], base=True)
-    reference = build_reference(
-        prompts_to_draw(experiment), evaluation_seeds(experiment), base_images(evaluation), photos, encoder, held_out
+    seeds, model_hash = evaluation_seeds(experiment, experiment.evaluate.levels[-1]), models.sha256[:10]
+    evaluation = draw_evaluation(
+        models, experiment, run, run.base_images, model_hash=model_hash, seeds=seeds, base=True
     )
+    prompts, identity_encoder = prompts_to_draw(experiment), loaded.identity_encoder(experiment.evaluate.identity)
+    reference = build_reference(prompts, seeds, base_images(evaluation), photos, encoder, held_out, identity_encoder)
     reference.save(run.reference)
     losses = validation_losses(
         models, loaded.held_out(job), seed=experiment.evaluate.seed, clip_skip=experiment.clip_skip
     )
-    card = with_validation_loss(score_base(evaluation.samples, reference), losses)
+    seen = evaluation_seeds(experiment)
+    card = score_base([sample for sample in evaluation.samples if sample.seed in seen], reference)
+    card = with_validation_loss(card, losses)
     run.base_scorecard.write_text(card.model_dump_json(), encoding="utf-8")
     write_key(run, key)
     return models.sha256, card

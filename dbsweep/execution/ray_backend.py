@@ -14,11 +14,11 @@ from dbsweep.config.schema import Resources
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ResourceError, WorkerError
 from dbsweep.execution import ray_worker
-from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
+from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared
 from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.halving import BranchScheduler, Halving
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.ray_start import set_environment, start_ray
 from dbsweep.execution.ray_tasks import RETRIES, result, watch
 from dbsweep.execution.ray_worker import Body
@@ -101,6 +101,17 @@ class RayBackend:
             base = Scorecard.model_validate_json(self._run.base_scorecard.read_text(encoding="utf-8"))
             self._halving = Halving(jobs[0].sweep.experiment, base)
         return self._halving
+
+    def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
+        """One task a checkpoint, as many at once as there are workers."""
+        self._start()
+        task, equipped = self._task(ray_worker.look_closer), self._equipped(job)
+        waiting = [task.remote(equipped, look) for look in looks]
+        while waiting:
+            (done,), waiting = ray.wait(waiting, num_returns=1)
+            on_card(result(done))
+        drawn = [look.checkpoint for look in looks]
+        self._exchange_of(job).fetch([self._run.race_images(c.branch, c.step) for c in drawn])
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
         """Draws the experiment's grids in one worker."""

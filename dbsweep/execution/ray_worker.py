@@ -11,7 +11,7 @@ from dbsweep.config.schema import Resources
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.courier import Courier, courier_for
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.searcher import JOB, as_result
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
@@ -98,6 +98,16 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
         from dbsweep.execution import prepare
 
         return prepare.draw_references(courier.sweep)
+
+
+def look_closer(job: SweepJob, look: CloserLook) -> Scorecard:
+    """Draws and scores further images of a checkpoint."""
+    from dbsweep.execution import closer_look
+
+    claim_resources(job.experiment.resources)
+    courier = courier_for(job)
+    with courier.looking_closer(look.checkpoint):
+        return closer_look.look_closer(courier.sweep, look)
 
 
 def draw_grids(job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:

@@ -14,7 +14,7 @@ from dbsweep.models.durable import new_file
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.encoders import Pixels
 
-VERSION = 1
+VERSION = 2
 """Raised when the same inputs are drawn or scored in another way."""
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import DiskError, DivergedError, TrialError
-from dbsweep.execution.backend import OnEvent, OnProgress, Prepared, Progress
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.judgement import Judgement, diverged
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
@@ -126,6 +126,13 @@ class SimulatedBackend:
             return None
         queue.halt(job.branch.id)
         return iter([(0.0, _end(job, TrialState.STOPPED, event.checkpoint.step, reason))])
+
+    def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
+        """The same means over more samples."""
+        for look in looks:
+            times = look.images_per_prompt // job.experiment.evaluate.images_per_prompt
+            scores = {m: s.model_copy(update={"samples": s.samples * times}) for m, s in look.card.scores.items()}
+            on_card(look.card.model_copy(update={"scores": scores}))
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
         """No weights, no pictures."""

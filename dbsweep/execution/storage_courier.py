@@ -79,6 +79,15 @@ class StorageCourier(Courier):
         for folder in self._run.grids.iterdir():
             self._store.put(folder)
 
+    @contextmanager
+    def looking_closer(self, checkpoint: Checkpoint) -> Iterator[None]:
+        run, branch, step = self._run, checkpoint.branch, checkpoint.step
+        race = run.race_images(branch, step)
+        for folder in (run.path, run.path / checkpoint.path, run.images(branch, step), race):
+            self._store.get(folder)
+        yield
+        self._store.put(race)
+
     def told_before(self, job: BranchJob) -> tuple[Event, ...]:
         branch, images = job.branch.id, self._run.branch_images(job.branch.id)
         if not self._store.get(images, prefix=END):
@@ -227,6 +236,9 @@ def _localised(sweep: SweepJob, scratch: Path, inputs: Path) -> SweepJob:
         return base.model_copy(update={"source": here(base.source), "vae": base.vae and here(base.vae), "below": below})
 
     experiment, base = sweep.experiment, sweep.base
+    sources = {name: type(source)(here(str(source))) for name, source in experiment.evaluate.identity.sources.items()}
+    identity = experiment.evaluate.identity.model_copy(update=sources)
+    evaluate = experiment.evaluate.model_copy(update={"identity": identity})
     return sweep.model_copy(
         update={
             "run_folder": scratch / sweep.run_folder.name,
@@ -234,6 +246,8 @@ def _localised(sweep: SweepJob, scratch: Path, inputs: Path) -> SweepJob:
             "base": base_here(base),
             "base_on_driver": base,
             "encoder": here(sweep.encoder),
-            "experiment": experiment.model_copy(update={"concepts": tuple(map(concept_here, experiment.concepts))}),
+            "experiment": experiment.model_copy(
+                update={"concepts": tuple(map(concept_here, experiment.concepts)), "evaluate": evaluate}
+            ),
         }
     )

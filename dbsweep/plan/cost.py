@@ -78,12 +78,15 @@ def _cost(
     trials: int,
 ) -> Cost:
     drawings = [*once, *_evaluations(experiment, legs)]
+    further = race_images(experiment, sum(leg.evaluations for leg in legs))
+    race = Drawing(further, experiment.train.resolution, _passes_of(experiment))
     return Cost(
         steps_alone=steps_alone,
         steps_shared=sum(leg.steps for leg in legs),
         images=sum(drawing.count for drawing in drawings),
-        disk_bytes=_disk_bytes(legs, _kept(experiment, legs, trials), drawings, rates),
-        seconds=_seconds(legs, drawings, rates),
+        race_images=further,
+        disk_bytes=_disk_bytes(legs, _kept(experiment, legs, trials), [*drawings, race], rates),
+        seconds=_seconds(legs, [*drawings, race], rates),
     )
 
 
@@ -104,9 +107,23 @@ def _leg_alone(course: Course, every_epochs: int) -> Leg:
     return Leg(course.train, steps, steps, evaluations, evaluations, forks=0)
 
 
-def prompts_per_evaluation(concepts: Sequence[Concept]) -> int:
-    """Prompts that every evaluation draws: instance, class and sanity prompts of each concept."""
-    return sum(2 + len(concept.sanity_prompts) for concept in concepts)
+def prompts_per_evaluation(experiment: Experiment) -> int:
+    """Prompts that every evaluation draws: instance and class prompts in all contexts, sanity prompts."""
+    contexts = 1 + len(experiment.evaluate.contexts)
+    return sum(2 * contexts + len(concept.sanity_prompts) for concept in experiment.concepts)
+
+
+def race_images(experiment: Experiment, evaluations: int) -> int:
+    """The most images that the race at the end can draw: each round at most the finalists draw further seeds."""
+    evaluate = experiment.evaluate
+    finalists = min(evaluate.race.finalists, evaluations)
+    if finalists < 2:
+        return 0
+    return finalists * prompts_per_evaluation(experiment) * (evaluate.levels[-1] - evaluate.images_per_prompt)
+
+
+def _passes_of(experiment: Experiment) -> int:
+    return _passes(experiment.evaluate.num_inference_steps, experiment.evaluate.guidance_scale)
 
 
 def _passes(num_inference_steps: int, guidance_scale: float) -> int:
@@ -137,20 +154,19 @@ def _with_prior(courses: Sequence[Course]) -> Iterator[Train]:
 
 
 def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Iterator[Drawing]:
-    """Every evaluation, and the untrained base model once for each size."""
-    evaluate = experiment.evaluate
-    images = prompts_per_evaluation(experiment.concepts) * evaluate.images_per_prompt
-    passes = _passes(evaluate.num_inference_steps, evaluate.guidance_scale)
+    """Every evaluation, and the untrained base model with all seeds that may be drawn, once for each size."""
+    evaluate, prompts = experiment.evaluate, prompts_per_evaluation(experiment)
+    passes = _passes_of(experiment)
     by_resolution: dict[int, int] = {}
     for leg in legs:
-        by_resolution[leg.train.resolution] = by_resolution.get(leg.train.resolution, 1) + leg.evaluations
+        by_resolution[leg.train.resolution] = by_resolution.get(leg.train.resolution, 0) + leg.evaluations
     for resolution, evaluations in by_resolution.items():
-        yield Drawing(images * evaluations, resolution, passes)
+        seeds = evaluate.levels[-1] + evaluate.images_per_prompt * evaluations
+        yield Drawing(prompts * seeds, resolution, passes)
 
 
 def _grids(experiment: Experiment) -> Iterator[Drawing]:
-    evaluate = experiment.evaluate
-    passes = _passes(evaluate.num_inference_steps, evaluate.guidance_scale)
+    passes = _passes_of(experiment)
     for grid in experiment.grids:
         cells = math.prod(len(axis.values) for axis in grid.axes)
         yield Drawing(cells * len(grid.seeds), experiment.train.resolution, passes)

@@ -83,7 +83,8 @@ def _cost_lines(cost: Cost) -> Iterator[str]:
     alone = cost.alone or cost
     saved = f" instead of {cost.steps_alone:,} without sharing ({cost.steps_alone / cost.steps_shared:.1f}×)"
     yield f"steps   {cost.steps_shared:,}{saved if cost.steps_alone > cost.steps_shared else ''}"
-    yield f"images  {_beside(f'{cost.images:,}', f'{alone.images:,}')}"
+    race = f", and at most {cost.race_images:,} to tell the best apart" if cost.race_images else ""
+    yield f"images  {_beside(f'{cost.images:,}', f'{alone.images:,}')}{race}"
     # Sharing may take more: a fork's state is kept for the branch that starts there.
     yield f"disk    {_beside(bytes_text(cost.disk_bytes), bytes_text(alone.disk_bytes))}"
     yield f"time    {_beside(_time_text(cost.seconds), _time_text(alone.seconds))}"

@@ -8,8 +8,9 @@ from enum import StrEnum
 class Metric(StrEnum):
     """The metrics of a scorecard; `dbsweep.scoring` gives each one's formula and source.
 
-    All are larger-is-better but the last two, which only a sweep with held-out photos has. IDENTITY, STYLE and PRIOR
-    are on the scale 0 (nothing of it) to 1 (as in the photos, or as in the base model), unclipped.
+    All are larger-is-better but those in `SMALLER_IS_BETTER`. IDENTITY, STYLE and PRIOR are on the scale 0 (nothing of
+    it) to 1 (as in the photos, or as in the base model), unclipped. The last four are the DreamBooth paper's, plain
+    cosines that compare only with the same encoder, and where style went.
     """
 
     IDENTITY = "identity"
@@ -20,10 +21,21 @@ class Metric(StrEnum):
     QUALITY = "quality"
     VALIDATION_LOSS = "validation_loss"
     MEMORISATION = "memorisation"
+    FACES = "faces"
+    SUBJECT_FIDELITY = "subject_fidelity"
+    PRES = "pres"
+    DIV = "div"
+    IDENTITY_LEAK = "identity_leak"
 
 
 HELD_OUT = frozenset({Metric.VALIDATION_LOSS, Metric.MEMORISATION})
-"""Metrics that need photos which are not trained; smaller is better."""
+"""Metrics that need photos which are not trained."""
+
+PUBLISHED = frozenset({Metric.SUBJECT_FIDELITY, Metric.PRES, Metric.DIV, Metric.IDENTITY_LEAK})
+"""Metrics that are shown for comparison with other work and that nothing is decided by, unless a constraint asks."""
+
+SMALLER_IS_BETTER = HELD_OUT | {Metric.PRES, Metric.IDENTITY_LEAK}
+"""Metrics that fall where training goes well."""
 
 
 class TrialState(StrEnum):

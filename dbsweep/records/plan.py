@@ -110,6 +110,7 @@ class Cost(Record):
         steps_alone: optimizer steps if every trial trained by itself.
         steps_shared: optimizer steps along the tree.
         images: images to draw: class images, references, evaluations, grids.
+        race_images: the most that the race of the best checkpoints can draw besides; in disk and time too.
         disk_bytes: checkpoints, states and images.
         seconds: estimated wall time on this machine, or None where no rate is known.
         alone: images, disk and time if every trial trained by itself; None in plans of earlier versions.
@@ -118,6 +119,7 @@ class Cost(Record):
     steps_alone: int
     steps_shared: int
     images: int
+    race_images: int = 0
     disk_bytes: int
     seconds: float | None
     alone: Cost | None = None

@@ -24,6 +24,7 @@ class RunRecord(Record):
         failures: branch id → reason.
         checkpoints, logs: by checkpoint id.
         scorecards: by checkpoint id; ``"base"`` is the untrained model's.
+        further: of the race at the end, images a prompt → checkpoint id → scorecard over all of them.
         verdicts: trial id → its latest verdict.
         choice: what dbsweep recommends; overrule: what the person took instead, if anything.
         base_sha256: of the base model's weights; None before they are loaded.
@@ -40,6 +41,7 @@ class RunRecord(Record):
     checkpoints: dict[str, Checkpoint]
     logs: dict[str, StepLog]
     scorecards: dict[str, Scorecard]
+    further: dict[int, dict[str, Scorecard]] = Field(default_factory=dict)
     verdicts: dict[str, Verdict]
     choice: Choice | None
     overrule: Overrule | None = None
@@ -55,6 +57,16 @@ class RunRecord(Record):
         if self.overrule is not None:
             return self.overrule.candidate
         return self.choice.best if self.choice is not None else None
+
+    def card_of(self, checkpoint: str) -> Scorecard:
+        """The scorecard of a checkpoint over most images: of the race, else of its first look; KeyError for none."""
+        found = [cards[checkpoint] for _, cards in sorted(self.further.items()) if checkpoint in cards]
+        return found[-1] if found else self.scorecards[checkpoint]
+
+    @property
+    def finalists(self) -> frozenset[str] | None:
+        """Ids of the checkpoints that the race looked at most closely; None where there was none."""
+        return frozenset(self.further[max(self.further)]) if self.further else None
 
     def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
         """The trial's checkpoints by rising step, shared ones included."""

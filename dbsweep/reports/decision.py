@@ -14,6 +14,7 @@ from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import SampleImage, Score, Scorecard
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
+from dbsweep.reports.race import race_sentence
 from dbsweep.reports.recipe import export_command, retraining_yaml
 from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
 
@@ -113,6 +114,7 @@ MEANINGS = {
     "and a rise means that training goes on to learn the trained photos by heart",
     Metric.MEMORISATION: "how much closer pictures come to a trained photo than to one that was held out: about 0 is "
     "none",
+    Metric.FACES: "in how many of your subject's pictures a face was found; identity looks at those alone",
 }
 
 
@@ -130,13 +132,13 @@ def decision(record: RunRecord, run_folder: Path) -> Decision | None:
         epoch=best.epoch,
         step=best.step,
         overruled=_overruled(choice, record.overrule),
-        reason=choice.reason,
+        reason=f"{choice.reason} {race_sentence(record)}".strip(),
         changes=choice.changes,
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),
         formula=choice.formula,
         utility=number(best.utility),
         settings=tuple((setting_name(name), setting(value)) for name, value in settings.items()),
-        scores=_score_lines(card),
+        scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
         concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
         command=export_command(record.name),
         recipe=retraining_yaml(record),

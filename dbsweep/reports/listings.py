@@ -13,6 +13,8 @@ from dbsweep.records.plan import Trial
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.race import race_sentence
+from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_of, savings_sentences
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import Utility, utility_of
@@ -99,7 +101,7 @@ def best_json(record: RunRecord, run_folder: Path) -> dict[str, object]:
         "step": best.step,
         "epoch": best.epoch,
         "settings": settings_of(record, best.trial),
-        "scores": scores_json(record.scorecards[best.checkpoint], utility_of(record)),
+        "scores": scores_json(record.card_of(best.checkpoint), utility_of(record)),
         "verdict": str(verdict.state) if verdict is not None else None,
         "path": str(run_folder / record.checkpoints[best.checkpoint].path),
         **_overrule_json(record, record.overrule),
@@ -123,6 +125,7 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         "",
         *_overruled(choice, record.overrule),
         choice.reason,
+        *(sentence for sentence in (race_sentence(record), saving_sentence(record)) if sentence),
         "",
         *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
         *(f"Note: {sentence}" for sentence in unmeasurable(record.scorecards[BASE])),
@@ -162,12 +165,14 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
 
 
 def trials_text(record: RunRecord) -> list[str]:
-    """One line a trial: settings, state, verdict, its best checkpoint by utility; then what ran out of memory."""
+    """One line a trial: settings, state, verdict, best checkpoint; then what ran out of memory and what was saved."""
     names = list(dict.fromkeys(name for trial in record.plan.trials for name in trial.settings))
     utility = utility_of(record)
     header = ("trial", *names, "state", "verdict", "best epoch", "utility")
     rows = (_trial_row(record, trial, names, utility) for trial in record.plan.trials)
-    return _table(header, rows) + [f"note: {sentence}" for sentence in savings_sentences(record)]
+    saving = saving_sentence(record)
+    notes = [f"note: {sentence}" for sentence in savings_sentences(record)]
+    return [*_table(header, rows), *notes, *(["", saving] if saving else [])]
 
 
 def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str], utility: Utility) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dbsweep.records.names import Metric, VerdictState
+from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.strips import FilmStrip
 from dbsweep.reports.words import number
@@ -83,5 +83,13 @@ def _much_sentence(record: RunRecord, strip: FilmStrip) -> str:
     since = f" from epoch {onset} on" if onset is not None else ""
     return (
         f"{strip.trial} is overtrained{since}: style falls from {number(max(styles))} to {number(styles[-1])}, "
-        "so the style prompts come to look like plain photos of the subject."
+        f"so the style prompts come to look like plain photos of the subject.{_end(record, strip)}"
     )
+
+
+def _end(record: RunRecord, strip: FilmStrip) -> str:
+    """How many steps were left when it was ended."""
+    left = record.plan.path_of(strip.trial).end_step - max(c.step for c in record.checkpoints_of(strip.trial))
+    if record.states[strip.trial] is not TrialState.STOPPED or left <= 0:
+        return ""
+    return f" It was ended there, {left:,} steps before its plan."

@@ -21,6 +21,11 @@ METRIC_NAMES: Final[Mapping[Metric, str]] = MappingProxyType(
         Metric.QUALITY: "Quality",
         Metric.VALIDATION_LOSS: "Validation loss",
         Metric.MEMORISATION: "Memorisation",
+        Metric.FACES: "Faces",
+        Metric.SUBJECT_FIDELITY: "Subject fidelity",
+        Metric.PRES: "PRES",
+        Metric.DIV: "DIV",
+        Metric.IDENTITY_LEAK: "Identity leak",
     }
 )
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 from pathlib import Path
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import ModelError, ResourceError
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
 """open_clip's prefixes of model names."""
@@ -30,3 +31,33 @@ def encoder_source(name: str) -> str:
             f"evaluate.encoder: {name!r} is neither a folder nor an open_clip model/tag like ViT-L-14/openai"
         )
     return name
+
+
+def check_dino(name: str) -> None:
+    """Whether a name can be a DINOv2's: a hub id or a transformers folder.
+
+    Raises:
+        ModelError: it is a folder of something else.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir() and not (folder / "config.json").is_file():
+        raise ModelError(f"evaluate.identity.dinov2: {name!r} is no model folder: it has no config.json")
+    if not folder.is_dir() and (folder.is_absolute() or name.startswith(".")):
+        raise ModelError(f"evaluate.identity.dinov2: there is no folder {name!r}")
+
+
+def check_faces(detector: Path, recognizer: Path) -> None:
+    """Whether the files and OpenCV are there; loads neither.
+
+    Raises:
+        ResourceError: OpenCV is not installed.
+        ModelError: a file is missing.
+    """
+    for field, path in (("face_detector", detector), ("face_recognizer", recognizer)):
+        if not path.is_file():
+            raise ModelError(
+                f"evaluate.identity.{field}: there is no file {str(path)!r}; get one from OpenCV's model zoo, "
+                "https://github.com/opencv/opencv_zoo"
+            )
+    if importlib.util.find_spec("cv2") is None:
+        raise ResourceError("evaluate.identity needs OpenCV for faces: pip install 'dbsweep[face]'")

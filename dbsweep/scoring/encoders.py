@@ -21,15 +21,19 @@ Embeddings: TypeAlias = npt.NDArray[np.float32]
 """(n, d) float32, L2-normalised."""
 
 
-class Encoder(Protocol):
-    """What scoring asks of an encoder."""
+class ImageEncoder(Protocol):
+    """What scoring asks of an encoder of identity."""
 
     @property
     def name(self) -> str:
         """What it was loaded as."""
 
     def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
-        """(n, d) float32, L2-normalised; (0, d) for no images."""
+        """(n, d) float32, L2-normalised; (0, d) for no images. A row of NaN where it sees nothing (no face)."""
+
+
+class Encoder(ImageEncoder, Protocol):
+    """What scoring asks of the encoder of style: images and texts in one space, no rows of NaN."""
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """(m, d) float32, L2-normalised, in the space of the images."""

@@ -123,6 +123,18 @@ def diversity(images: Floats, base: Floats) -> Floats:
     return (1.0 - cosine_to_others(images)) / (base_distance if base_distance > 1e-6 else np.nan)
 
 
+def faces(likeness: Floats, images: Floats) -> Floats:
+    """Whether a face was found in each image: 1 or 0, larger is better; NaN where the image shows nothing at all.
+
+    The mean is 1 minus the no-face rate, which belongs beside an identity that only counts the images with a face.
+
+    Args:
+        likeness: (n, d) of the face encoder, rows of NaN without a face; images: (n, e) of the other encoder.
+    """
+    found = np.isfinite(likeness).all(axis=1)
+    return np.where(np.isfinite(images).all(axis=1), found.astype(np.float64), np.nan)
+
+
 def prompt_fidelity(images: Floats, text: Floats) -> Floats:
     """CLIP-T: the cosine of each image to the prompt with the class noun for the subject, as it is (-1 to 1).
 

@@ -37,17 +37,25 @@ class EvaluationPrompt:
         return (self.kind, self.concept, self.prompt_index)
 
 
-def evaluation_prompts(concepts: Sequence[Concept]) -> tuple[EvaluationPrompt, ...]:
-    """The prompts of all concepts: for each one its instance prompt, its sanity prompts, its class prompt."""
+def evaluation_prompts(concepts: Sequence[Concept], contexts: Sequence[str] = ()) -> tuple[EvaluationPrompt, ...]:
+    """The prompts of all concepts: for each one its instance prompt, its sanity prompts, its class prompt.
+
+    Args:
+        contexts: follow the instance and the class prompt after a comma, each in a further prompt of its kind.
+    """
     prompts = []
     for index, concept in enumerate(concepts):
-        texts = [(PromptKind.INSTANCE, 0, concept.instance_prompt)]
+        texts = [(PromptKind.INSTANCE, place, text) for place, text in _in_contexts(concept.instance_prompt, contexts)]
         texts += [(PromptKind.SANITY, place, text) for place, text in enumerate(concept.sanity_prompts)]
-        texts += [(PromptKind.CLASS, 0, concept.class_prompt)]
+        texts += [(PromptKind.CLASS, place, text) for place, text in _in_contexts(concept.class_prompt, contexts)]
         prompts += [
             EvaluationPrompt(kind, index, place, text, base_prompt(text, concepts)) for kind, place, text in texts
         ]
     return tuple(prompts)
+
+
+def _in_contexts(prompt: str, contexts: Sequence[str]) -> list[tuple[int, str]]:
+    return list(enumerate([prompt, *(f"{prompt}, {context}" for context in contexts)]))
 
 
 def base_prompt(prompt: str, concepts: Sequence[Concept]) -> str:

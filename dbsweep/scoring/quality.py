@@ -43,7 +43,7 @@ def _features(image: npt.NDArray[np.uint8]) -> tuple[float, float]:
     return saturation, float(laplacian.std()) / contrast if contrast > 0.0 else 0.0
 
 
-def image_quality(features: Features, base: Features, photos: Features) -> npt.NDArray[np.float64]:
+def image_quality(features: npt.NDArray[np.floating], base: Features, photos: Features) -> npt.NDArray[np.float64]:
     """How far each image's worst feature is outside what the base model and the photos show, as a ratio.
 
     1 where saturation and sharpness are both between the least and the most of the base model's images of the same

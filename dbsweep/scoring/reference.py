@@ -15,7 +15,8 @@ import numpy as np
 
 from dbsweep.errors import InputError, ModelError, RunError
 from dbsweep.records.names import PromptKind
-from dbsweep.scoring.encoders import Embeddings, Encoder, Pixels
+from dbsweep.scoring.encoders import Embeddings, Encoder, ImageEncoder, Pixels
+from dbsweep.scoring.likeness import Likeness, build_likeness
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
 from dbsweep.scoring.quality import Features, image_features
 
@@ -37,6 +38,7 @@ class Reference:
         photo_features: for each concept (n_photos, 2); base_features: for each prompt (n_seeds, 2); see
             `dbsweep.scoring.quality.image_features`.
         held_out: for each concept (n, d), photos that are not trained; n may be 0.
+        likeness: what identity is measured against where that has an encoder of its own.
     """
 
     encoder: str
@@ -48,6 +50,7 @@ class Reference:
     photo_features: tuple[Features, ...]
     base_features: Mapping[PromptKey, Features]
     held_out: tuple[Embeddings, ...]
+    likeness: Likeness | None = None
 
     @property
     def has_held_out(self) -> bool:
@@ -58,7 +61,7 @@ class Reference:
         """Write an .npz file; the place holds the old file or the whole new one."""
         keys = list(self.prompts)
         prompts = [[kind.value, concept, place, text] for (kind, concept, place), text in self.prompts.items()]
-        head = {"encoder": self.encoder, "prompts": prompts}
+        head = {"encoder": self.encoder, "prompts": prompts, "likeness": self.likeness and self.likeness.encoder}
         arrays: dict[str, Any] = {"head": np.array(json.dumps(head)), "seeds": np.array(self.seeds, dtype=np.int64)}
         arrays |= {f"photos{index}": rows for index, rows in enumerate(self.photos)}
         arrays |= {f"base{index}": self.base[key] for index, key in enumerate(keys)}
@@ -66,6 +69,9 @@ class Reference:
         arrays |= {f"features{index}": self.base_features[key] for index, key in enumerate(keys)}
         arrays |= {f"seen{index}": rows for index, rows in enumerate(self.photo_features)}
         arrays |= {f"unseen{index}": rows for index, rows in enumerate(self.held_out)}
+        if self.likeness is not None:
+            arrays |= {f"likephotos{index}": rows for index, rows in enumerate(self.likeness.photos)}
+            arrays |= {f"likebase{index}": self.likeness.base.get(key, np.zeros(0)) for index, key in enumerate(keys)}
         buffer = io.BytesIO()
         np.savez(buffer, allow_pickle=False, **arrays)
         fresh = path.with_name(f".{path.name}.{os.getpid()}")
@@ -95,9 +101,22 @@ class Reference:
                     photo_features=tuple(arrays[f"seen{index}"] for index in range(photos)),
                     base_features={key: arrays[f"features{index}"] for index, key in enumerate(prompts)},
                     held_out=tuple(arrays.get(f"unseen{i}", arrays[f"photos{i}"][:0]) for i in range(photos)),
+                    likeness=_likeness(head.get("likeness"), arrays, list(prompts), photos),
                 )
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             raise RunError(f"cannot read the reference scores {str(path)!r}: {error}; delete the file") from error
+
+
+def _likeness(
+    encoder: str | None, arrays: Mapping[str, Embeddings], keys: Sequence[PromptKey], photos: int
+) -> Likeness | None:
+    if encoder is None:
+        return None
+    return Likeness(
+        encoder=encoder,
+        photos=tuple(arrays[f"likephotos{index}"] for index in range(photos)),
+        base={key: arrays[f"likebase{i}"] for i, key in enumerate(keys) if key[0] is PromptKind.INSTANCE},
+    )
 
 
 def build_reference(
@@ -107,6 +126,7 @@ def build_reference(
     photos: Sequence[Sequence[Pixels]],
     encoder: Encoder,
     held_out: Sequence[Sequence[Pixels]] = (),
+    identity_encoder: ImageEncoder | None = None,
 ) -> Reference:
     """Embed everything that checkpoints will be compared with.
 
@@ -118,23 +138,13 @@ def build_reference(
         photos: for each concept its photos, square, at training resolution.
         encoder: embeds images and texts.
         held_out: for each concept its photos that are not trained, if there are any.
+        identity_encoder: measures identity in place of `encoder`.
 
     Raises:
         ModelError: an image of the base model shows nothing.
-        InputError: a photo shows nothing.
+        InputError: a photo shows nothing, or none shows what the encoder of identity looks for.
     """
-    for prompt, images in base_images.items():
-        blank = [seed for seed, image in zip(seeds, images, strict=True) if shows_nothing(image)]
-        if blank:
-            raise ModelError(
-                f"the base model draws a blank image for {prompt!r} with seed {blank[0]}: it cannot be used"
-            )
-    for concept, images in enumerate(photos):
-        blank = [place for place, image in enumerate(images) if shows_nothing(image)]
-        if blank:
-            raise InputError(
-                f"concepts[{concept}]: photo {blank[0] + 1} of {len(images)} is one flat colour: remove it"
-            )
+    _check_pictures(seeds, base_images, photos)
     drawn = {prompt: encoder.encode_images(images) for prompt, images in base_images.items()}
     features = {prompt: image_features(images) for prompt, images in base_images.items()}
     texts = encoder.encode_texts([prompt.base_prompt for prompt in prompts])
@@ -150,7 +160,25 @@ def build_reference(
         photo_features=tuple(image_features(images) for images in photos),
         base_features={prompt.key: features[prompt.base_prompt] for prompt in prompts},
         held_out=tuple(encoder.encode_images(images) if images else rows[:0] for rows, images in unseen),
+        likeness=None if identity_encoder is None else build_likeness(prompts, base_images, photos, identity_encoder),
     )
+
+
+def _check_pictures(
+    seeds: Sequence[int], base_images: Mapping[str, Sequence[Pixels]], photos: Sequence[Sequence[Pixels]]
+) -> None:
+    for prompt, images in base_images.items():
+        blank = [seed for seed, image in zip(seeds, images, strict=True) if shows_nothing(image)]
+        if blank:
+            raise ModelError(
+                f"the base model draws a blank image for {prompt!r} with seed {blank[0]}: it cannot be used"
+            )
+    for concept, images in enumerate(photos):
+        blank = [place for place, image in enumerate(images) if shows_nothing(image)]
+        if blank:
+            raise InputError(
+                f"concepts[{concept}]: photo {blank[0] + 1} of {len(images)} is one flat colour: remove it"
+            )
 
 
 def shows_nothing(image: Pixels) -> bool:

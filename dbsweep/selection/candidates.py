@@ -12,6 +12,8 @@ from dbsweep.records.run import RunRecord
 def list_candidates(record: RunRecord) -> list[tuple[str, Checkpoint, Scorecard]]:
     """(trial id, checkpoint, scorecard) of every scored checkpoint, each once, in the order of the plan's trials.
 
+    The scorecard is the one over most images (`RunRecord.card_of`).
+
     A checkpoint on the way of several trials is offered under the one that ends there, because its settings
     are what makes exactly this checkpoint; if none does, under the first of the shortest. Checkpoints whose identity,
     style and prior are all NaN were never images and are left out, as are those whose weights are not kept.
@@ -22,7 +24,7 @@ def list_candidates(record: RunRecord) -> list[tuple[str, Checkpoint, Scorecard]
         for checkpoint in record.checkpoints_of(path.trial):
             card = record.scorecards.get(checkpoint.id)
             if checkpoint.kept and card is not None and checkpoint.id not in offered and _is_scored(card):
-                offered[checkpoint.id] = (path.trial, checkpoint, card)
+                offered[checkpoint.id] = (path.trial, checkpoint, record.card_of(checkpoint.id))
     position = {trial.id: i for i, trial in enumerate(record.plan.trials)}
     return sorted(offered.values(), key=lambda c: (position[c[0]], c[1].step))
 

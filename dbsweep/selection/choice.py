@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,7 @@ from dbsweep.records.choice import Candidate, Choice, Reweighted, Rival
 from dbsweep.records.names import Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.selection.differences import standard_error, utility_lead
+from dbsweep.selection.differences import standard_error, utility_difference, utility_lead
 from dbsweep.selection.explanation import Outcome, explain, what_would_change
 from dbsweep.selection.front import pareto_front
 from dbsweep.selection.resampling import RESAMPLES
@@ -49,6 +49,7 @@ class Entry:
     Attributes:
         sound: every metric that counts is a number.
         shortfall: from meeting the constraints, see `Utility.shortfall`.
+        finalist: not left behind in the race.
     """
 
     row: Candidate
@@ -56,6 +57,7 @@ class Entry:
     card: Scorecard
     sound: bool
     shortfall: float
+    finalist: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def choose(
     utility: Utility | None = None,
     paths: Sequence[TrialPath] = (),
     settings: ChoiceSettings | None = None,
+    finalists: Collection[str] | None = None,
 ) -> Choice:
     """Recommend one checkpoint of a sweep.
 
@@ -101,6 +104,8 @@ def choose(
         paths: the plan's; with them, checkpoints of the branches that the best one was forked from count as
             earlier ones of the same training. Without, only those of its own branch.
         settings: `ChoiceSettings()` when None.
+        finalists: ids of the checkpoints that a race has left, with equally many samples (`dbsweep.selection.race`):
+            only they can be chosen, and the others, of fewer samples, are listed behind them. All when None.
 
     Raises:
         RunError: there are no candidates, or none has finite scores.
@@ -110,7 +115,7 @@ def choose(
         raise RunError(
             "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"
         )
-    pick = _pick(candidates, utility, paths, settings)
+    pick = _pick(candidates, utility, paths, settings, finalists)
     if not pick.best.sound:
         raise RunError(
             f"none of the {len(candidates)} scored checkpoints has scores that are numbers: their images are blank, or "
@@ -132,17 +137,28 @@ def choose(
     )
 
 
-def _pick(candidates: Candidates, utility: Utility, paths: Sequence[TrialPath], settings: ChoiceSettings) -> _Pick:
+def _pick(
+    candidates: Candidates,
+    utility: Utility,
+    paths: Sequence[TrialPath],
+    settings: ChoiceSettings,
+    finalists: Collection[str] | None = None,
+) -> _Pick:
     values = np.array([[card.value(metric) for metric in JUDGED] for _, _, card in candidates])
     values[:, [metric in utility.unmeasurable for metric in JUDGED]] = 1.0
     front = pareto_front(values)
-    entries = [_entry(*each, utility, bool(on_front)) for each, on_front in zip(candidates, front, strict=True)]
+    entries = [
+        _entry(*each, utility, on_front=bool(on_front), finalist=finalists is None or each[1].id in finalists)
+        for each, on_front in zip(candidates, front, strict=True)
+    ]
     ranked = tuple(sorted(entries, key=_rank))
     best, error = _earliest_equal(ranked, utility, paths, settings)
     return _Pick(ranked, best, error)
 
 
-def _entry(trial: str, checkpoint: Checkpoint, card: Scorecard, utility: Utility, on_front: bool) -> Entry:
+def _entry(
+    trial: str, checkpoint: Checkpoint, card: Scorecard, utility: Utility, *, on_front: bool, finalist: bool
+) -> Entry:
     row = Candidate(
         trial=trial,
         checkpoint=checkpoint.id,
@@ -157,13 +173,14 @@ def _entry(trial: str, checkpoint: Checkpoint, card: Scorecard, utility: Utility
     )
     counted = [card.value(metric) for metric in utility.weights]
     sound = bool(counted) and bool(np.isfinite(counted).all())
-    return Entry(row, checkpoint.branch, card, sound, utility.shortfall(card))
+    return Entry(row, checkpoint.branch, card, sound, utility.shortfall(card), finalist)
 
 
-def _rank(entry: Entry) -> tuple[bool, float, float, float, int, str, str]:
+def _rank(entry: Entry) -> tuple[bool, bool, float, float, float, int, str, str]:
     row = entry.row
     hopeless = -row.identity if row.utility == 0.0 and np.isfinite(row.identity) else 0.0
-    return (not entry.sound, entry.shortfall, -row.utility, hopeless, row.step, row.trial, row.checkpoint)
+    place = (entry.shortfall, -row.utility, hopeless, row.step, row.trial, row.checkpoint)
+    return (not entry.sound, not entry.finalist, *place)
 
 
 def _earliest_equal(
@@ -173,7 +190,7 @@ def _earliest_equal(
     best = ranked[0]
     way = _way_to(best, paths)
     earlier = [entry for entry in ranked[1:] if entry.row.utility > 0.0 and entry.row.step <= way.get(entry.branch, 0)]
-    allowed = [entry for entry in earlier if entry.shortfall <= best.shortfall]
+    allowed = [entry for entry in earlier if entry.shortfall <= best.shortfall and entry.finalist]
     for entry in sorted(allowed, key=lambda entry: entry.row.step):
         error = standard_error(best.card, entry.card, utility, settings.resamples, settings.seed)
         if best.row.utility - entry.row.utility <= settings.standard_errors * error:
@@ -204,8 +221,10 @@ def _rivals(pick: _Pick, utility: Utility, settings: ChoiceSettings) -> tuple[Ri
 
 def _rival(best: Entry, entry: Entry, utility: Utility, settings: ChoiceSettings) -> Rival:
     low, high = utility_lead(best.card, entry.card, utility, settings.resamples, settings.seed)
-    lead = best.row.utility - entry.row.utility
-    return Rival(candidate=entry.row, lead=lead, low=low, high=high, needs=_needs(entry, best.row.utility, utility))
+    lead = utility_difference(best.card, entry.card, utility)
+    return Rival(
+        candidate=entry.row, lead=lead, low=low, high=high, needs=_needs(entry, entry.row.utility + lead, utility)
+    )
 
 
 def _needs(entry: Entry, target: float, utility: Utility) -> tuple[Metric, float] | None:

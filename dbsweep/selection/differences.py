@@ -37,26 +37,50 @@ def utility_lead(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, s
 
 
 def paired(a: Scorecard, b: Scorecard, metric: Metric) -> Floats:
-    """(2, n) float64 samples of a metric that both cards have as numbers."""
-    samples = np.array([a.scores[metric].samples, b.scores[metric].samples], dtype=np.float64)
+    """(2, n) float64 samples of a metric that both cards have as numbers.
+
+    A card of more images begins with the samples of the first look (`dbsweep.scoring.scorecard`), so that cards of
+    different size are paired as far as the smaller one goes.
+    """
+    rows = [card.scores[metric].samples for card in (a, b)]
+    samples = np.array([row[: min(map(len, rows))] for row in rows], dtype=np.float64)
     return samples[:, np.isfinite(samples).all(axis=0)]
+
+
+def utility_difference(a: Scorecard, b: Scorecard, utility: Utility) -> float:
+    """a's utility minus b's, over the images that both have drawn where one has drawn more."""
+    if all(len(a.scores[metric].samples) == len(b.scores[metric].samples) for metric in utility.weights):
+        return utility.value_of(a) - utility.value_of(b)
+    means = {metric: paired(a, b, metric).mean(axis=1) for metric in utility.weights}
+    first, second = (utility.value({metric: float(both[i]) for metric, both in means.items()}) for i in (0, 1))
+    return first - second
+
+
+def paired_mean_draws(a: Scorecard, b: Scorecard, metric: Metric, seed: int, resamples: int, tail: float) -> Floats:
+    """(2, resamples) bootstrap means of a metric, prompts and seeds resampled in pairs, honest at a tail.
+
+    The draws are stretched by `small_sample_factor` at `tail`. Metrics differ in their number of samples, so each has
+    its own weights: give each its own seed.
+    """
+    means = _mean_draws(a, b, metric, seed, resamples)
+    center = means.mean(axis=1, keepdims=True)
+    draws: Floats = center + small_sample_factor(paired(a, b, metric).shape[1] - 1, tail) * (means - center)
+    return draws
 
 
 def _draws(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int, *, wide: bool = False) -> Floats:
     """(resamples,) differences of the utilities, with the samples of each metric resampled in pairs; wide: t's tail."""
     reciprocals = np.zeros((2, resamples))
     for index, (metric, weight) in enumerate(utility.weights.items()):
-        means = _mean_draws(a, b, metric, seed + index, resamples)
-        if wide:
-            center = means.mean(axis=1, keepdims=True)
-            means = center + small_sample_factor(paired(a, b, metric).shape[1] - 1, 0.025) * (means - center)
+        draw = (a, b, metric, seed + index, resamples)
+        means = paired_mean_draws(*draw, tail=0.025) if wide else _mean_draws(*draw)
         reciprocals += weight / np.clip(means, 1e-9, 1.0)
     utilities = sum(utility.weights.values()) / reciprocals
     return np.asarray(utilities[0] - utilities[1], dtype=np.float64)
 
 
 def _mean_draws(a: Scorecard, b: Scorecard, metric: Metric, seed: int, resamples: int) -> Floats:
-    """(2, resamples) bootstrap means; metrics differ in their number of samples, so each has its own weights."""
+    """(2, resamples) bootstrap means."""
     samples = paired(a, b, metric)
     if samples.shape[1] < 2:  # nothing to resample: the spread of this metric is unknown and adds none
         return np.repeat([[a.value(metric)], [b.value(metric)]], resamples, axis=1)

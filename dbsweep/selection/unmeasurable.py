@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from dbsweep.records.names import Metric, PromptKind
+from dbsweep.records.names import PUBLISHED, Metric, PromptKind
 from dbsweep.records.results import Scorecard
 
 MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
@@ -19,6 +19,11 @@ MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
         Metric.PROMPT_FIDELITY: frozenset({PromptKind.INSTANCE, PromptKind.SANITY}),
         Metric.QUALITY: frozenset(PromptKind),
         Metric.MEMORISATION: frozenset({PromptKind.INSTANCE}),
+        Metric.FACES: frozenset({PromptKind.INSTANCE}),
+        Metric.SUBJECT_FIDELITY: frozenset({PromptKind.INSTANCE}),
+        Metric.PRES: frozenset({PromptKind.CLASS}),
+        Metric.DIV: frozenset({PromptKind.CLASS}),
+        Metric.IDENTITY_LEAK: frozenset({PromptKind.SANITY}),
         Metric.VALIDATION_LOSS: frozenset(),
     }
 )
@@ -33,12 +38,15 @@ _REASONS: Final = {
     Metric.PROMPT_FIDELITY: "the encoder gives no numbers",
     Metric.QUALITY: "the base model's images have no pixels to measure",
     Metric.MEMORISATION: "the encoder gives no numbers",
+    Metric.FACES: "the encoder gives no numbers",
     Metric.VALIDATION_LOSS: "the base model's own error on the held-out photos is not a number",
 }
 
 
 def unmeasurable(base: Scorecard) -> tuple[str, ...]:
-    """Sentences for the person, one for each metric and prompt whose samples are NaN on the base model's card.
+    """Sentences for the person, one for each metric and prompt whose samples are all NaN on the base model's card.
+
+    What nothing is decided by (`PUBLISHED`) is passed over.
 
     Args:
         base: its samples and images are in the same order of prompts and seeds; without images there is nothing to
@@ -46,9 +54,12 @@ def unmeasurable(base: Scorecard) -> tuple[str, ...]:
     """
     sentences = []
     for metric, score in base.scores.items():
+        if metric in PUBLISHED:
+            continue
         prompts = [image.prompt for image in base.images if image.kind in MEASURED_ON[metric]]
         if len(prompts) == len(score.samples):
-            lost = [f" with {p!r}" for p, value in zip(prompts, score.samples, strict=True) if math.isnan(value)]
+            known = {p for p, value in zip(prompts, score.samples, strict=True) if not math.isnan(value)}
+            lost = [f" with {p!r}" for p in prompts if p not in known]
         else:
             lost = [""] if math.isnan(score.value) else []
         sentences += [f"{metric.value} cannot be measured{place}: {_REASONS[metric]}" for place in dict.fromkeys(lost)]

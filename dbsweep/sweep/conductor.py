@@ -27,6 +27,7 @@ from dbsweep.selection.utility import utility_for, utility_of
 from dbsweep.sweep.housekeeping import Housekeeping
 from dbsweep.sweep.preflight import count_photos, photo_sizes
 from dbsweep.sweep.proposing import next_round
+from dbsweep.sweep.racing import race
 
 
 class Conductor:
@@ -133,11 +134,18 @@ class Conductor:
         return explained(event, RunFolder(self._job.run_folder), resources.stall_timeout_s)
 
     def _conclude(self, backend: Backend) -> Choice | None:
+        self._race(backend)
         record = self._ledger.read()
         try:
             settings = ChoiceSettings(standard_errors=self._job.experiment.choose.standard_errors)
             utility = utility_of(record)
-            choice = choose(list_candidates(record), utility=utility, paths=self._plan.paths, settings=settings)
+            choice = choose(
+                list_candidates(record),
+                utility=utility,
+                paths=self._plan.paths,
+                settings=settings,
+                finalists=record.finalists,
+            )
         except RunError as error:  # every trial failed: the ledger says why, and the report shows it
             self._view.note(str(error))
             self._ledger.finish()
@@ -146,6 +154,18 @@ class Conductor:
         self._draw_grids(backend, record.checkpoints[choice.best.checkpoint])
         self._ledger.finish()
         return choice
+
+    def _race(self, backend: Backend) -> None:
+        """A race that breaks off is said, and the choice is made with what it has measured in whole rounds."""
+
+        def on_progress(done: int, total: int) -> None:
+            self._progress.begin_phase("race of the best", done, total)
+            self._view.on_phase("race of the best", done, total)
+
+        try:
+            race(backend, self._job, self._ledger, on_progress)
+        except DbsweepError as error:
+            self._view.note(f"The race of the best checkpoints was broken off: {error}")
 
     def _draw_grids(self, backend: Backend, checkpoint: Checkpoint) -> None:
         """Grids are pictures beside the choice: one that cannot be drawn is said, and the run goes on."""

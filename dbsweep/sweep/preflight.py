@@ -149,6 +149,7 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     bring_base(experiment.base_model)
     check_base(base_source(experiment))
     encoder_source(resolve_encoder(experiment.evaluate.encoder))
+    check_identity(experiment)
     check_searcher(experiment)
     check_attention(experiment)
     # With storage only pictures come to this disk.
@@ -168,6 +169,24 @@ def token_warnings(experiment: Experiment) -> tuple[str, ...]:
         return ()
     splits = [split_token(tokenizer, concept.instance_token) for concept in experiment.concepts]
     return tuple(split.warning for split in splits if split.warning is not None)
+
+
+def check_identity(experiment: Experiment) -> None:
+    """Finds an encoder of identity that is none, or whose files or package are missing.
+
+    Raises:
+        ModelError: it is none, or a file is missing.
+        ResourceError: OpenCV is not installed.
+    """
+    from dbsweep.scoring.encoder_source import check_dino, check_faces, encoder_source
+
+    identity = experiment.evaluate.identity
+    if identity.encoder is not None:
+        encoder_source(identity.encoder)
+    if identity.dinov2 is not None:
+        check_dino(identity.dinov2)
+    if identity.face_detector is not None and identity.face_recognizer is not None:
+        check_faces(identity.face_detector, identity.face_recognizer)
 
 
 def check_searcher(experiment: Experiment) -> None:

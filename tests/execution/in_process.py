@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbsweep.execution import prepare
-from dbsweep.execution.backend import Decision, Emit, OnEvent, OnProgress, Prepared
+from dbsweep.execution.backend import Decision, Emit, OnCard, OnEvent, OnProgress, Prepared
 from dbsweep.execution.branch import run_branch
+from dbsweep.execution.closer_look import look_closer
 from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.storage_courier import StorageCourier
 from dbsweep.records.events import Event
@@ -34,6 +35,10 @@ class InProcessBackend:
 
         while (job := queue.next()) is not None:
             run_branch(job, emit)
+
+    def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
+        for look in looks:
+            on_card(look_closer(job, look))
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
         return ()
@@ -100,6 +105,15 @@ class StoredBackend:
 
         with courier.training(job) as here:
             run_branch(here, emit)
+
+    def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
+        for look in looks:
+            courier = self._courier(job)
+            with courier.looking_closer(look.checkpoint):
+                card = look_closer(courier.sweep, look)
+            on_card(card)
+        drawn = [look.checkpoint for look in looks]
+        self._exchange.fetch([self._run.race_images(c.branch, c.step) for c in drawn])
 
     def _courier(self, sweep: SweepJob) -> StorageCourier:
         return StorageCourier(self._exchange.equip(sweep), self._storage)

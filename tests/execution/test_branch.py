@@ -143,8 +143,9 @@ def test_a_lora_is_forked_drawn_and_read_back(tiny_job: SweepJob) -> None:
     models = loaded.models_to_change(job.base)
     read_weights(folder, models)
     again = draw_evaluation(models, job.experiment, RunFolder(job.run_folder), job.run_folder / "again", model_hash="")
-    for image, sample in zip(again.images, card.images, strict=True):
-        with Image.open(job.run_folder / sample.path) as drawn:
+    paths = {(sample.kind, sample.prompt_index, sample.seed): sample.path for sample in card.images}
+    for image, sample in zip(again.images, again.samples, strict=True):
+        with Image.open(job.run_folder / paths[sample.kind, sample.prompt_index, sample.seed]) as drawn:
             assert np.abs(np.asarray(drawn, dtype=int) - image.astype(int)).max() <= 1
 
 

@@ -13,11 +13,12 @@ from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
-from dbsweep.execution.evaluation import draw_evaluation
+from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Scorecard
+from dbsweep.scoring.reference import Reference
 from tests.execution.tiny_sweep import make_tiny_job
 
 
@@ -84,7 +85,7 @@ def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
     assert prepare.draw_references(tiny_job)[1].model_dump_json() == before
     assert not draws
     for change in (
-        lambda: next(run.base_images.iterdir()).unlink(),
+        lambda: next(run.base_images.glob("000-*.png")).unlink(),  # of the first look, so it is shown
         lambda: run.reference.unlink(),
         lambda: shutil.copy(tiny_job.experiment.concepts[0].instance_images / "1.png", photo(tiny_job)),
     ):
@@ -102,8 +103,22 @@ def photo(job: SweepJob) -> Path:
     return job.experiment.concepts[0].instance_images / "0.png"
 
 
+def without_race(job: SweepJob) -> SweepJob:
+    race = job.experiment.evaluate.race.model_copy(update={"enabled": False})
+    evaluate = job.experiment.evaluate.model_copy(update={"race": race})
+    return job.model_copy(update={"experiment": job.experiment.model_copy(update={"evaluate": evaluate})})
+
+
+def test_the_base_model_draws_the_seeds_of_the_whole_race(tiny_job: SweepJob) -> None:
+    run = RunFolder(tiny_job.run_folder)
+    assert len(Reference.load(run.reference).seeds) == 16
+    assert len(list(run.base_images.glob("*.png"))) == 2 * 16
+    card = Scorecard.model_validate_json(run.base_scorecard.read_text())
+    assert {image.seed for image in card.images} == set(evaluation_seeds(tiny_job.experiment)), "as the checkpoints'"
+
+
 def test_the_base_scorecard_has_its_pictures(tiny_job: SweepJob) -> None:
-    _, card = prepare.draw_references(tiny_job)
+    _, card = prepare.draw_references(without_race(tiny_job))
     assert card.value(Metric.STYLE) == pytest.approx(1.0)
     assert card.value(Metric.IDENTITY) == pytest.approx(0.0)
     # instance and class prompt are the same for the base: drawn once, listed twice

@@ -24,7 +24,7 @@ def cost(setup: Experiment, photos: tuple[int, ...] = (12,), rates: Rates = RATE
 def small(**changes: Any) -> Experiment:
     sections: dict[str, Any] = {
         "train": {"epochs": 4, "text_encoder_ratio": 1, "class_images_per_instance": 2, "resolution": 64},
-        "evaluate": {"every_epochs": 2},
+        "evaluate": {"every_epochs": 2, "race": {"enabled": False}},
     }
     return experiment(**{**sections, **changes})
 
@@ -52,6 +52,25 @@ def test_concepts_with_one_class_share_its_images():
     assert together.steps_shared == 4 * 32
     apart = cost(small(concepts=[CONCEPT, {**second, "class_prompt": "picture of man"}]), (12, 20))
     assert apart.images == (12 + 20) * 2 + 3 * evaluation
+
+
+def test_contexts_are_drawn_of_subject_and_class():
+    # (3 more of each kind) · 4 seeds · (references and two evaluations)
+    evaluate = {"every_epochs": 2, "race": {"enabled": False}, "contexts": ["blue background", "close up", "in red"]}
+    assert cost(small(evaluate=evaluate)).images - cost(small()).images == 2 * 3 * 4 * 3
+
+
+def test_the_race_is_forecast_at_its_most():
+    evaluate = {"every_epochs": 2, "race": {"images_per_prompt": 10}}
+    found, plain = cost(small(evaluate=evaluate)), cost(small())
+    assert found.race_images == 2 * 3 * (10 - 4)  # two checkpoints, three prompts, six further seeds
+    assert found.images - plain.images == 3 * (10 - 4)  # of the base model, drawn at once
+    assert found.seconds is not None
+    assert plain.seconds is not None
+    assert found.seconds - plain.seconds == pytest.approx((36 + 18) * 40 * 0.01)
+    assert plain.race_images == 0
+    six = cost(small(evaluate=evaluate, search={"learning_rate": [1e-6, 1e-5, 1e-4, 1e-3]}))
+    assert six.race_images == 6 * 3 * 6  # of eight checkpoints
 
 
 def test_shared_checkpoints_are_evaluated_once():
@@ -86,7 +105,7 @@ def test_time_is_training_and_drawing():
 
 
 def test_without_guidance_an_image_takes_half_the_passes():
-    evaluate = {"every_epochs": 2, "guidance_scale": 1}
+    evaluate = {"every_epochs": 2, "guidance_scale": 1, "race": {"enabled": False}}
     found = cost(small(evaluate=evaluate))
     assert found.seconds == pytest.approx(48 + 24 * 20 * 2 * 0.01 + 3 * EVALUATION * 20 * 0.01)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbsweep.records.names import VerdictState
+from dbsweep.records.names import TrialState, VerdictState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.story import story
 from dbsweep.reports.strips import film_strips
@@ -44,3 +44,16 @@ def test_a_sweep_that_only_went_well_has_one_chapter(record: RunRecord, run_fold
 def test_without_a_choice_the_others_are_still_told(record: RunRecord, run_folder: Path) -> None:
     changed = record.model_copy(update={"choice": None})
     assert [c.title for c in story(changed, film_strips(changed, run_folder))] == ["Too little", "Too much"]
+
+
+def test_an_overtrained_trial_that_was_ended_says_how_much_was_left(record: RunRecord, run_folder: Path) -> None:
+    last = record.checkpoints_of("t006")[-1]
+    ended = record.model_copy(
+        update={
+            "states": {**record.states, "t006": TrialState.STOPPED},
+            "checkpoints": {key: c for key, c in record.checkpoints.items() if key != last.id},
+        }
+    )
+    left = last.step - ended.checkpoints_of("t006")[-1].step
+    (much,) = [c.sentence for c in story(ended, film_strips(ended, run_folder)) if c.title == "Too much"]
+    assert much.endswith(f" It was ended there, {left:,} steps before its plan.")

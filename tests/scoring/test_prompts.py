@@ -73,3 +73,16 @@ def test_every_concept_has_its_prompts_in_order() -> None:
     ]
     assert prompts[1].prompt == "ohwx man, neon"
     assert prompts[1].key == (PromptKind.SANITY, 0, 0)
+
+
+def test_contexts_follow_the_instance_and_the_class_prompt() -> None:
+    prompts = evaluation_prompts([concept(sanity=("ohwx man, neon",))], ["blue background", "close up"])
+    assert [(p.kind.value, p.prompt_index, p.prompt, p.base_prompt) for p in prompts] == [
+        ("instance", 0, "photo of ohwx man", "photo of man"),
+        ("instance", 1, "photo of ohwx man, blue background", "photo of man, blue background"),
+        ("instance", 2, "photo of ohwx man, close up", "photo of man, close up"),
+        ("sanity", 0, "ohwx man, neon", "man, neon"),
+        ("class", 0, "photo of man", "photo of man"),
+        ("class", 1, "photo of man, blue background", "photo of man, blue background"),
+        ("class", 2, "photo of man, close up", "photo of man, close up"),
+    ]

@@ -389,3 +389,12 @@ def test_a_token_that_the_base_model_does_not_read_as_one_is_told_of(tmp_path, t
     run_experiment(load_experiment(file), lambda *_: SimulatedBackend(curve), view)
     assert ("instance_token" in out.getvalue()) == (warning is not None)
     assert warning is None or warning in out.getvalue()
+
+
+def test_eyes_for_identity_that_are_not_there_are_missed_before_anything_is_written(tmp_path):
+    missing = ["evaluate.identity.face_detector=yunet.onnx", "evaluate.identity.face_recognizer=sface.onnx"]
+    experiment = load_experiment(write_experiment(tmp_path), missing)
+    view = TerminalView(Console(file=io.StringIO()))
+    with pytest.raises(ModelError, match=r"evaluate\.identity\.face_detector: there is no file"):
+        run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
+    assert not (tmp_path / "runs").exists()

@@ -1,0 +1,106 @@
+"""The section `evaluate` of the experiment file: what is drawn and scored, at checkpoints and at the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field, model_validator
+
+from dbsweep.config.fields import (
+    Count,
+    CountOrNone,
+    GuidanceScale,
+    LocalPath,
+    ModelSource,
+    NotBool,
+    NotNegative,
+    SamplerName,
+    Section,
+    Seed,
+)
+
+
+def _context(text: str) -> str:
+    if not text.strip(" ,"):
+        raise ValueError(f"must say where the subject is, such as 'blue background', got {text!r}")
+    return text.strip(" ,")
+
+
+class Identity(Section):
+    """Whose eyes tell identity, if not the encoder of style; one of the three."""
+
+    encoder: ModelSource | None = Field(None, description="another open_clip model/tag or local open_clip folder")
+    dinov2: ModelSource | None = Field(
+        None, description="DINOv2: facebook/dinov2-base or a local folder; sees who it is where CLIP sees what it is"
+    )
+    face_detector: LocalPath | None = Field(None, description="YuNet's .onnx file; with face_recognizer")
+    face_recognizer: LocalPath | None = Field(None, description="SFace's .onnx file; with face_detector")
+
+    @property
+    def sources(self) -> dict[str, Path | str]:
+        """What is given, by the field's name."""
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return {name: value for name, value in fields.items() if value is not None}
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Identity:
+        if (self.face_detector is None) != (self.face_recognizer is None):
+            raise ValueError("faces need face_detector and face_recognizer, got one of them")
+        given = [self.encoder, self.dinov2, self.face_detector]
+        if sum(each is not None for each in given) > 1:
+            raise ValueError("must name one of encoder, dinov2 and the face networks")
+        return self
+
+
+class Race(Section):
+    """How checkpoints that can still win are told apart: by further images of the same prompts, in rounds."""
+
+    enabled: bool = Field(True, description="draw further images at the end of the sweep")
+    images_per_prompt: Annotated[int, Field(ge=2)] = Field(
+        16, description="most seeds a prompt, those of evaluate.images_per_prompt included"
+    )
+    finalists: Annotated[int, Field(ge=2)] = Field(6, description="most checkpoints that get further images")
+    error: Annotated[float, Field(gt=0.0, lt=0.5), NotBool] = Field(
+        0.05, description="chance that the best checkpoint is left out too early"
+    )
+    tie: NotNegative = Field(0.01, description="difference of utility that does not matter: nothing is drawn for it")
+
+
+class Evaluate(Section):
+    """What is drawn at every checkpoint."""
+
+    every_epochs: Count = Field(10, description="epochs between checkpoints; the last epoch of a trial always has one")
+    every_steps: Count | None = Field(
+        None, description="optimizer steps between checkpoints in place of every_epochs, rounded up to whole epochs"
+    )
+    images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
+    contexts: tuple[Annotated[str, AfterValidator(_context)], ...] = Field(
+        (), description="surroundings in which subject and class are drawn too: blue background, wearing a red shirt"
+    )
+    guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
+    num_inference_steps: Count = Field(20, description="sampling steps")
+    sampler: SamplerName = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
+    negative_prompt: str = Field("", description="negative prompt of all evaluation images")
+    seed: Seed = Field(420420, description="image i of a prompt has seed + i (A1111's rule; D8ahazard's default)")
+    encoder: ModelSource = Field(
+        "ViT-L-14/openai", description="open_clip model/tag, a local open_clip folder, or minisd"
+    )
+    identity: Identity = Identity()
+    stop_overtrained: bool = Field(True, description="end a trial when its verdict is overtrained")
+    patience: CountOrNone = Field(1, description="further checkpoints before an overtrained trial is ended")
+    race: Race = Race()
+
+    @model_validator(mode="after")
+    def _contexts_differ(self) -> Evaluate:
+        if len(set(self.contexts)) < len(self.contexts):
+            raise ValueError(f"contexts must differ, got {', '.join(self.contexts)}")
+        return self
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Seeds a prompt at the first look and after each round of the race: twice as many each time."""
+        levels, most = [self.images_per_prompt], self.race.images_per_prompt if self.race.enabled else 0
+        while levels[-1] < most:
+            levels.append(min(2 * levels[-1], most))
+        return tuple(levels)

@@ -1,0 +1,16 @@
+"""The race of the best checkpoints, told in a sentence."""
+
+from __future__ import annotations
+
+from dbsweep.records.names import BASE
+from dbsweep.records.run import RunRecord
+
+
+def race_sentence(record: RunRecord) -> str:
+    """How many checkpoints were looked at how closely; empty where no race was run."""
+    if not record.further:
+        return ""
+    looked = len([key for key in record.scorecards if key != BASE])
+    rounds = [f"{len(cards)} with {count}" for count, cards in sorted(record.further.items())]
+    listed = rounds[0] if len(rounds) == 1 else f"{', '.join(rounds[:-1])} and {rounds[-1]}"
+    return f"Of {looked} checkpoints those that could still win drew more images a prompt: {listed}."

@@ -1,0 +1,73 @@
+"""A closer look: the further images are those of the further seeds, and the card is over all of them."""
+
+from __future__ import annotations
+
+import pytest
+from PIL import Image
+
+from dbsweep.errors import RunError
+from dbsweep.execution import loaded
+from dbsweep.execution.backend import Decision
+from dbsweep.execution.branch import run_branch
+from dbsweep.execution.closer_look import look_closer
+from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
+from dbsweep.models.checkpoints import read_weights
+from dbsweep.records.events import CheckpointScored, Event
+from dbsweep.records.names import Metric
+from dbsweep.scoring.scorecard import score_checkpoint
+from tests.execution.tiny_sweep import make_branch
+
+
+def first_look(job: SweepJob) -> CheckpointScored:
+    """Trains one epoch."""
+    events: list[Event] = []
+
+    def emit(event: Event) -> Decision:
+        events.append(event)
+        return Decision.GO_ON
+
+    run_branch(BranchJob(sweep=job, branch=make_branch("b01", 1)), emit)
+    (scored,) = [event for event in events if isinstance(event, CheckpointScored)]
+    return scored
+
+
+def test_a_closer_look_scores_as_if_all_had_been_drawn_at_once(tiny_job: SweepJob) -> None:
+    scored, run = first_look(tiny_job), RunFolder(tiny_job.run_folder)
+    assert scored.scorecard is not None
+    look = CloserLook(checkpoint=scored.checkpoint, card=scored.scorecard, images_per_prompt=5)
+    card = look_closer(tiny_job, look)
+    seeds = evaluation_seeds(tiny_job.experiment, 5)
+    assert {image.seed for image in card.images} == set(seeds)
+    assert [len(card.scores[m].samples) for m in (Metric.IDENTITY, Metric.STYLE)] == [5, 5]
+    for image in card.images:
+        with Image.open(run.path / image.path) as picture:
+            assert f"Seed: {image.seed}," in picture.info["parameters"]
+    models = loaded.models_to_change(tiny_job.base)
+    read_weights(run.path / scored.checkpoint.path, models)
+    at_once = draw_evaluation(models, tiny_job.experiment, run, run.path / "at once", model_hash="", seeds=seeds)
+    whole = score_checkpoint("c", at_once.images, at_once.samples, loaded.encoder(""), loaded.reference(run.reference))
+    for metric in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR):
+        assert card.scores[metric].samples == pytest.approx(whole.scores[metric].samples, abs=0.02)
+        assert card.scores[metric].samples[:2] != whole.scores[metric].samples[2:4], "other seeds, other samples"
+
+
+def test_the_first_samples_stay_what_they_were(tiny_job: SweepJob) -> None:
+    scored = first_look(tiny_job)
+    assert scored.scorecard is not None
+    before = scored.scorecard
+    card = look_closer(tiny_job, CloserLook(checkpoint=scored.checkpoint, card=before, images_per_prompt=4))
+    for metric in (Metric.IDENTITY, Metric.STYLE, Metric.QUALITY, Metric.PROMPT_FIDELITY):
+        count = len(before.scores[metric].samples)
+        assert card.scores[metric].samples[:count] == pytest.approx(before.scores[metric].samples, abs=1e-5)
+        assert len(card.scores[metric].samples) == 2 * count
+
+
+def test_images_that_are_gone_are_named(tiny_job: SweepJob) -> None:
+    scored, run = first_look(tiny_job), RunFolder(tiny_job.run_folder)
+    assert scored.scorecard is not None
+    gone = scored.scorecard.images[0].path
+    (run.path / gone).unlink()
+    with pytest.raises(RunError, match="the race needs the images of the first look"):
+        look_closer(tiny_job, CloserLook(checkpoint=scored.checkpoint, card=scored.scorecard, images_per_prompt=4))
