@@ -8,7 +8,7 @@ import resource
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,9 +27,10 @@ from benchmarks.training_case import (
     Inputs,
 )
 from dbsweep.config.loading import load_experiment
-from dbsweep.execution.backend import Emit
+from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
+from dbsweep.records.events import BranchEnded, Event
 from dbsweep.reports.terminal import TerminalView
 
 CLOCK: Final = "clock-{branch}.json"
@@ -103,21 +104,30 @@ def clocked_branch(job: BranchJob, emit: Emit) -> None:
     begun = time.monotonic()
     claim_resources(job.sweep.experiment.resources)
     ends: list[float] = []
+
+    def emit_clocked(event: Event) -> Decision:
+        if isinstance(event, BranchEnded):  # before it is told: Tune ends this function as soon as it hears of it
+            _write_clock(job, begun, ends)
+        return emit(event)
+
     hook = register_optimizer_step_post_hook(lambda *_: ends.append(time.monotonic()))
     try:
-        run_branch(job, emit)
+        run_branch(job, emit_clocked)
     finally:
         hook.remove()
+
+
+def _write_clock(job: BranchJob, begun: float, ends: list[float]) -> None:
+    clock = Clock(
+        text_encoder=job.branch.text_encoder_steps > 0,
+        process=os.getpid(),
+        begun=begun,
+        ended=time.monotonic(),
+        steps=tuple(ends),
+        memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # Linux counts in KiB
+    )
     file = job.sweep.run_folder / CLOCK.format(branch=job.branch.id)
-    told = {
-        "text_encoder": job.branch.text_encoder_steps > 0,
-        "process": os.getpid(),
-        "begun": begun,
-        "ended": time.monotonic(),
-        "steps": ends,
-        "memory_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-    }
-    file.write_text(json.dumps(told), encoding="utf-8")
+    file.write_text(json.dumps(asdict(clock)), encoding="utf-8")
 
 
 def run_clocked(file: Path) -> list[Clock]:
@@ -135,9 +145,15 @@ def run_clocked(file: Path) -> list[Clock]:
 
 
 def read_clocks(folder: RunFolder) -> list[Clock]:
-    """The clocks of a run, in the order in which the trials began."""
+    """The clocks of a run, in the order in which the trials began.
+
+    Raises:
+        RuntimeError: if there are none: no worker came to an end.
+    """
     told = [json.loads(path.read_text(encoding="utf-8")) for path in folder.path.glob(CLOCK.format(branch="*"))]
     clocks = [Clock(**{**each, "steps": tuple(each["steps"])}) for each in told]
+    if not clocks:
+        raise RuntimeError(f"no trial of {folder.path} has ended")
     return sorted(clocks, key=lambda clock: clock.begun)
 
 
