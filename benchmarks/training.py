@@ -219,8 +219,8 @@ def machine() -> str:
 
 def command(given: argparse.Namespace) -> str:
     """How to measure the same again."""
-    scripts = f"--peer {given.peer.name}" * (given.peer is not None)
-    scripts += f" --peer-lora {given.peer_lora.name}" * (given.peer_lora is not None)
+    given_scripts = {"--peer": given.peer, "--peer-lora": given.peer_lora}
+    scripts = " ".join(f"{flag} {script.name}" for flag, script in given_scripts.items() if script is not None)
     amounts = f"--repeats {given.repeats} --steps {given.steps} --trials {given.trials} --cores {given.cores}"
     return f"python -m benchmarks.training {scripts} {amounts}{' --only-sweep' * given.only_sweep}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import textwrap
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from benchmarks.training import KEYS, Repeat, goals, main, summary, table
+from benchmarks.training import KEYS, Repeat, command, goals, main, summary, table
 from benchmarks.training_case import Case, Inputs, steps_per_second, write_inputs
 from benchmarks.training_gpu import measure_gpu
 from benchmarks.training_ours import Clock, startups, write_experiment
@@ -177,6 +178,14 @@ def test_the_shares_of_a_step_are_those_of_its_phases(tiny_sd: Path):
     assert sum(shares.values()) == pytest.approx(1.0, abs=0.001)
     assert all(shares[phase] > 0 for phase in PHASES)
     assert shares["backward"] > shares["data"]
+
+
+def test_the_command_names_the_scripts_that_were_given_without_their_folders():
+    given = argparse.Namespace(
+        peer=Path("/x/train.py"), peer_lora=None, repeats=5, steps=96, trials=0, cores=2, only_sweep=False
+    )
+    amounts = "--repeats 5 --steps 96 --trials 0 --cores 2"
+    assert command(given) == f"python -m benchmarks.training --peer train.py {amounts}"
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
