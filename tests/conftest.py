@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,15 @@ os.environ["OMP_NUM_THREADS"] = "1"
 # A busy machine is slow, not wrong.
 settings.register_profile("dbsweep", deadline=None)
 settings.load_profile("dbsweep")
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """After each test one thread again: this process is compared bit for bit with workers of one, and a benchmark's
+    command sets its own number."""
+    yield
+    if "torch" in sys.modules:
+        sys.modules["torch"].set_num_threads(1)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,8 @@ def draw(pipeline: StableDiffusionPipeline) -> np.ndarray:
     return images
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float16, 0.02), (torch.bfloat16, 0.1)])
+# In float32 the weights are the same bits, as asserted below; where they lie in memory decides how a processor rounds.
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.float16, 0.02), (torch.bfloat16, 0.1)])
 def test_diffusers_draws_the_same_image_from_the_file(
     narrow: Path, tmp_path: Path, dtype: torch.dtype, tolerance: float
 ) -> None:
