@@ -56,6 +56,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         },
         "fair_regret": {name: _round(float(row.mean())) for name, row in fair.items()},
         "regret_at_0_standard_errors": _round(float(np.mean([regret(s, [s.boldest_choice]) for s in subjects]))),
+        "regret_at_tolerance_1": _round(float(np.mean([regret(s, [s.plain_error_choice]) for s in subjects]))),
         "onset_within_1": _round(found["onset_within_1"]),
         "auc": _round(found["auc"]),
         "false_alarms": _round(found["false_alarms"]),

@@ -65,6 +65,11 @@ class Judged:
         """As `choice`, with `choose.standard_errors: 0`: the best utility, however close an earlier one comes."""
         return choose_place(self.curves, self.ends, ChoiceSettings(standard_errors=0.0))
 
+    @cached_property
+    def plain_error_choice(self) -> Place:
+        """As `choice`, with `choose.tolerance: 1`: within one standard error, whatever that may lose."""
+        return choose_place(self.curves, self.ends, ChoiceSettings(tolerance=1.0))
+
     @property
     def places(self) -> list[Place]:
         """All checkpoints."""

@@ -88,7 +88,10 @@ class Choosing(Section):
         (), description="what the chosen checkpoint must have, each such as `identity >= 0.6`"
     )
     standard_errors: NotNegative = Field(
-        1.0, description="an earlier checkpoint wins if it is worse by no more standard errors than this; 0 never"
+        1.0, description="an earlier checkpoint wins only if it is worse by no more standard errors than this; 0 never"
+    )
+    tolerance: NotNegative = Field(
+        0.02, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
     )
 
     @property

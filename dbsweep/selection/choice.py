@@ -1,4 +1,4 @@
-"""The checkpoint to recommend: best utility, less training where the difference is no more than chance."""
+"""The checkpoint to recommend: best utility, or less training where that is shown to cost next to nothing."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dbsweep.config.choosing import Choosing
 from dbsweep.errors import RunError
 from dbsweep.records.choice import Candidate, Choice, Reweighted, Rival
 from dbsweep.records.names import Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.selection.differences import standard_error, utility_difference, utility_lead
+from dbsweep.selection.differences import StepBack, step_back, utility_difference, utility_lead
 from dbsweep.selection.explanation import Outcome, explain, what_would_change
 from dbsweep.selection.front import pareto_front
 from dbsweep.selection.resampling import RESAMPLES
@@ -33,13 +34,20 @@ class ChoiceSettings:
     Attributes:
         standard_errors: how far below the best utility an earlier checkpoint may lie, in standard errors of the
             paired difference; 0 takes the best.
+        tolerance: the most utility that it may be expected to lose (`StepBack.expected_loss`); 0 takes the best.
         resamples: bootstrap draws.
         seed: of the bootstrap.
     """
 
     standard_errors: float = 1.0
+    tolerance: float = 0.02
     resamples: int = RESAMPLES
     seed: int = 0
+
+
+def choice_settings(choosing: Choosing) -> ChoiceSettings:
+    """The settings that a `choose` section states."""
+    return ChoiceSettings(standard_errors=choosing.standard_errors, tolerance=choosing.tolerance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +70,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class _Pick:
-    """Entries by rank, the one that is chosen, and the standard error behind that if it is not the first."""
+    """Entries by rank, the one that is chosen, and the step back to it if it is not the first."""
 
     ranked: tuple[Entry, ...]
     best: Entry
-    error: float
+    back: StepBack | None
 
 
 Candidates = Sequence[tuple[str, Checkpoint, Scorecard]]
@@ -87,10 +95,14 @@ def choose(
 
     Candidates that meet the constraints go before those that do not, and these by how much they miss (Deb 2000, "An
     efficient constraint handling method for genetic algorithms", section 3); then the utility decides. The best one
-    gives way to the earliest checkpoint *of the same training* whose utility is within one standard error and whose
-    constraints are no worse: steps of trainings with other learning rates do not compare. The standard error is that of
-    the difference of the two utilities, by a bootstrap that resamples prompts and seeds of each metric together for
-    both checkpoints. Constraints are asked of the means, not of their intervals.
+    gives way to the earliest checkpoint *of the same training* that is no worse but for chance, that can be shown to
+    lose next to nothing, and whose constraints are no worse: steps of trainings with other learning rates do not
+    compare. No worse but for chance is the one-standard-error rule (Breiman et al. 1984, "Classification and Regression
+    Trees", section 3.4.3) with the standard error of the difference of the two utilities, by a bootstrap that resamples
+    prompts and seeds of each metric together for both checkpoints. Alone it would go the further back the fewer images
+    there are, since a wide error hides any loss (Altman & Bland 1995, "Absence of evidence is not evidence of
+    absence"); so the expected loss must also be within a tolerance. Constraints are asked of the means, not of their
+    intervals.
 
     Policies: what cannot be measured has no say, and a candidate with any other NaN has utility 0 and is never chosen
     (`dbsweep.selection.utility`). Equal utilities go to the fewer steps, then to the trial and checkpoint that come
@@ -122,7 +134,7 @@ def choose(
             "the base model's were; lower `learning_rate`, or check the base model and the encoder"
         )
     rows = tuple(entry.row for entry in pick.ranked)
-    outcome = Outcome(pick.best.row, rows, pick.error, utility, unsound=sum(not entry.sound for entry in pick.ranked))
+    outcome = Outcome(pick.best.row, rows, pick.back, utility, unsound=sum(not entry.sound for entry in pick.ranked))
     rivals = _rivals(pick, utility, settings)
     sensitivity = _sensitivity(candidates, utility, paths, settings, pick.best.row)
     free = _pick(candidates, Utility(utility.weights), paths, settings).best.row if utility.constraints else None
@@ -152,8 +164,7 @@ def _pick(
         for each, on_front in zip(candidates, front, strict=True)
     ]
     ranked = tuple(sorted(entries, key=_rank))
-    best, error = _earliest_equal(ranked, utility, paths, settings)
-    return _Pick(ranked, best, error)
+    return _Pick(ranked, *_earliest_equal(ranked, utility, paths, settings))
 
 
 def _entry(
@@ -185,17 +196,17 @@ def _rank(entry: Entry) -> tuple[bool, bool, float, float, float, int, str, str]
 
 def _earliest_equal(
     ranked: Sequence[Entry], utility: Utility, paths: Sequence[TrialPath], settings: ChoiceSettings
-) -> tuple[Entry, float]:
-    """The earliest entry of the best one's training that is as good but for chance, and the standard error."""
+) -> tuple[Entry, StepBack | None]:
+    """The earliest entry of the best one's training that costs next to nothing, and the step back to it."""
     best = ranked[0]
     way = _way_to(best, paths)
     earlier = [entry for entry in ranked[1:] if entry.row.utility > 0.0 and entry.row.step <= way.get(entry.branch, 0)]
     allowed = [entry for entry in earlier if entry.shortfall <= best.shortfall and entry.finalist]
     for entry in sorted(allowed, key=lambda entry: entry.row.step):
-        error = standard_error(best.card, entry.card, utility, settings.resamples, settings.seed)
-        if best.row.utility - entry.row.utility <= settings.standard_errors * error:
-            return entry, error
-    return best, 0.0
+        back = step_back(best.card, entry.card, utility, settings.resamples, settings.seed)
+        if back.lead <= settings.standard_errors * back.error and back.expected_loss <= settings.tolerance:
+            return entry, back
+    return best, None
 
 
 def _way_to(best: Entry, paths: Sequence[TrialPath]) -> dict[str, int]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from dbsweep.records.names import Metric
@@ -15,9 +17,31 @@ from dbsweep.selection.resampling import (
 from dbsweep.selection.utility import Utility
 
 
-def standard_error(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int) -> float:
-    """Standard error of the difference of two utilities; 0 where no metric has two paired samples."""
-    return float(_draws(a, b, utility, resamples, seed).std(ddof=1))
+@dataclass(frozen=True, slots=True)
+class StepBack:
+    """What it means to take one checkpoint in place of a better one, by a bootstrap of the difference D of utilities.
+
+    Attributes:
+        lead: D as measured.
+        error: standard error of D; 0 where no metric has two paired samples.
+        expected_loss: mean of max(D, 0): how much is lost where the better one really is better, weighed by how likely
+            that is. It grows with the error: scores that can hardly tell the two apart do not show that they are alike.
+    """
+
+    lead: float
+    error: float
+    expected_loss: float
+
+
+def step_back(better: Scorecard, other: Scorecard, utility: Utility, resamples: int, seed: int) -> StepBack:
+    """From the better checkpoint to the other; the draws of the bootstrap stand for what D may truly be (Hastie,
+    Tibshirani & Friedman 2009, "The Elements of Statistical Learning", section 8.4)."""
+    draws = _draws(better, other, utility, resamples, seed)
+    return StepBack(
+        lead=utility_difference(better, other, utility),
+        error=float(draws.std(ddof=1)),
+        expected_loss=float(np.maximum(draws, 0.0).mean()),
+    )
 
 
 def utility_lead(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from typing import Final
 
 from dbsweep.records.choice import Candidate, Reweighted, Rival
 from dbsweep.records.names import Metric
+from dbsweep.selection.differences import StepBack
 from dbsweep.selection.utility import JUDGED, Utility
 
 _FACTORS: Final = {0.25: "a quarter as much", 0.5: "half as much", 2.0: "twice as much", 4.0: "four times as much"}
@@ -21,14 +22,14 @@ class Outcome:
     Attributes:
         best: the chosen candidate.
         ranked: all candidates, those that meet the constraints first, best utility first.
-        error: standard error of the utility difference between `ranked[0]` and `best`, if they differ.
+        back: the step from `ranked[0]` to `best`; None where they are the same.
         utility: what counted.
         unsound: number of candidates with NaN where the base model has numbers.
     """
 
     best: Candidate
     ranked: tuple[Candidate, ...]
-    error: float
+    back: StepBack | None
     utility: Utility
     unsound: int
 
@@ -74,13 +75,14 @@ def _rank(outcome: Outcome) -> str:
         return "It is the only checkpoint with scores, so there was nothing to compare."
     able = sum(not row.unmet for row in outcome.ranked) if outcome.utility.constraints and not top.unmet else sound
     among = f"{sound} checkpoints" if able == sound else f"the {able} of {sound} checkpoints that meet the constraints"
-    if best.checkpoint == top.checkpoint:
+    if outcome.back is None:
         if top.unmet:
             return f"Of {sound} checkpoints it comes nearest to the constraints."
-        return f"That is the highest of {among}, and no earlier one of the same training comes close."
+        return f"That is the highest of {among}, and no earlier one of the same training is shown to be as good."
     return (
         f"The highest of {among} is {top.utility:.2f} at step {top.step} of the same training; step {best.step} is the "
-        f"earliest within one standard error ({outcome.error:.2f}) of it, and less training is safer."
+        f"earliest that is no worse but for chance (standard error {outcome.back.error:.3f}) and loses next to nothing "
+        f"(expected loss {outcome.back.expected_loss:.3f}), and less training is safer."
     )
 
 

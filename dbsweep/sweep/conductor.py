@@ -20,7 +20,7 @@ from dbsweep.records.results import Checkpoint
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.candidates import list_candidates
-from dbsweep.selection.choice import ChoiceSettings, choose
+from dbsweep.selection.choice import choice_settings, choose
 from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
@@ -137,13 +137,12 @@ class Conductor:
         self._race(backend)
         record = self._ledger.read()
         try:
-            settings = ChoiceSettings(standard_errors=self._job.experiment.choose.standard_errors)
             utility = utility_of(record)
             choice = choose(
                 list_candidates(record),
                 utility=utility,
                 paths=self._plan.paths,
-                settings=settings,
+                settings=choice_settings(self._job.experiment.choose),
                 finalists=record.finalists,
             )
         except RunError as error:  # every trial failed: the ledger says why, and the report shows it

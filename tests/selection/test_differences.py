@@ -10,7 +10,7 @@ import pytest
 from dbsweep.config.choosing import Choosing, Weights
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.differences import standard_error, utility_lead
+from dbsweep.selection.differences import step_back, utility_lead
 from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import card
 
@@ -25,8 +25,19 @@ def styled(*style: float) -> Scorecard:
 def test_the_standard_error_of_one_metric_is_that_of_the_mean_difference() -> None:
     """Differences 0.1, 0.3, 0.1, 0.3: s = 0.1155, s / √4 = 0.0577. A shift that all samples share has none."""
     a, b = styled(0.7, 0.9, 0.7, 0.9), styled(0.6, 0.6, 0.6, 0.6)
-    assert standard_error(a, b, STYLE_ALONE, 20_000, 0) == pytest.approx(0.0577, rel=0.03)
-    assert standard_error(styled(0.3, 0.5), styled(0.4, 0.6), STYLE_ALONE, 2000, 0) == pytest.approx(0.0)
+    assert step_back(a, b, STYLE_ALONE, 20_000, 0).error == pytest.approx(0.0577, rel=0.03)
+    assert step_back(styled(0.3, 0.5), styled(0.4, 0.6), STYLE_ALONE, 2000, 0).error == pytest.approx(0.0)
+
+
+def test_the_expected_loss_is_that_of_a_normal_difference() -> None:
+    """Differences ±0.2 in turn, 64 of them, and 0.01 on average: s/√n = 0.2016/8 = 0.0252, z = 0.01/0.0252 = 0.397, and
+    E max(D, 0) = 0.0252 φ(z) + 0.01 Φ(z) = 0.0252 · 0.3687 + 0.01 · 0.6543 = 0.0158. What is sure is lost as it is."""
+    wave = np.tile([0.2, -0.2], 32)
+    back = step_back(styled(*(0.51 + wave)), styled(*[0.5] * 64), STYLE_ALONE, 40_000, 0)
+    assert back.lead == pytest.approx(0.01)
+    assert back.expected_loss == pytest.approx(0.0158, rel=0.03)
+    sure = step_back(styled(0.5, 0.7), styled(0.4, 0.6), STYLE_ALONE, 2000, 0)
+    assert (sure.lead, sure.expected_loss) == pytest.approx((0.1, 0.1))
 
 
 def test_an_interval_stays_within_what_utilities_can_be() -> None:
