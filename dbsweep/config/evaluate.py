@@ -27,6 +27,10 @@ def _context(text: str) -> str:
     return text.strip(" ,")
 
 
+_TOKEN_IMAGES = 16
+"""Enough to tell a word with a meaning from one without; see `dbsweep.scoring.token_meaning`."""
+
+
 class Identity(Section):
     """Whose eyes tell identity, if not the encoder of style; one of the three."""
 
@@ -104,3 +108,8 @@ class Evaluate(Section):
         while levels[-1] < most:
             levels.append(min(2 * levels[-1], most))
         return tuple(levels)
+
+    @property
+    def token_images(self) -> int:
+        """Images of each instance prompt in which the untrained model shows what it makes of the token itself."""
+        return min(self.levels[-1], _TOKEN_IMAGES)

@@ -52,6 +52,8 @@ def draw_evaluation(
     model_hash: str,
     seeds: Sequence[int] | None = None,
     base: bool = False,
+    prompts: Sequence[EvaluationPrompt] | None = None,
+    prefix: str = "",
 ) -> Evaluation:
     """Draws every prompt with every seed and writes the images, all prompts in the same passes of the UNet.
 
@@ -63,13 +65,16 @@ def draw_evaluation(
         model_hash: goes into the images' metadata.
         seeds: of each prompt; those of a first look if not given.
         base: draw the prompts with the class noun in the subject's place; equal ones are drawn once.
+        prompts: some of the evaluation's; all if not given.
+        prefix: of the files' names.
     """
-    prompts, seeds = prompts_to_draw(experiment), evaluation_seeds(experiment) if seeds is None else seeds
+    prompts = prompts_to_draw(experiment) if prompts is None else prompts
+    seeds = evaluation_seeds(experiment) if seeds is None else seeds
     texts = [prompt.base_prompt if base else prompt.prompt for prompt in prompts]
     wanted = [(text, seed) for text in dict.fromkeys(texts) for seed in seeds]
     requests = [_request(experiment, text, seed) for text, seed in wanted]
     drawn = dict(zip(wanted, draw(models, requests, clip_skip=experiment.clip_skip), strict=True))
-    files = {key: folder / f"{index:03d}-{key[1]}.png" for index, key in enumerate(wanted)}
+    files = {key: folder / f"{prefix}{index:03d}-{key[1]}.png" for index, key in enumerate(wanted)}
     folder.mkdir(parents=True, exist_ok=True)
     for key, request in zip(wanted, requests, strict=True):
         write_png(files[key], drawn[key], request, model_hash, clip_skip=experiment.clip_skip)
@@ -80,8 +85,8 @@ def draw_evaluation(
     )
 
 
-def base_images(evaluation: Evaluation) -> dict[str, Sequence[Pixels]]:
-    """For each distinct prompt of a base evaluation its images, in the order of the seeds."""
+def images_by_prompt(evaluation: Evaluation) -> dict[str, Sequence[Pixels]]:
+    """For each distinct prompt that was drawn its images, in the order of the seeds."""
     images: dict[str, dict[int, Pixels]] = {}
     for sample, image in zip(evaluation.samples, evaluation.images, strict=True):
         images.setdefault(sample.prompt, {})[sample.seed] = image

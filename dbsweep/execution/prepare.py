@@ -8,15 +8,18 @@ from dbsweep.concepts.class_images import ClassImagePool, ClassImageRequest
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.concepts.photos import read_square
 from dbsweep.execution import loaded
-from dbsweep.execution.evaluation import base_images, draw_evaluation, evaluation_seeds, prompts_to_draw
+from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds, images_by_prompt, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.reference_key import found_card, reference_key, write_key
-from dbsweep.records.results import Scorecard
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.records.results import Scorecard, TokenMeaning
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
-from dbsweep.scoring.reference import build_reference
+from dbsweep.scoring.encoders import Encoder
+from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, with_validation_loss
+from dbsweep.scoring.token_meaning import token_meanings, token_prompts
 from dbsweep.training.validation import validation_losses
 
 IMAGES_PER_PART = 8
@@ -79,17 +82,39 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
         models, experiment, run, run.base_images, model_hash=model_hash, seeds=seeds, base=True
     )
     prompts, identity_encoder = prompts_to_draw(experiment), loaded.identity_encoder(experiment.evaluate.identity)
-    reference = build_reference(prompts, seeds, base_images(evaluation), photos, encoder, held_out, identity_encoder)
+    drawn = images_by_prompt(evaluation)
+    reference = build_reference(prompts, seeds, drawn, photos, encoder, held_out, identity_encoder)
     reference.save(run.reference)
     losses = validation_losses(
         models, loaded.held_out(job), seed=experiment.evaluate.seed, clip_skip=experiment.clip_skip
     )
     seen = evaluation_seeds(experiment)
     card = score_base([sample for sample in evaluation.samples if sample.seed in seen], reference)
-    card = with_validation_loss(card, losses)
+    tokens = _look_at_tokens(job, models, reference, encoder)
+    card = with_validation_loss(card, losses).model_copy(update={"tokens": tokens})
     run.base_scorecard.write_text(card.model_dump_json(), encoding="utf-8")
     write_key(run, key)
     return models.sha256, card
+
+
+def _look_at_tokens(
+    job: SweepJob, models: StableDiffusion, reference: Reference, encoder: Encoder
+) -> tuple[TokenMeaning, ...]:
+    """Draws the instance prompts with the untrained model, token and all, and compares with its class images."""
+    run, experiment = RunFolder(job.run_folder), job.experiment
+    prompts = token_prompts(prompts_to_draw(experiment))
+    drawn = draw_evaluation(
+        models,
+        experiment,
+        run,
+        run.base_images,
+        model_hash=models.sha256[:10],
+        seeds=reference.seeds[: experiment.evaluate.token_images],
+        prompts=prompts,
+        prefix="token-",
+    )
+    tokens = [concept.instance_token for concept in experiment.concepts]
+    return token_meanings(prompts, tokens, images_by_prompt(drawn), encoder, reference)
 
 
 def _parts(job: SweepJob) -> list[tuple[ClassImagePool, list[ClassImageRequest]]]:

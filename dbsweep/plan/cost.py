@@ -154,7 +154,10 @@ def _with_prior(courses: Sequence[Course]) -> Iterator[Train]:
 
 
 def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Iterator[Drawing]:
-    """Every evaluation, and the untrained base model with all seeds that may be drawn, once for each size."""
+    """Every evaluation, and the untrained base model with all seeds that may be drawn, once for each size.
+
+    The base model also draws each instance prompt with the token left in.
+    """
     evaluate, prompts = experiment.evaluate, prompts_per_evaluation(experiment)
     passes = _passes_of(experiment)
     by_resolution: dict[int, int] = {}
@@ -162,7 +165,8 @@ def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Iterator[Drawin
         by_resolution[leg.train.resolution] = by_resolution.get(leg.train.resolution, 0) + leg.evaluations
     for resolution, evaluations in by_resolution.items():
         seeds = evaluate.levels[-1] + evaluate.images_per_prompt * evaluations
-        yield Drawing(prompts * seeds, resolution, passes)
+        tokens = len(experiment.concepts) * evaluate.token_images
+        yield Drawing(prompts * seeds + tokens, resolution, passes)
 
 
 def _grids(experiment: Experiment) -> Iterator[Drawing]:

@@ -63,12 +63,36 @@ class SampleImage(Record):
     seed: int
 
 
+class TokenMeaning(Record):
+    """What the untrained model's pictures say of an instance token, with it and with the class noun in its place.
+
+    Attributes:
+        token: the word.
+        prompt, base_prompt: what was drawn with the token and without.
+        images: how many of each, from the same seeds.
+        effect: how far the token moves the pictures (`dbsweep.scoring.token_meaning.shift_effect`); 0 = not at all.
+        known: whether the model draws something of its own for it; None where these images do not tell.
+    """
+
+    token: str
+    prompt: str
+    base_prompt: str
+    images: int
+    effect: float
+    known: bool | None
+
+
 class Scorecard(Record):
-    """All metrics of one checkpoint, and the images that they were measured on."""
+    """All metrics of one checkpoint, and the images that they were measured on.
+
+    Attributes:
+        tokens: what the base model makes of the instance tokens; on its own card alone.
+    """
 
     checkpoint: str
     scores: dict[Metric, Score]
     images: tuple[SampleImage, ...]
+    tokens: tuple[TokenMeaning, ...] = ()
 
     def value(self, metric: Metric) -> float:
         """The mean of a metric."""

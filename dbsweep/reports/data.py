@@ -15,6 +15,7 @@ from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.story import Chapter, story
 from dbsweep.reports.strips import FilmStrip, film_strips
+from dbsweep.reports.tokens import token_sentences
 from dbsweep.reports.trials import TrialTable, trial_table
 from dbsweep.reports.words import count, duration, listing, moment
 from dbsweep.selection.unmeasurable import unmeasurable
@@ -91,13 +92,14 @@ def report_data(record: RunRecord, run_folder: Path) -> ReportData:
         strips=tuple(others[:room]),
         strips_left_out=max(len(others) - room, 0),
         failures=_failures(record),
-        notes=(*record.plan.notes, *savings_sentences(record), *_unmeasurable(record)),
+        notes=(*record.plan.notes, *savings_sentences(record), *_of_the_base(record)),
     )
 
 
-def _unmeasurable(record: RunRecord) -> tuple[str, ...]:
+def _of_the_base(record: RunRecord) -> tuple[str, ...]:
+    """What the base model knows of the subject's words, and what cannot be measured with it."""
     base = record.scorecards.get(BASE)
-    return unmeasurable(base) if base is not None else ()
+    return (*token_sentences(base), *unmeasurable(base)) if base is not None else ()
 
 
 def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:

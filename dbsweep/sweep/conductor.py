@@ -19,6 +19,7 @@ from dbsweep.records.plan import Plan
 from dbsweep.records.results import Checkpoint
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
+from dbsweep.reports.tokens import token_sentences
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.choice import choice_settings, choose
 from dbsweep.selection.trialbook import TrialBook
@@ -58,7 +59,7 @@ class Conductor:
         """
         with self._view.showing(self._progress):
             prepared = self._prepare(backend)
-            for sentence in unmeasurable(prepared.base):
+            for sentence in (*token_sentences(prepared.base), *unmeasurable(prepared.base)):
                 self._view.note(sentence)
             self._train(backend, prepared, branch_jobs(self._job, self._plan, self._ledger.read()))
             while jobs := self._next_jobs():

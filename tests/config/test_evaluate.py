@@ -20,6 +20,11 @@ def test_without_a_race_there_is_the_first_look_alone():
     assert Evaluate.model_validate({"race": {"enabled": False}}).levels == (4,)
 
 
+@pytest.mark.parametrize(("most", "images"), [(8, 8), (64, 16)])
+def test_a_token_is_looked_at_in_the_races_images_but_no_more_than_it_takes(most: int, images: int):
+    assert Evaluate.model_validate({"race": {"images_per_prompt": most}}).token_images == images
+
+
 def test_contexts_are_told_without_their_commas():
     assert Evaluate.model_validate({"contexts": [", blue background", "close up "]}).contexts == (
         "blue background",

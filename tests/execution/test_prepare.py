@@ -15,11 +15,13 @@ from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.jobs import SweepJob, sweep_job
+from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.reference import Reference
-from tests.execution.tiny_sweep import make_tiny_job
+from tests.execution.sweeps import make_experiment, make_plan
+from tests.execution.tiny_sweep import PHOTOS, make_tiny_job, write_photos
 
 
 def drawn(job: SweepJob) -> dict[str, bytes]:
@@ -91,7 +93,7 @@ def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
     ):
         change()
         prepare.draw_references(tiny_job)
-        assert len(draws) == 1
+        assert len(draws) == 2, "the evaluation, and the instance prompt with its token"
         draws.clear()
     other = tiny_job.experiment.concepts[0].model_copy(update={"class_prompt": "portrait of man"})
     changed = tiny_job.experiment.model_copy(update={"concepts": (other,)})
@@ -112,7 +114,8 @@ def without_race(job: SweepJob) -> SweepJob:
 def test_the_base_model_draws_the_seeds_of_the_whole_race(tiny_job: SweepJob) -> None:
     run = RunFolder(tiny_job.run_folder)
     assert len(Reference.load(run.reference).seeds) == 16
-    assert len(list(run.base_images.glob("*.png"))) == 2 * 16
+    assert len(list(run.base_images.glob("[0-9]*.png"))) == 2 * 16
+    assert len(list(run.base_images.glob("token-*.png"))) == 16
     card = Scorecard.model_validate_json(run.base_scorecard.read_text())
     assert {image.seed for image in card.images} == set(evaluation_seeds(tiny_job.experiment)), "as the checkpoints'"
 
@@ -129,6 +132,30 @@ def test_the_base_scorecard_has_its_pictures(tiny_job: SweepJob) -> None:
         with Image.open(tiny_job.run_folder / image.path) as picture:
             assert picture.size == (64, 64)
             assert picture.info["parameters"].startswith(image.prompt)
+
+
+def test_minisd_knows_neon_and_not_ohwx(tmp_path: Path) -> None:
+    """The real model, its real CLIP: eight pictures each of a man, an ohwx man and a neon man."""
+    write_photos(tmp_path / "photos")
+    ohwx = make_experiment().concepts[0].model_dump() | {"instance_images": tmp_path / "photos"}
+    neon = {key: value.replace("ohwx", "neon") if isinstance(value, str) else value for key, value in ohwx.items()}
+    neon["sanity_prompts"] = [prompt.replace("ohwx", "neon") for prompt in ohwx["sanity_prompts"]]
+    evaluate = {"images_per_prompt": 8, "num_inference_steps": 8, "race": {"enabled": False}, "encoder": "minisd"}
+    experiment = make_experiment(concepts=[ohwx, neon], evaluate=evaluate)
+    (tmp_path / "run").mkdir()
+    job = sweep_job(
+        tmp_path / "run",
+        tmp_path / "cache",
+        experiment,
+        make_plan(),
+        [PHOTOS, PHOTOS],
+        base=str(pipeline_path()),
+        encoder=str(clip_path()),
+    )
+    loaded.encoder.cache_clear()
+    _, card = prepare.draw_references(job)
+    assert [(token.token, token.known) for token in card.tokens] == [("ohwx", False), ("neon", True)]
+    assert {token.images for token in card.tokens} == {8}
 
 
 def test_mirrored_photos_are_encoded_from_mirrored_pixels(tiny_job: SweepJob) -> None:

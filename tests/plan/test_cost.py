@@ -15,6 +15,8 @@ from tests.plan.experiments import CONCEPT, experiment
 RATES = Rates(weight_bytes=10**9, state_bytes=10**10, seconds_per_step=1.0, seconds_per_unet_pass=0.01, workers=1)
 # One instance, one sanity and one class prompt, four seeds each.
 EVALUATION = (1 + 1 + 1) * 4
+# The base model draws the same, and the instance prompt once more with its token.
+REFERENCES = EVALUATION + 4
 
 
 def cost(setup: Experiment, photos: tuple[int, ...] = (12,), rates: Rates = RATES) -> Cost:
@@ -30,14 +32,14 @@ def small(**changes: Any) -> Experiment:
 
 
 def test_images_are_class_images_references_and_evaluations():
-    assert cost(small()).images == 12 * 2 + EVALUATION + 2 * EVALUATION
+    assert cost(small()).images == 12 * 2 + REFERENCES + 2 * EVALUATION
 
 
 def test_class_images_are_drawn_once_for_the_most_demanding_trial():
     search = {"class_images_per_instance": [0, 3, 5], "prior_loss_weight": [0, 1]}
     # Without the prior's loss none are needed: 0 and any weight, or weight 0, is one branch; 3 and 5 are two.
-    assert cost(small(search=search)).images == 12 * 5 + EVALUATION + 3 * 2 * EVALUATION
-    assert cost(small(search={"prior_loss_weight": [0]})).images == EVALUATION + 2 * EVALUATION
+    assert cost(small(search=search)).images == 12 * 5 + REFERENCES + 3 * 2 * EVALUATION
+    assert cost(small(search={"prior_loss_weight": [0]})).images == REFERENCES + 2 * EVALUATION
 
 
 def test_concepts_with_one_class_share_its_images():
@@ -47,11 +49,11 @@ def test_concepts_with_one_class_share_its_images():
     second |= {"sanity_prompts": ["zwx man in neon", "zwx man in ink"]}
     evaluation = (1 + 1 + 1 + 1 + 2 + 1) * 4
     together = cost(small(concepts=[CONCEPT, second]), (12, 20))
-    assert together.images == 20 * 2 + 3 * evaluation
+    assert together.images == 20 * 2 + 3 * evaluation + 2 * 4  # two tokens
     # 32 photos are an epoch of 32 steps.
     assert together.steps_shared == 4 * 32
     apart = cost(small(concepts=[CONCEPT, {**second, "class_prompt": "picture of man"}]), (12, 20))
-    assert apart.images == (12 + 20) * 2 + 3 * evaluation
+    assert apart.images == (12 + 20) * 2 + 3 * evaluation + 2 * 4
 
 
 def test_contexts_are_drawn_of_subject_and_class():
@@ -64,10 +66,10 @@ def test_the_race_is_forecast_at_its_most():
     evaluate = {"every_epochs": 2, "race": {"images_per_prompt": 10}}
     found, plain = cost(small(evaluate=evaluate)), cost(small())
     assert found.race_images == 2 * 3 * (10 - 4)  # two checkpoints, three prompts, six further seeds
-    assert found.images - plain.images == 3 * (10 - 4)  # of the base model, drawn at once
+    assert found.images - plain.images == (3 + 1) * (10 - 4)  # of the base model, drawn at once; one with the token
     assert found.seconds is not None
     assert plain.seconds is not None
-    assert found.seconds - plain.seconds == pytest.approx((36 + 18) * 40 * 0.01)
+    assert found.seconds - plain.seconds == pytest.approx((36 + 24) * 40 * 0.01)
     assert plain.race_images == 0
     six = cost(small(evaluate=evaluate, search={"learning_rate": [1e-6, 1e-5, 1e-4, 1e-3]}))
     assert six.race_images == 6 * 3 * 6  # of eight checkpoints
@@ -75,12 +77,12 @@ def test_the_race_is_forecast_at_its_most():
 
 def test_shared_checkpoints_are_evaluated_once():
     search = {"epochs": [2, 4, 8], "text_encoder_ratio": [1]}
-    assert cost(small(search=search)).images == 12 * 2 + EVALUATION + 4 * EVALUATION
+    assert cost(small(search=search)).images == 12 * 2 + REFERENCES + 4 * EVALUATION
 
 
 def test_each_resolution_has_its_own_class_images_and_references():
     search = {"resolution": [64, 128]}
-    assert cost(small(search=search)).images == 2 * (12 * 2 + EVALUATION + 2 * EVALUATION)
+    assert cost(small(search=search)).images == 2 * (12 * 2 + REFERENCES + 2 * EVALUATION)
 
 
 def test_grids_draw_every_cell_with_every_seed():
@@ -107,7 +109,7 @@ def test_time_is_training_and_drawing():
 def test_without_guidance_an_image_takes_half_the_passes():
     evaluate = {"every_epochs": 2, "guidance_scale": 1, "race": {"enabled": False}}
     found = cost(small(evaluate=evaluate))
-    assert found.seconds == pytest.approx(48 + 24 * 20 * 2 * 0.01 + 3 * EVALUATION * 20 * 0.01)
+    assert found.seconds == pytest.approx(48 + 24 * 20 * 2 * 0.01 + (REFERENCES + 2 * EVALUATION) * 20 * 0.01)
 
 
 def test_workers_divide_the_time_down_to_the_longest_way():

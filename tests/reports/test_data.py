@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.records.names import TrialState
+from dbsweep.records.names import BASE, TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports import data as data_module
 from dbsweep.reports.data import report_data
+from tests.reports.test_tokens import base
 
 
 def test_the_header(record: RunRecord, run_folder: Path) -> None:
@@ -63,6 +64,12 @@ def test_failures_name_reason_and_trials_but_a_stopped_branch_is_none(record: Ru
     (failure,) = report_data(changed, run_folder).failures
     assert (failure.branch, failure.state, failure.trials) == ("b01", "failed", "t002")
     assert failure.reason == "loss is NaN at step 17"
+
+
+def test_the_notes_tell_whether_the_base_model_knows_the_token(record: RunRecord, run_folder: Path) -> None:
+    cards = {**record.scorecards, BASE: base("neon", known=True)}
+    notes = report_data(record.model_copy(update={"scorecards": cards}), run_folder).notes
+    assert any(note.startswith("The base model already draws something of its own for 'neon'") for note in notes)
 
 
 def test_nothing_is_opened(record: RunRecord, tmp_path: Path) -> None:
