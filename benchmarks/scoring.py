@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,7 @@ from dbsweep.records.choice import Choice
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.choice import choose
 from dbsweep.selection.race import contenders
+from dbsweep.selection.smoothing import Row
 from dbsweep.selection.utility import Utility
 from dbsweep.sweep.racing import race_settings
 
@@ -68,22 +69,23 @@ def adaptive(sweep: SweepTable, evaluate: Evaluate = EVALUATE) -> tuple[Choice, 
     The rounds are those of `dbsweep.sweep.racing`, on scorecards that have been made before.
     """
     utility, settings = Utility(), race_settings(evaluate)
-    racing = list(sweep.checkpoints)
-    latest = {point.id: point.cards[evaluate.images_per_prompt].card(point.id) for point in racing}
-    images = len(racing) * evaluate.images_per_prompt + evaluate.levels[-1]  # references with all seeds
-    raced, drawn = 0, evaluate.images_per_prompt
+    seen = {point.id: evaluate.images_per_prompt for point in sweep.checkpoints}
+    images = len(seen) * evaluate.images_per_prompt + evaluate.levels[-1]  # references with all seeds
+    raced, racing, finalists = 0, frozenset(seen), None
     for level in evaluate.levels[1:]:
-        places = contenders([latest[point.id] for point in racing], utility, settings)
-        if not places:
+        racing = frozenset(contenders(_rows(sweep, seen), utility, settings, racing=racing))
+        if not racing:
             break
-        racing = [racing[place] for place in places]
-        latest |= {point.id: point.cards[level].card(point.id) for point in racing}
-        images += len(racing) * (level - drawn)
-        raced, drawn = max(raced, len(racing)), level
-    finalists = {point.id for point in racing} if raced else None
-    candidates = [(point.trial, point.checkpoint, latest[point.id]) for point in sweep.checkpoints]
-    choice = choose(candidates, utility=utility, finalists=finalists)
+        images += sum(level - seen[name] for name in racing)
+        seen |= dict.fromkeys(racing, level)
+        raced, finalists = max(raced, len(racing)), racing
+    choice = choose(_rows(sweep, seen), utility=utility, finalists=finalists)
     return choice, images * PROMPTS * sweep.evaluations_per_image, raced
+
+
+def _rows(sweep: SweepTable, seen: Mapping[str, int]) -> list[Row]:
+    """The candidates, with so many images a prompt of each."""
+    return [(p.trial, p.checkpoint, p.cards[seen[p.id]].card(p.id)) for p in sweep.checkpoints]
 
 
 def by_protocol(sweep: SweepTable) -> Choice:

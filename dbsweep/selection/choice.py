@@ -69,7 +69,7 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pick:
+class Pick:
     """Entries by rank, the one that is chosen, and the step back to it if it is not the first."""
 
     ranked: tuple[Entry, ...]
@@ -127,7 +127,7 @@ def choose(
         raise RunError(
             "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"
         )
-    pick = _pick(candidates, utility, paths, settings, finalists)
+    pick = pick_smoothed(candidates, utility, paths, settings, finalists)
     if not pick.best.sound:
         raise RunError(
             f"none of the {len(candidates)} scored checkpoints has scores that are numbers: their images are blank, or "
@@ -137,7 +137,8 @@ def choose(
     outcome = Outcome(pick.best.row, rows, pick.back, utility, unsound=sum(not entry.sound for entry in pick.ranked))
     rivals = _rivals(pick, utility, settings)
     sensitivity = _sensitivity(candidates, utility, paths, settings, pick.best.row)
-    free = _pick(candidates, Utility(utility.weights), paths, settings).best.row if utility.constraints else None
+    unlimited = Utility(utility.weights)
+    free = pick_smoothed(candidates, unlimited, paths, settings).best.row if utility.constraints else None
     return Choice(
         best=pick.best.row,
         reason=explain(outcome),
@@ -149,13 +150,14 @@ def choose(
     )
 
 
-def _pick(
+def pick_smoothed(
     candidates: Candidates,
     utility: Utility,
     paths: Sequence[TrialPath],
     settings: ChoiceSettings,
     finalists: Collection[str] | None = None,
-) -> _Pick:
+) -> Pick:
+    """What `choose` takes of candidates, at least one, that have been smoothed; what is taken may be unsound."""
     values = np.array([[card.value(metric) for metric in JUDGED] for _, _, card in candidates])
     values[:, [metric in utility.unmeasurable for metric in JUDGED]] = 1.0
     front = pareto_front(values)
@@ -164,7 +166,7 @@ def _pick(
         for each, on_front in zip(candidates, front, strict=True)
     ]
     ranked = tuple(sorted(entries, key=_rank))
-    return _Pick(ranked, *_earliest_equal(ranked, utility, paths, settings))
+    return Pick(ranked, *_earliest_equal(ranked, utility, paths, settings))
 
 
 def _entry(
@@ -220,7 +222,7 @@ def _way_to(best: Entry, paths: Sequence[TrialPath]) -> dict[str, int]:
     return way | {best.branch: best.row.step - 1}
 
 
-def _rivals(pick: _Pick, utility: Utility, settings: ChoiceSettings) -> tuple[Rival, ...]:
+def _rivals(pick: Pick, utility: Utility, settings: ChoiceSettings) -> tuple[Rival, ...]:
     """The best checkpoints of other trials that could have been chosen."""
     firsts: dict[str, Entry] = {}
     for entry in pick.ranked:
@@ -259,7 +261,7 @@ def _sensitivity(
     found = []
     for metric in utility.weights:
         for factor in FACTORS:
-            other = _pick(candidates, utility.reweighted(metric, factor), paths, settings).best.row
+            other = pick_smoothed(candidates, utility.reweighted(metric, factor), paths, settings).best.row
             if other.checkpoint != best.checkpoint:
                 found.append(Reweighted(metric=metric, factor=factor, best=other))
                 break

@@ -2,21 +2,25 @@
 
 Maron & Moore 1997, "The Racing Algorithm", with the paired comparisons of Birattari et al. 2002 ("A racing algorithm
 for configuring metaheuristics"): every checkpoint draws the same prompts from the same seeds, so that what makes one
-seed hard cancels in the difference, and those that are surely behind the leader leave before the next round.
+seed hard cancels in the difference, and those that are surely behind the leader leave before the next round. Race and
+choice look at the same: scores smoothed along each training, and whoever the choice would take now stays.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from dbsweep.records.names import Metric
+from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Scorecard
+from dbsweep.selection.choice import Candidates, ChoiceSettings, Entry, pick_smoothed
 from dbsweep.selection.differences import paired, paired_mean_draws
 from dbsweep.selection.resampling import RESAMPLES, Floats
+from dbsweep.selection.smoothing import smoothed
 from dbsweep.selection.utility import Utility
 
 COMPARED = 100
@@ -43,26 +47,47 @@ class RaceSettings:
     seed: int = 0
 
 
-def contenders(cards: Sequence[Scorecard], utility: Utility, settings: RaceSettings) -> tuple[int, ...]:
-    """Places of the cards that must be looked at more closely, best first; empty where one has won.
+def contenders(
+    candidates: Candidates,
+    utility: Utility,
+    settings: RaceSettings,
+    *,
+    paths: Sequence[TrialPath] = (),
+    choice: ChoiceSettings | None = None,
+    racing: Collection[str] | None = None,
+) -> tuple[str, ...]:
+    """Ids of the checkpoints that must be looked at more closely, best first; empty where one has won.
 
     The leader is the best by constraints, then utility, as in the choice. Another stays while the bootstrap gives it
     more than a Bonferroni share of `error` to be ahead of the leader by more than `tie`, or to meet the constraints
-    better. Cards without numbers have no part.
+    better. If any does, so does the one that the choice would take now, though it may be tied with the leader. Cards
+    without numbers have no part.
 
     Args:
-        cards: of one round: the samples of a metric are paired and equally many.
+        candidates: (trial id, checkpoint, its latest scorecard), of all checkpoints, as `choose` takes them.
         utility: what counts.
         settings: how sure to be.
+        paths, choice: the plan's paths and the choice's settings, as `choose` takes them.
+        racing: ids of those still in the race: the samples of a metric are paired and equally many. All when None.
     """
-    able = [place for place, card in enumerate(cards) if _is_able(card, utility)]
-    ranked = sorted(able, key=lambda place: (utility.shortfall(cards[place]), -utility.value_of(cards[place]), place))
-    ranked = ranked[:COMPARED]
+    if not candidates:
+        return ()
+    pick = pick_smoothed(smoothed(candidates), utility, paths, choice or ChoiceSettings(), racing)
+    ranked = [entry for entry in pick.ranked if entry.finalist and _is_able(entry.card, utility)][:COMPARED]
     if len(ranked) < 2:
         return ()
-    leader, tail = cards[ranked[0]], settings.error / settings.rounds / (len(ranked) - 1)
-    staying = [place for place in ranked[1:] if _chance_ahead(cards[place], leader, utility, settings, tail) > tail]
-    return (ranked[0], *staying[: settings.finalists - 1]) if staying else ()
+    leader, tail = ranked[0], settings.error / settings.rounds / (len(ranked) - 1)
+    able = [entry for entry in ranked[1:] if _chance_ahead(entry.card, leader.card, utility, settings, tail) > tail]
+    if not able:
+        return ()
+    return tuple(entry.row.checkpoint for entry in _staying(leader, able, pick.best, settings.finalists))
+
+
+def _staying(leader: Entry, able: Sequence[Entry], taken: Entry, finalists: int) -> list[Entry]:
+    """At most so many, the leader and the one that the choice would take among them."""
+    if taken is leader or taken in able[: finalists - 1]:
+        return [leader, *able[: finalists - 1]]
+    return [leader, *able[: finalists - 2], taken]
 
 
 def _is_able(card: Scorecard, utility: Utility) -> bool:

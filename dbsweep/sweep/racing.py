@@ -12,10 +12,10 @@ from dbsweep.execution.jobs import CloserLook, SweepJob
 from dbsweep.execution.ledger import Ledger
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.candidates import list_candidates
+from dbsweep.selection.choice import choice_settings
 from dbsweep.selection.race import RaceSettings, contenders
 from dbsweep.selection.utility import utility_of
 
-Racing: TypeAlias = list[tuple[Checkpoint, Scorecard]]
 OnLook: TypeAlias = Callable[[int, int], None]
 """Told how many checkpoints of a round are done, of how many."""
 
@@ -31,14 +31,22 @@ def race(backend: Backend, job: SweepJob, ledger: Ledger, on_look: OnLook) -> No
     """
     record, evaluate = ledger.read(), job.experiment.evaluate
     utility, settings = utility_of(record), race_settings(evaluate)
-    racing: Racing = [(checkpoint, record.scorecards[checkpoint.id]) for _, checkpoint, _ in list_candidates(record)]
+    rows = {point.id: (trial, point, record.scorecards[point.id]) for trial, point, _ in list_candidates(record)}
+    racing = tuple(rows)
     for images_per_prompt in evaluate.levels[1:]:
-        staying = [racing[place] for place in contenders([card for _, card in racing], utility, settings)]
-        if not staying:
+        racing = contenders(
+            list(rows.values()),
+            utility,
+            settings,
+            paths=record.plan.paths,
+            choice=choice_settings(job.experiment.choose),
+            racing=frozenset(racing),
+        )
+        if not racing:
             return
-        _look_closer(backend, job, ledger, staying, images_per_prompt, on_look)
+        _look_closer(backend, job, ledger, [rows[name][1:] for name in racing], images_per_prompt, on_look)
         cards = ledger.read().further[images_per_prompt]
-        racing = [(checkpoint, cards[checkpoint.id]) for checkpoint, _ in staying]
+        rows |= {name: (*rows[name][:2], cards[name]) for name in racing}
 
 
 def race_settings(evaluate: Evaluate) -> RaceSettings:

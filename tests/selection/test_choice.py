@@ -14,7 +14,7 @@ from dbsweep.records.choice import Choice
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.selection.choice import ChoiceSettings, choose
+from dbsweep.selection.choice import ChoiceSettings, choice_settings, choose
 from dbsweep.selection.utility import utility_for
 from tests.selection.curves import Level, card, flat_card, noisy_cards
 
@@ -105,6 +105,12 @@ def test_less_training_costs_no_more_than_was_allowed_however_noisy_the_scores_a
     best = mean_truth(0.0, 0.0)
     assert best - mean_truth(1.0, 0.02) <= 0.02
     assert best - mean_truth(1.0, 1.0) > 0.02
+
+
+def test_the_settings_are_those_of_the_experiment_file() -> None:
+    stated = choice_settings(Choosing(standard_errors=2.0, tolerance=0.05))
+    assert (stated.standard_errors, stated.tolerance) == (2.0, 0.05)
+    assert choice_settings(Choosing()) == ChoiceSettings()
 
 
 def test_the_standard_error_is_paired() -> None:
