@@ -171,6 +171,20 @@ def token_warnings(experiment: Experiment) -> tuple[str, ...]:
     return tuple(split.warning for split in splits if split.warning is not None)
 
 
+def size_warnings(experiment: Experiment) -> tuple[str, ...]:
+    """What is to be said of a resolution that the base model was not made for; nothing where it is swept."""
+    from dbsweep.models.native_size import native_size
+
+    made_for = native_size(base_source(_with_base_of_base(experiment)).source)
+    resolution = experiment.train.resolution
+    if made_for in (None, resolution) or "resolution" in experiment.search.axes:
+        return ()
+    return (
+        f"train.resolution is {resolution}, and the base model was made for {made_for} × {made_for} pixels: away from "
+        f"that size it draws worse; set train.resolution: {made_for}",
+    )
+
+
 def check_identity(experiment: Experiment) -> None:
     """Finds an encoder of identity that is none, or whose files or package are missing.
 

@@ -32,6 +32,7 @@ from dbsweep.sweep.preflight import (
     photo_sizes,
     planned,
     resolve_encoder,
+    size_warnings,
     token_warnings,
 )
 from dbsweep.sweep.report import write_report
@@ -89,7 +90,7 @@ def run_experiment(
     experiment, plan = planned(experiment, alone=alone)
     check_inputs(experiment, plan)
     check_storage(experiment)
-    for note in (*token_warnings(experiment), *plan.notes):
+    for note in (*token_warnings(experiment), *size_warnings(experiment), *plan.notes):
         view.note(note)
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)
     try:

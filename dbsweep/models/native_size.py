@@ -1,0 +1,39 @@
+"""The size of images that a base model was made for, as far as its configuration tells. Loads no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from huggingface_hub import try_to_load_from_cache
+
+from dbsweep.models.sources import is_hub_id
+
+
+def native_size(source: str) -> int | None:
+    """Side of the square images that a base model was made for, pixels; None where no configuration lies here.
+
+    512 for SD 1.x and 2.x base, 768 for SD 2.x: the UNet's `sample_size` times the VAE's factor, as diffusers'
+    pipelines take it for the default height.
+
+    Args:
+        source: a diffusers folder, a single file with such a folder beside it, or a hub id that lies in the cache.
+    """
+    path = Path(source)
+    folder = path.with_suffix("") if path.is_file() else path
+    if not path.exists() and is_hub_id(source):
+        cached = try_to_load_from_cache(source, "unet/config.json")
+        folder = Path(cached).parents[1] if isinstance(cached, str) else path
+    latent, blocks = _read(folder, "unet", "sample_size"), _read(folder, "vae", "block_out_channels")
+    if not isinstance(latent, int) or not isinstance(blocks, list):
+        return None
+    return int(latent * 2 ** (len(blocks) - 1))
+
+
+def _read(folder: Path, network: str, field: str) -> object:
+    """A field of a network's configuration; None where there is none, which `check_source` has its say on."""
+    try:
+        content = json.loads((folder / network / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return content.get(field) if isinstance(content, dict) else None

@@ -1,0 +1,53 @@
+"""The size that a base model was made for is read from its configuration."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dbsweep.minisd.paths import pipeline_path
+from dbsweep.models.native_size import native_size
+
+
+def write_config(folder: Path, sample_size: object) -> Path:
+    """The two files that tell, as SD's have them: four blocks in the VAE, so 8 pixels a latent."""
+    for network, content in (
+        ("unet", {"sample_size": sample_size}),
+        ("vae", {"block_out_channels": [128, 256, 512, 512]}),
+    ):
+        (folder / network).mkdir(parents=True)
+        (folder / network / "config.json").write_text(json.dumps(content), encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(("sample_size", "pixels"), [(64, 512), (96, 768), ([64, 96], None)])
+def test_latents_times_eight(tmp_path: Path, sample_size: object, pixels: int | None) -> None:
+    assert native_size(str(write_config(tmp_path / "sd", sample_size))) == pixels
+
+
+def test_minisd_is_made_for_64_pixels() -> None:
+    assert native_size(str(pipeline_path())) == 64
+
+
+def test_a_single_file_is_told_by_the_folder_beside_it(tmp_path: Path) -> None:
+    write_config(tmp_path / "model", 96)
+    (tmp_path / "model.safetensors").touch()
+    (tmp_path / "other.safetensors").touch()
+    assert native_size(str(tmp_path / "model.safetensors")) == 768
+    assert native_size(str(tmp_path / "other.safetensors")) is None
+
+
+def test_nothing_is_fetched_and_damage_is_not_ours_to_tell(tmp_path: Path) -> None:
+    assert native_size("nobody/nothing") is None
+    (write_config(tmp_path / "sd", 64) / "unet" / "config.json").write_text("{", encoding="utf-8")
+    assert native_size(str(tmp_path / "sd")) is None
+
+
+def test_looking_imports_no_torch() -> None:
+    code = "import sys; from dbsweep.models.native_size import native_size; print('torch' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
