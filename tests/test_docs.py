@@ -1,0 +1,91 @@
+"""What the pages say exists: links, commands with their options, settings by their paths."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import typer.main
+from pydantic import BaseModel
+
+from dbsweep.cli import app
+from dbsweep.config.concept import Concept
+from dbsweep.config.schema import Experiment
+from dbsweep.config.train import Train
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+SECTIONS = ("train", "evaluate", "checkpoints", "search", "resources", "tracking", "choose", "verdict", "class_images")
+
+
+def places(pattern: str) -> list[tuple[Path, str]]:
+    """All that a pattern's first group finds, with its page, each once."""
+    found = [(page, text) for page in PAGES for text in re.findall(pattern, page.read_text(encoding="utf-8"))]
+    return sorted(set(found))
+
+
+def commands() -> list[tuple[Path, str]]:
+    """What follows `dbsweep` in fenced blocks and in code within a line."""
+    lines = places(r"(?m)^(?: *|.*&& )dbsweep ([a-z].*)$") + places(r"`dbsweep ([^`]+)`")
+    fenced = {page: "".join(re.findall(r"```.*?```", page.read_text(encoding="utf-8"), re.DOTALL)) for page in PAGES}
+    return [(page, text) for page, text in lines if f"`dbsweep {text}`" in page.read_text() or text in fenced[page]]
+
+
+def headings(page: Path) -> set[str]:
+    """As GitHub names them in links."""
+    found = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in found}
+
+
+def test_there_are_pages() -> None:
+    assert len(PAGES) > 6
+
+
+@pytest.mark.parametrize(("page", "link"), places(r"\]\((?!http)([^)\s]+)\)"))
+def test_links_lead_somewhere(page: Path, link: str) -> None:
+    path, _, heading = link.partition("#")
+    target = page.parent / path if path else page
+    assert target.exists()
+    assert not heading or heading in headings(target)
+
+
+@pytest.mark.parametrize(("page", "line"), commands())
+def test_commands_exist_with_their_options(page: Path, line: str) -> None:
+    words = line.split("#")[0].split()
+    command = typer.main.get_command(app)
+    while (subcommands := getattr(command, "commands", None)) and words and words[0] in subcommands:
+        command = subcommands[words.pop(0)]
+    assert getattr(command, "commands", None) is None, f"{line!r} names no command"
+    options = {name for parameter in command.params for name in parameter.opts}
+    assert set(re.findall(r"--[a-z-]+", line)) <= options
+
+
+@pytest.mark.parametrize(
+    ("page", "path"), places(rf"(?<![\w/.])((?:{'|'.join(SECTIONS)})\.[a-z_]+(?:\.[a-z_]+)*)(?![\w/(])")
+)
+def test_settings_exist(page: Path, path: str) -> None:
+    if path.split(".")[-1] in ("py", "md", "json", "yaml"):
+        return
+    model: type[BaseModel] | None = Concept if path.startswith("class_images.") else Experiment
+    for name in path.split("."):
+        assert model is not None, f"{path} has nothing below {name}"
+        if name == "axes" or model.__name__ == "Search":
+            return  # any setting of `train` may stand there
+        assert name in model.model_fields
+        kind = model.model_fields[name].annotation
+        model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+def keys() -> list[tuple[str, ...]]:
+    """The settings of each row of a table whose first column is called key."""
+    tables = re.findall(r"\| key .*\n\|-.*\n((?:\|.*\n)+)", "".join(page.read_text(encoding="utf-8") for page in PAGES))
+    return [
+        tuple(re.findall(r"`(\w+)`", row.split("|")[1].split("(")[0])) for table in tables for row in table.splitlines()
+    ]
+
+
+@pytest.mark.parametrize("row", keys())
+def test_keys_of_tables_are_settings_of_the_training(row: tuple[str, ...]) -> None:
+    assert row
+    assert set(row) <= {*Train.model_fields, "clip_skip"}
