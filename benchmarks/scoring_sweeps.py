@@ -10,33 +10,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
-from unittest import mock
 
 import numpy as np
-import torch
 
+from benchmarks.cached_sweeps import CachedSweep, SweepShape, work_through
+from benchmarks.scoring_pictures import fast_unet, read_pictures
 from benchmarks.scoring_table import CheckpointTable, SweepTable, judged
 from dbsweep.concepts.photos import list_photos, read_square
-from dbsweep.config.schema import Experiment
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution.branch_trainer import make_trainer
 from dbsweep.execution.evaluation import evaluation_seeds, prompts_to_draw
-from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, sweep_job
+from dbsweep.execution.jobs import BranchJob
 from dbsweep.minisd.attributes import STYLES
-from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
-from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_weights, write_checkpoint
-from dbsweep.plan.plan import make_plan
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import SampleImage, Scorecard
 from dbsweep.sampling.request import ImageRequest
-from dbsweep.sampling.sampler import Image, Work, draw
+from dbsweep.sampling.sampler import Work, draw
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint
 from dbsweep.selection.utility import Utility
@@ -55,73 +50,28 @@ PROTOCOL_PROMPTS, PROTOCOL_IMAGES, PROTOCOL_STEPS = 25, 4, 50
 FIRST_IMAGES: Final = 2
 STEPS: Final = 15
 """Sampling steps of the adaptive scoring."""
-PHOTOS: Final = 8
-LEARNING_RATES: Final = (3e-5, 9e-5, 2.7e-4)
-TRAINED_STEPS, EVERY_STEPS = 192, 48
+PHOTOS, EVERY_STEPS = 8, 48
+SANITY_STYLES: Final = tuple(style for style in STYLES if style != "photo")
+EVALUATE: Final[dict[str, Any]] = {
+    "images_per_prompt": FIRST_IMAGES,
+    "contexts": list(CONTEXTS),
+    "num_inference_steps": STEPS,
+    "race": {"images_per_prompt": PROTOCOL_IMAGES},
+}
 HOPELESS: Final = 0.15
 """Checkpoints whose utility over all prompts and images at `STEPS` is further below the best are not drawn with the
 protocol's steps: they cannot be its choice."""
 BATCH: Final = 50
 
 
-def experiment_of(seed: int, folder: Path) -> Experiment:
-    """The sweep of one subject: three learning rates from too gentle to too hard, four checkpoints of each."""
-    klass = draw_subject(seed).klass
-    content: dict[str, Any] = {
-        "name": f"sweep-{seed:05d}",
-        "base_model": "minisd",
-        "concepts": [
-            {
-                "instance_images": str(folder / "photos"),
-                "instance_token": "ohwx",
-                "class_token": klass,
-                "instance_prompt": f"photo of ohwx {klass}",
-                "class_prompt": f"photo of {klass}",
-                "sanity_prompts": [f"photo of ohwx {klass}, {style} style" for style in STYLES if style != "photo"],
-            }
-        ],
-        "train": {"resolution": 64, "batch_size": 1, "seed": seed},
-        "search": {
-            "learning_rate": list(LEARNING_RATES),
-            "epochs": [TRAINED_STEPS // PHOTOS],
-            "class_images_per_instance": [3],
-            "text_encoder_ratio": [1.0],
-        },
-        "evaluate": {
-            "every_epochs": EVERY_STEPS // PHOTOS,
-            "images_per_prompt": FIRST_IMAGES,
-            "contexts": list(CONTEXTS),
-            "num_inference_steps": STEPS,
-            "encoder": "minisd",
-            "race": {"images_per_prompt": PROTOCOL_IMAGES},
-        },
-    }
-    return Experiment.model_validate(content)
-
-
 @dataclass(frozen=True)
-class Pictures:
-    """What one model drew: (n, 64, 64, 3) uint8, all seeds of the first prompt first.
+class SweepWork(CachedSweep):
+    """The folder of one sweep, and the work that is done in it piece by piece."""
 
-    Attributes:
-        evaluations: of the UNet, counted while they were drawn.
-    """
-
-    images: Sequence[Image]
-    evaluations: int
-
-
-@dataclass(frozen=True)
-class SweepWork:
-    """The folder of one sweep, and the work that is done in it piece by piece.
-
-    Attributes:
-        seed: of the subject.
-        cache: of all sweeps; what the untrained model draws for a class is shared.
-    """
-
-    seed: int
-    cache: Path
+    @property
+    def folder(self) -> Path:
+        """Of this sweep."""
+        return self.cache / f"sweep-{self.seed:05d}"
 
     @property
     def finished(self) -> Path:
@@ -129,32 +79,9 @@ class SweepWork:
         return self.cache / f"sweep-{self.seed:05d}.json"
 
     @property
-    def folder(self) -> Path:
-        """Of this sweep."""
-        return self.cache / f"sweep-{self.seed:05d}"
-
-    @cached_property
-    def experiment(self) -> Experiment:
-        """Of this sweep."""
-        return experiment_of(self.seed, self.folder)
-
-    @cached_property
-    def job(self) -> SweepJob:
-        """What its branches share."""
-        return sweep_job(
-            self.folder,
-            self.cache / "shared",
-            self.experiment,
-            make_plan(self.experiment, [PHOTOS]),
-            [PHOTOS],
-            base=str(pipeline_path()),
-            encoder=str(clip_path()),
-        )
-
-    @cached_property
-    def jobs(self) -> tuple[BranchJob, ...]:
-        """Its branches, one a learning rate."""
-        return branch_jobs(self.job, make_plan(self.experiment, [PHOTOS]))
+    def shape(self) -> SweepShape:
+        """The protocol's prompts: all styles and contexts."""
+        return SweepShape(PHOTOS, EVERY_STEPS, SANITY_STYLES, EVALUATE)
 
     @cached_property
     def points(self) -> tuple[tuple[BranchJob, Milestone], ...]:
@@ -324,39 +251,11 @@ class SweepWork:
         return pictures.evaluations // len(pictures.images)
 
 
-def read_pictures(file: Path) -> Pictures:
-    """What `SweepWork` has drawn."""
-    with np.load(file) as arrays:
-        return Pictures(list(arrays["images"]), int(arrays["evaluations"]))
-
-
-@contextmanager
-def fast_unet(models: StableDiffusion) -> Iterator[None]:
-    """The UNet computes in bfloat16 where the processor multiplies it; what goes in and comes out is float32."""
-    slow = models.unet.forward
-
-    def forward(*arguments: object, **options: object) -> tuple[torch.Tensor, ...]:
-        with torch.autocast("cpu", torch.bfloat16, enabled=bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())):
-            out: tuple[torch.Tensor, ...] = slow(*arguments, **options)
-        return tuple(part.float() for part in out)
-
-    with mock.patch.object(models.unet, "forward", forward):
-        yield
-
-
 def open_sweeps(seeds: Sequence[int], cache: Path, pieces: int | None, say: Callable[[str], None]) -> list[SweepTable]:
     """The tables of the sweeps; what is missing is trained and drawn, at most so many pieces of it.
 
     Returns:
         Those that are there, in the order of the seeds.
     """
-    left = pieces if pieces is not None else np.inf
-    for seed in seeds:
-        work = SweepWork(seed, cache)
-        while left > 0 and (piece := work.next_piece()) is not None:
-            work.folder.mkdir(parents=True, exist_ok=True)
-            piece()
-            left -= 1
-            say(f"sweep {seed}: one piece more is done")
-    files = [SweepWork(seed, cache).finished for seed in seeds]
-    return [SweepTable.model_validate_json(f.read_text(encoding="utf-8")) for f in files if f.exists()]
+    files = work_through([SweepWork(seed, cache) for seed in seeds], pieces, say)
+    return [SweepTable.model_validate_json(file.read_text(encoding="utf-8")) for file in files]

@@ -8,32 +8,24 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import selection_subjects
+from benchmarks import cached_sweeps
+from benchmarks.cached_sweeps import LEARNING_RATES, TRAINED_STEPS
 from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, STYLE_SEEDS
-from benchmarks.selection_subjects import (
-    EVERY_STEPS,
-    LEARNING_RATES,
-    PHOTO_COUNTS,
-    STEPS,
-    experiment_of,
-    open_subjects,
-    photo_count,
-)
+from benchmarks.selection_subjects import EVERY_STEPS, PHOTO_COUNTS, SubjectWork, open_subjects
 from benchmarks.selection_training import FixedLoss
 from dbsweep.concepts.latents import LatentMoments
 from dbsweep.minisd.subject import draw_subject
 from dbsweep.models.loading import load_base
-from dbsweep.plan.plan import make_plan
 from dbsweep.records.names import Metric
 
 
 @pytest.mark.parametrize("seed", range(100, 100 + len(PHOTO_COUNTS)))
 def test_all_subjects_have_checkpoints_at_the_same_steps(seed: int, tmp_path: Path) -> None:
     """Whatever the number of photos, so that a number of steps found on others means the same here."""
-    plan = make_plan(experiment_of(seed, tmp_path), [photo_count(seed)])
+    plan = SubjectWork(seed, tmp_path).plan
     assert len(plan.branches) == len(LEARNING_RATES)
     for branch in plan.branches:
-        assert [m.step for m in branch.milestones] == list(range(EVERY_STEPS, STEPS + 1, EVERY_STEPS))
+        assert [m.step for m in branch.milestones] == list(range(EVERY_STEPS, TRAINED_STEPS + 1, EVERY_STEPS))
         assert all(m.evaluate for m in branch.milestones)
 
 
@@ -41,7 +33,7 @@ def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: 
     models = load_base(str(tiny_sd))
     shape = (3, *models.latent_shape(64))
     photos = LatentMoments(torch.zeros(shape), torch.full(shape, -30.0))
-    loss = FixedLoss(models, experiment_of(100, tmp_path), photos, uses=5)
+    loss = FixedLoss(models, SubjectWork(100, tmp_path).experiment, photos, uses=5)
     before = loss.measure()
     torch.manual_seed(3)
     assert loss.measure() == before > 0.0
@@ -53,8 +45,8 @@ def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: 
 @pytest.mark.slow
 def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two learning rates of 24 steps: one piece for the base model, one for each rate, one to put all together."""
-    monkeypatch.setattr(selection_subjects, "LEARNING_RATES", (9e-5, 2.7e-4))
-    monkeypatch.setattr(selection_subjects, "STEPS", 24)
+    monkeypatch.setattr(cached_sweeps, "LEARNING_RATES", (9e-5, 2.7e-4))
+    monkeypatch.setattr(cached_sweeps, "TRAINED_STEPS", 24)
     said: list[str] = []
     assert open_subjects([100], tmp_path, 2, said.append) == []
     first = next((tmp_path / "subject-00100").glob("trial-*.json"))
