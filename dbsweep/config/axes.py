@@ -59,17 +59,13 @@ _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
 
 
 class GridAxis(Section):
-    """One axis of a grid.
+    """One axis of a grid."""
 
-    Attributes:
-        axis: what varies.
-        values: its values, left to right or top to bottom.
-        word: for `prompt_weight`: the words of the prompt that get the weight.
-    """
-
-    axis: AxisKind
-    values: tuple[Scalar, ...] = Field(min_length=1)
-    word: str | None = Field(None, min_length=1)
+    axis: AxisKind = Field(description="what varies")
+    values: tuple[Scalar, ...] = Field(min_length=1, description="its values, left to right or top to bottom")
+    word: str | None = Field(
+        None, min_length=1, description="of prompt_weight: the words of the prompt that get the weight"
+    )
 
     @field_validator("values", mode="before")
     @classmethod

@@ -69,12 +69,12 @@ class Checkpoints(Section):
 class Grid(Section):
     """Images of the chosen checkpoint over one to three axes."""
 
-    prompt: str = Field(min_length=1)
-    negative_prompt: str = ""
+    prompt: str = Field(min_length=1, description="what is drawn, in A1111's notation of weights")
+    negative_prompt: str = Field("", description="its negative prompt")
     x: GridAxis
-    y: GridAxis | None = None
-    z: GridAxis | None = None
-    seeds: tuple[Seed, ...] = Field((0,), min_length=1)
+    y: GridAxis | None = Field(None, description="a second axis, as `x`")
+    z: GridAxis | None = Field(None, description="a third axis, as `x`: a table for each value")
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="images of a cell, one a seed")
 
     @property
     def axes(self) -> tuple[GridAxis, ...]:
