@@ -28,6 +28,8 @@ PLAN_SECONDS: Final = 5.0
 RAY_RATIO: Final = 1.2
 PARTS: Final = ("plans", "sweeps", "ray")
 EARLY: Final = 20  # no-op trials that have ended when all workers run
+LASTING_TRIALS: Final = 16
+LASTING_SECONDS: Final = 2.0
 
 
 def measure_plans(trials: int) -> dict[str, dict[str, float]]:
@@ -63,25 +65,30 @@ def measure_ray(trials: int, repeats: int, folder: Path) -> dict[str, Any]:
     """Milliseconds a no-op trial, ours and bare, in turn after one of each that is not counted.
 
     Each trial's share of the whole counts (the start of Tune and of the workers included), and for itself what a
-    further trial takes when all workers run.
+    further trial takes when all workers run. How many workers take part is chance here: Tune gives the branch that waits
+    for a worker still starting to one that is free, and calls the start off. So it is counted, of both, and once more
+    with trials that last.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     ours: list[list[float]] = []
     alone: list[list[float]] = []
-    processes = 0
+    workers: list[list[int]] = []
     for repeat in range(repeats + 1):
         sweep = on_ray(trials, folder / f"ours-{repeat}")
-        ends = bare(trials, folder / f"bare-{repeat}")
+        ends, bare_workers = bare(trials, folder / f"bare-{repeat}")
         if repeat:
             ours.append(sweep.ends)
             alone.append(ends)
-            processes = max(processes, sweep.processes)
+            workers.append([len(sweep.workers), len(bare_workers)])
             print(f"{repeat}/{repeats}: {sweep.ends[-1]:.2f} s, bare {ends[-1]:.2f} s", file=sys.stderr, flush=True)
+    lasting = on_ray(LASTING_TRIALS, folder / "lasting", LASTING_SECONDS)
     return {
         "trials": trials,
         "whole": _compare([at[-1] / trials for at in ours], [at[-1] / trials for at in alone]),
         "further": _compare([_further(at) for at in ours], [_further(at) for at in alone]),
-        "worker_processes": processes,
+        "worker_processes": [ours for ours, _ in workers],
+        "bare_worker_processes": [alone for _, alone in workers],
+        "lasting": {"seconds": LASTING_SECONDS, "trials_by_worker": sorted(lasting.workers.values())},
     }
 
 
@@ -116,12 +123,14 @@ def table(result: dict[str, Any]) -> list[str]:
     if "ray" in result:
         ray = result["ray"]
         lines += [
-            f"Ray, {ray['trials']} no-op trials on {ray['worker_processes']} worker processes",
+            f"Ray, {ray['trials']} no-op trials on {ray['worker_processes']} worker processes, bare on "
+            f"{ray['bare_worker_processes']}",
             *(
                 f"  {how:8} ms/trial {ray[how]['ms_per_trial']}, bare {ray[how]['bare_ms_per_trial']}, ratio "
                 f"{ray[how]['ratio']} ({ray[how]['ratio_range'][0]} to {ray[how]['ratio_range'][1]}; {wanted})"
                 for how, wanted in (("whole", f"wanted: at most {RAY_RATIO}"), ("further", "with all workers running"))
             ),
+            f"  trials of {ray['lasting']['seconds']:g} s by worker: {ray['lasting']['trials_by_worker']}",
         ]
     return lines
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,7 +86,7 @@ class Sweep:
         events: reports of the workers, starts and ends included.
         quarters: peak memory in bytes after each quarter of the trials' ends.
         ends: when each branch ended, seconds since the beginning.
-        processes: workers that were started.
+        workers: process id → branches that it took.
     """
 
     trials: int
@@ -95,7 +96,7 @@ class Sweep:
     ledger_bytes: int
     quarters: list[int]
     ends: list[float]
-    processes: int
+    workers: Counter[int]
 
 
 class _Watched:
@@ -108,7 +109,7 @@ class _Watched:
         self.events = 0
         self.quarters: list[int] = []
         self.ends: list[float] = []
-        self.pids: set[int] = set()
+        self.workers: Counter[int] = Counter()
 
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
         base = make_scorecard(BASE, UNTRAINED)
@@ -119,7 +120,7 @@ class _Watched:
             on_event(event)
             self.events += 1
             if isinstance(event, BranchStarted):
-                self.pids.add(event.pid)
+                self.workers[event.pid] += 1
             if isinstance(event, BranchEnded):
                 self.ends.append(time.monotonic() - self._begun)
                 if len(self.ends) in self._marks:
@@ -155,7 +156,7 @@ def lead(experiment: Experiment, plan: Plan, folder: Path, backend: Backend) -> 
         ledger_bytes=(folder / "ledger.db").stat().st_size,
         quarters=watched.quarters,
         ends=watched.ends,
-        processes=len(watched.pids),
+        workers=watched.workers,
     )
 
 
@@ -164,24 +165,35 @@ def simulate(experiment: Experiment, folder: Path) -> Sweep:
     return lead(experiment, make_plan(experiment, [PHOTOS]), folder, SimulatedBackend(_scores, workers=8))
 
 
-def on_ray(trials: int, folder: Path) -> Sweep:
-    """A sweep of branches of one checkpoint each on Ray, with workers that do nothing."""
+def on_ray(trials: int, folder: Path, seconds: float = 0.0) -> Sweep:
+    """A sweep of branches of one checkpoint each on Ray, with workers that do nothing, for so long."""
     experiment = make_experiment({"seed": list(range(trials))})
-    backend = RayBackend(RunFolder(folder), Resources(), body=nothing)
+
+    def body(job: BranchJob, emit: Emit) -> None:
+        time.sleep(seconds)
+        nothing(job, emit)
+
+    backend = RayBackend(RunFolder(folder), Resources(), body=body)
     return lead(experiment, make_plan(experiment, [PHOTOS]), folder, backend)
 
 
-def bare(trials: int, folder: Path) -> list[float]:
-    """As many Tune trials that report once, with reused actors and nothing of ours: when each ended, in seconds."""
+def bare(trials: int, folder: Path) -> tuple[list[float], Counter[int]]:
+    """As many Tune trials that report once, with reused actors and nothing of ours.
+
+    Returns:
+        When each ended, in seconds; process id of each worker → trials that it took.
+    """
     from ray import tune
 
     ends: list[float] = []
+    workers: Counter[int] = Counter()
 
     class Ends(tune.Callback):  # type: ignore[misc]
-        """Notes when a trial ends."""
+        """Notes when a trial ends, and where."""
 
-        def on_trial_complete(self, *_: object, **__: object) -> None:
+        def on_trial_complete(self, iteration: int, trials: list[Any], trial: Any, **info: object) -> None:  # noqa: ANN401
             ends.append(time.monotonic() - begun)
+            workers[trial.last_result["pid"]] += 1
 
     tuner = tune.Tuner(
         tune.with_resources(_report_once, {"cpu": 1}),
@@ -191,7 +203,7 @@ def bare(trials: int, folder: Path) -> list[float]:
     )
     begun = time.monotonic()
     tuner.fit()
-    return ends
+    return ends, workers
 
 
 def nothing(job: BranchJob, emit: Emit) -> None:

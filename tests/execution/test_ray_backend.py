@@ -91,6 +91,26 @@ def test_branches_run_in_the_order_of_their_forks(tmp_path: Path) -> None:
     assert lineage == {"b01": 0, "b02": 2, "b03": 3}
 
 
+def test_branches_that_last_are_trained_on_all_workers_at_once(tmp_path: Path) -> None:
+    def body(job: BranchJob, emit: Emit) -> None:
+        """The two branches that wait for each other can only both end where each has a worker."""
+        if job.branch.parent is None:
+            (tmp_path / job.branch.id).write_text(str(os.getpid()))
+            until = time.monotonic() + 60.0
+            while len(list(tmp_path.glob("b0*"))) < 2:
+                assert time.monotonic() < until, "no other worker has come"
+                time.sleep(0.02)
+        pretend(job, emit)
+
+    first = make_branch_jobs(tmp_path / "run")[0]
+    other = first.model_copy(update={"branch": first.branch.model_copy(update={"id": "b09"})})
+    (tmp_path / "run").mkdir()
+    events: list[Event] = []
+    RayBackend(RunFolder(tmp_path / "run"), Resources(), body=body).run((first, other), events.append)
+    assert ends(events) == dict.fromkeys(["b01", "b09"], TrialState.COMPLETED)
+    assert (tmp_path / "b01").read_text() != (tmp_path / "b09").read_text()
+
+
 def test_a_raising_branch_does_not_stop_the_others(tmp_path: Path) -> None:
     def body(job: BranchJob, emit: Emit) -> None:
         if job.branch.id == "b02":
