@@ -65,9 +65,9 @@ def measure_ray(trials: int, repeats: int, folder: Path) -> dict[str, Any]:
     """Milliseconds a no-op trial, ours and bare, in turn after one of each that is not counted.
 
     Each trial's share of the whole counts (the start of Tune and of the workers included), and for itself what a
-    further trial takes when all workers run. How many workers take part is chance here: Tune gives the branch that waits
-    for a worker still starting to one that is free, and calls the start off. So it is counted, of both, and once more
-    with trials that last.
+    further trial takes when all workers run. How many workers take part is chance here: Tune gives the branch that
+    waits for a worker still starting to one that is free, and calls the start off. So it is counted, of both, and once
+    more with trials that last.
     """
     logging.getLogger("ray.tune").setLevel(logging.ERROR)
     ours: list[list[float]] = []

@@ -135,7 +135,9 @@ class Ledger:
         """Says what an event changed about trials, all in one transaction: it may be thousands of them."""
         news = tuple(news)
         states = [(each.state.value, each.trial) for each in news if each.state is not None]
-        verdicts = [(each.verdict.model_dump_json(), each.trial) for each in news if each.verdict is not None]
+        shared = {id(each.verdict): each.verdict for each in news if each.verdict is not None}
+        texts = {key: verdict.model_dump_json() for key, verdict in shared.items()}
+        verdicts = [(texts[id(each.verdict)], each.trial) for each in news if each.verdict is not None]
         if states or verdicts:
             with self._writing() as sql:
                 sql.executemany("UPDATE trials SET state = ? WHERE id = ?", states)

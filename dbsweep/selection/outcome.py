@@ -9,7 +9,20 @@ from dbsweep.records.names import TrialState
 from dbsweep.records.plan import TrialPath
 
 
-def trial_state(path: TrialPath, ended: Mapping[str, BranchEnded], reached: Mapping[str, int]) -> TrialState:
+def passed_segments(path: TrialPath, reached: Mapping[str, int], first: int = 0) -> int:
+    """How many segments a trial has behind it, given that the first ones are."""
+    passed = first
+    while passed < len(path.segments):
+        branch, needed = path.segments[passed]
+        if reached.get(branch, -1) < needed:
+            break
+        passed += 1
+    return passed
+
+
+def trial_state(
+    path: TrialPath, ended: Mapping[str, BranchEnded], reached: Mapping[str, int], passed: int = 0
+) -> TrialState:
     """The state of the trial with this path.
 
     A trial is completed as soon as its own last step has been trained, even if its branch goes on for longer
@@ -19,12 +32,13 @@ def trial_state(path: TrialPath, ended: Mapping[str, BranchEnded], reached: Mapp
         path: the branches that the trial leads through.
         ended: how each finished branch ended, by branch id.
         reached: the last checkpointed step of each branch that has begun.
+        passed: segments that are known to be behind it.
     """
-    for branch, needed in path.segments:
-        if reached.get(branch, -1) >= needed:
-            continue
-        end = ended.get(branch)
-        if end is None:
-            return TrialState.RUNNING if branch in reached else TrialState.PENDING
-        return TrialState.FAILED if end.state is TrialState.COMPLETED else end.state
-    return TrialState.COMPLETED
+    passed = passed_segments(path, reached, passed)
+    if passed == len(path.segments):
+        return TrialState.COMPLETED
+    branch = path.segments[passed][0]
+    end = ended.get(branch)
+    if end is None:
+        return TrialState.RUNNING if branch in reached else TrialState.PENDING
+    return TrialState.FAILED if end.state is TrialState.COMPLETED else end.state

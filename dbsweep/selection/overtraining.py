@@ -109,14 +109,14 @@ def find_overtraining(cards: Sequence[Scorecard], settings: VerdictSettings) -> 
         The loss with the earliest `after`; of several, the one with the largest fall less the gain. None where there
         is none.
     """
-    losses = [loss for metric in WATCHED for loss in _losses(cards, metric, settings, range(1, len(cards)))]
+    losses = _losses(cards, settings, range(1, len(cards)))
     return min(losses, key=lambda loss: (loss.after, loss.gain - loss.drop), default=None)
 
 
 def raises_alarm(cards: Sequence[Scorecard], settings: VerdictSettings) -> bool:
     """Whether the latest checkpoint alone raises the alarm: a training is ever alarmed if one of its looks is."""
     last = len(cards) - 1
-    return any(_losses(cards, metric, settings, range(last, last + 1)) for metric in WATCHED)
+    return bool(_losses(cards, settings, range(last, last + 1)))
 
 
 def look_share(look: int, planned: int) -> float:
@@ -156,15 +156,23 @@ def _value(card: Scorecard, metric: Metric) -> float:
     return card.value(metric) if metric in card.scores else float("nan")
 
 
-def _losses(cards: Sequence[Scorecard], metric: Metric, settings: VerdictSettings, looks: range) -> list[Loss]:
+def _losses(cards: Sequence[Scorecard], settings: VerdictSettings, looks: range) -> list[Loss]:
+    worth = _worth(cards)
+    return [loss for metric in WATCHED for loss in _losses_of(metric, cards, worth, settings, looks)]
+
+
+def _losses_of(
+    metric: Metric, cards: Sequence[Scorecard], worth: Floats, settings: VerdictSettings, looks: range
+) -> list[Loss]:
     samples = paired_samples(cards, metric)
     if samples.shape[1] < 2:
         return []  # not measurable with this base model and encoder: nothing can be said
     samples = samples - np.maximum(samples.mean(axis=1, keepdims=True) - AS_THE_BASE, 0.0)
-    given_away = _given_away(samples.mean(axis=1), cards, settings)
+    given_away = _given_away(samples.mean(axis=1), cards, worth, settings)
+    for_good = np.logical_and.accumulate(given_away[:, ::-1], axis=1)[:, ::-1]  # at the column's and all later ones
     found = []
     for after in looks:
-        lasting = given_away[:after, after:].all(axis=1)
+        lasting = for_good[:after, after]
         if not lasting.any():
             continue  # spares the bootstrap
         for before in np.flatnonzero(lasting & _real_drops(samples[: after + 1], settings)):
@@ -172,10 +180,11 @@ def _losses(cards: Sequence[Scorecard], metric: Metric, settings: VerdictSetting
     return found
 
 
-def _given_away(values: Floats, cards: Sequence[Scorecard], settings: VerdictSettings) -> npt.NDArray[np.bool_]:
+def _given_away(
+    values: Floats, cards: Sequence[Scorecard], worth: Floats, settings: VerdictSettings
+) -> npt.NDArray[np.bool_]:
     """(n, n) whether the checkpoint of the column gave something away against that of the row."""
     drop = values[:, None] - values[None, :]
-    worth = _worth(cards)
     unpaid = _gains(cards) < np.maximum(settings.identity_gain, settings.fair_price * drop)
     ruined = worth[:, None] - worth[None, :] >= settings.drop
     return (drop >= settings.drop) & (unpaid | ruined)

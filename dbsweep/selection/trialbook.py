@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbsweep.config.choosing import Judging
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan, TrialPath
-from dbsweep.records.results import Checkpoint, Scorecard, Verdict
-from dbsweep.selection.outcome import trial_state
+from dbsweep.records.results import Scorecard, Verdict
+from dbsweep.selection.branchbook import BranchBook
+from dbsweep.selection.outcome import passed_segments, trial_state
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.verdict import judge
 
@@ -28,7 +29,8 @@ class TrialNews:
 class TrialBook:
     """Puts trials together from branches.
 
-    An event costs time proportional to the trials whose path leads through its branch.
+    An event costs time in proportion to the trials that it can change, not to those whose path leads through its branch
+    and has left it before: of a deep tree that is most of them.
 
     Args:
         plan: of the run.
@@ -40,99 +42,96 @@ class TrialBook:
         self._base = base
         self._settings = VerdictSettings.stated(judging or Judging())
         self._steps_per_epoch = {branch.id: branch.steps_per_epoch for branch in plan.branches}
-        self._paths = {path.trial: path for path in plan.paths}
-        self._through: defaultdict[str, list[TrialPath]] = defaultdict(list)
+        self._branches = {branch.id: BranchBook(branch) for branch in plan.branches}
+        followers: defaultdict[str, list[tuple[int, TrialPath]]] = defaultdict(list)
         for path in plan.paths:
-            for branch, _ in path.segments:
-                self._through[branch].append(path)
-        evaluated = {branch.id: [m.step for m in branch.milestones if m.evaluate] for branch in plan.branches}
-        self._looks = {
-            path.trial: sum(step <= last for branch, last in path.segments for step in evaluated[branch])
-            for path in plan.paths
-        }
-        self._starts = {branch.id: branch.fork_step for branch in plan.branches}
+            for branch, last in path.segments:
+                followers[branch].append((last, path))
+        for branch, each in followers.items():
+            self._branches[branch].follow(each)
         self._ended: dict[str, BranchEnded] = {}
         self._reached: dict[str, int] = {}
-        self._cards: defaultdict[str, dict[int, Scorecard]] = defaultdict(dict)
-        self._highest: dict[str, int] = {}  # of the steps of each branch's cards
-        self._states = dict.fromkeys(self._paths, TrialState.PENDING)
+        self._passed = dict.fromkeys((path.trial for path in plan.paths), 0)  # leading segments that are trained
+        self._states = dict.fromkeys(self._passed, TrialState.PENDING)
         self._verdicts: dict[str, Verdict] = {}
 
     def record(self, event: Event) -> tuple[TrialNews, ...]:
         """Take in one event and tell which trials it changed."""
         if isinstance(event, CheckpointScored):
             return self._record_checkpoint(event)
+        branch, before = self._branches[event.branch], self._reached.get(event.branch, -1)
         if isinstance(event, BranchStarted):
-            self._reached.setdefault(event.branch, self._starts[event.branch])
+            self._reached.setdefault(event.branch, branch.fork_step)
             self._ended.pop(event.branch, None)
-            return self._news(self._through[event.branch], {})
+            return self._news(branch.beyond(before), {})
         self._ended[event.branch] = event
-        return self._news(self._through[event.branch], self._verdicts_at_the_end(event))
+        if event.verdict is None:
+            return self._news(branch.beyond(before), {})
+        # What the end says holds for the trials that needed the branch to go on.
+        verdicts = {path.trial: event.verdict for path in branch.beyond(event.last_step)}
+        return self._news(branch.beyond(before), verdicts)
 
     def _record_checkpoint(self, event: CheckpointScored) -> tuple[TrialNews, ...]:
         checkpoint = event.checkpoint
-        self._reached[checkpoint.branch] = max(self._reached.get(checkpoint.branch, 0), checkpoint.step)
+        branch, before = self._branches[checkpoint.branch], self._reached.get(checkpoint.branch, -1)
+        self._reached[checkpoint.branch] = max(before, checkpoint.step)
         if event.scorecard is not None:
-            self._cards[checkpoint.branch][checkpoint.step] = event.scorecard
-            self._highest[checkpoint.branch] = max(self._highest.get(checkpoint.branch, 0), checkpoint.step)
-        paths = self._through[checkpoint.branch]
+            self._add_card(branch, checkpoint.step, event.scorecard)
         verdicts: dict[str, Verdict] = {}
         of_an_end: dict[tuple[tuple[str, int], ...], Verdict] = {}  # trials on one path are one training
-        for path in paths:
-            if not self._is_latest(path, checkpoint):
-                continue
+        for path in self._latest_of(branch, checkpoint.step):
             if checkpoint.step == path.end_step:
                 if path.segments not in of_an_end:
                     of_an_end[path.segments] = self._verdict_at_the_end(path)
                 verdicts[path.trial] = of_an_end[path.segments]
             elif event.verdict is not None:
                 verdicts[path.trial] = event.verdict
-        return self._news(paths, verdicts)
+        # A branch that had begun already was running for those that follow it further, and still is.
+        return self._news(branch.beyond(before, None if before < 0 else checkpoint.step), verdicts)
 
-    def _is_latest(self, path: TrialPath, checkpoint: Checkpoint) -> bool:
-        """Whether a checkpoint of one of its branches belongs to a trial and is its latest scored one.
+    def _add_card(self, branch: BranchBook, step: int, card: Scorecard) -> None:
+        first = branch.highest < 0
+        branch.add(step, card)
+        while first and branch.parent is not None:
+            fork_step, branch = branch.fork_step, self._branches[branch.parent]
+            branch.left_at = max(branch.left_at, fork_step)
 
-        It is not where a branch that is started again tells its checkpoints once more.
+    def _latest_of(self, branch: BranchBook, step: int) -> Sequence[TrialPath]:
+        """The trials that a branch's checkpoint belongs to and whose latest it is.
+
+        It is nobody's where a branch that is started again tells its checkpoints once more.
         """
-        if not any(branch == checkpoint.branch and checkpoint.step <= last for branch, last in path.segments):
-            return False
-        # Nearly always: no branch of the path has come further. Thousands of trials may lead through here.
-        if all(self._highest.get(branch, 0) <= checkpoint.step for branch, _ in path.segments):
-            return True
-        return all(step <= checkpoint.step for step, _ in self.cards_of(path))
+        paths = branch.beyond(step - 1)
+        if branch.highest <= step and branch.left_at < step:
+            return paths  # nearly always: nothing further down has been scored
+        return [path for path in paths if all(scored <= step for scored, _ in self.cards_of(path))]
 
     def _verdict_at_the_end(self, path: TrialPath) -> Verdict:
         """The verdict of a trial whose last checkpoint has been scored."""
+        looks = sum(self._branches[branch].looks(last) for branch, last in path.segments)
         return judge(
             self.cards_of(path),
             self._base,
             finished=True,
             steps_per_epoch=self._steps_per_epoch[path.segments[-1][0]],
-            settings=self._settings.for_looks(self._looks[path.trial]),
+            settings=self._settings.for_looks(looks),
         )
-
-    def _verdicts_at_the_end(self, end: BranchEnded) -> dict[str, Verdict]:
-        """What the end of a branch says of the trials that needed it to go on."""
-        if end.verdict is None:
-            return {}
-        paths = self._through[end.branch]
-        return {path.trial: end.verdict for path in paths if dict(path.segments)[end.branch] > end.last_step}
 
     def cards_of(self, path: TrialPath) -> list[tuple[int, Scorecard]]:
         """(step, scorecard) of the trial's scored checkpoints so far, by rising step."""
-        cards = ((s, c) for branch, last in path.segments for s, c in self._cards[branch].items() if s <= last)
-        return sorted(cards, key=lambda pair: pair[0])
+        return [card for branch, last in path.segments for card in self._branches[branch].cards(last)]
 
-    def _news(self, paths: Iterable[TrialPath], verdicts: dict[str, Verdict]) -> tuple[TrialNews, ...]:
-        news = []
-        for path in paths:
-            state = trial_state(path, self._ended, self._reached)
-            new_state = state if state is not self._states[path.trial] else None
-            verdict = verdicts.get(path.trial)
-            new_verdict = verdict if verdict != self._verdicts.get(path.trial) else None
-            self._states[path.trial] = state
-            if new_verdict is not None:
-                self._verdicts[path.trial] = new_verdict
-            if new_state is not None or new_verdict is not None:
-                news.append(TrialNews(path.trial, new_state, new_verdict))
-        return tuple(news)
+    def _state_of(self, path: TrialPath) -> TrialState:
+        passed = passed_segments(path, self._reached, self._passed[path.trial])
+        self._passed[path.trial] = passed
+        return trial_state(path, self._ended, self._reached, passed)
+
+    def _news(self, moved: Iterable[TrialPath], verdicts: Mapping[str, Verdict]) -> tuple[TrialNews, ...]:
+        """Notes what is new of the states of some trials and of the verdicts on others."""
+        found = {path.trial: self._state_of(path) for path in moved}
+        states = {trial: state for trial, state in found.items() if state is not self._states[trial]}
+        known = self._verdicts
+        judged = {trial: verdict for trial, verdict in verdicts.items() if verdict != known.get(trial)}
+        self._states |= states
+        self._verdicts |= judged
+        return tuple(TrialNews(each, states.get(each), judged.get(each)) for each in dict.fromkeys((*states, *judged)))

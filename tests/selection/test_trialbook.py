@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import random
+import sys
+
+import pytest
+
 from dbsweep.config.choosing import Judging
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import BASE, Metric, TrialState, VerdictState
 from dbsweep.records.plan import Branch, Cost, Milestone, Plan, TrialPath
 from dbsweep.records.results import Checkpoint, Score, Scorecard, StepLog, Verdict
+from dbsweep.selection.outcome import trial_state
 from dbsweep.selection.trialbook import TrialBook
 
 LEARNING = Verdict(state=VerdictState.LEARNING, onset_step=None, evidence="so far")
@@ -133,3 +139,119 @@ def test_the_thresholds_are_the_experiments():
     assert news["t1"].verdict is not None
     assert news["t1"].verdict.state is VerdictState.READY
     assert "at epoch 1; 0.20 of identity is asked for" in news["t1"].verdict.evidence
+
+
+# Four levels deep; a trial ends at nearly every checkpoint, and two are one training.
+DEEP = Plan(
+    steps_per_epoch=10,
+    trials=(),
+    stages=(),
+    branches=(branch("b01", None, 0, 40), branch("b02", "b01", 20, 50), branch("b03", "b02", 30, 50)),
+    paths=tuple(
+        TrialPath(trial=f"t{i}", segments=segments, end_step=segments[-1][1])
+        for i, segments in enumerate(
+            (
+                (("b01", 10),),
+                (("b01", 40),),
+                (("b01", 20), ("b02", 40)),
+                (("b01", 20), ("b02", 50)),
+                (("b01", 20), ("b02", 50)),
+                (("b01", 20), ("b02", 30), ("b03", 40)),
+                (("b01", 20), ("b02", 30), ("b03", 50)),
+            )
+        )
+    ),
+    cost=Cost(steps_alone=0, steps_shared=0, images=0, disk_bytes=0, seconds=None),
+)
+
+
+def told(seed: int) -> list[BranchStarted | CheckpointScored | BranchEnded]:
+    """Events of `DEEP` in an order that its forks allow; branches break off, and tell all again when they go on."""
+    chance = random.Random(seed)
+    reached: dict[str, int] = {}
+    events: list[BranchStarted | CheckpointScored | BranchEnded] = []
+    for _ in range(60):
+        each = chance.choice(DEEP.branches)
+        if each.parent is not None and reached.get(each.parent, 0) < each.fork_step:
+            continue
+        step = reached.get(each.id)
+        if step is None or chance.random() < 0.15:
+            events.append(BranchStarted(branch=each.id, host="", pid=0))
+            reached.setdefault(each.id, each.fork_step)
+            again = [m.step for m in each.milestones if step is not None and m.step <= step]
+            events += [scored(each.id, at, at / 100).model_copy(update={"verdict": said(each.id, at)}) for at in again]
+        elif step == each.end_step:
+            events.append(BranchEnded(branch=each.id, state=TrialState.COMPLETED, last_step=step))
+        elif chance.random() < 0.2:
+            state = chance.choice((TrialState.INTERRUPTED, TrialState.FAILED))
+            events.append(BranchEnded(branch=each.id, state=state, last_step=step))
+        else:
+            reached[each.id] = step + 10
+            event = scored(each.id, step + 10, step / 100)
+            events.append(event.model_copy(update={"verdict": said(each.id, step + 10)}))
+    return events
+
+
+def said(name: str, step: int) -> Verdict:
+    return Verdict(state=VerdictState.LEARNING, onset_step=None, evidence=f"{name} {step}")
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_news_add_up_to_what_looking_at_every_trial_after_every_event_would_find(seed: int):
+    trials = TrialBook(DEEP, card(BASE, 0.0))
+    states = dict.fromkeys((path.trial for path in DEEP.paths), TrialState.PENDING)
+    verdicts: dict[str, Verdict] = {}
+    ended: dict[str, BranchEnded] = {}
+    reached: dict[str, int] = {}
+    for event in told(seed):
+        if isinstance(event, BranchStarted):
+            ended.pop(event.branch, None)
+            reached.setdefault(event.branch, next(b.fork_step for b in DEEP.branches if b.id == event.branch))
+        elif isinstance(event, BranchEnded):
+            ended[event.branch] = event
+        else:
+            reached[event.checkpoint.branch] = max(reached[event.checkpoint.branch], event.checkpoint.step)
+        for news in trials.record(event):
+            states[news.trial] = news.state or states[news.trial]
+            verdicts |= {news.trial: news.verdict} if news.verdict is not None else {}
+        for path in DEEP.paths:
+            assert states[path.trial] is trial_state(path, ended, reached)
+            scored_steps = [
+                (step, branch_id)
+                for branch_id, last in path.segments
+                for step in range(10, last + 1, 10)
+                if next(b.fork_step for b in DEEP.branches if b.id == branch_id) < step <= reached.get(branch_id, 0)
+            ]
+            if not scored_steps:
+                assert path.trial not in verdicts
+            elif scored_steps[-1][0] < path.end_step:
+                step, branch_id = scored_steps[-1]
+                assert verdicts[path.trial] == said(branch_id, step)
+            else:
+                assert verdicts[path.trial].state is not VerdictState.LEARNING  # it is over
+
+
+def test_a_checkpoint_costs_nothing_for_the_trials_that_have_left_its_branch():
+    calls_of_the_last_checkpoint(passing=1)  # fills caches
+    assert calls_of_the_last_checkpoint(passing=500) == calls_of_the_last_checkpoint(passing=1)
+
+
+def calls_of_the_last_checkpoint(passing: int) -> int:
+    """Python calls to take in the last checkpoint of a branch that so many trials have left or ended on before."""
+    paths = [TrialPath(trial="long", segments=(("b01", 10), ("b02", 30)), end_step=30)]
+    paths += [TrialPath(trial=f"t{i}", segments=(("b01", 10), ("b02", 20)), end_step=20) for i in range(passing)]
+    trials = TrialBook(PLAN.model_copy(update={"paths": tuple(paths)}), card(BASE, 0.0))
+    for event in (scored("b01", 10, 0.2), scored("b02", 20, 0.4)):
+        trials.record(event)
+    last, calls = scored("b02", 30, 0.8), 0
+
+    def count(frame: object, what: str, arg: object) -> None:
+        nonlocal calls
+        calls += what == "call"
+
+    sys.setprofile(count)
+    try:
+        trials.record(last)
+    finally:
+        sys.setprofile(None)
+    return calls
