@@ -18,14 +18,14 @@ class BranchProgress:
     """Where one branch stands.
 
     Attributes:
-        done: checkpoints reached.
+        done: steps of the checkpoints reached; a branch that is started again tells them once more.
         scores: metric → value at the latest scored checkpoint; utility: what they are worth.
     """
 
     branch: Branch
     state: TrialState = TrialState.PENDING
     step: int = 0
-    done: int = 0
+    done: set[int] = field(default_factory=set)
     scores: dict[Metric, float] = field(default_factory=dict)
     utility: float | None = None
     verdict: Verdict | None = None
@@ -80,7 +80,8 @@ class Progress:
 
     def _add_checkpoint(self, event: CheckpointScored) -> None:
         row = self.branches[event.checkpoint.branch]
-        row.step, row.done = event.checkpoint.step, row.done + 1
+        row.step = event.checkpoint.step
+        row.done.add(row.step)
         row.steps_per_s = event.log.steps_per_s
         if event.scorecard is not None:
             row.scores = {metric: score.value for metric, score in event.scorecard.scores.items()}
@@ -101,7 +102,7 @@ class Progress:
         """Share of all checkpoints that are reached or no longer needed, 0 to 1."""
         total = sum(len(b.milestones) for b in self.plan.branches)
         over = (TrialState.PENDING, TrialState.RUNNING)
-        done = sum(r.done if r.state in over else len(r.branch.milestones) for r in self.branches.values())
+        done = sum(len(r.done) if r.state in over else len(r.branch.milestones) for r in self.branches.values())
         return done / total if total else 1.0
 
     @property

@@ -82,6 +82,14 @@ def test_time_left_is_time_spent_times_what_is_left_over_what_is_done():
     assert progress.eta_s == pytest.approx(30.0 * 3)  # one checkpoint of four took 30 s
 
 
+def test_a_branch_that_is_started_again_has_done_no_checkpoint_twice():
+    progress = Progress(plan())
+    for _ in range(2):  # its worker died after the checkpoint, which the next attempt tells again
+        progress.add(BranchStarted(branch="b01", host="here", pid=1))
+        progress.add(scored("b01", 10))
+    assert progress.fraction == pytest.approx(1 / 4)
+
+
 def test_a_stopped_branch_leaves_nothing_to_wait_for():
     progress = Progress(plan())
     progress.add(BranchEnded(branch="b01", state=TrialState.STOPPED, last_step=10, reason="overtrained"))
