@@ -85,6 +85,7 @@ def test_xformers_without_a_gpu_is_found_before_anything_is_written(dbsweep, tmp
         (("--set", "train.seeed=3"), "seed"),
         (("--set", "search.learning_rate=[-1e-6]"), "search.learning_rate[0]"),
         (("--set", "search.epochs=[]"), "search.epochs"),
+        (("--set", "search.optimizer=[adamw,prodigy]"), "search.optimizer: optimizer 'prodigy' cannot be trained"),
         (("--set", "name=../escape"), "name"),
     ],
 )

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 from pydantic import (
     AfterValidator,
     Field,
+    ValidationError,
     model_validator,
 )
 
@@ -31,6 +32,8 @@ from dbsweep.config.fields import (
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
+from dbsweep.config.trial_faults import trial_faults
+from dbsweep.errors import ConfigError
 from dbsweep.records.names import HELD_OUT
 from dbsweep.records.record import Scalar
 
@@ -189,5 +192,12 @@ class Experiment(Section):
         return self
 
     def train_for(self, settings: Mapping[str, Scalar]) -> Train:
-        """The `train` section of one trial; ValidationError if a swept value is not allowed there."""
-        return Train.model_validate({**self.train.model_dump(), **settings})
+        """The `train` section of one trial.
+
+        Raises:
+            ConfigError: a swept value does not go with the other settings.
+        """
+        try:
+            return Train.model_validate({**self.train.model_dump(), **settings})
+        except ValidationError as error:
+            raise ConfigError(self.name, trial_faults(self.train, settings, self.search.axes, error)) from error

@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from dbsweep.config.fields import SamplerName
 from dbsweep.config.schema import Experiment, Train
+from dbsweep.errors import ConfigError
 from tests.config.conftest import SMALL, Faults, Load
 
 SAMPLER = "must be " + ", ".join(map(repr, get_args(SamplerName)[:-1])) + " or 'UniPC', got "
@@ -177,8 +178,26 @@ def test_grid_values_get_the_type_of_their_axis(load: Load):
 def test_settings_of_a_trial_replace_those_of_the_section(load: Load):
     experiment = load("train: {seed: 5, epochs: 9}")
     assert experiment.train_for({"epochs": 2, "learning_rate": 1e-5}) == Train(seed=5, epochs=2, learning_rate=1e-5)
-    with pytest.raises(ValidationError, match="greater than or equal to 1"):
+    with pytest.raises(ConfigError, match=r"train: epochs must be at least 1, got 0$"):
         experiment.train_for({"epochs": 0})
+
+
+def test_swept_values_that_do_not_go_together_are_named_with_their_axis(load: Load):
+    experiment = load("search: {optimizer: [adamw, prodigy], learning_rate: [1e-5, 1.0]}")
+    assert experiment.train_for({"optimizer": "prodigy", "learning_rate": 1.0}).learning_rate == 1.0
+    with pytest.raises(ConfigError) as refused:
+        experiment.train_for({"optimizer": "prodigy", "learning_rate": 1e-5})
+    assert str(refused.value) == (
+        f"{experiment.name}: search.optimizer: optimizer 'prodigy' cannot be trained with a trial's other settings: "
+        "optimizer prodigy multiplies its own estimate by learning_rate, got 1e-05; use 1; or take it off its axis"
+    )
+
+
+def test_of_two_values_that_only_part_together_both_are_named(load: Load):
+    experiment = load("search: {lr_scheduler: [constant, polynomial], learning_rate: [1e-9, 1e-5]}")
+    with pytest.raises(ConfigError, match=r"search: lr_scheduler 'polynomial' and learning_rate 1e-09 cannot be") as it:
+        experiment.train_for({"lr_scheduler": "polynomial", "learning_rate": 1e-9})
+    assert str(it.value).endswith("raise it, or use linear; or take one of them off its axis")
 
 
 def test_everything_is_frozen(load: Load):
