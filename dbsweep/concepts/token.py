@@ -22,9 +22,14 @@ class TokenSplit:
     known: bool
 
     @property
+    def shown(self) -> tuple[str, ...]:
+        """The pieces as a person reads them."""
+        return tuple(piece.removesuffix("</w>") for piece in self.pieces)
+
+    @property
     def warning(self) -> str | None:
         """A sentence for the person, or None where the word is one known token."""
-        shown = ", ".join(piece.removesuffix("</w>") for piece in self.pieces)
+        shown = ", ".join(self.shown)
         if not self.pieces:
             return f"instance_token {self.word!r} has no letters that the tokenizer reads: choose another word."
         if not self.known:

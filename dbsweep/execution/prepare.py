@@ -7,6 +7,7 @@ from pathlib import Path
 from dbsweep.concepts.class_images import ClassImagePool, ClassImageRequest
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.concepts.photos import read_square
+from dbsweep.concepts.token import split_token
 from dbsweep.execution import loaded
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds, images_by_prompt, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
@@ -113,7 +114,7 @@ def _look_at_tokens(
         prompts=prompts,
         prefix="token-",
     )
-    tokens = [concept.instance_token for concept in experiment.concepts]
+    tokens = [split_token(models.tokenizer, concept.instance_token) for concept in experiment.concepts]
     return token_meanings(prompts, tokens, images_by_prompt(drawn), encoder, reference)
 
 

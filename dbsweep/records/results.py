@@ -68,6 +68,7 @@ class TokenMeaning(Record):
 
     Attributes:
         token: the word.
+        pieces: into which the tokenizer splits it, as a person reads them.
         prompt, base_prompt: what was drawn with the token and without.
         images: how many of each, from the same seeds.
         effect: how far the token moves the pictures (`dbsweep.scoring.token_meaning.shift_effect`); 0 = not at all.
@@ -75,6 +76,7 @@ class TokenMeaning(Record):
     """
 
     token: str
+    pieces: tuple[str, ...]
     prompt: str
     base_prompt: str
     images: int

@@ -18,18 +18,19 @@ def token_sentences(base: Scorecard) -> tuple[str, ...]:
 
 
 def _sentence(found: TokenMeaning) -> str:
+    token = repr(found.token) + (f" (read as {', '.join(found.pieces)})" if len(found.pieces) > 1 else "")
     if found.known is None:
         return (
-            f"Whether {found.token!r} already means something to the base model cannot be told from {found.images} "
+            f"Whether {token} already means something to the base model cannot be told from {found.images} "
             f"pictures of {found.prompt!r}: compare images/base/token-*.png with the others there"
         )
     if not found.known:
         return (
-            f"{found.token!r} means nothing to the base model yet: "
+            f"{token} means nothing to the base model yet: "
             f"it draws {found.prompt!r} much as it draws {found.base_prompt!r}"
         )
     other = next(word for word in RARE if word != found.token)
     return (
-        f"The base model already draws something of its own for {found.token!r}: {found.prompt!r} is not "
+        f"The base model already draws something of its own for {token}: {found.prompt!r} is not "
         f"{found.base_prompt!r}. Choose a rarer word, such as {other!r}, unless this is what you go on teaching"
     )

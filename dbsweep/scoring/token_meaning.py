@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy.special import stdtrit
 
+from dbsweep.concepts.token import TokenSplit
 from dbsweep.records.names import PromptKind
 from dbsweep.records.results import TokenMeaning
 from dbsweep.scoring.encoders import Encoder, Pixels
@@ -35,7 +36,7 @@ def token_prompts(prompts: Sequence[EvaluationPrompt]) -> tuple[EvaluationPrompt
 
 def token_meanings(
     prompts: Sequence[EvaluationPrompt],
-    tokens: Sequence[str],
+    tokens: Sequence[TokenSplit],
     drawn: Mapping[str, Sequence[Pixels]],
     encoder: Encoder,
     reference: Reference,
@@ -44,7 +45,7 @@ def token_meanings(
 
     Args:
         prompts: from `token_prompts`.
-        tokens: of every concept.
+        tokens: of every concept, as the tokenizer splits it.
         drawn: for each prompt's text with the token what the base model drew, of the reference's first seeds.
         encoder: the one that made the reference.
     """
@@ -54,7 +55,8 @@ def token_meanings(
         plain = reference.base[prompt.key][: len(named)]
         found.append(
             TokenMeaning(
-                token=tokens[prompt.concept],
+                token=tokens[prompt.concept].word,
+                pieces=tokens[prompt.concept].shown,
                 prompt=prompt.prompt,
                 base_prompt=prompt.base_prompt,
                 images=len(named),

@@ -154,7 +154,7 @@ def test_minisd_knows_neon_and_not_ohwx(tmp_path: Path) -> None:
     )
     loaded.encoder.cache_clear()
     _, card = prepare.draw_references(job)
-    assert [(token.token, token.known) for token in card.tokens] == [("ohwx", False), ("neon", True)]
+    assert [(token.pieces, token.known) for token in card.tokens] == [(("ohwx",), False), (("neon",), True)]
     assert {token.images for token in card.tokens} == {8}
 
 

@@ -8,10 +8,11 @@ from dbsweep.records.results import Scorecard, TokenMeaning
 from dbsweep.reports.tokens import token_sentences
 
 
-def base(token: str, known: bool | None) -> Scorecard:
+def base(token: str, known: bool | None, pieces: tuple[str, ...] = ("",)) -> Scorecard:
     """A base model's card that knows of one token."""
     found = TokenMeaning(
         token=token,
+        pieces=pieces,
         prompt=f"photo of {token} man",
         base_prompt="photo of man",
         images=8,
@@ -45,6 +46,11 @@ def base(token: str, known: bool | None) -> Scorecard:
 )
 def test_each_answer_is_a_sentence(token: str, known: bool | None, sentence: str) -> None:
     assert token_sentences(base(token, known)) == (sentence,)
+
+
+def test_a_word_of_several_pieces_is_shown_with_them() -> None:
+    (sentence,) = token_sentences(base("secourses", known=False, pieces=("sec", "our", "ses")))
+    assert sentence.startswith("'secourses' (read as sec, our, ses) means nothing to the base model yet")
 
 
 def test_no_word_is_advised_in_its_own_place() -> None:

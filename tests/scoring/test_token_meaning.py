@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from dbsweep.concepts.token import TokenSplit
 from dbsweep.records.names import PromptKind
 from dbsweep.scoring.metrics import Floats
 from dbsweep.scoring.prompts import EvaluationPrompt
@@ -23,6 +24,7 @@ from tests.scoring.conftest import CornerEncoder, pixels
 from tests.scoring.test_scorecard import MEN, PHOTOS, PROMPTS, base_images, unit
 
 SEEDS = (1, 2, 3, 4)
+OHWX = TokenSplit("ohwx", ("oh", "wx</w>"), known=True)
 
 
 PLAIN = np.array([[0.0, 0.0], [2.0, 0.0], [1.0, 0.0]])
@@ -108,13 +110,14 @@ def test_words_that_move_all_pictures_far_are_known(corner: CornerEncoder, moved
     blue = np.array([0.0, 0.0, moved])
     reference = build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, corner)
     images = {"photo of ohwx man": [pixels(unit(man + blue)) for man in MEN]}
-    (found,) = token_meanings(PROMPTS[:1], ["ohwx"], images, corner, reference)
-    assert (found.token, found.prompt, found.base_prompt) == ("ohwx", "photo of ohwx man", "photo of man")
+    (found,) = token_meanings(PROMPTS[:1], [OHWX], images, corner, reference)
+    assert (found.token, found.pieces) == ("ohwx", ("oh", "wx"))
+    assert (found.prompt, found.base_prompt) == ("photo of ohwx man", "photo of man")
     assert (found.images, found.known) == (4, known)
 
 
 def test_two_pictures_do_not_tell(corner: CornerEncoder) -> None:
     reference = build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, corner)
     images = {"photo of ohwx man": [pixels(unit(man)) for man in MEN[:2]]}
-    (found,) = token_meanings(PROMPTS[:1], ["ohwx"], images, corner, reference)
+    (found,) = token_meanings(PROMPTS[:1], [OHWX], images, corner, reference)
     assert (found.images, found.known) == (2, None)
