@@ -8,6 +8,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from dbsweep.concepts.captions import instance_captions
+from dbsweep.concepts.photo_sets import held_out_photos
+from dbsweep.execution.evaluation import prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.durable import new_file
@@ -26,10 +29,15 @@ def reference_key(job: SweepJob, base_sha256: str, photos: Sequence[Sequence[Seq
         photos: by use (in training, held out), concept and photo.
     """
     experiment = job.experiment
+    # Captions are files of their own: they are in prompts that are drawn, and in those that held-out photos are
+    # measured with.
+    captions = [c.text() for each in experiment.concepts for c in instance_captions(each, held_out_photos(each))]
     stated = [
         *(VERSION, base_sha256, job.encoder, experiment.train.resolution, experiment.clip_skip),
         experiment.evaluate.model_dump(mode="json"),
         [concept.model_dump(mode="json") for concept in experiment.concepts],
+        [(prompt.prompt, prompt.base_prompt) for prompt in prompts_to_draw(experiment)],
+        captions,
     ]
     digest = hashlib.sha256(json.dumps(stated, sort_keys=True).encode())
     for image in (image for use in photos for concept in use for image in concept):

@@ -21,7 +21,7 @@ from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.reference import Reference
 from tests.execution.sweeps import make_experiment, make_plan
-from tests.execution.tiny_sweep import PHOTOS, make_tiny_job, write_photos
+from tests.execution.tiny_sweep import PHOTOS, ColourEncoder, make_tiny_job, write_photos
 
 
 def drawn(job: SweepJob) -> dict[str, bytes]:
@@ -99,6 +99,35 @@ def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
     changed = tiny_job.experiment.model_copy(update={"concepts": (other,)})
     prepare.draw_references(tiny_job.model_copy(update={"experiment": changed}))
     assert draws
+
+
+def test_references_are_drawn_again_when_a_caption_changes(
+    tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+    write_photos(tmp_path / "held_out")
+    captioned = {
+        "instance_prompt": "photo of [filewords]",
+        "sanity_prompts": ["[filewords], ink poster style"],
+        "validation_images": tmp_path / "held_out",
+    }
+    job = without_race(make_tiny_job(tmp_path, tiny_sd, captioned))
+    for folder in ("photos", "held_out"):
+        for image in ("0", "1"):
+            (tmp_path / folder / f"{image}.txt").write_text("a man, smiling")
+    run, card = RunFolder(job.run_folder), prepare.draw_references(job)[1]
+    known = run.reference_key.read_text()
+    assert prepare.draw_references(job)[1].model_dump_json() == card.model_dump_json()
+
+    (tmp_path / "held_out" / "1.txt").write_text("a man on a horse")  # seen by the validation loss alone
+    other = prepare.draw_references(job)[1]
+    assert other.scores[Metric.VALIDATION_LOSS].samples != card.scores[Metric.VALIDATION_LOSS].samples
+    assert run.reference_key.read_text() != known
+
+    known = run.reference_key.read_text()
+    (tmp_path / "photos" / "0.txt").write_text("a man, laughing")  # the sanity prompt is made of it
+    assert any("laughing" in image.prompt for image in prepare.draw_references(job)[1].images)
+    assert run.reference_key.read_text() != known
 
 
 def photo(job: SweepJob) -> Path:
