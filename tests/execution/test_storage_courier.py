@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from ray import tune
 
 from dbsweep.execution import exchange as exchange_room
-from dbsweep.execution import loaded
+from dbsweep.execution import loaded, prepare
 from dbsweep.execution import storage_courier as courier_room
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch import run_branch
@@ -20,9 +21,9 @@ from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, events_in
 from dbsweep.execution.storage_courier import StorageCourier
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
-from dbsweep.records.names import TrialState
+from dbsweep.records.names import HELD_OUT, Metric, TrialState
 from tests.execution.sweeps import make_experiment, make_sweep_job
-from tests.execution.tiny_sweep import make_branch
+from tests.execution.tiny_sweep import ColourEncoder, make_branch, make_tiny_job, write_photos
 
 
 @pytest.fixture
@@ -34,8 +35,6 @@ def stored(tiny_job: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     exchange = StorageExchange(RunFolder(sweep.run_folder), storage)
     go_to(tmp_path / "first", monkeypatch)
     with (first := StorageCourier(exchange.equip(sweep), storage)).preparing():
-        from dbsweep.execution import prepare
-
         prepare.draw_references(first.sweep)
         prepare.draw_class_images(first.sweep)
     return exchange.equip(sweep)
@@ -153,3 +152,31 @@ def test_the_networks_that_tell_identity_travel_too(tmp_path: Path) -> None:
     assert here.experiment.evaluate.identity.sources == {
         name: tmp_path / "inputs" / "key" / path.name for name, path in given.items()
     }
+
+
+def test_held_out_photos_and_their_captions_reach_a_worker_that_does_not_see_the_driver_s_disk(
+    tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+    loaded.reference.cache_clear()
+    driver, storage = tmp_path / "driver", f"file://{tmp_path}/storage"
+    own = {"instance_prompt": "photo of [filewords]", "validation_images": write_photos(driver / "held_out")}
+    alone = make_tiny_job(driver, tiny_sd, own)
+    for photo in [*(driver / "photos").iterdir(), *(driver / "held_out").iterdir()]:
+        photo.with_suffix(".txt").write_text(f"a man in {photo.parent.name} {photo.stem}")
+    expected = prepare.draw_references(alone)[1].scores[Metric.VALIDATION_LOSS]
+
+    sweep = alone.model_copy(update={"experiment": alone.experiment.model_copy(update={"storage": storage})})
+    sent = StorageExchange(RunFolder(sweep.run_folder), storage).equip(sweep)
+    driver.rename(tmp_path / "out of reach")
+    go_to(tmp_path / "first", monkeypatch)
+    with (first := StorageCourier(sent, storage)).preparing():
+        assert prepare.draw_references(first.sweep)[1].scores[Metric.VALIDATION_LOSS] == expected
+        prepare.draw_class_images(first.sweep)
+    go_to(tmp_path / "second", monkeypatch)
+    told = train(BranchJob(sweep=sent, branch=make_branch("b01", 1)))
+    (scored,) = [event for event in told if isinstance(event, CheckpointScored)]
+    assert scored.scorecard is not None
+    measured = {metric: scored.scorecard.scores[metric] for metric in HELD_OUT}
+    assert len(measured[Metric.VALIDATION_LOSS].samples) == len(expected.samples)
+    assert all(math.isfinite(score.value) for score in measured.values())
