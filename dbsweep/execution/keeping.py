@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
-from dbsweep.records.plan import Plan, TrialPath
+from dbsweep.records.plan import Plan
 from dbsweep.records.results import Checkpoint, Scorecard
+from dbsweep.selection.followers import followers_of
 
 SPARE_STATES = 2
 """A branch goes on without the state that it started from once it has so many of its own."""
 
 DONE = (TrialState.COMPLETED, TrialState.STOPPED)
 """Ends after which a branch is never gone on with."""
+
+
+_Ranked: TypeAlias = tuple[tuple[float, ...], int, str]
+"""A checkpoint's rank, step and id; equal ranks go by their steps."""
 
 
 class Dispensable(NamedTuple):
@@ -44,17 +50,14 @@ class Keeping:
         self._best = best
         self._rank = rank
         self._branches = {branch.id: branch for branch in plan.branches}
-        self._through: defaultdict[str, list[TrialPath]] = defaultdict(list)
-        for path in plan.paths:
-            for name, _ in path.segments:
-                self._through[name].append(path)
+        self._followers = followers_of(plan)
         self._children: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
         for branch in plan.branches:
             if branch.parent is not None:
                 self._children[branch.parent, branch.fork_step].append(branch.id)
         self._found: defaultdict[str, dict[int, CheckpointScored]] = defaultdict(dict)
         self._scored: dict[str, CheckpointScored] = {}  # the same by id
-        self._best_of_trial: dict[str, frozenset[str]] = {}
+        self._best_of_trial: defaultdict[str, list[_Ranked]] = defaultdict(list)  # the best first
         self._needed: Counter[str] = Counter()  # checkpoint id → trials that it is among the best of
         self._ends: dict[str, TrialState] = {}
         self._told: set[tuple[str, str]] = set()
@@ -68,7 +71,7 @@ class Keeping:
             case CheckpointScored():
                 branch = event.checkpoint.branch
                 self._found[branch][event.checkpoint.step] = self._scored[event.checkpoint.id] = event
-                outdone = self._rank_anew(branch, event.checkpoint.step)
+                outdone = self._rank_anew(event)
             case BranchEnded():
                 branch, outdone = event.branch, []
                 self._ends[branch] = event.state
@@ -80,37 +83,35 @@ class Keeping:
         self._told |= {(what, c.id) for c in fresh}
         return fresh
 
-    def _rank_anew(self, branch: str, step: int) -> list[CheckpointScored]:
-        """Ranks the trials that lead through a new checkpoint; returns those that are now among the best of none."""
-        if self._best is None:
+    def _rank_anew(self, event: CheckpointScored) -> list[CheckpointScored]:
+        """Ranks a checkpoint in the trials that lead through it; returns those that are now among the best of none."""
+        checkpoint = event.checkpoint
+        if self._best is None or event.scorecard is None:
             return []
+        ranked: _Ranked = (self._rank(event.scorecard), checkpoint.step, checkpoint.id)
         outdone: set[str] = set()
-        for path in self._through[branch]:
-            if dict(path.segments)[branch] < step:
+        for path in self._followers[checkpoint.branch].beyond(checkpoint.step - 1):
+            best = self._best_of_trial[path.trial]
+            if ranked in best:  # a branch that was started again tells it once more
                 continue
-            best, before = frozenset(self._best_of(path)), self._best_of_trial.get(path.trial, frozenset())
-            self._best_of_trial[path.trial] = best
-            self._needed.update(best - before)
-            self._needed.subtract(before - best)
-            outdone |= before - best
+            insort(best, ranked)
+            self._needed[checkpoint.id] += 1
+            for _, _, key in best[self._best :]:
+                self._needed[key] -= 1
+                outdone.add(key)
+            del best[self._best :]
+        outdone.discard(checkpoint.id)  # it is among its branch's own
         return [self._scored[key] for key in sorted(outdone) if not self._needed[key]]
 
     def _weights(self, branch: str, outdone: Sequence[CheckpointScored]) -> list[Checkpoint]:
         """Of the checkpoints that an event may have made dispensable, those that are."""
         if self._best is None:
             return []
-        events = (*self._found[branch].values(), *outdone)
-        return [e.checkpoint for e in events if not self._needed[e.checkpoint.id] and self._is_settled(e)]
-
-    def _best_of(self, path: TrialPath) -> list[str]:
-        """Ids of the best checkpoints of a trial so far; equal ones go by their steps."""
-        events = (e for branch, last in path.segments for s, e in self._found[branch].items() if s <= last)
-        ranked = sorted(
-            (*self._rank(event.scorecard), event.checkpoint.step, event.checkpoint.id)
-            for event in events
-            if event.scorecard is not None
-        )
-        return [str(key[-1]) for key in ranked[: self._best]]
+        events = {e.checkpoint.id: e for e in (*self._found[branch].values(), *outdone)}.values()
+        left = [
+            e for e in events if not self._needed[e.checkpoint.id] and ("weights", e.checkpoint.id) not in self._told
+        ]
+        return [event.checkpoint for event in left if self._is_settled(event)]
 
     def _is_settled(self, event: CheckpointScored) -> bool:
         branch = event.checkpoint.branch

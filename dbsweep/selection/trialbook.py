@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan, TrialPath
 from dbsweep.records.results import Scorecard, Verdict
 from dbsweep.selection.branchbook import BranchBook
+from dbsweep.selection.followers import followers_of
 from dbsweep.selection.outcome import passed_segments, trial_state
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.verdict import judge
@@ -42,13 +42,8 @@ class TrialBook:
         self._base = base
         self._settings = VerdictSettings.stated(judging or Judging())
         self._steps_per_epoch = {branch.id: branch.steps_per_epoch for branch in plan.branches}
-        self._branches = {branch.id: BranchBook(branch) for branch in plan.branches}
-        followers: defaultdict[str, list[tuple[int, TrialPath]]] = defaultdict(list)
-        for path in plan.paths:
-            for branch, last in path.segments:
-                followers[branch].append((last, path))
-        for branch, each in followers.items():
-            self._branches[branch].follow(each)
+        followers = followers_of(plan)
+        self._branches = {branch.id: BranchBook(branch, followers[branch.id]) for branch in plan.branches}
         self._ended: dict[str, BranchEnded] = {}
         self._reached: dict[str, int] = {}
         self._passed = dict.fromkeys((path.trial for path in plan.paths), 0)  # leading segments that are trained
@@ -63,13 +58,13 @@ class TrialBook:
         if isinstance(event, BranchStarted):
             self._reached.setdefault(event.branch, branch.fork_step)
             self._ended.pop(event.branch, None)
-            return self._news(branch.beyond(before), {})
+            return self._news(branch.followers.beyond(before), {})
         self._ended[event.branch] = event
         if event.verdict is None:
-            return self._news(branch.beyond(before), {})
+            return self._news(branch.followers.beyond(before), {})
         # What the end says holds for the trials that needed the branch to go on.
-        verdicts = {path.trial: event.verdict for path in branch.beyond(event.last_step)}
-        return self._news(branch.beyond(before), verdicts)
+        verdicts = {path.trial: event.verdict for path in branch.followers.beyond(event.last_step)}
+        return self._news(branch.followers.beyond(before), verdicts)
 
     def _record_checkpoint(self, event: CheckpointScored) -> tuple[TrialNews, ...]:
         checkpoint = event.checkpoint
@@ -87,7 +82,7 @@ class TrialBook:
             elif event.verdict is not None:
                 verdicts[path.trial] = event.verdict
         # A branch that had begun already was running for those that follow it further, and still is.
-        return self._news(branch.beyond(before, None if before < 0 else checkpoint.step), verdicts)
+        return self._news(branch.followers.beyond(before, None if before < 0 else checkpoint.step), verdicts)
 
     def _add_card(self, branch: BranchBook, step: int, card: Scorecard) -> None:
         first = branch.highest < 0
@@ -101,7 +96,7 @@ class TrialBook:
 
         It is nobody's where a branch that is started again tells its checkpoints once more.
         """
-        paths = branch.beyond(step - 1)
+        paths = branch.followers.beyond(step - 1)
         if branch.highest <= step and branch.left_at < step:
             return paths  # nearly always: nothing further down has been scored
         return [path for path in paths if all(scored <= step for scored, _ in self.cards_of(path))]

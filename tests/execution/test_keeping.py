@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 
@@ -10,6 +13,7 @@ from dbsweep.execution.keeping import Keeping
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState
+from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint, Scorecard, StepLog
 from tests.execution.sweeps import make_plan
 
@@ -83,3 +87,37 @@ def test_a_fork_s_state_stays_until_every_branch_has_two_of_its_own_or_is_done()
     assert told(keeping, [end("b02", 40), *EVENTS["b03"][:1]])[1] == []
     assert told(keeping, [end("b03", 40, TrialState.FAILED)])[1] == []  # it will be tried again when the run is resumed
     assert told(keeping, [end("b03", 40, TrialState.STOPPED)])[1] == ["b02-000030"]
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_of_several_best_all_orders_leave_the_same_and_nothing_is_told_twice(seed: int) -> None:
+    again = [*interleaved(seed), *EVENTS["b01"]]  # b01 is started again, and tells all once more
+    weights, _ = told(Keeping(make_plan(), 2, by_identity), again)
+    # Kept: of t001 10 and 20, of t002 30 and 40 of b01; of t003 10 and 20 of b01; of t004 b03 at 50 and b01 at 10.
+    assert sorted(weights) == ["b02-000030", "b02-000040", "b03-000040"]
+
+
+def test_a_checkpoint_costs_nothing_for_the_trials_that_have_left_its_branch() -> None:
+    lines_for_the_last_checkpoint(passing=1)  # fills caches
+    assert lines_for_the_last_checkpoint(passing=500) == lines_for_the_last_checkpoint(passing=1)
+
+
+def lines_for_the_last_checkpoint(passing: int) -> int:
+    """Python lines run to take in a branch's last checkpoint where so many trials have left it before."""
+    paths = [TrialPath(trial="long", segments=(("b01", 40),), end_step=40)]
+    paths += [TrialPath(trial=f"t{i}", segments=(("b01", 20), ("b02", 40)), end_step=40) for i in range(passing)]
+    keeping = Keeping(make_plan().model_copy(update={"paths": tuple(paths)}), 2, by_identity)
+    told(keeping, EVENTS["b01"][:3])
+    before, lines = sys.gettrace(), 0
+
+    def count(frame: FrameType, what: str, arg: object) -> Any:
+        nonlocal lines
+        lines += what == "line"
+        return count
+
+    sys.settrace(count)
+    try:
+        keeping.record(EVENTS["b01"][3])
+    finally:
+        sys.settrace(before)
+    return lines
