@@ -24,7 +24,7 @@ from dbsweep.execution.stall import StallWatch, traces_file
 from dbsweep.execution.thrift import Thrift, half_of
 from dbsweep.models.checkpoint_files import drop_state
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
-from dbsweep.models.device_memory import is_out_of_memory, release_memory
+from dbsweep.models.device_memory import is_out_of_memory, release_memory, trim_memory
 from dbsweep.models.durable import is_full, remove_leftovers
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import TrialState
@@ -52,6 +52,7 @@ def run_branch(job: BranchJob, emit: Emit) -> None:
     timeout_s = job.sweep.experiment.resources.stall_timeout_s
     with StallWatch(timeout_s, traces_file(RunFolder(job.sweep.run_folder), branch)) as watch:
         end = _run_to_an_end(job, emit, watch)
+    trim_memory()  # before the end is told: Tune ends this function as soon as it hears of it
     emit(end)
 
 

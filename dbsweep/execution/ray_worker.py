@@ -124,6 +124,7 @@ def _at_work(job: SweepJob, task: str) -> Iterator[Courier]:
     claim_resources(job.experiment.resources)
     from dbsweep.execution import loaded
     from dbsweep.execution.stall import StallWatch, task_traces_file
+    from dbsweep.models.device_memory import trim_memory
 
     courier = courier_for(job)
     sweep = courier.sweep
@@ -131,3 +132,4 @@ def _at_work(job: SweepJob, task: str) -> Iterator[Courier]:
     timeout_s = job.experiment.resources.stall_timeout_s
     with StallWatch(timeout_s, traces) as watch, watch.following(loaded.models_as_they_are(sweep.base)):
         yield courier
+    trim_memory()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import platform
+from pathlib import Path
+
 import pytest
 import torch
 
-from dbsweep.models.device_memory import is_out_of_memory
+from dbsweep.models.device_memory import is_out_of_memory, trim_memory
 
 CPU = (
     "[enforce fail at alloc_cpu.cpp:124] err == 0. DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"
@@ -32,3 +36,19 @@ def test_torch_s_own_message_is_known():
     with pytest.raises(RuntimeError) as found:
         torch.empty(2**60, dtype=torch.uint8)
     assert is_out_of_memory(found.value)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to trim its heap")
+def test_freed_memory_goes_back_to_the_system():
+    tensors = [torch.ones(16 * 1024) for _ in range(2000)]  # 64 KiB each: below the size that gets its own mapping
+    last = tensors[-1]  # at the end of the heap, so that the holes before it stay with the process
+    del tensors
+    before = _resident_bytes()
+    trim_memory()
+    assert before - _resident_bytes() > 100 * 2**20
+    assert last.sum() == len(last)
+
+
+def _resident_bytes() -> int:
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")
