@@ -20,7 +20,8 @@ class Thrift:
     """The memory-saving settings of one branch beside its own; none until memory has run out.
 
     Where `train.memory` is auto it goes down the ladder step by step. Else it takes one step, of those that change
-    weights by no more than rounding.
+    weights by no more than rounding. Where there is none, for one that its parent has taken already, the branch is tried
+    once more as it was: another process may have had the memory.
 
     Steps that change the weights are taken only where nothing depends on what was trained before: a branch that starts
     at the base model and has kept nothing yet. Forks go on with its settings, which its checkpoints tell.
@@ -37,6 +38,7 @@ class Thrift:
         self._given = self._experiment.train_for(job.branch.settings)
         self._half = half
         self._fresh = job.fork is None
+        self._retried = False
         self.savings: Savings = {}
 
     @property
@@ -54,7 +56,7 @@ class Thrift:
         self._fresh = False
 
     def save(self, step: int, reason: str) -> str:
-        """Goes one step down the ladder.
+        """Goes one step down the ladder, or notes that the branch may be tried once more as it was.
 
         Args:
             step: the last one trained; reason: what ran out.
@@ -63,17 +65,21 @@ class Thrift:
             What happened and what is done about it, for the person.
 
         Raises:
-            ResourceError: there is no further step, or the settings allow none.
+            ResourceError: there is no further step, or the settings allow none, and this branch was tried again before.
         """
         auto = self._given.memory == "auto"
-        may_save = auto or not self.savings
+        may_save = auto or not self._retried
         keep_weights = not (auto and self._fresh)
         ladder = useful_steps(self.train, self._need, half=self._half, keep_weights=keep_weights)
         more = next(ladder, None) if may_save else None
-        if more is None:
+        if more is None and self._retried:
             raise ResourceError(_exhausted(self.train, self.savings, step, reason))
+        self._retried = True
+        again = f"out of memory after step {step}; starting again from its last checkpoint"
+        if more is None:
+            return f"{again}, as it was: nothing is left to save, but another process may have had the memory"
         self.savings = {**self.savings, **more}
-        return f"out of memory after step {step}; starting again from its last checkpoint with {savings_text(more)}"
+        return f"{again} with {savings_text(more)}"
 
     def _need(self, savings: Savings) -> int:
         train, experiment = self.train.model_copy(update=savings), self._experiment

@@ -136,6 +136,28 @@ def test_a_fork_goes_on_with_its_parent_s_settings(tiny_job: SweepJob, monkeypat
     assert child.scored[4].log.savings == {"optimizer": "adamw_8bit"}
 
 
+def test_a_fork_whose_parent_has_taken_the_step_is_tried_once_more(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    let_only_fit(monkeypatch, lambda train, step: train.gradient_checkpointing)
+    parent = run(tiny_job, make_branch("b01", 2, forks=(1,), text_encoder_epochs=2)).scored[2]
+    assert parent.scorecard is not None
+    fork = Fork(step=2, checkpoint=tiny_job.run_folder / parent.checkpoint.path, lineage=((2, parent.scorecard),))
+    full = iter([True, False])  # of a device that somebody else fills for a moment
+    let_only_fit(monkeypatch, lambda train, step: not next(full, False))
+    passing = run(tiny_job, make_branch("b02", 2, parent="b01", fork_epoch=1, text_encoder_epochs=1), fork)
+    assert passing.after == [
+        "",
+        "out of memory after step 2; starting again from its last checkpoint, as it was: nothing is left to save, but "
+        "another process may have had the memory",
+    ]
+    assert passing.end.state is TrialState.COMPLETED
+    let_only_fit(monkeypatch, lambda train, step: False)
+    lasting = run(tiny_job, make_branch("b03", 2, parent="b01", fork_epoch=1, text_encoder_epochs=1), fork)
+    assert (len(lasting.after), lasting.end.state) == (2, TrialState.FAILED)
+    assert "even with gradient_checkpointing true" in lasting.end.reason
+
+
 def test_other_errors_are_not_taken_for_it(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
     def losses(self: Trainer, *args: object) -> object:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
