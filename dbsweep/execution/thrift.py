@@ -20,8 +20,8 @@ class Thrift:
     """The memory-saving settings of one branch beside its own; none until memory has run out.
 
     Where `train.memory` is auto it goes down the ladder step by step. Else it takes one step, of those that change
-    weights by no more than rounding. Where no step is left, as for a fork whose parent has taken it, the branch is tried
-    once more as it was: another process may have had the memory.
+    weights by no more than rounding. Where no step is left, as for a fork whose parent has taken it, the branch is
+    tried once more as it was: another process may have had the memory.
 
     Steps that change the weights are taken only where nothing depends on what was trained before: a branch that starts
     at the base model and has kept nothing yet. Forks go on with its settings, which its checkpoints tell.
