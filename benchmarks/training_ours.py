@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import subprocess
 import sys
 import time
@@ -45,7 +44,8 @@ class Clock:
         process: the worker's process id.
         begun, ended: of the worker's work on the trial, checkpoint and scores included.
         steps: the end of each optimizer step.
-        memory_bytes: the most that the worker's process ever had in memory, drawing and scoring included.
+        memory_bytes: the most that the worker's process had in memory from ``begun`` to ``ended``: imports, drawing and
+            scoring included, and what earlier work in the same process has left behind.
     """
 
     text_encoder: bool
@@ -102,6 +102,7 @@ def clocked_branch(job: BranchJob, emit: Emit) -> None:
     from dbsweep.execution.ray_worker import claim_resources
 
     begun = time.monotonic()
+    _forget_peak()
     claim_resources(job.sweep.experiment.resources)
     ends: list[float] = []
 
@@ -124,10 +125,20 @@ def _write_clock(job: BranchJob, begun: float, ends: list[float]) -> None:
         begun=begun,
         ended=time.monotonic(),
         steps=tuple(ends),
-        memory_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,  # Linux counts in KiB
+        memory_bytes=_peak_bytes(),
     )
     file = job.sweep.run_folder / CLOCK.format(branch=job.branch.id)
     file.write_text(json.dumps(asdict(clock)), encoding="utf-8")
+
+
+def _forget_peak() -> None:
+    """Linux counts this process's peak of memory anew from here (proc(5), ``clear_refs``)."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+
+
+def _peak_bytes() -> int:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
 def run_clocked(file: Path) -> list[Clock]:
