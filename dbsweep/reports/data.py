@@ -11,7 +11,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.curves import FrontPoint, Panel, front_points, panels
 from dbsweep.reports.decision import Decision, decision
 from dbsweep.reports.grids import GridTable, grid_tables
-from dbsweep.reports.saving import saving_sentence
+from dbsweep.reports.saving import steps_saved
 from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.story import Chapter, story
 from dbsweep.reports.strips import FilmStrip, film_strips
@@ -113,8 +113,8 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     facts.append(("Started", moment(record.started)))
     if record.finished is not None:
         facts.append(("Took", duration(record.finished - record.started)))
-    if saving := saving_sentence(record):
-        facts.append(("Early ends", saving))
+    if saved := steps_saved(record):
+        facts.append(("Saved by early ends", f"{count(saved, 'step')} ({saved / cost.steps_shared:.0%})"))
     if record.hosts:
         facts.append(("Machine" if len(set(record.hosts.values())) == 1 else "Machines", _hosts(record)))
     return tuple(facts)

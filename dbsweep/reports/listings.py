@@ -16,6 +16,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_of, savings_sentences
+from dbsweep.reports.trials import best_checkpoint
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import Utility, utility_of
 
@@ -176,9 +177,8 @@ def trials_text(record: RunRecord) -> list[str]:
 
 
 def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str], utility: Utility) -> tuple[str, ...]:
-    scored = [c for c in record.checkpoints_of(trial.id) if c.id in record.scorecards]
-    ranked = sorted(scored, key=lambda c: -utility.value_of(record.scorecards[c.id]))
-    best = (str(ranked[0].epoch), f"{utility.value_of(record.scorecards[ranked[0].id]):.2f}") if ranked else ("–", "–")
+    found = best_checkpoint(record, trial.id, utility)
+    best = (str(found.epoch), f"{found.utility:.2f}") if found is not None else ("–", "–")
     verdict = record.verdicts.get(trial.id)
     settings = (str(trial.settings.get(name, "")) for name in names)
     return (trial.id, *settings, str(record.states[trial.id]), str(verdict.state) if verdict else "–", *best)

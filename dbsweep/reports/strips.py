@@ -153,7 +153,7 @@ def _columns(
             onset=c.step == first_lost,
             lost=first_lost is not None and c.step >= first_lost,
             ends=tuple(ends.get(c.step, ())) if len(members) > 1 else (),
-            scores=score_texts(record.scorecards.get(c.id), utility),
+            scores=score_texts(record.card_of(c.id) if c.id in record.scorecards else None, utility),
         )
         for c in checkpoints
     )

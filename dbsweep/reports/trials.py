@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dbsweep.records.names import Metric
@@ -60,6 +61,15 @@ class TrialTable:
     rows: tuple[TrialRow, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Best:
+    """A trial's best checkpoint: its epoch, values of at least `SCORE_COLUMNS`, and what they are worth, 0 to 1."""
+
+    epoch: int
+    values: Mapping[Metric, float]
+    utility: float
+
+
 SCORE_COLUMNS = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
 
 
@@ -84,9 +94,10 @@ def _row(
     strip: str,
 ) -> TrialRow:
     verdict = record.verdicts.get(trial)
-    epoch, values = _best_checkpoint(record, trial, utility)
-    best = utility.value(values) if values else 0.0
-    scores = [best if values else float("nan"), *(values.get(metric, float("nan")) for metric in SCORE_COLUMNS)]
+    best = best_checkpoint(record, trial, utility)
+    worth = best.utility if best is not None else float("nan")
+    values = best.values if best is not None else {}
+    scores = [worth, *(values.get(metric, float("nan")) for metric in SCORE_COLUMNS)]
     return TrialRow(
         trial=trial,
         strip=strip,
@@ -94,26 +105,34 @@ def _row(
         badge=standing(record.states[trial], verdict.state if verdict is not None else None),
         evidence=verdict.evidence if verdict is not None else "",
         scores=tuple(_score_cell(value) for value in scores),
-        utility=best,
-        best=Cell("–", -1) if epoch is None else Cell(str(epoch), epoch),
+        utility=worth if best is not None else 0.0,
+        best=Cell("–", -1) if best is None else Cell(str(best.epoch), best.epoch),
         chosen=record.kept is not None and record.kept.trial == trial,
     )
 
 
-def _best_checkpoint(record: RunRecord, trial: str, utility: Utility) -> tuple[int | None, dict[Metric, float]]:
-    """Epoch and values of the chosen checkpoint if it is this trial's choice, else of the best, earliest of equals."""
+def best_checkpoint(record: RunRecord, trial: str, utility: Utility) -> Best | None:
+    """The chosen checkpoint if it is this trial's, else the trial's best, the earliest of equals; None without scores.
+
+    Scores are those that the choice compared, once there is one: a trial does not seem to beat the choice by luck.
+    """
     chosen = record.kept
-    best: tuple[float, int | None, dict[Metric, float]] = (-1.0, None, {})
+    compared = {c.checkpoint: c for c in record.choice.candidates} if record.choice is not None else {}
+    best: Best | None = None
     for checkpoint in record.checkpoints_of(trial):
         card = record.scorecards.get(checkpoint.id)
         if card is None or any(metric not in card.scores for metric in SCORE_COLUMNS):
             continue
         values = {metric: score.value for metric, score in card.scores.items()}
+        found = Best(checkpoint.epoch, values, utility.value(values))
+        if (candidate := compared.get(checkpoint.id)) is not None:
+            scores = (candidate.identity, candidate.style, candidate.prior)
+            found = Best(checkpoint.epoch, dict(zip(SCORE_COLUMNS, scores, strict=True)), candidate.utility)
         if chosen is not None and (trial, checkpoint.id) == (chosen.trial, chosen.checkpoint):
-            return checkpoint.epoch, values
-        if utility.value(values) > best[0]:
-            best = (utility.value(values), checkpoint.epoch, values)
-    return best[1], best[2]
+            return found
+        if best is None or found.utility > best.utility:
+            best = found
+    return best
 
 
 def _setting_cell(value: Scalar | None) -> Cell:

@@ -34,6 +34,17 @@ def test_columns_run_from_the_base_model_to_the_last_checkpoint(strips: dict[str
     assert columns[0].scores == ("0.00", "1.00", "1.00", "0.00")
 
 
+def test_a_closer_look_replaces_the_scores_of_the_first(record: RunRecord, run_folder: Path) -> None:
+    first, *_, last = record.checkpoints_of("t002")
+    closer = record.model_copy(update={"further": {8: {first.id: record.scorecards[last.id]}}})
+    before, after = (
+        next(strip for strip in film_strips(seen, run_folder) if strip.trial == "t002").columns
+        for seen in (record, closer)
+    )
+    assert before[1].scores != before[-1].scores
+    assert [column.scores for column in after[1:]] == [before[-1].scores, *(column.scores for column in before[2:])]
+
+
 def test_rows_show_each_prompt_with_its_token_and_the_base_images_first(strips: dict[str, FilmStrip]) -> None:
     rows = strips["t004"].rows
     assert [(row.kind, row.prompt) for row in rows] == [

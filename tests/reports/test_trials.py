@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dbsweep.records.names import BASE, TrialState
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.listings import trials_text
 from dbsweep.reports.trials import trial_table
+from dbsweep.selection.utility import utility_of
 
 
 def test_rows_come_by_utility_with_the_choice_first(record: RunRecord) -> None:
@@ -37,6 +41,27 @@ def test_the_chosen_trial_shows_the_chosen_checkpoint(record: RunRecord) -> None
     changed = record.model_copy(update={"choice": record.choice.model_copy(update={"best": earlier})})
     row = trial_table(changed).rows[0]
     assert (row.trial, row.best.text) == ("t004", "10")
+
+
+def test_scores_are_those_that_the_choice_compared(record: RunRecord) -> None:
+    """First looks of few images may put another trial before the chosen one, which the choice knows better."""
+    assert record.choice is not None
+    candidates = tuple(
+        c.model_copy(update={"identity": 0.5, "utility": c.utility / 2}) for c in record.choice.candidates
+    )
+    chosen = next(c for c in candidates if c.checkpoint == record.choice.best.checkpoint)
+    choice = record.choice.model_copy(update={"best": chosen, "candidates": candidates})
+    changed = record.model_copy(update={"choice": choice})
+    row = trial_table(changed).rows[0]
+    assert [cell.sort for cell in row.scores[:2]] == [round(chosen.utility, 6), 0.5]
+    assert trials_text(changed)[1 + int(row.trial[1:])].split()[-1] == f"{chosen.utility:.2f}"
+
+
+def test_before_the_choice_they_are_the_scorecards(record: RunRecord) -> None:
+    before = record.model_copy(update={"choice": None})
+    row = next(row for row in trial_table(before).rows if row.trial == "t004")
+    cards = [before.scorecards[c.id] for c in before.checkpoints_of("t004")]
+    assert row.utility == pytest.approx(max(utility_of(before).value_of(card) for card in cards))
 
 
 def test_a_trial_without_scores_comes_last_with_dashes(record: RunRecord) -> None:
