@@ -54,8 +54,8 @@ def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
     """(n - 1,) how much the verdict sees given away at each card after the first.
 
     The largest fall of style or prior since an earlier card, less the part that the gain of identity pays for, or as
-    far as the harmonic mean of all three fell with it: the quantities that `dbsweep.selection.overtraining` holds
-    against its thresholds, before it asks about chance. 0 where nothing fell.
+    far as the harmonic mean of all three fell with it, or all of it where nothing is left: the quantities that
+    `dbsweep.selection.overtraining` holds against its thresholds, before it asks about chance. 0 where nothing fell.
 
     Args:
         cards: the base model's first; values above its own count as its own.
@@ -68,7 +68,8 @@ def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
         falls = values[:after] - values[after]
         paid = np.maximum(identity[after] - identity[:after], 0.0) / settings.fair_price
         ruined = np.minimum(falls, (worth[:after] - worth[after])[:, None])
-        found.append(float(np.nanmax([falls - paid[:, None], ruined, np.zeros_like(falls)])))
+        lost = np.where(values[after] <= settings.lost_level, falls, 0.0)
+        found.append(float(np.nanmax([falls - paid[:, None], ruined, lost, np.zeros_like(falls)])))
     return np.array(found)
 
 

@@ -3,8 +3,8 @@
 A checkpoint is *given away* against an earlier one of the same path when style (or prior) is lower by at least
 `VerdictSettings.drop`, and identity has gained less than a fair price for it. Identity and style fall and rise
 together for a while in every DreamBooth; what matters is the exchange, not the fall. No gain pays for the last of a
-style: where the harmonic mean of the three has fallen by `drop` too, the price was not fair. It raises the alarm when
-the fall is also more than chance.
+style: where it is lost (`VerdictSettings.lost_level`), or the harmonic mean of the three has fallen by `drop` too, the
+price was not fair. It raises the alarm when the fall is also more than chance.
 """
 
 from __future__ import annotations
@@ -46,6 +46,8 @@ class VerdictSettings:
         drop: smallest fall of style or prior that matters, in units of the base model's.
         identity_gain: a rise of identity below this is none.
         fair_price: a fall of x is worth a rise of identity of at least `fair_price` · x.
+        lost_level: style or prior at or below this is lost, which no rise of identity is worth: pictures of a style are
+            then plain ones of the subject.
         error: chance that a training in which nothing changes is ever called overtrained.
         planned_looks: number of checkpoints that will be judged, as far as known; `error` is shared among them (see
             `look_share`). It holds for more looks too, which then see less. Set it with `for_looks`.
@@ -60,6 +62,7 @@ class VerdictSettings:
     drop: float = 0.15
     identity_gain: float = 0.05
     fair_price: float = 0.5
+    lost_level: float = 0.2
     error: float = 0.05
     planned_looks: int = 10
     ready_identity: float = 0.5
@@ -185,9 +188,11 @@ def _given_away(
 ) -> npt.NDArray[np.bool_]:
     """(n, n) whether the checkpoint of the column gave something away against that of the row."""
     drop = values[:, None] - values[None, :]
-    unpaid = _gains(cards) < np.maximum(settings.identity_gain, settings.fair_price * drop)
+    gains = _gains(cards)
+    unpaid = gains < np.maximum(settings.identity_gain, settings.fair_price * drop)
     ruined = worth[:, None] - worth[None, :] >= settings.drop
-    return (drop >= settings.drop) & (unpaid | ruined)
+    lost = np.isfinite(gains) & (values[None, :] <= settings.lost_level)  # without identity no exchange can be judged
+    return (drop >= settings.drop) & (unpaid | ruined | lost)
 
 
 def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bool_]:

@@ -40,7 +40,10 @@ def path(*levels: Level) -> list[Scorecard]:
         pytest.param([*GENTLE, (0.6, 0.85, 0.9)], None, id="identity falls alone"),
         pytest.param([(0.5, 1.3, 1.2), (0.5, 1.05, 1.0)], None, id="more than the base's is nothing to lose"),
         # 0.5 of identity for 0.48 of style; the harmonic mean falls from 0.52 to 0.06.
-        pytest.param([(0.4, 0.5, 0.8), (0.9, 0.02, 0.8)], (Metric.STYLE, 1, 2), id="no gain pays for the last of it"),
+        pytest.param([(0.4, 0.5, 0.8), (0.9, 0.02, 0.8)], (Metric.STYLE, 0, 2), id="no gain pays for the last of it"),
+        # Every fall is paid with identity, and the harmonic mean rises.
+        pytest.param([(0.2, 0.4, 1.0), (0.5, 0.3, 1.0), (0.9, 0.2, 1.0)], (Metric.STYLE, 0, 3), id="a style is lost"),
+        pytest.param([(0.2, 0.4, 1.0), (0.5, 0.3, 1.0), (0.9, 0.21, 1.0)], None, id="some of a style is left"),
         pytest.param([*GENTLE, (0.8, 0.5, 0.9), (0.8, 0.2, 0.2)], (Metric.STYLE, 3, 4), id="the first of several"),
     ],
 )
