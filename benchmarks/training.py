@@ -204,7 +204,7 @@ def table(result: Mapping[str, Any]) -> list[str]:
     lines += [f"{key}: {reason}" for key, reason in result.get("failed", {}).items()]
     for name, shares in result["phases"].items():
         lines.append(f"a step, {name}: " + ", ".join(f"{phase} {share:.1%}" for phase, share in shares.items()))
-    return lines + [f"GPU: {result['gpu']}"] * ("gpu" in result)
+    return [*lines, f"GPU: {result['gpu']}"] if "gpu" in result else lines
 
 
 def machine() -> str:
