@@ -170,6 +170,7 @@ def test_the_table_says_what_was_missed():
     assert "lora_x: your PEFT is too old" in lines
     assert "a step, text encoder on: forward 25.0%" in lines
     assert lines[-1] == "GPU: there is no GPU here"
+    assert table(result) == lines[:-1]
 
 
 def test_the_shares_of_a_step_are_those_of_its_phases(tiny_sd: Path):
