@@ -247,7 +247,7 @@ class BranchWork:
 
     def _write(self, folder: Path, trainer: Trainer, epoch: int, with_state: bool) -> CheckpointManifest:
         branch = self._job.branch
-        state = trainer.state() if with_state else None
+        state = trainer.state_to_write() if with_state else None
         with trainer.weights_to_keep():
             return write_checkpoint(
                 folder,

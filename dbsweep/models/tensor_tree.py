@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
@@ -22,7 +23,7 @@ def write_tree(folder: Path, state: Mapping[str, State]) -> None:
     """Writes ``state.safetensors`` and ``state.json`` into the folder; TypeError for values of another kind."""
     tensors: dict[str, Tensor] = {}
     tree = _encode(state, "", tensors)
-    save_file(tensors, folder / TENSORS)
+    save_file(_apart(tensors), folder / TENSORS)
     (folder / TREE).write_text(json.dumps(tree))
 
 
@@ -36,8 +37,7 @@ def read_tree(folder: Path) -> dict[str, State]:
 def _encode(value: State, path: str, tensors: dict[str, Tensor]) -> object:
     """The JSON form of a value; its tensors are added to ``tensors`` under their paths."""
     if isinstance(value, Tensor):
-        # Copied: safetensors refuses tensors that share memory (tied weights, views of one buffer).
-        tensors[path] = value.detach().to("cpu", copy=True).contiguous()
+        tensors[path] = value.detach().cpu().contiguous()
         return {"tensor": path}
     if isinstance(value, Mapping):
         return {"items": [[key, _encode(item, f"{path}/{key}", tensors)] for key, item in value.items()]}
@@ -46,6 +46,18 @@ def _encode(value: State, path: str, tensors: dict[str, Tensor]) -> object:
     if isinstance(value, Sequence):
         return [_encode(item, f"{path}/{index}", tensors) for index, item in enumerate(value)]
     raise TypeError(f"state{path} is a {type(value).__name__}; only tensors, plain values, mappings and lists are kept")
+
+
+def _apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of those tensors that share memory (tied weights, views of one buffer), which safetensors refuses.
+
+    The others are as they are: a training state is three times as large as the model, and copies would double it.
+    """
+    uses = Counter(tensor.untyped_storage().data_ptr() for tensor in tensors.values())
+    return {
+        name: tensor.clone() if uses[tensor.untyped_storage().data_ptr()] > 1 else tensor
+        for name, tensor in tensors.items()
+    }
 
 
 def _decode(value: object, tensors: Mapping[str, Tensor]) -> State:

@@ -7,7 +7,6 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import open_clip
 import torch
 from PIL import Image
 from safetensors import SafetensorError
@@ -112,6 +111,8 @@ def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, bat
     Raises:
         ModelError: there is no such model, tag or folder, it holds no weights, or they cannot be fetched or read.
     """
+    import open_clip  # 50 MiB with timm: a process that is training has no need of it yet
+
     model_name, tag = _resolve(name_or_folder)
     try:
         model, preprocess = open_clip.create_model_from_pretrained(
@@ -131,6 +132,8 @@ def _resolve(name: str) -> tuple[str, str | None]:
     source = encoder_source(name)
     if source.startswith((HUB, LOCAL)):
         return source, None
+    import open_clip
+
     model, _, tag = source.rpartition("/")
     tags = open_clip.list_pretrained_tags_by_model(model)
     if tag not in tags:
@@ -140,6 +143,8 @@ def _resolve(name: str) -> tuple[str, str | None]:
 
 
 def _wants_quick_gelu(model: str, tag: str | None) -> bool:
+    import open_clip
+
     # OpenAI's weights were trained with QuickGELU; open_clip only warns when the tag and the architecture disagree,
     # and the embeddings are then quietly off.
     return tag is not None and bool(open_clip.get_pretrained_cfg(model, tag).get("quick_gelu", False))

@@ -43,11 +43,11 @@ class WeightAverage:
             self._ema.restore(self._parameters)
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Copies on the CPU."""
+        """The averages themselves, and the count of steps."""
         shadows = zip(self._names.values(), self._ema.shadow_params, strict=True)
         return {
             STEPS: torch.tensor(self._ema.optimization_step),
-            **{f"{AVERAGE}{name}": shadow.detach().to("cpu", copy=True) for name, shadow in shadows},
+            **{f"{AVERAGE}{name}": shadow for name, shadow in shadows},
         }
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:

@@ -45,13 +45,13 @@ def load_weights(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer, names: Mapping[nn.Parameter, str]) -> dict[str, torch.Tensor]:
-    """Copies of the optimizer's tensors, named ``optimizer.<what>.<parameter>``; integers become int64 scalars.
+    """The optimizer's tensors themselves, named ``optimizer.<what>.<parameter>``; integers become int64 scalars.
 
     What a parameter group has learned (Prodigy's estimates) is ``optimizer_group.<index>.<what>``, its floats float64
     scalars.
     """
     tensors = {
-        f"{OPTIMIZER}{what}.{names[parameter]}": _copy(torch.as_tensor(value))
+        f"{OPTIMIZER}{what}.{names[parameter]}": torch.as_tensor(value)
         for group in optimizer.param_groups
         for parameter in group["params"]
         for what, value in optimizer.state.get(parameter, {}).items()
@@ -95,9 +95,9 @@ def _learned(group: Mapping[str, object], settings: Mapping[str, object]) -> lis
 
 
 def _scalar(value: object) -> torch.Tensor:
-    """A float64 or int64 scalar, or a copy of what is a tensor already."""
+    """A float64 or int64 scalar; what is a tensor already as it is."""
     if isinstance(value, torch.Tensor):
-        return _copy(value)
+        return value
     return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
 
 

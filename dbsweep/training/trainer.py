@@ -132,11 +132,19 @@ class Trainer:
 
     def state(self) -> dict[str, torch.Tensor]:
         """Copies of all that the next step depends on: float32 weights, moments, counters; on the CPU."""
+        return copies(self._tensors())
+
+    def state_to_write(self) -> dict[str, torch.Tensor]:
+        """As `state`, for whoever writes it before the next step: copied only where `weights_to_keep` changes it."""
+        return self.state() if self._average is not None else self._tensors()
+
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """What `state` copies."""
         trained = min(self.step, self._text_encoder_steps)
         return {
             "step": torch.tensor(self.step),
             "text_encoder_steps_done": torch.tensor(trained),
-            **copies(self._weights),
+            **self._weights,
             **optimizer_tensors(self._optimizer, self._names),
             **self._precision.state(),
             **(self._average.state() if self._average is not None else {}),

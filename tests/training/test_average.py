@@ -61,3 +61,11 @@ def test_looking_at_the_average_changes_nothing(tiny_sd: Path) -> None:
         with looked_at.weights_to_keep():
             pass
     assert state_sha256(looked_at.state()) == state_sha256(alone.state())
+
+
+def test_a_state_to_write_keeps_the_weights_while_their_average_is_in_place(tiny_sd: Path) -> None:
+    trainer = make_trainer(fresh_models(tiny_sd), settings(ema_decay=0.9), 3)
+    trainer.train_until(3)
+    before, state = state_sha256(trainer.state()), trainer.state_to_write()
+    with trainer.weights_to_keep():
+        assert state_sha256(state) == before

@@ -91,6 +91,18 @@ def test_a_state_of_another_model_is_refused(tiny_sd: Path) -> None:
         trainer.load_state(state)
 
 
+def test_a_state_to_write_is_no_copy_as_large_again(tiny_sd: Path) -> None:
+    models = fresh_models(tiny_sd)
+    trainer = make_trainer(models, settings(), ALWAYS)
+    trainer.train_until(2)
+    state = trainer.state_to_write()
+    assert state_sha256(state) == state_sha256(trainer.state())
+    assert state["unet.conv_in.weight"].data_ptr() == models.unet.conv_in.weight.data_ptr()
+    kept = trainer.state()
+    trainer.train_until(3)
+    assert not torch.equal(state["unet.conv_in.weight"], kept["unet.conv_in.weight"])
+
+
 def test_stopping_in_the_middle_changes_nothing(tiny_sd: Path) -> None:
     seen: list[int] = []
     alone = make_trainer(fresh_models(tiny_sd), settings(), 3)
