@@ -187,6 +187,8 @@ class BranchWork:
         self._drop_states(keep=1)
         checkpoint = self._keep(milestone, self._trainer)
         self._thrift.kept()
+        if milestone.step == self._job.branch.end_step:
+            self._trainer.end()  # drawing and scoring need the memory
         with self._trainer.weights_to_keep():
             card = self._score(checkpoint) if milestone.evaluate else None
         verdict = None

@@ -126,6 +126,10 @@ class Trainer:
             parameter.grad = None  # drawing and scoring, which may follow, need the memory
         return meter.log(self.step)
 
+    def end(self) -> None:
+        """Gives the memory of the optimizer's moments back: no step follows, and no state is asked for."""
+        self._optimizer.state.clear()
+
     def weights_to_keep(self) -> AbstractContextManager[None]:
         """Inside, the models have the weights of a checkpoint: their moving average, where the settings ask for it."""
         return self._average.in_place() if self._average is not None else nullcontext()

@@ -103,6 +103,15 @@ def test_a_state_to_write_is_no_copy_as_large_again(tiny_sd: Path) -> None:
     assert not torch.equal(state["unet.conv_in.weight"], kept["unet.conv_in.weight"])
 
 
+def test_after_its_end_a_trainer_holds_no_moments(tiny_sd: Path) -> None:
+    trainer = make_trainer(fresh_models(tiny_sd), settings(), 0)
+    trainer.train_until(2)
+    moments = [key for key in trainer.state() if key.startswith("optimizer.")]
+    trainer.end()
+    assert moments
+    assert not [key for key in trainer.state() if key.startswith("optimizer.")]
+
+
 def test_stopping_in_the_middle_changes_nothing(tiny_sd: Path) -> None:
     seen: list[int] = []
     alone = make_trainer(fresh_models(tiny_sd), settings(), 3)
