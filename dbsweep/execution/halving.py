@@ -1,12 +1,13 @@
-"""Ray Tune's ASHA over branches: its rungs are epochs, its metric is the utility that the choice uses."""
+"""Asynchronous successive halving over branches: rungs of epochs, and the utility that the choice uses."""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections import defaultdict
 from typing import Any
 
+import numpy as np
 from ray.tune.experiment import Trial as TuneTrial
-from ray.tune.schedulers import ASHAScheduler, FIFOScheduler, TrialScheduler
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.jobs import HALVED, BranchJob
@@ -15,11 +16,19 @@ from dbsweep.execution.searcher import BranchSearcher, events_in
 from dbsweep.plan.space import longest_epochs
 from dbsweep.records.events import CheckpointScored
 from dbsweep.records.results import Scorecard
+from dbsweep.selection.smoothing import Row, smoothed
 from dbsweep.selection.utility import utility_for
 
 
 class Halving:
     """Decides after each scorecard whether a branch goes on.
+
+    As in ASHA (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning") there are rungs of epochs, each
+    `reduction_factor` times the one before, and a branch goes on that is among the best 1 / `reduction_factor` of those
+    that have reached its rung so far. Two things differ. A branch is worth its best checkpoint so far, not its latest,
+    because that is the one which would be chosen, and its scores are smoothed along the training as for the choice. And
+    at every later checkpoint it is held against the latest rung that others have reached too, so that who came first to
+    a rung is ended when others have outrun it there.
 
     A branch stands for all trials on it. What it inherits was compared as its parent's, so it is compared at the
     rungs after its fork alone. What was decided before an interruption stands.
@@ -31,48 +40,46 @@ class Halving:
     def __init__(self, experiment: Experiment, base: Scorecard) -> None:
         search, longest = experiment.search, longest_epochs(experiment)
         self._factor = search.reduction_factor
-        self._grace = min(search.grace_epochs, longest)
+        self._rungs = _rungs(min(search.grace_epochs, longest), self._factor, longest)
         self._utility = utility_for(experiment.choose, base)
-        self._asha = ASHAScheduler(
-            time_attr="epoch",
-            metric="utility",
-            mode="max",
-            max_t=longest,
-            grace_period=self._grace,
-            reduction_factor=self._factor,
-            stop_last_trials=False,
-        )
-        self._added: set[str] = set()
+        self._rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self._reached: defaultdict[float, dict[str, float]] = defaultdict(dict)
 
     def end(self, job: BranchJob, event: CheckpointScored) -> str | None:
         """Why the branch ends at this checkpoint; None if it goes on."""
-        step = event.checkpoint.step
-        if event.scorecard is None or step >= job.branch.end_step:
+        if event.scorecard is None:
             return None
-        reason = self._compare(job, event.checkpoint.epoch, self._utility.value_of(event.scorecard))
+        self._rows[job.branch.id].append((job.branch.id, event.checkpoint, event.scorecard))
+        reason, step = self._compare(job, event.checkpoint.epoch), event.checkpoint.step
+        if step >= job.branch.end_step:
+            return None
         if job.decided is not None and step <= job.decided.until:
             return job.decided.reason if step == job.decided.until and job.decided.reason else None
         return reason
 
-    def _compare(self, job: BranchJob, epoch: int, utility: float) -> str | None:
+    def _compare(self, job: BranchJob, epoch: int) -> str | None:
         branch = job.branch
-        if self._rungs(epoch) <= self._rungs(branch.fork_step // branch.steps_per_epoch):
+        forked = branch.fork_step // branch.steps_per_epoch
+        passed = [rung for rung in self._rungs if forked < rung <= epoch]
+        if not passed:
             return None
-        trial = SimpleNamespace(trial_id=branch.id)  # the id is all that ASHA reads of a trial
-        if branch.id not in self._added:
-            self._added.add(branch.id)
-            self._asha.on_trial_add(None, trial)
-        decision = self._asha.on_trial_result(None, trial, {"epoch": epoch, "utility": utility})
-        if decision != TrialScheduler.STOP:
+        best = max(self._utility.value_of(card) for _, _, card in smoothed(self._rows[branch.id]))
+        for rung in passed:
+            self._reached[rung].setdefault(branch.id, best)
+        rung = max((rung for rung in passed if len(self._reached[rung]) > 1), default=passed[0])
+        there = self._reached[rung]
+        if there[branch.id] >= np.quantile(list(there.values()), 1.0 - 1.0 / self._factor):
             return None
-        return f"{HALVED}: utility {utility:.3f} at epoch {epoch} is not in the best 1/{self._factor:g} so far"
+        place = f"is not in the best 1/{self._factor:g} so far"
+        return f"{HALVED}: utility {there[branch.id]:.3f} up to epoch {rung:g} {place}"
 
-    def _rungs(self, epoch: int) -> int:
-        """Number of rungs at or before an epoch."""
-        rungs, at = 0, float(self._grace)
-        while at <= epoch:
-            rungs, at = rungs + 1, at * self._factor
-        return rungs
+
+def _rungs(first: float, factor: float, longest: int) -> tuple[float, ...]:
+    """Epochs at which branches are compared."""
+    found = [float(first)]
+    while found[-1] * factor <= longest:
+        found.append(found[-1] * factor)
+    return tuple(found)
 
 
 class BranchScheduler(FIFOScheduler):  # type: ignore[misc]

@@ -169,11 +169,14 @@ class SimulatedBackend:
                 return
         yield 0.0, _end(job, TrialState.COMPLETED, step)
 
+    def _card(self, job: BranchJob, step: int, name: str) -> Scorecard:
+        """What a checkpoint scores."""
+        return make_scorecard(name, self._curve(job.branch.settings, step))
+
     def _checkpoint(self, job: BranchJob, milestone: Milestone, judgement: Judgement) -> CheckpointScored:
         branch = job.branch
         name = f"{branch.id}-{milestone.step:06d}"
-        scores = self._curve(branch.settings, milestone.step)
-        card = make_scorecard(name, scores) if milestone.evaluate else None
+        card = self._card(job, milestone.step, name) if milestone.evaluate else None
         finished = milestone.step == branch.end_step
         return CheckpointScored(
             checkpoint=Checkpoint(

@@ -64,7 +64,7 @@ def test_branches_below_the_better_half_are_ended_at_the_rungs() -> None:
     }
     reasons = [e.reason for e in events if isinstance(e, BranchEnded) and e.branch == "b02"]
     assert reasons[0].startswith("asha: utility 0.8")
-    assert "at epoch 2 is not in the best 1/2 so far" in reasons[0]
+    assert "up to epoch 2 is not in the best 1/2 so far" in reasons[0]
 
 
 def test_without_a_scheduler_all_of_them_go_on() -> None:
@@ -101,6 +101,34 @@ def test_a_branch_is_not_compared_at_the_rungs_of_its_parent() -> None:
     assert asha.end(job, scored(job.branch.id, 5, poor)) is None
     other = root.model_copy(update={"branch": root.branch.model_copy(update={"id": "y"})})
     assert asha.end(other, scored("y", 4, poor)) is not None
+
+
+def alone(job: BranchJob, name: str) -> BranchJob:
+    """The same branch from the base model, under another name."""
+    branch = job.branch.model_copy(update={"parent": None, "fork_step": 0, "id": name})
+    return job.model_copy(update={"branch": branch})
+
+
+def test_a_branch_is_worth_its_best_checkpoint_so_far() -> None:
+    job = jobs_of(Path("/runs/demo"), grace_epochs=4)[0]
+    asha = Halving(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+    peaked, steady = alone(job, "peaked"), alone(job, "steady")
+    for epoch, rate in ((1, 9e-4), (2, 9e-4), (3, 2e-4), (4, 2e-4)):
+        assert asha.end(peaked, scored("peaked", epoch, rate)) is None
+    ends = [asha.end(steady, scored("steady", epoch, 5e-4)) for epoch in (1, 2, 3, 4)]
+    assert ends[:3] == [None, None, None]
+    assert str(ends[3]).startswith("asha: utility 0.75")
+
+
+def test_who_came_first_to_a_rung_is_ended_once_it_is_outrun_there() -> None:
+    job = jobs_of(Path("/runs/demo"))[0]
+    asha = Halving(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+    first, second = alone(job, "first"), alone(job, "second")
+    assert asha.end(first, scored("first", 2, 4e-4)) is None
+    assert asha.end(first, scored("first", 3, 4e-4)) is None
+    assert asha.end(second, scored("second", 2, 8e-4)) is None
+    assert asha.end(first, scored("first", 5, 4e-4)) is not None
+    assert asha.end(second, scored("second", 5, 1e-4)) is None, "its best so far still leads"
 
 
 def scored(branch: str, epoch: int, rate: float) -> CheckpointScored:
