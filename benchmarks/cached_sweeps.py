@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -37,17 +37,19 @@ class SweepShape:
         every_steps: optimizer steps between checkpoints, of whole epochs.
         styles: that the sanity prompts ask for.
         evaluate: the section of the experiment file, but for encoder and checkpoints.
+        search: keys of that section beside the axes.
     """
 
     photos: int
     every_steps: int
     styles: Sequence[str]
     evaluate: Mapping[str, Any]
+    search: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class CachedSweep(ABC):
-    """The folder of one subject's sweep, and the work that is done in it.
+class SubjectSweep(ABC):
+    """The sweep of one subject, as the product sees it.
 
     Attributes:
         seed: of the subject.
@@ -64,11 +66,6 @@ class CachedSweep(ABC):
 
     @property
     @abstractmethod
-    def finished(self) -> Path:
-        """The file of the whole sweep."""
-
-    @property
-    @abstractmethod
     def shape(self) -> SweepShape:
         """What is taught and drawn in it."""
 
@@ -76,10 +73,6 @@ class CachedSweep(ABC):
     def run_folder(self) -> Path:
         """Where the product keeps what it makes of the sweep."""
         return self.folder
-
-    @abstractmethod
-    def next_piece(self) -> Callable[[], object] | None:
-        """The next thing to do, a few minutes at most; None when all is done."""
 
     @cached_property
     def experiment(self) -> Experiment:
@@ -100,6 +93,7 @@ class CachedSweep(ABC):
             ],
             "train": {"resolution": 64, "batch_size": 1, "seed": self.seed},
             "search": {
+                **shape.search,
                 "learning_rate": list(LEARNING_RATES),
                 "epochs": [TRAINED_STEPS // shape.photos],
                 "class_images_per_instance": [CLASS_IMAGES // shape.photos],
@@ -131,6 +125,20 @@ class CachedSweep(ABC):
     def jobs(self) -> tuple[BranchJob, ...]:
         """Its branches, one a learning rate."""
         return branch_jobs(self.job, self.plan)
+
+
+@dataclass(frozen=True)
+class CachedSweep(SubjectSweep):
+    """The work that is done in a sweep's folder."""
+
+    @property
+    @abstractmethod
+    def finished(self) -> Path:
+        """The file of the whole sweep."""
+
+    @abstractmethod
+    def next_piece(self) -> Callable[[], object] | None:
+        """The next thing to do, a few minutes at most; None when all is done."""
 
 
 def work_through(sweeps: Sequence[CachedSweep], pieces: int | None, say: Callable[[str], None]) -> list[Path]:

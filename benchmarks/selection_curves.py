@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from dbsweep.records.names import Metric
 from dbsweep.records.record import Record
@@ -71,12 +71,14 @@ class CheckpointCurve(Record):
         card: the product's scorecard.
         validation_loss: mean squared error on held-out photos, at fixed noise and timesteps.
         oracle: what the judge sees.
+        closer: images a prompt → the product's scorecard after a round of the race; empty for what was never in one.
     """
 
     step: int
     card: CardData
     validation_loss: Loss
     oracle: OracleView
+    closer: dict[int, CardData] = Field(default_factory=dict)
 
 
 class TrialCurve(Record):
@@ -116,6 +118,7 @@ class SubjectCurves(Record):
         style_identity: the same of true pictures of the subject in each style that the oracle asks for.
         step_evaluations: UNet forward passes of one image that an optimizer step costs; a backward pass counts two.
         card_evaluations: those that drawing the images of one scorecard costs.
+        base_evaluations: those of the untrained model's images, with all seeds that the race may draw.
     """
 
     seed: int
@@ -128,6 +131,7 @@ class SubjectCurves(Record):
     style_identity: Row
     step_evaluations: int
     card_evaluations: int
+    base_evaluations: int
     trials: tuple[TrialCurve, ...]
 
     def candidates(self) -> list[tuple[str, Checkpoint, Scorecard]]:
@@ -137,6 +141,23 @@ class SubjectCurves(Record):
             for trial in self.trials
             for point in trial.checkpoints
         ]
+
+    def closer_look(self, name: str, level: int) -> Scorecard | None:
+        """The scorecard of a checkpoint with so many images a prompt; None where there was none."""
+        trial = next(trial for trial in self.trials if name.startswith(f"{trial.id}-"))
+        point = next(point for point in trial.checkpoints if name_of(trial, point) == name)
+        return point.closer[level].card(name) if level in point.closer else None
+
+    def with_closer_looks(self, cards: Mapping[str, dict[int, CardData]]) -> SubjectCurves:
+        """The same with the scorecards of a race, by checkpoint and images a prompt."""
+
+        def looked_at(trial: TrialCurve) -> TrialCurve:
+            points = tuple(
+                point.model_copy(update={"closer": cards.get(name_of(trial, point), {})}) for point in trial.checkpoints
+            )
+            return trial.model_copy(update={"checkpoints": points})
+
+        return self.model_copy(update={"trials": tuple(looked_at(trial) for trial in self.trials)})
 
 
 def name_of(trial: TrialCurve, point: CheckpointCurve) -> str:

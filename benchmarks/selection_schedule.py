@@ -1,25 +1,20 @@
-"""How far a sweep whose curves are known trains each learning rate, by the product's own scheduler."""
+"""How far a sweep whose curves are known trains each learning rate, by the product's own verdict and scheduler."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.selection_curves import SubjectCurves
-from benchmarks.selection_subjects import EVERY_STEPS, SubjectWork
-from dbsweep.config.schema import Experiment
-from dbsweep.execution.jobs import BranchJob, branch_jobs, sweep_job
+from benchmarks.selection_plan import SubjectPlan, halving
+from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.simulated import SimulatedBackend
-from dbsweep.minisd.paths import clip_path, pipeline_path
-from dbsweep.plan.plan import make_plan
-from dbsweep.records.events import BranchEnded
+from dbsweep.records.events import BranchEnded, Event
 from dbsweep.records.names import BASE
 from dbsweep.records.results import Scorecard
 
 WORKERS: Final = 2
-REDUCTION: Final = 3
-RUNG: Final = 3
-"""Checkpoints after which learning rates are compared: three eighths of a training."""
 
 
 class CurvesBackend(SimulatedBackend):
@@ -27,6 +22,7 @@ class CurvesBackend(SimulatedBackend):
 
     Args:
         curves: whose trials are the branches, in the same order.
+        jobs: the branches.
         workers: trainings at a time.
     """
 
@@ -40,36 +36,27 @@ class CurvesBackend(SimulatedBackend):
         return trial.checkpoints[trial.steps.index(step)].card.card(name)
 
 
-def halved_ends(curves: SubjectCurves, workers: int = WORKERS) -> tuple[int, ...]:
-    """Index of the last checkpoint of each trial where `search.scheduler` is asha, beside the verdict."""
-    jobs = _jobs(curves)
-    ends: dict[str, int] = {}
+def ends(curves: SubjectCurves, search: Mapping[str, Any], workers: int = WORKERS) -> tuple[int, ...]:
+    """Index of the last checkpoint of each trial, where the verdict ends those that are overtrained.
 
-    def note(event: object) -> None:
+    Args:
+        search: keys of that section of the experiment file beside the axes, such as a scheduler.
+    """
+    jobs = SubjectPlan(curves.seed, Path("nowhere"), search).jobs
+    last: dict[str, int] = {}
+
+    def note(event: Event) -> None:
         if isinstance(event, BranchEnded):
-            ends[event.branch] = event.last_step
+            last[event.branch] = event.last_step
 
     CurvesBackend(curves, jobs, workers).run(jobs, note)
-    return tuple(trial.steps.index(ends[job.branch.id]) for job, trial in zip(jobs, curves.trials, strict=True))
+    return tuple(trial.steps.index(last[job.branch.id]) for job, trial in zip(jobs, curves.trials, strict=True))
 
 
-def _jobs(curves: SubjectCurves) -> tuple[BranchJob, ...]:
-    work = SubjectWork(curves.seed, Path("nowhere"))
-    content: dict[str, Any] = work.experiment.model_dump(mode="json")
-    content["search"] |= {
-        "scheduler": "asha",
-        "grace_epochs": RUNG * EVERY_STEPS // curves.photos,
-        "reduction_factor": REDUCTION,
+def all_ends(curves: SubjectCurves) -> dict[str, tuple[int, ...]]:
+    """`ends` by how a sweep may be run: to the end, until overtrained, and with learning rates compared besides."""
+    return {
+        "whole": tuple(len(trial.checkpoints) - 1 for trial in curves.trials),
+        "verdict": ends(curves, {}),
+        "halved": ends(curves, halving(curves.seed)),
     }
-    experiment = Experiment.model_validate(content)
-    plan = make_plan(experiment, [curves.photos])
-    job = sweep_job(
-        work.run_folder,
-        work.cache,
-        experiment,
-        plan,
-        [curves.photos],
-        base=str(pipeline_path()),
-        encoder=str(clip_path()),
-    )
-    return branch_jobs(job, plan)

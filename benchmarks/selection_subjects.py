@@ -1,70 +1,46 @@
-"""The sweep of one subject, prepared, trained and kept piece by piece: `python -m benchmarks.selection`.
-
-Subjects differ in looks, in class (man, woman, robot) and in the number of photos, as users' do. Of each learning rate
-there is a checkpoint every 24 steps.
-"""
+"""The sweep of one subject, prepared, trained and kept piece by piece: `python -m benchmarks.selection`."""
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from benchmarks.cached_sweeps import CachedSweep, SweepShape, work_through
+from benchmarks.cached_sweeps import CachedSweep, work_through
 from benchmarks.selection_curves import CardData, SubjectCurves, TrialCurve
 from benchmarks.selection_judge import ceilings, draw_for_oracle, look
-from benchmarks.selection_training import train_trial
+from benchmarks.selection_plan import SubjectPlan
+from benchmarks.selection_race import race, rows_until
+from benchmarks.selection_schedule import all_ends
+from benchmarks.selection_training import scored, train_trial
 from dbsweep.concepts.photos import list_photos, read_square
+from dbsweep.config.choosing import Choosing
 from dbsweep.execution import loaded, prepare
-from dbsweep.execution.evaluation import evaluation_seeds, prompts_to_draw
+from dbsweep.execution.closer_look import look_closer
+from dbsweep.execution.evaluation import prompts_to_draw
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob
+from dbsweep.execution.jobs import BranchJob, CloserLook
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
+from dbsweep.records.names import BASE
+from dbsweep.records.results import Checkpoint, Scorecard
+from dbsweep.selection.utility import utility_for
 
-EVERY_STEPS: Final = 24
-PHOTO_COUNTS: Final = (4, 6, 8, 12)
-"""Photos that subjects are taught on, in turn; all divide `EVERY_STEPS`."""
 HELD_OUT: Final = 4
-STYLES: Final = ("ink poster", "neon")
-EVALUATE: Final[dict[str, Any]] = {
-    "images_per_prompt": 4,
-    "num_inference_steps": 15,
-    "race": {"enabled": False},  # the curves are of first looks
-}
-
-
-def photo_count(seed: int) -> int:
-    """How many photos a subject is taught on."""
-    return PHOTO_COUNTS[seed % len(PHOTO_COUNTS)]
 
 
 @dataclass(frozen=True)
-class SubjectWork(CachedSweep):
+class SubjectWork(SubjectPlan, CachedSweep):
     """The folder of one subject, and the work that is done in it."""
-
-    @property
-    def folder(self) -> Path:
-        """Of this subject."""
-        return self.cache / f"subject-{self.seed:05d}"
 
     @property
     def finished(self) -> Path:
         """The curves of the whole subject."""
         return self.cache / f"curves-{self.seed:05d}.json"
-
-    @property
-    def shape(self) -> SweepShape:
-        """Two styles, and as many photos as `photo_count` says."""
-        return SweepShape(photo_count(self.seed), EVERY_STEPS, STYLES, EVALUATE)
-
-    @property
-    def run_folder(self) -> Path:
-        """Beside what the oracle judges."""
-        return self.folder / "run"
 
     def next_piece(self) -> Callable[[], None] | None:
         """The next thing to do, a few minutes at most; None when all is done."""
@@ -75,6 +51,8 @@ class SubjectWork(CachedSweep):
         for job in self.jobs:
             if not self._trial_file(job).exists():
                 return lambda: self._train(job)
+        if not self._race_file.exists():
+            return self._race
         return self._finish
 
     @property
@@ -84,6 +62,10 @@ class SubjectWork(CachedSweep):
     @property
     def _base_file(self) -> Path:
         return self.folder / "base.json"
+
+    @property
+    def _race_file(self) -> Path:
+        return self.folder / "race.json"
 
     def _trial_file(self, job: BranchJob) -> Path:
         return self.folder / f"trial-{job.branch.id}.json"
@@ -105,7 +87,8 @@ class SubjectWork(CachedSweep):
         photos = (*written[:count], *list_photos(self._held_out))
         everyone = np.stack([read_square(path, 64) for path in photos])
         photo_identity, style_identity = ceilings(subject, everyone)
-        evaluations = len(prompts_to_draw(self.experiment)) * len(evaluation_seeds(self.experiment))
+        evaluate = self.experiment.evaluate
+        one_each = len(prompts_to_draw(self.experiment)) * evaluate.num_inference_steps * 2  # guided
         empty = SubjectCurves(
             seed=self.seed,
             klass=subject.klass,
@@ -116,7 +99,8 @@ class SubjectWork(CachedSweep):
             photo_identity=photo_identity,
             style_identity=style_identity,
             step_evaluations=2 * 3,  # photo and class image, forward and backward
-            card_evaluations=evaluations * self.experiment.evaluate.num_inference_steps * 2,  # guided
+            card_evaluations=one_each * evaluate.images_per_prompt,
+            base_evaluations=one_each * evaluate.levels[-1],
             trials=(),
         )
         self._base_file.write_text(empty.model_dump_json(), encoding="utf-8")
@@ -125,12 +109,55 @@ class SubjectWork(CachedSweep):
         curve = train_trial(job, draw_subject(self.seed), self._held_out, self.folder)
         self._trial_file(job).write_text(curve.model_dump_json(), encoding="utf-8")
 
-    def _finish(self) -> None:
+    def _race(self) -> None:
+        """The closer looks of whatever races, however the sweep is run."""
+        curves, utility = self._curves(), utility_for(Choosing(), self._base().base.card(BASE))
+        jobs = {trial.id: job for trial, job in zip(curves.trials, self.jobs, strict=True)}
+        seen: dict[tuple[str, int], Scorecard] = {}
+
+        def closer(name: str, level: int) -> Scorecard:
+            if (name, level) not in seen:
+                trial, _, step = name.rpartition("-")
+                known = seen.get((name, level // 2)) or self._first_card(jobs[trial], int(step))
+                checkpoint = self._checkpoint(jobs[trial], int(step))
+                given = CloserLook(checkpoint=checkpoint, card=known, images_per_prompt=level)
+                seen[name, level] = look_closer(self.job, given)
+            return seen[name, level]
+
+        for ends in all_ends(curves).values():
+            race(rows_until(curves, ends), closer, utility)
+        found: dict[str, dict[int, object]] = {}
+        for (name, level), card in seen.items():
+            found.setdefault(name, {})[level] = CardData.of(card).model_dump(mode="json")
+        self._race_file.write_text(json.dumps(found), encoding="utf-8")
+
+    def _first_card(self, job: BranchJob, step: int) -> Scorecard:
+        return Scorecard.model_validate_json(scored(self.folder, job, step).read_text(encoding="utf-8"))
+
+    def _checkpoint(self, job: BranchJob, step: int) -> Checkpoint:
+        run, branch = RunFolder(self.job.run_folder), job.branch
+        path = run.relative(run.checkpoint(branch.id, step))
+        epoch = step // self.plan.steps_per_epoch
+        name = f"{branch.id}-{step:06d}"
+        return Checkpoint(id=name, branch=branch.id, step=step, epoch=epoch, path=path, sha256="", bytes=0)
+
+    def _base(self) -> SubjectCurves:
+        return SubjectCurves.model_validate_json(self._base_file.read_text(encoding="utf-8"))
+
+    def _curves(self) -> SubjectCurves:
+        """Of the trained trials, without closer looks."""
         files = [self._trial_file(job) for job in self.jobs]
         trials = tuple(TrialCurve.model_validate_json(file.read_text(encoding="utf-8")) for file in files)
-        base = SubjectCurves.model_validate_json(self._base_file.read_text(encoding="utf-8"))
-        whole = base.model_copy(update={"trials": trials})
+        return self._base().model_copy(update={"trials": trials})
+
+    def _finish(self) -> None:
+        closer = {
+            name: {int(level): CardData.model_validate(card) for level, card in cards.items()}
+            for name, cards in json.loads(self._race_file.read_text(encoding="utf-8")).items()
+        }
+        whole = self._curves().with_closer_looks(closer)
         self.finished.write_text(whole.model_dump_json(), encoding="utf-8")
+        shutil.rmtree(RunFolder(self.job.run_folder).path / "checkpoints", ignore_errors=True)
 
 
 def open_subjects(

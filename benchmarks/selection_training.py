@@ -26,6 +26,8 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.minisd.attributes import Subject
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
+from dbsweep.records.plan import Milestone
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.scorecard import score_checkpoint
 from dbsweep.training.conditioning import PromptEncoder
@@ -47,7 +49,7 @@ def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) 
     Args:
         subject: that is taught, for the oracle.
         held_out: folder of photos of it that are not taught.
-        folder: where the images go that the oracle judges.
+        folder: where the images go that the oracle judges, and the scorecards; the weights go to the run's.
     """
     models = loaded.untrained_models(job.sweep.base)
     loaded.models_to_change(job.sweep.base)
@@ -69,12 +71,13 @@ def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) 
     for milestone in job.branch.milestones:
         trainer.train_until(milestone.step, after_step)
         name = f"{job.branch.id}-{milestone.step:06d}"
+        _keep(job, models, milestone)
         pictures = draw_for_oracle(models, subject.klass, experiment.concepts[0].instance_token)
         pictures.save(folder / f"oracle-{name}.npz")
         points.append(
             CheckpointCurve(
                 step=milestone.step,
-                card=CardData.of(_score(job, models, name)),
+                card=CardData.of(_score(job, models, folder, milestone.step)),
                 validation_loss=validation.measure(),
                 oracle=look(pictures, subject),
             )
@@ -87,12 +90,35 @@ def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) 
     )
 
 
-def _score(job: BranchJob, models: StableDiffusion, name: str) -> Scorecard:
-    run = RunFolder(job.sweep.run_folder)
-    folder = run.images(job.branch.id, int(name.rpartition("-")[2]))
-    drawn = draw_evaluation(models, job.sweep.experiment, run, folder, model_hash="")
+def scored(folder: Path, job: BranchJob, step: int) -> Path:
+    """Where the first scorecard of a checkpoint lies, with the places of its images."""
+    return folder / f"card-{job.branch.id}-{step:06d}.json"
+
+
+def _score(job: BranchJob, models: StableDiffusion, folder: Path, step: int) -> Scorecard:
+    run, branch = RunFolder(job.sweep.run_folder), job.branch.id
+    drawn = draw_evaluation(models, job.sweep.experiment, run, run.images(branch, step), model_hash="")
     encoder, reference = loaded.encoder(job.sweep.encoder), loaded.reference(run.reference)
-    return score_checkpoint(name, drawn.images, drawn.samples, encoder, reference)
+    card = score_checkpoint(f"{branch}-{step:06d}", drawn.images, drawn.samples, encoder, reference)
+    scored(folder, job, step).write_text(card.model_dump_json(), encoding="utf-8")
+    return card
+
+
+def _keep(job: BranchJob, models: StableDiffusion, milestone: Milestone) -> None:
+    """The weights as the product keeps them, for closer looks."""
+    write_checkpoint(
+        RunFolder(job.sweep.run_folder).checkpoint(job.branch.id, milestone.step),
+        unet=models.unet,
+        text_encoder=models.text_encoder,
+        state=None,
+        manifest=CheckpointManifest(
+            id=f"{job.branch.id}-{milestone.step:06d}",
+            step=milestone.step,
+            epoch=milestone.epoch,
+            base_sha256=models.sha256,
+        ),
+        precision=Precision(job.sweep.experiment.checkpoints.precision),
+    )
 
 
 class FixedLoss:
