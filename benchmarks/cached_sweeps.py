@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -37,14 +37,12 @@ class SweepShape:
         every_steps: optimizer steps between checkpoints, of whole epochs.
         styles: that the sanity prompts ask for.
         evaluate: the section of the experiment file, but for encoder and checkpoints.
-        search: keys of that section beside the axes.
     """
 
     photos: int
     every_steps: int
     styles: Sequence[str]
     evaluate: Mapping[str, Any]
-    search: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,7 +91,6 @@ class SubjectSweep(ABC):
             ],
             "train": {"resolution": 64, "batch_size": 1, "seed": self.seed},
             "search": {
-                **shape.search,
                 "learning_rate": list(LEARNING_RATES),
                 "epochs": [TRAINED_STEPS // shape.photos],
                 "class_images_per_instance": [CLASS_IMAGES // shape.photos],

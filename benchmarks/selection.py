@@ -23,6 +23,7 @@ from benchmarks.selection_costs import costs, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import Floats, Judged, judged, regret, regrets
+from dbsweep.selection.choice import ChoiceSettings
 from dbsweep.selection.resampling import mean_interval
 
 DEVELOPMENT: Final = Path(__file__).parent / "data" / "selection_curves.json.gz"
@@ -55,8 +56,8 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
             name: _interval(row - rows["dbsweep"]) for name, row in rows.items() if name != "dbsweep"
         },
         "fair_regret": {name: _round(float(row.mean())) for name, row in fair.items()},
-        "regret_at_0_standard_errors": _round(float(np.mean([regret(s, [s.boldest_choice]) for s in subjects]))),
-        "regret_at_tolerance_1": _round(float(np.mean([regret(s, [s.plain_error_choice]) for s in subjects]))),
+        "regret_at_0_standard_errors": _regret_with(subjects, ChoiceSettings(standard_errors=0.0)),
+        "regret_at_tolerance_1": _regret_with(subjects, ChoiceSettings(tolerance=1.0)),
         "onset_within_1": _round(found["onset_within_1"]),
         "auc": _round(found["auc"]),
         "false_alarms": _round(found["false_alarms"]),
@@ -64,9 +65,26 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "steps_saved": _round(ratio),
         "utility_lost_by_stopping": _round(lost),
         **{name: _round(value) for name, value in spent.items()},
+        "ways": {way: _way(subjects, way) for way in subjects[0].ours},
         "oracle_noise": _round(oracle_noise(subjects)),
         "best_utility": _round(float(np.mean([subject.utility.max() for subject in subjects]))),
     }
+
+
+def _regret_with(subjects: Sequence[Judged], choice: ChoiceSettings) -> float:
+    return _round(float(np.mean([regret(s, [s.choice_with(choice)]) for s in subjects])))
+
+
+def _way(subjects: Sequence[Judged], way: str) -> dict[str, float]:
+    """What one way of running dbsweep comes to."""
+    ratio, lost = steps_saved(subjects, way)
+    told = {
+        "regret": float(np.mean([regret(s, [s.ours[way].place]) for s in subjects])),
+        "steps_saved": ratio,
+        "utility_lost_by_stopping": lost,
+        **costs(subjects, way),
+    }
+    return {name: _round(value) for name, value in told.items()}
 
 
 def oracle_noise(subjects: Sequence[Judged]) -> float:

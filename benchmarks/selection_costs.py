@@ -1,15 +1,16 @@
 """What a sweep costs until its choice is made, in UNet forward passes of one image, counted along known curves.
 
 An optimizer step costs `SubjectCurves.step_evaluations` (a backward pass counts as two forward ones), a scorecard
-`SubjectCurves.card_evaluations`. Every way pays once for the base model's images. Class images, which all need alike,
-are left out. All ways see the same scores and take the same grid of learning rates and lengths:
+`SubjectCurves.card_evaluations`. Every way pays once for the base model's images, ours for those that its race may
+need too. Class images, which all need alike, are left out. All ways take the same grid of learning rates and lengths:
 
-- grid: every learning rate is trained at every length, each from the base model to its own end, and scored there.
+- grid: every learning rate is trained at every length, each from the base model to its own end, and scored there; the
+  product's choice is taken.
 - ASHA: the same independent trials, but Ray's `ASHAScheduler` ends those that are not among the best third at rungs of
   1, 3, 9 ... checkpoints; scored at rungs and at their ends. Two trials at a time, in random order, averaged over
   orders. The best last result is taken.
 - dbsweep: one training for each learning rate, of which every length is a checkpoint, ended where its verdict is
-  overtrained.
+  overtrained, or where the others are better (`benchmarks.selection_schedule`); then the race.
 """
 
 from __future__ import annotations
@@ -23,13 +24,17 @@ from typing import Final
 import numpy as np
 
 from benchmarks.selection_curves import SubjectCurves, name_of
-from benchmarks.selection_methods import Judged, Place
+from benchmarks.selection_methods import Judged
+from benchmarks.selection_ours import WAY, Place, outcome
+from benchmarks.selection_plan import EVALUATE
+from benchmarks.selection_schedule import REDUCTION, WORKERS
 from dbsweep.config.choosing import Choosing
+from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import BASE
 from dbsweep.selection.utility import utility_for
 
-REDUCTION: Final = 3
-WORKERS: Final = 2
+FIRST_LOOK: Final = Evaluate.model_validate(EVALUATE).images_per_prompt
+NO_RACE: Final = Evaluate.model_validate({**EVALUATE, "race": {"enabled": False}})
 ORDERS: Final = 10
 
 
@@ -52,16 +57,16 @@ def grid(subject: Judged) -> Spent:
     total = curves.card_evaluations
     for trial in curves.trials:
         total += sum(curves.step_evaluations * step + curves.card_evaluations for step in trial.steps)
-    return Spent(total, subject.exhaustive_choice)
+    return Spent(total, outcome(curves, subject.ours["whole"].ends, evaluate=NO_RACE).place)
 
 
-def tree(subject: Judged) -> Spent:
+def tree(subject: Judged, way: str = WAY) -> Spent:
     """Ours."""
-    curves = subject.curves
-    total = curves.card_evaluations
-    for trial, end in zip(curves.trials, subject.ends, strict=True):
+    curves, ours = subject.curves, subject.ours[way]
+    total = curves.base_evaluations + ours.race_images * curves.card_evaluations / FIRST_LOOK
+    for trial, end in zip(curves.trials, ours.ends, strict=True):
         total += curves.step_evaluations * trial.steps[end] + curves.card_evaluations * (end + 1)
-    return Spent(total, subject.choice)
+    return Spent(total, ours.place)
 
 
 def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:
@@ -117,18 +122,18 @@ def ashas(curves: SubjectCurves) -> list[Spent]:
     return [asha(curves, [places[i] for i in rng.permutation(len(places))]) for _ in range(ORDERS)]
 
 
-def steps_saved(subjects: Sequence[Judged]) -> tuple[float, float]:
+def steps_saved(subjects: Sequence[Judged], way: str = WAY) -> tuple[float, float]:
     """Steps of training every trial to its end over those with early stopping, and the oracle's utility that costs."""
     whole, taken, lost = 0, 0, []
     for subject in subjects:
         curves = subject.curves
         whole += sum(trial.steps[-1] for trial in curves.trials)
-        taken += sum(trial.steps[end] for trial, end in zip(curves.trials, subject.ends, strict=True))
-        lost.append(float(subject.utility[subject.exhaustive_choice] - subject.utility[subject.choice]))
+        taken += sum(trial.steps[end] for trial, end in zip(curves.trials, subject.ours[way].ends, strict=True))
+        lost.append(float(subject.utility[subject.ours["whole"].place] - subject.utility[subject.ours[way].place]))
     return whole / taken, float(np.mean(lost))
 
 
-def costs(subjects: Sequence[Judged]) -> dict[str, float]:
+def costs(subjects: Sequence[Judged], way: str = WAY) -> dict[str, float]:
     """The keys `cost_vs_grid` and `cost_vs_asha`, ratios of sums over subjects, and how good the choices were.
 
     A search does not know when it is near the best, so each pays its whole cost. The `..._behind` are means of the
@@ -137,7 +142,7 @@ def costs(subjects: Sequence[Judged]) -> dict[str, float]:
     ours, theirs, halved = [], [], []
     behind: dict[str, list[float]] = {"dbsweep": [], "asha": []}
     for subject in subjects:
-        exhaustive, own, runs = grid(subject), tree(subject), ashas(subject.curves)
+        exhaustive, own, runs = grid(subject), tree(subject, way), ashas(subject.curves)
         ours.append(own.evaluations)
         theirs.append(exhaustive.evaluations)
         halved.append(float(np.mean([run.evaluations for run in runs])))

@@ -15,20 +15,14 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.selection_curves import SubjectCurves, TrialCurve, name_of
+from benchmarks.selection_curves import SubjectCurves, TrialCurve
 from benchmarks.selection_judge import worth
-from dbsweep.config.choosing import Choosing
+from benchmarks.selection_ours import WAY, Outcome, Place, outcome, outcomes
 from dbsweep.errors import RunError
-from dbsweep.records.names import BASE, Metric
-from dbsweep.selection.choice import ChoiceSettings, choose
-from dbsweep.selection.overtraining import VerdictSettings
-from dbsweep.selection.stopping import should_stop
-from dbsweep.selection.utility import utility_for
-from dbsweep.selection.verdict import judge
+from dbsweep.records.names import Metric
+from dbsweep.selection.choice import ChoiceSettings
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-Place: TypeAlias = tuple[int, int]
-"""A checkpoint: index of its trial, index in it."""
 Rule: TypeAlias = Callable[[TrialCurve], int]
 """Where a training is stopped, and the checkpoint of that moment taken: its index."""
 
@@ -46,29 +40,18 @@ class Judged:
     halves: Floats
 
     @cached_property
-    def ends(self) -> tuple[int, ...]:
-        """Index of the last checkpoint that dbsweep trains each trial to."""
-        return tuple(stop_index(trial, self.curves) for trial in self.curves.trials)
+    def ours(self) -> dict[str, Outcome]:
+        """What dbsweep does, by the way in which it is run."""
+        return outcomes(self.curves)
 
-    @cached_property
+    @property
     def choice(self) -> Place:
-        """What dbsweep chooses among what it trains: overtrained trials end early."""
-        return choose_place(self.curves, self.ends)
+        """What dbsweep chooses."""
+        return self.ours[WAY].place
 
-    @cached_property
-    def exhaustive_choice(self) -> Place:
-        """What dbsweep chooses where every trial is trained to its end."""
-        return choose_place(self.curves, tuple(len(trial.checkpoints) - 1 for trial in self.curves.trials))
-
-    @cached_property
-    def boldest_choice(self) -> Place:
-        """As `choice`, with `choose.standard_errors: 0`: the best utility, however close an earlier one comes."""
-        return choose_place(self.curves, self.ends, ChoiceSettings(standard_errors=0.0))
-
-    @cached_property
-    def plain_error_choice(self) -> Place:
-        """As `choice`, with `choose.tolerance: 1`: within one standard error, whatever that may lose."""
-        return choose_place(self.curves, self.ends, ChoiceSettings(tolerance=1.0))
+    def choice_with(self, choice: ChoiceSettings) -> Place:
+        """What it would choose with other settings of the choice."""
+        return outcome(self.curves, self.ours[WAY].ends, choice=choice).place
 
     @property
     def places(self) -> list[Place]:
@@ -83,42 +66,6 @@ def judged(curves: SubjectCurves) -> Judged:
         return np.array([[worth(p.oracle, curves, half).utility for p in trial.checkpoints] for trial in curves.trials])
 
     return Judged(curves, table(None), np.array([table(0), table(1)]))
-
-
-# ours
-
-
-def stop_index(trial: TrialCurve, curves: SubjectCurves, patience: int = 1) -> int:
-    """Index of the last checkpoint that dbsweep trains to: where `should_stop` says so, as a worker asks it."""
-    base = curves.base.card(BASE)
-    settings = VerdictSettings().for_looks(len(trial.checkpoints))
-    cards = [(point.step, point.card.card(name_of(trial, point))) for point in trial.checkpoints]
-    verdicts = []
-    for count in range(1, len(cards) + 1):
-        verdicts.append(
-            judge(
-                cards[:count],
-                base,
-                finished=count == len(cards),
-                steps_per_epoch=curves.steps_per_epoch,
-                settings=settings,
-            )
-        )
-        if should_stop(verdicts, patience):
-            return count - 1
-    return len(cards) - 1
-
-
-def choose_place(curves: SubjectCurves, ends: Sequence[int], settings: ChoiceSettings | None = None) -> Place:
-    """The product's choice among the checkpoints of each trial up to the given index."""
-    last = {trial.id: trial.steps[end] for trial, end in zip(curves.trials, ends, strict=True)}
-    candidates = [row for row in curves.candidates() if row[1].step <= last[row[0]]]
-    best = choose(candidates, utility=utility_for(Choosing(), curves.base.card(BASE)), settings=settings).best
-    trial = [trial.id for trial in curves.trials].index(best.trial)
-    return trial, curves.trials[trial].steps.index(best.step)
-
-
-# rivals
 
 
 def best_by(curves: SubjectCurves, value: Callable[[TrialCurve], Sequence[float]]) -> Place:

@@ -7,7 +7,7 @@ there is a checkpoint every 24 steps.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +18,6 @@ PHOTO_COUNTS: Final = (4, 6, 8, 12)
 """Photos that subjects are taught on, in turn; all divide `EVERY_STEPS`."""
 STYLES: Final = ("ink poster", "neon")
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
-REDUCTION: Final = 3
-RUNG: Final = 3
-"""Checkpoints after which learning rates are compared, where they are: three eighths of a training."""
 
 
 def photo_count(seed: int) -> int:
@@ -30,13 +27,7 @@ def photo_count(seed: int) -> int:
 
 @dataclass(frozen=True)
 class SubjectPlan(SubjectSweep):
-    """The sweep of one subject.
-
-    Attributes:
-        search: keys of that section of the experiment file beside the axes.
-    """
-
-    search: Mapping[str, Any] = field(default_factory=dict)
+    """The sweep of one subject."""
 
     @property
     def folder(self) -> Path:
@@ -51,10 +42,4 @@ class SubjectPlan(SubjectSweep):
     @property
     def shape(self) -> SweepShape:
         """Two styles, and as many photos as `photo_count` says."""
-        return SweepShape(photo_count(self.seed), EVERY_STEPS, STYLES, EVALUATE, self.search)
-
-
-def halving(seed: int) -> dict[str, Any]:
-    """`search` of a sweep that goes on with one learning rate of three after `RUNG` checkpoints."""
-    epochs = RUNG * EVERY_STEPS // photo_count(seed)
-    return {"scheduler": "asha", "grace_epochs": epochs, "reduction_factor": REDUCTION}
+        return SweepShape(photo_count(self.seed), EVERY_STEPS, STYLES, EVALUATE)

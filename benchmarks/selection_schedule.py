@@ -7,14 +7,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.selection_curves import SubjectCurves
-from benchmarks.selection_plan import SubjectPlan, halving
-from dbsweep.execution.jobs import BranchJob
+from benchmarks.selection_plan import EVALUATE
+from dbsweep.config.schema import Experiment
+from dbsweep.execution.jobs import BranchJob, branch_jobs, sweep_job
 from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.plan.plan import make_plan
 from dbsweep.records.events import BranchEnded, Event
 from dbsweep.records.names import BASE
 from dbsweep.records.results import Scorecard
 
 WORKERS: Final = 2
+REDUCTION: Final = 3
+RUNG: Final = 3
+"""Checkpoints after which learning rates are compared, where they are: three eighths of a training."""
 
 
 class CurvesBackend(SimulatedBackend):
@@ -42,7 +47,7 @@ def ends(curves: SubjectCurves, search: Mapping[str, Any], workers: int = WORKER
     Args:
         search: keys of that section of the experiment file beside the axes, such as a scheduler.
     """
-    jobs = SubjectPlan(curves.seed, Path("nowhere"), search).jobs
+    jobs = _jobs(curves, search)
     last: dict[str, int] = {}
 
     def note(event: Event) -> None:
@@ -55,8 +60,44 @@ def ends(curves: SubjectCurves, search: Mapping[str, Any], workers: int = WORKER
 
 def all_ends(curves: SubjectCurves) -> dict[str, tuple[int, ...]]:
     """`ends` by how a sweep may be run: to the end, until overtrained, and with learning rates compared besides."""
+    rung = curves.trials[0].steps[min(RUNG, len(curves.trials[0].steps)) - 1] // curves.steps_per_epoch
+    halving = {"scheduler": "asha", "grace_epochs": rung, "reduction_factor": REDUCTION}
     return {
         "whole": tuple(len(trial.checkpoints) - 1 for trial in curves.trials),
         "verdict": ends(curves, {}),
-        "halved": ends(curves, halving(curves.seed)),
+        "halved": ends(curves, halving),
     }
+
+
+def _jobs(curves: SubjectCurves, search: Mapping[str, Any]) -> tuple[BranchJob, ...]:
+    """Branches of the same lengths and checkpoints as the curves' trials."""
+    steps, epoch = curves.trials[0].steps, curves.steps_per_epoch
+    prompt = f"photo of ohwx {curves.klass}"
+    content: dict[str, Any] = {
+        "name": "curves",
+        "base_model": "minisd",
+        "concepts": [
+            {
+                "instance_images": "photos",
+                "instance_token": "ohwx",
+                "class_token": curves.klass,
+                "instance_prompt": prompt,
+                "class_prompt": f"photo of {curves.klass}",
+                "sanity_prompts": [f"{prompt}, ink poster style"],
+            }
+        ],
+        "train": {"resolution": 64, "batch_size": 1},
+        "search": {
+            **search,
+            "learning_rate": [trial.learning_rate for trial in curves.trials],
+            "epochs": [steps[-1] // epoch],
+            "class_images_per_instance": [1],
+            "text_encoder_ratio": [1.0],
+        },
+        "evaluate": {"every_epochs": steps[0] // epoch, "encoder": "minisd", **EVALUATE},
+    }
+    experiment = Experiment.model_validate(content)
+    plan = make_plan(experiment, [curves.photos])
+    nowhere = Path("nowhere")
+    job = sweep_job(nowhere, nowhere, experiment, plan, [curves.photos], base="minisd", encoder="minisd")
+    return branch_jobs(job, plan)

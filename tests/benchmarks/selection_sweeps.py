@@ -74,6 +74,7 @@ def sweep(*trials: TrialCurve, seed: int = 100) -> SubjectCurves:
         style_identity=(0.8,) * len(ASKED_STYLES),
         step_evaluations=6,
         card_evaluations=100,
+        base_evaluations=400,
         trials=trials,
     )
 

@@ -19,7 +19,6 @@ from benchmarks.selection_methods import (
     metric_curve,
     regret,
     regrets,
-    stop_index,
 )
 from dbsweep.errors import RunError
 from dbsweep.records.names import Metric
@@ -43,14 +42,6 @@ def test_fair_regret_finds_the_best_in_one_half_and_measures_it_in_the_other() -
     # Choosing the first: (0.5 - 0.5) measured in half 1, (0.5 - 0.9) measured in half 0.
     assert fair_regret(judged, [(0, 0)]) == pytest.approx((0.0 - 0.4) / 2)
     assert fair_regret(judged, [(0, 1)]) == pytest.approx((-0.2 + 0.0) / 2)
-
-
-def test_dbsweep_ends_the_hard_training_and_chooses_from_the_gentle_one() -> None:
-    judged = subject()
-    assert judged.ends == (3, 3)  # HARD: onset at index 2, one more for patience
-    longer = sweep(trial(HARD + HARD[-1:] * 3))
-    assert stop_index(longer.trials[0], longer) == 3
-    assert judged.choice == judged.exhaustive_choice == judged.boldest_choice == (0, 3)
 
 
 def test_max_clip_i_and_max_clip_t() -> None:

@@ -11,7 +11,8 @@ import torch
 from benchmarks import cached_sweeps
 from benchmarks.cached_sweeps import LEARNING_RATES, TRAINED_STEPS
 from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, STYLE_SEEDS
-from benchmarks.selection_subjects import EVERY_STEPS, PHOTO_COUNTS, SubjectWork, open_subjects
+from benchmarks.selection_plan import EVERY_STEPS, PHOTO_COUNTS
+from benchmarks.selection_subjects import SubjectWork, open_subjects
 from benchmarks.selection_training import FixedLoss
 from dbsweep.concepts.latents import LatentMoments
 from dbsweep.minisd.subject import draw_subject
@@ -44,7 +45,7 @@ def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: 
 
 @pytest.mark.slow
 def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two learning rates of 24 steps: one piece for the base model, one for each rate, one to put all together."""
+    """Two learning rates of 24 steps: a piece for the base model, one for each rate, the race, and one to put all together."""
     monkeypatch.setattr(cached_sweeps, "LEARNING_RATES", (9e-5, 2.7e-4))
     monkeypatch.setattr(cached_sweeps, "TRAINED_STEPS", 24)
     said: list[str] = []
@@ -52,13 +53,17 @@ def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest
     first = next((tmp_path / "subject-00100").glob("trial-*.json"))
     written = first.stat().st_mtime_ns
     (curves,) = open_subjects([100], tmp_path, None, said.append)
-    assert len(said) == 4
+    assert len(said) == 5
     assert first.stat().st_mtime_ns == written  # gone on with, not done again
     assert curves.klass == draw_subject(100).klass
     assert [t.learning_rate for t in curves.trials] == [9e-5, 2.7e-4]
     # Four prompts, four seeds, fifteen guided steps; a photo and a class image, forward and backward.
     assert (curves.card_evaluations, curves.step_evaluations) == (4 * 4 * 15 * 2, 2 * 3)
+    assert curves.base_evaluations == 4 * 16 * 15 * 2
+    assert not (tmp_path / "subject-00100" / "run" / "checkpoints").exists()
     (point,) = curves.trials[0].checkpoints
+    assert all(len(card.samples[Metric.STYLE]) == 2 * level for level, card in point.closer.items())
+    assert set(point.closer) <= {8, 16}
     assert len(point.card.samples[Metric.STYLE]) == 8
     assert len(point.oracle.identity) == 2 * IDENTITY_SEEDS
     assert len(point.oracle.style) == 4 * STYLE_SEEDS

@@ -1,0 +1,61 @@
+"""What dbsweep trains, draws and chooses on sweeps whose curves are known, by the ways in which it can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from benchmarks.selection_curves import SubjectCurves
+from benchmarks.selection_race import race, rows_until
+from benchmarks.selection_schedule import all_ends
+from dbsweep.config.choosing import Choosing
+from dbsweep.config.evaluate import Evaluate
+from dbsweep.records.names import BASE
+from dbsweep.selection.choice import ChoiceSettings, choose
+from dbsweep.selection.utility import utility_for
+
+Place: TypeAlias = tuple[int, int]
+"""A checkpoint: index of its trial, index in it."""
+
+WAY: Final = "halved"
+"""The way of `selection_schedule.all_ends` that is compared with others: verdict, scheduler, race and choice."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One sweep, run and chosen from.
+
+    Attributes:
+        ends: index of the last checkpoint of each trial.
+        place: the choice.
+        race_images: images of each prompt that the race drew, over all checkpoints.
+    """
+
+    ends: tuple[int, ...]
+    place: Place
+    race_images: int
+
+
+def outcome(
+    curves: SubjectCurves,
+    ends: Sequence[int],
+    *,
+    choice: ChoiceSettings | None = None,
+    evaluate: Evaluate | None = None,
+) -> Outcome:
+    """Race and choice of the product, its defaults where nothing else is given.
+
+    Args:
+        ends: what is trained.
+    """
+    utility = utility_for(Choosing(), curves.base.card(BASE))
+    raced = race(rows_until(curves, ends), curves.closer_look, utility, evaluate=evaluate, choice=choice)
+    best = choose(raced.rows, utility=utility, settings=choice, finalists=raced.finalists).best
+    trial = [trial.id for trial in curves.trials].index(best.trial)
+    return Outcome(tuple(ends), (trial, curves.trials[trial].steps.index(best.step)), raced.images)
+
+
+def outcomes(curves: SubjectCurves) -> dict[str, Outcome]:
+    """By way."""
+    return {way: outcome(curves, ends) for way, ends in all_ends(curves).items()}

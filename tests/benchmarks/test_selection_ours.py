@@ -1,0 +1,85 @@
+"""How far each way of running dbsweep trains, what races, and what is chosen, on trainings whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from benchmarks.selection_curves import CardData
+from benchmarks.selection_ours import outcome, outcomes
+from benchmarks.selection_race import race, rows_until
+from benchmarks.selection_schedule import ends
+from dbsweep.config.evaluate import Evaluate
+from dbsweep.records.names import Metric
+from dbsweep.records.results import Scorecard
+from dbsweep.selection.choice import ChoiceSettings
+from dbsweep.selection.utility import Utility
+from tests.benchmarks.selection_sweeps import GENTLE, HARD, Level, card, subject, sweep, trial
+
+BETTER: Level = (0.95, 1.0, 1.0)
+WHOLE = (3, 3)
+
+
+def test_the_hard_training_is_ended_by_its_verdict_or_sooner_by_the_gentle_one() -> None:
+    found = outcomes(subject().curves)
+    # HARD: onset at index 2, one more for patience; compared after three checkpoints it is behind.
+    assert {way: each.ends for way, each in found.items()} == {"whole": WHOLE, "verdict": WHOLE, "halved": (3, 2)}
+    assert {each.place for each in found.values()} == {(0, 3)}
+    longer = sweep(trial(HARD + HARD[-1:] * 3))
+    assert ends(longer, {}) == (3,)
+
+
+def test_with_one_worker_the_first_training_is_never_outrun() -> None:
+    curves = sweep(trial(GENTLE[:1] * 7), trial(GENTLE + GENTLE[-1:] * 3, rate=1e-4))
+    halving = {"scheduler": "asha", "grace_epochs": 6, "reduction_factor": 3}
+    assert ends(curves, halving, workers=2) == (3, 6)  # first at the rung, and outrun there by the next checkpoint
+    assert ends(curves, halving, workers=1) == (6, 6)
+
+
+def test_other_settings_of_the_choice() -> None:
+    curves = subject().curves
+    assert outcome(curves, WHOLE, choice=ChoiceSettings(standard_errors=0.0)).place == (0, 3)
+
+
+@pytest.fixture
+def tied() -> dict[tuple[str, int], Scorecard]:
+    """Closer looks at the last two checkpoints of GENTLE, which their first scorecards hardly tell apart."""
+    names = ("lr1e-05-000030", "lr1e-05-000040")
+    cards = dict(zip(names, (BETTER, GENTLE[3]), strict=True))
+    return {(name, level): card(levels).card(name) for name, levels in cards.items() for level in (8, 16)}
+
+
+def wide(level: Level, seed: int) -> CardData:
+    """Samples that scatter so that nobody is surely behind."""
+    data, rng = card(level), np.random.default_rng(seed)
+    scatter = {metric: rng.permutation(np.tile([-0.4, 0.4], 4)) for metric in data.samples}
+    samples = {metric: tuple((np.array(row) + scatter[metric]).tolist()) for metric, row in data.samples.items()}
+    return data.model_copy(update={"samples": samples})
+
+
+def test_rounds_draw_for_those_that_can_still_win(tied: dict[tuple[str, int], Scorecard]) -> None:
+    known = trial(GENTLE)
+    points = [
+        p.model_copy(update={"card": wide(level, p.step)}) for p, level in zip(known.checkpoints, GENTLE, strict=True)
+    ]
+    curves = sweep(known.model_copy(update={"checkpoints": tuple(points)}))
+    asked: list[tuple[str, int]] = []
+
+    def look(name: str, level: int) -> Scorecard | None:
+        asked.append((name, level))
+        return tied.get((name, level))
+
+    raced = race(rows_until(curves, (3,)), look, Utility(), evaluate=Evaluate(images_per_prompt=4))
+    # Two have closer looks and draw four more of each prompt; then the better one has won.
+    assert raced.images == 8
+    assert raced.finalists == frozenset({"lr1e-05-000030", "lr1e-05-000040"})
+    assert {level for _, level in asked} == {8}
+    latest = {checkpoint.id: scorecard for _, checkpoint, scorecard in raced.rows}
+    assert latest["lr1e-05-000030"].value(Metric.IDENTITY) == BETTER[0]
+    assert latest["lr1e-05-000010"].value(Metric.IDENTITY) == GENTLE[0][0]
+
+
+def test_without_closer_looks_there_is_no_race() -> None:
+    raced = race(rows_until(subject().curves, WHOLE), lambda name, level: None, Utility())
+    assert (raced.finalists, raced.images) == (None, 0)
+    assert raced.rows == subject().curves.candidates()
