@@ -45,7 +45,7 @@ def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: 
 
 @pytest.mark.slow
 def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two learning rates of 24 steps: a piece for the base model, one for each rate, the race, and one to put all together."""
+    """Two learning rates of 24 steps: a piece for the base model, one for each, the race, and one that ends it."""
     monkeypatch.setattr(cached_sweeps, "LEARNING_RATES", (9e-5, 2.7e-4))
     monkeypatch.setattr(cached_sweeps, "TRAINED_STEPS", 24)
     said: list[str] = []
