@@ -50,7 +50,8 @@ class Search(Section):
     random_samples: Count = Field(10, description="points that are drawn at random before optuna proposes any")
     suggest_at_once: Count = Field(4, description="points that optuna proposes together, to share and run side by side")
     scheduler: SchedulerName = Field(
-        SchedulerName.NONE, description="asha ends trials whose best utility so far is not among the best at a rung of epochs"
+        SchedulerName.NONE,
+        description="asha ends trials whose best utility so far is not among the best at a rung of epochs",
     )
     grace_epochs: Count = Field(4, description="the first rung of asha; no trial is ended before it")
     reduction_factor: Reduction = Field(4.0, description="of asha: 1 of so many goes on, to so many times the epochs")
