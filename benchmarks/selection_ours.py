@@ -18,8 +18,8 @@ from dbsweep.selection.utility import utility_for
 Place: TypeAlias = tuple[int, int]
 """A checkpoint: index of its trial, index in it."""
 
-WAY: Final = "halved"
-"""The way of `selection_schedule.all_ends` that is compared with others: verdict, scheduler, race and choice."""
+WAY: Final = "verdict"
+"""The way of `selection_schedule.all_ends` that is compared with others: that of the defaults."""
 
 
 @dataclass(frozen=True)
