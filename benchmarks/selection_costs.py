@@ -25,7 +25,7 @@ import numpy as np
 
 from benchmarks.selection_curves import SubjectCurves, name_of
 from benchmarks.selection_methods import Judged
-from benchmarks.selection_ours import WAY, Place, outcome
+from benchmarks.selection_ours import NO_RACE, WAY, Place, outcome
 from benchmarks.selection_plan import EVALUATE
 from benchmarks.selection_schedule import REDUCTION, WORKERS
 from dbsweep.config.choosing import Choosing
@@ -34,7 +34,6 @@ from dbsweep.records.names import BASE
 from dbsweep.selection.utility import utility_for
 
 FIRST_LOOK: Final = Evaluate.model_validate(EVALUATE).images_per_prompt
-NO_RACE: Final = Evaluate.model_validate({**EVALUATE, "race": {"enabled": False}})
 ORDERS: Final = 10
 
 

