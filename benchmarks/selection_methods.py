@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import product
 from typing import Final, TypeAlias
 
@@ -113,12 +113,21 @@ def dvar(trial: TrialCurve, *, window: int, threshold: float) -> int:
     timesteps. Their program measures it at every step, ours at every `TrialCurve.loss_every`-th. The checkpoint taken
     is the first at or after the stop.
     """
-    history = np.array(trial.training_loss)
+    settled = _settles_at(trial.training_loss, window, threshold)
+    if settled is None:
+        return len(trial.steps) - 1
+    return min(int(np.searchsorted(trial.steps, settled * trial.loss_every)), len(trial.steps) - 1)
+
+
+@cache
+def _settles_at(losses: tuple[float, ...], window: int, threshold: float) -> int | None:
+    """How many losses have been measured when they have settled; None if they never do."""
+    history = np.array(losses)
     for count in range(window, len(history) + 1):
         total = history[:count].var()
         if total > 0.0 and history[count - window : count].var() / total < threshold:
-            return min(int(np.searchsorted(trial.steps, count * trial.loss_every)), len(trial.steps) - 1)
-    return len(trial.steps) - 1
+            return count
+    return None
 
 
 def advised(subject: Judged, others: Sequence[Judged], rules: Iterable[Rule]) -> Place:
