@@ -106,3 +106,11 @@ def test_without_tables_it_says_how_to_make_them(
     monkeypatch.setattr(scoring, "DATA", tmp_path / "none.json.gz")
     assert main(["--json"]) == 2
     assert "make them with --subjects" in capsys.readouterr().err
+
+
+def test_the_shipped_tables_give_what_is_recorded(capsys: pytest.CaptureFixture[str]):
+    assert main(["--json"]) == 1  # the same choice in three of four sweeps, as the documentation says
+    result = json.loads(capsys.readouterr().out)
+    recorded = Path(scoring.__file__).parent / "results" / "scoring.json"
+    assert result == json.loads(recorded.read_text(encoding="utf-8"))
+    assert result["evaluations_ratio"] >= 4.0
