@@ -42,15 +42,16 @@ class Halving:
         self._factor = search.reduction_factor
         self._rungs = _rungs(min(search.grace_epochs, longest), self._factor, longest)
         self._utility = utility_for(experiment.choose, base)
-        self._rows: defaultdict[str, list[Row]] = defaultdict(list)
+        self._rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
         self._reached: defaultdict[float, dict[str, float]] = defaultdict(dict)
 
     def end(self, job: BranchJob, event: CheckpointScored) -> str | None:
         """Why the branch ends at this checkpoint; None if it goes on."""
         if event.scorecard is None:
             return None
-        self._rows[job.branch.id].append((job.branch.id, event.checkpoint, event.scorecard))
-        reason, step = self._compare(job, event.checkpoint.epoch), event.checkpoint.step
+        step = event.checkpoint.step
+        self._rows[job.branch.id][step] = (job.branch.id, event.checkpoint, event.scorecard)  # a retry tells it again
+        reason = self._compare(job, event.checkpoint.epoch)
         if step >= job.branch.end_step:
             return None
         if job.decided is not None and step <= job.decided.until:
@@ -63,7 +64,7 @@ class Halving:
         passed = [rung for rung in self._rungs if forked < rung <= epoch]
         if not passed:
             return None
-        best = max(self._utility.value_of(card) for _, _, card in smoothed(self._rows[branch.id]))
+        best = max(self._utility.value_of(card) for _, _, card in smoothed(list(self._rows[branch.id].values())))
         for rung in passed:
             self._reached[rung].setdefault(branch.id, best)
         rung = max((rung for rung in passed if len(self._reached[rung]) > 1), default=passed[0])

@@ -131,6 +131,19 @@ def test_who_came_first_to_a_rung_is_ended_once_it_is_outrun_there() -> None:
     assert asha.end(second, scored("second", 5, 1e-4)) is None, "its best so far still leads"
 
 
+def test_what_a_retried_worker_tells_again_counts_once() -> None:
+    job = jobs_of(Path("/runs/demo"), grace_epochs=4)[0]
+    reasons = []
+    for repeats in (1, 3):
+        asha = Halving(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+        assert asha.end(alone(job, "good"), scored("good", 4, 9e-4)) is None
+        for epoch, rate in ((1, 2e-4), (2, 8e-4), (3, 2e-4)):
+            for _ in range(repeats):
+                asha.end(alone(job, "poor"), scored("poor", epoch, rate))
+        reasons.append(asha.end(alone(job, "poor"), scored("poor", 4, 2e-4)))
+    assert reasons[0] == reasons[1] is not None
+
+
 def scored(branch: str, epoch: int, rate: float) -> CheckpointScored:
     name, step = f"{branch}-{epoch * PHOTOS:06d}", epoch * PHOTOS
     return CheckpointScored(
