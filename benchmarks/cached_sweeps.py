@@ -20,8 +20,10 @@ from dbsweep.config.schema import Experiment
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, sweep_job
 from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.minisd.subject import draw_subject
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
 from dbsweep.plan.plan import make_plan
-from dbsweep.records.plan import Plan
+from dbsweep.records.plan import Milestone, Plan
 
 LEARNING_RATES: Final = (3e-5, 9e-5, 2.7e-4)
 TRAINED_STEPS: Final = 192
@@ -136,6 +138,23 @@ class CachedSweep(SubjectSweep):
     @abstractmethod
     def next_piece(self) -> Callable[[], object] | None:
         """The next thing to do, a few minutes at most; None when all is done."""
+
+
+def keep_weights(folder: Path, job: BranchJob, models: StableDiffusion, milestone: Milestone) -> None:
+    """Write the weights of a checkpoint as the product keeps them."""
+    write_checkpoint(
+        folder,
+        unet=models.unet,
+        text_encoder=models.text_encoder,
+        state=None,
+        manifest=CheckpointManifest(
+            id=f"{job.branch.id}-{milestone.step:06d}",
+            step=milestone.step,
+            epoch=milestone.epoch,
+            base_sha256=models.sha256,
+        ),
+        precision=Precision(job.sweep.experiment.checkpoints.precision),
+    )
 
 
 def work_through(sweeps: Sequence[CachedSweep], pieces: int | None, say: Callable[[str], None]) -> list[Path]:

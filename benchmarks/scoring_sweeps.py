@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.cached_sweeps import CachedSweep, SweepShape, work_through
+from benchmarks.cached_sweeps import CachedSweep, SweepShape, keep_weights, work_through
 from benchmarks.scoring_pictures import fast_unet, read_pictures
 from benchmarks.scoring_table import CheckpointTable, SweepTable, judged
 from dbsweep.concepts.photos import list_photos, read_square
@@ -27,7 +27,7 @@ from dbsweep.execution.evaluation import evaluation_seeds, prompts_to_draw
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.minisd.attributes import STYLES
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
-from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_weights, write_checkpoint
+from dbsweep.models.checkpoints import read_weights
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import SampleImage, Scorecard
 from dbsweep.sampling.request import ImageRequest
@@ -139,19 +139,7 @@ class SweepWork(CachedSweep):
         trainer = make_trainer(job, models)
         for milestone in job.branch.milestones:
             trainer.train_until(milestone.step, lambda _: None)
-            write_checkpoint(
-                self._weights(job, milestone),
-                unet=models.unet,
-                text_encoder=models.text_encoder,
-                state=None,
-                manifest=CheckpointManifest(
-                    id=f"{job.branch.id}-{milestone.step:06d}",
-                    step=milestone.step,
-                    epoch=milestone.epoch,
-                    base_sha256=models.sha256,
-                ),
-                precision=Precision.FP16,
-            )
+            keep_weights(self._weights(job, milestone), job, models, milestone)
 
     def _draw(self, file: Path, weights: Path | None, steps: int) -> None:
         """All prompts with all seeds; of the untrained model with the class noun in the subject's place."""

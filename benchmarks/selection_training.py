@@ -11,6 +11,7 @@ from typing import Final
 
 import torch
 
+from benchmarks.cached_sweeps import keep_weights
 from benchmarks.selection_curves import CardData, CheckpointCurve, TrialCurve
 from benchmarks.selection_judge import draw_for_oracle, look
 from dbsweep.concepts.captions import Caption
@@ -26,8 +27,6 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.minisd.attributes import Subject
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
-from dbsweep.records.plan import Milestone
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.scorecard import score_checkpoint
 from dbsweep.training.conditioning import PromptEncoder
@@ -71,7 +70,8 @@ def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) 
     for milestone in job.branch.milestones:
         trainer.train_until(milestone.step, after_step)
         name = f"{job.branch.id}-{milestone.step:06d}"
-        _keep(job, models, milestone)
+        weights = RunFolder(job.sweep.run_folder).checkpoint(job.branch.id, milestone.step)
+        keep_weights(weights, job, models, milestone)
         pictures = draw_for_oracle(models, subject.klass, experiment.concepts[0].instance_token)
         pictures.save(folder / f"oracle-{name}.npz")
         points.append(
@@ -102,23 +102,6 @@ def _score(job: BranchJob, models: StableDiffusion, folder: Path, step: int) -> 
     card = score_checkpoint(f"{branch}-{step:06d}", drawn.images, drawn.samples, encoder, reference)
     scored(folder, job, step).write_text(card.model_dump_json(), encoding="utf-8")
     return card
-
-
-def _keep(job: BranchJob, models: StableDiffusion, milestone: Milestone) -> None:
-    """The weights as the product keeps them, for closer looks."""
-    write_checkpoint(
-        RunFolder(job.sweep.run_folder).checkpoint(job.branch.id, milestone.step),
-        unet=models.unet,
-        text_encoder=models.text_encoder,
-        state=None,
-        manifest=CheckpointManifest(
-            id=f"{job.branch.id}-{milestone.step:06d}",
-            step=milestone.step,
-            epoch=milestone.epoch,
-            base_sha256=models.sha256,
-        ),
-        precision=Precision(job.sweep.experiment.checkpoints.precision),
-    )
 
 
 class FixedLoss:
