@@ -1,7 +1,7 @@
 """Sweeps of MiniSD subjects that are trained in a cache folder, piece by piece, for the benchmarks that look at them.
 
 In-process: the plan, the trainer, the drawing and the scoring are the product's, without Ray around them. A sweep is
-three learning rates, from too gentle to too hard, of `TRAINED_STEPS` each. What a piece has done lies in the sweep's
+three learning rates, from too gentle to too hard. What a piece has done lies in the sweep's
 folder, so that an interrupted one goes on, and the finished sweep is one file beside it.
 """
 
@@ -26,7 +26,6 @@ from dbsweep.plan.plan import make_plan
 from dbsweep.records.plan import Milestone, Plan
 
 LEARNING_RATES: Final = (3e-5, 9e-5, 2.7e-4)
-TRAINED_STEPS: Final = 192
 CLASS_IMAGES: Final = 24
 
 
@@ -36,12 +35,14 @@ class SweepShape:
 
     Attributes:
         photos: how many the subject is taught on; they lie in `photos` of the sweep's folder.
+        trained_steps: of each learning rate.
         every_steps: optimizer steps between checkpoints, of whole epochs.
         styles: that the sanity prompts ask for.
         evaluate: the section of the experiment file, but for encoder and checkpoints.
     """
 
     photos: int
+    trained_steps: int
     every_steps: int
     styles: Sequence[str]
     evaluate: Mapping[str, Any]
@@ -94,7 +95,7 @@ class SubjectSweep(ABC):
             "train": {"resolution": 64, "batch_size": 1, "seed": self.seed},
             "search": {
                 "learning_rate": list(LEARNING_RATES),
-                "epochs": [TRAINED_STEPS // shape.photos],
+                "epochs": [shape.trained_steps // shape.photos],
                 "class_images_per_instance": [CLASS_IMAGES // shape.photos],
                 "text_encoder_ratio": [1.0],
             },

@@ -50,7 +50,7 @@ PROTOCOL_PROMPTS, PROTOCOL_IMAGES, PROTOCOL_STEPS = 25, 4, 50
 FIRST_IMAGES: Final = 2
 STEPS: Final = 15
 """Sampling steps of the adaptive scoring."""
-PHOTOS, EVERY_STEPS = 8, 48
+PHOTOS, TRAINED_STEPS, EVERY_STEPS = 8, 192, 48
 SANITY_STYLES: Final = tuple(style for style in STYLES if style != "photo")
 EVALUATE: Final[dict[str, Any]] = {
     "images_per_prompt": FIRST_IMAGES,
@@ -81,7 +81,7 @@ class SweepWork(CachedSweep):
     @property
     def shape(self) -> SweepShape:
         """The protocol's prompts: all styles and contexts."""
-        return SweepShape(PHOTOS, EVERY_STEPS, SANITY_STYLES, EVALUATE)
+        return SweepShape(PHOTOS, TRAINED_STEPS, EVERY_STEPS, SANITY_STYLES, EVALUATE)
 
     @cached_property
     def points(self) -> tuple[tuple[BranchJob, Milestone], ...]:

@@ -25,10 +25,8 @@ from dbsweep.sampling.sampler import draw
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 
-ASKED_STYLES: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop art")
-"""Styles that the product's sanity prompts do not ask for; the subject can be told in all of them."""
 SEED: Final = 700_000
-IDENTITY_SEEDS, STYLE_SEEDS, CLASS_SEEDS = 12, 8, 12
+IDENTITY_SEEDS, STYLE_SEEDS, CLASS_SEEDS = 12, 16, 12
 """Images of each prompt; even, so that they can be split in halves."""
 SAMPLING: Final = {"num_inference_steps": 10, "guidance_scale": 7.5, "width": 64, "height": 64}
 RENDERS: Final = 16
@@ -41,9 +39,9 @@ def instance_prompts(klass: str, token: str) -> tuple[str, ...]:
     return (f"portrait photo of {named}", f"photo of {named}, blue background")
 
 
-def style_prompts(klass: str, token: str) -> tuple[str, ...]:
-    """The subject in each of `ASKED_STYLES`."""
-    return tuple(f"{style} of {token} {klass}".replace("  ", " ") for style in ASKED_STYLES)
+def style_prompts(klass: str, token: str, styles: Sequence[Style]) -> tuple[str, ...]:
+    """The subject in each of the styles."""
+    return tuple(f"{style} of {token} {klass}".replace("  ", " ") for style in styles)
 
 
 def class_prompts(klass: str) -> tuple[str, ...]:
@@ -70,11 +68,11 @@ class OraclePictures:
             return cls(arrays["instance"], arrays["styled"], arrays["klass"])
 
 
-def draw_for_oracle(models: StableDiffusion, klass: str, token: str) -> OraclePictures:
+def draw_for_oracle(models: StableDiffusion, klass: str, token: str, styles: Sequence[Style]) -> OraclePictures:
     """Draw the judge's prompts with the models' present weights; an empty token asks an untrained model."""
     groups = (
         (instance_prompts(klass, token), IDENTITY_SEEDS),
-        (style_prompts(klass, token), STYLE_SEEDS),
+        (style_prompts(klass, token, styles), STYLE_SEEDS),
         (class_prompts(klass), CLASS_SEEDS),
     )
     requests = [
@@ -86,9 +84,9 @@ def draw_for_oracle(models: StableDiffusion, klass: str, token: str) -> OraclePi
     return OraclePictures(*np.split(images, ends[:-1]))
 
 
-def look(pictures: OraclePictures, subject: Subject) -> OracleView:
-    """What the oracle sees in them."""
-    wanted = np.repeat(np.array([STYLES.index(style) for style in ASKED_STYLES]), STYLE_SEEDS)
+def look(pictures: OraclePictures, subject: Subject, styles: Sequence[Style]) -> OracleView:
+    """What the oracle sees in them, drawn with these styles."""
+    wanted = np.repeat(np.array([STYLES.index(style) for style in styles]), STYLE_SEEDS)
     seen = probabilities(pictures.klass)
     photo = seen["style"][:, STYLES.index("photo")]
     return OracleView(
@@ -112,12 +110,12 @@ def _variety(seen: dict[str, npt.NDArray[np.float32]]) -> Floats:
     return np.asarray(1.0 - same[:, rows, columns].mean(axis=0), dtype=np.float64)
 
 
-def ceilings(subject: Subject, photos: Images) -> tuple[float, tuple[float, ...]]:
-    """The oracle's identity score of the subject's photos, and of true pictures of it in each of `ASKED_STYLES`."""
+def ceilings(subject: Subject, photos: Images, styles: Sequence[Style]) -> tuple[float, tuple[float, ...]]:
+    """The oracle's identity score of the subject's photos, and of true pictures of it in each of the styles."""
     scenes = [draw_scene(np.random.default_rng([SEED, index])) for index in range(RENDERS)]
     styled = [
         float(identity_score([render(subject, scene, style) for scene in scenes], subject).mean())
-        for style in ASKED_STYLES
+        for style in styles
     ]
     return float(identity_score(photos, subject).mean()), tuple(styled)
 
@@ -159,7 +157,7 @@ def worth(view: OracleView, curves: SubjectCurves, half: int | None = None) -> W
 
 
 def _style(view: OracleView, curves: SubjectCurves, half: int | None) -> float:
-    shape = (len(ASKED_STYLES), -1)
+    shape = (len(curves.style_identity), -1)
     floor = np.reshape(curves.base_oracle.style_identity, shape).mean(axis=1, keepdims=True)
     ceiling = np.asarray(curves.style_identity)[:, None]
     seen = np.reshape(view.style_identity, shape)

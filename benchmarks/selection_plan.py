@@ -1,28 +1,44 @@
 """What a subject of `benchmarks.selection` is taught on, and the experiment file of its sweep.
 
-Subjects differ in looks, in class (man, woman, robot) and in the number of photos, as users' do. Of each learning rate
-there is a checkpoint every 24 steps.
+Subjects differ in looks, in class (man, woman, robot) and in the number of photos, as users' do. All are taught for
+`EPOCHS`, so those with few photos get few steps, and no learning rate is right for everyone. Of the styles in which a
+subject can be told, the product asks for two and the oracle for the other two, in turn for each way to divide them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.cached_sweeps import SubjectSweep, SweepShape
+from dbsweep.minisd.attributes import Style
 
-EVERY_STEPS: Final = 24
-PHOTO_COUNTS: Final = (4, 6, 8, 12)
-"""Photos that subjects are taught on, in turn; all divide `EVERY_STEPS`."""
-STYLES: Final = ("ink poster", "neon")
+EPOCHS, EVERY_EPOCHS = 32, 4
+PHOTO_COUNTS: Final = (4, 8, 12, 16)
+"""Photos that subjects are taught on, in turn."""
+TOLD_IN: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop art")
+"""Styles in which MiniSD keeps what tells a subject from others."""
+DIVISIONS: Final = tuple(combinations(TOLD_IN, len(TOLD_IN) // 2))
+"""The styles that the product asks for, of each way to divide them."""
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
 
 
 def photo_count(seed: int) -> int:
     """How many photos a subject is taught on."""
     return PHOTO_COUNTS[seed % len(PHOTO_COUNTS)]
+
+
+def sanity_styles(seed: int) -> tuple[Style, ...]:
+    """The styles that the product asks for."""
+    return DIVISIONS[seed // len(PHOTO_COUNTS) % len(DIVISIONS)]
+
+
+def asked_styles(seed: int) -> tuple[Style, ...]:
+    """The styles that the oracle asks for: the others."""
+    return tuple(style for style in TOLD_IN if style not in sanity_styles(seed))
 
 
 @dataclass(frozen=True)
@@ -41,5 +57,6 @@ class SubjectPlan(SubjectSweep):
 
     @property
     def shape(self) -> SweepShape:
-        """Two styles, and as many photos as `photo_count` says."""
-        return SweepShape(photo_count(self.seed), EVERY_STEPS, STYLES, EVALUATE)
+        """As many photos as `photo_count` says, for `EPOCHS`."""
+        photos = photo_count(self.seed)
+        return SweepShape(photos, EPOCHS * photos, EVERY_EPOCHS * photos, sanity_styles(self.seed), EVALUATE)

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.cached_sweeps import CachedSweep, work_through
 from benchmarks.selection_curves import CardData, SubjectCurves, TrialCurve
 from benchmarks.selection_judge import ceilings, draw_for_oracle, look
-from benchmarks.selection_plan import SubjectPlan
+from benchmarks.selection_plan import SubjectPlan, asked_styles
 from benchmarks.selection_race import race, rows_until
 from benchmarks.selection_schedule import all_ends
 from benchmarks.selection_training import scored, train_trial
@@ -82,11 +82,12 @@ class SubjectWork(SubjectPlan, CachedSweep):
         prepare.draw_class_images(self.job)
         _, card = prepare.draw_references(self.job)
         subject = draw_subject(self.seed)
-        pictures = draw_for_oracle(loaded.untrained_models(self.job.base), subject.klass, "")
+        styles = asked_styles(self.seed)
+        pictures = draw_for_oracle(loaded.untrained_models(self.job.base), subject.klass, "", styles)
         pictures.save(self.folder / "oracle-base.npz")
         photos = (*written[:count], *list_photos(self._held_out))
         everyone = np.stack([read_square(path, 64) for path in photos])
-        photo_identity, style_identity = ceilings(subject, everyone)
+        photo_identity, style_identity = ceilings(subject, everyone, styles)
         evaluate = self.experiment.evaluate
         one_each = len(prompts_to_draw(self.experiment)) * evaluate.num_inference_steps * 2  # guided
         empty = SubjectCurves(
@@ -95,7 +96,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
             photos=count,
             steps_per_epoch=self.plan.steps_per_epoch,
             base=CardData.of(card),
-            base_oracle=look(pictures, subject),
+            base_oracle=look(pictures, subject, styles),
             photo_identity=photo_identity,
             style_identity=style_identity,
             step_evaluations=2 * 3,  # photo and class image, forward and backward
@@ -106,7 +107,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
         self._base_file.write_text(empty.model_dump_json(), encoding="utf-8")
 
     def _train(self, job: BranchJob) -> None:
-        curve = train_trial(job, draw_subject(self.seed), self._held_out, self.folder)
+        curve = train_trial(job, draw_subject(self.seed), asked_styles(self.seed), self._held_out, self.folder)
         self._trial_file(job).write_text(curve.model_dump_json(), encoding="utf-8")
 
     def _race(self) -> None:

@@ -6,6 +6,7 @@ come what rivals look at: the training objective on fixed inputs, of the photos 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -25,7 +26,7 @@ from dbsweep.execution.branch_trainer import make_trainer
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.minisd.attributes import Subject
+from dbsweep.minisd.attributes import Style, Subject
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.scorecard import score_checkpoint
@@ -35,18 +36,22 @@ from dbsweep.training.objective import Objective, losses
 
 SEED: Final = 9
 """Of the noise and timesteps of the losses that are measured; trainings have other seeds."""
-LOSS_EVERY: Final = 4
+LOSSES: Final = 8
+"""Measured between two checkpoints."""
 LOSS_IMAGES: Final = 8
 """Uses of training photos in the deterministic loss."""
 VALIDATION_DRAWS: Final = 8
 """Noise and timesteps of each held-out photo."""
 
 
-def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) -> TrialCurve:
+def train_trial(
+    job: BranchJob, subject: Subject, styles: Sequence[Style], held_out: Path, folder: Path
+) -> TrialCurve:
     """Train one branch to its end and keep what each checkpoint is like.
 
     Args:
         subject: that is taught, for the oracle.
+        styles: that the oracle asks for.
         held_out: folder of photos of it that are not taught.
         folder: where the images go that the oracle judges, and the scorecards; the weights go to the run's.
     """
@@ -61,9 +66,10 @@ def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) 
     watched = FixedLoss(models, experiment, taught, LOSS_IMAGES)
     validation = FixedLoss(models, experiment, others, VALIDATION_DRAWS * len(others))
     training_loss: list[float] = []
+    loss_every = max(job.branch.milestones[0].step // LOSSES, 1)
 
     def after_step(step: int) -> None:
-        if step % LOSS_EVERY == 0:
+        if step % loss_every == 0:
             training_loss.append(watched.measure())
 
     points = []
@@ -72,21 +78,21 @@ def train_trial(job: BranchJob, subject: Subject, held_out: Path, folder: Path) 
         name = f"{job.branch.id}-{milestone.step:06d}"
         weights = RunFolder(job.sweep.run_folder).checkpoint(job.branch.id, milestone.step)
         keep_weights(weights, job, models, milestone)
-        pictures = draw_for_oracle(models, subject.klass, experiment.concepts[0].instance_token)
+        pictures = draw_for_oracle(models, subject.klass, experiment.concepts[0].instance_token, styles)
         pictures.save(folder / f"oracle-{name}.npz")
         points.append(
             CheckpointCurve(
                 step=milestone.step,
                 card=CardData.of(_score(job, models, folder, milestone.step)),
                 validation_loss=validation.measure(),
-                oracle=look(pictures, subject),
+                oracle=look(pictures, subject, styles),
             )
         )
     return TrialCurve(
         learning_rate=float(job.branch.settings["learning_rate"]),
         checkpoints=tuple(points),
         training_loss=tuple(training_loss),
-        loss_every=LOSS_EVERY,
+        loss_every=loss_every,
     )
 
 
