@@ -37,14 +37,14 @@ class SweepShape:
         photos: how many the subject is taught on; they lie in `photos` of the sweep's folder.
         trained_steps: of each learning rate.
         every_steps: optimizer steps between checkpoints, of whole epochs.
-        styles: that the sanity prompts ask for.
+        sanity_prompts: with ``{}`` for the subject.
         evaluate: the section of the experiment file, but for encoder and checkpoints.
     """
 
     photos: int
     trained_steps: int
     every_steps: int
-    styles: Sequence[str]
+    sanity_prompts: Sequence[str]
     evaluate: Mapping[str, Any]
 
 
@@ -89,7 +89,7 @@ class SubjectSweep(ABC):
                     "class_token": klass,
                     "instance_prompt": f"photo of ohwx {klass}",
                     "class_prompt": f"photo of {klass}",
-                    "sanity_prompts": [f"photo of ohwx {klass}, {style} style" for style in shape.styles],
+                    "sanity_prompts": [prompt.format(f"ohwx {klass}") for prompt in shape.sanity_prompts],
                 }
             ],
             "train": {"resolution": 64, "batch_size": 1, "seed": self.seed},

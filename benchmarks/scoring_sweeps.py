@@ -18,7 +18,8 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.cached_sweeps import CachedSweep, SweepShape, keep_weights, work_through
-from benchmarks.scoring_pictures import fast_unet, read_pictures
+from benchmarks.fast_unet import fast_unet
+from benchmarks.scoring_pictures import read_pictures
 from benchmarks.scoring_table import CheckpointTable, SweepTable, judged
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
@@ -51,7 +52,7 @@ FIRST_IMAGES: Final = 2
 STEPS: Final = 15
 """Sampling steps of the adaptive scoring."""
 PHOTOS, TRAINED_STEPS, EVERY_STEPS = 8, 192, 48
-SANITY_STYLES: Final = tuple(style for style in STYLES if style != "photo")
+SANITY_PROMPTS: Final = tuple(f"photo of {{}}, {style} style" for style in STYLES if style != "photo")
 EVALUATE: Final[dict[str, Any]] = {
     "images_per_prompt": FIRST_IMAGES,
     "contexts": list(CONTEXTS),
@@ -81,7 +82,7 @@ class SweepWork(CachedSweep):
     @property
     def shape(self) -> SweepShape:
         """The protocol's prompts: all styles and contexts."""
-        return SweepShape(PHOTOS, TRAINED_STEPS, EVERY_STEPS, SANITY_STYLES, EVALUATE)
+        return SweepShape(PHOTOS, TRAINED_STEPS, EVERY_STEPS, SANITY_PROMPTS, EVALUATE)
 
     @cached_property
     def points(self) -> tuple[tuple[BranchJob, Milestone], ...]:

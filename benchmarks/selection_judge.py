@@ -1,7 +1,7 @@
 """The judge of `benchmarks.selection`: what the oracle sees in images of its own prompts, and what that is worth.
 
 It shares nothing with the product's evaluation: another network, trained on renders with known attributes; other
-prompts, other styles, other seeds, fewer sampling steps.
+prompts, other styles, other seeds, fewer sampling steps, in bfloat16.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.fast_unet import fast_unet
 from benchmarks.oracle import Images, identity_score, probabilities
 from benchmarks.selection_curves import OracleView, SubjectCurves
 from dbsweep.minisd.attributes import CLASSES, STYLES, SUBJECT_VALUES, Style, Subject
@@ -26,7 +27,7 @@ from dbsweep.sampling.sampler import draw
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 SEED: Final = 700_000
-IDENTITY_SEEDS, STYLE_SEEDS, CLASS_SEEDS = 12, 16, 12
+IDENTITY_SEEDS, STYLE_SEEDS, CLASS_SEEDS = 12, 8, 12
 """Images of each prompt; even, so that they can be split in halves."""
 SAMPLING: Final = {"num_inference_steps": 10, "guidance_scale": 7.5, "width": 64, "height": 64}
 RENDERS: Final = 16
@@ -40,8 +41,10 @@ def instance_prompts(klass: str, token: str) -> tuple[str, ...]:
 
 
 def style_prompts(klass: str, token: str, styles: Sequence[Style]) -> tuple[str, ...]:
-    """The subject in each of the styles."""
-    return tuple(f"{style} of {token} {klass}".replace("  ", " ") for style in styles)
+    """The subject in each of the styles, in two phrasings each."""
+    named = f"{token} {klass}".strip()
+    phrasings = ("{style} of {named}", "portrait photo of {named}, {style} style")
+    return tuple(phrase.format(style=style, named=named) for style in styles for phrase in phrasings)
 
 
 def class_prompts(klass: str) -> tuple[str, ...]:
@@ -79,14 +82,15 @@ def draw_for_oracle(models: StableDiffusion, klass: str, token: str, styles: Seq
         [ImageRequest(prompt=p, seed=SEED + 100 * i + k, **SAMPLING) for i, p in enumerate(prompts) for k in range(n)]  # type: ignore[arg-type]
         for prompts, n in groups
     ]
-    images = np.stack(draw(models, [request for group in requests for request in group]))
+    with fast_unet(models):
+        images = np.stack(draw(models, [request for group in requests for request in group]))
     ends = np.cumsum([len(group) for group in requests])
     return OraclePictures(*np.split(images, ends[:-1]))
 
 
 def look(pictures: OraclePictures, subject: Subject, styles: Sequence[Style]) -> OracleView:
     """What the oracle sees in them, drawn with these styles."""
-    wanted = np.repeat(np.array([STYLES.index(style) for style in styles]), STYLE_SEEDS)
+    wanted = np.repeat(np.array([STYLES.index(style) for style in styles]), len(pictures.styled) // len(styles))
     seen = probabilities(pictures.klass)
     photo = seen["style"][:, STYLES.index("photo")]
     return OracleView(
@@ -114,8 +118,7 @@ def ceilings(subject: Subject, photos: Images, styles: Sequence[Style]) -> tuple
     """The oracle's identity score of the subject's photos, and of true pictures of it in each of the styles."""
     scenes = [draw_scene(np.random.default_rng([SEED, index])) for index in range(RENDERS)]
     styled = [
-        float(identity_score([render(subject, scene, style) for scene in scenes], subject).mean())
-        for style in styles
+        float(identity_score([render(subject, scene, style) for scene in scenes], subject).mean()) for style in styles
     ]
     return float(identity_score(photos, subject).mean()), tuple(styled)
 

@@ -147,8 +147,12 @@ def advised(subject: Judged, others: Sequence[Judged], rules: Iterable[Rule]) ->
     return trial, rule(subject.curves.trials[trial])
 
 
-def _fixed(index: int) -> Rule:
+def _fixed_epochs(index: int) -> Rule:
     return lambda trial: range(len(trial.steps))[index]
+
+
+def _fixed_steps(steps: int) -> Rule:
+    return lambda trial: min(int(np.searchsorted(trial.steps, steps)), len(trial.steps) - 1)
 
 
 def _patient(gain: float, patience: int) -> Rule:
@@ -157,6 +161,11 @@ def _patient(gain: float, patience: int) -> Rule:
 
 def _settled(window: int, threshold: float) -> Rule:
     return lambda trial: dvar(trial, window=window, threshold=threshold)
+
+
+def _lengths(subjects: Sequence[Judged]) -> list[int]:
+    """All numbers of steps that a checkpoint has."""
+    return sorted({step for subject in subjects for trial in subject.curves.trials for step in trial.steps})
 
 
 PATIENT: Final = [_patient(gain, patience) for gain in (0.0, 0.02, 0.05, 0.1) for patience in (0, 1, 2, 3)]
@@ -168,10 +177,11 @@ Method: TypeAlias = Callable[[Judged, Sequence[Judged]], list[Place]]
 
 METHODS: Final[dict[str, Method]] = {
     "dbsweep": lambda subject, others: [subject.choice],
-    "last_checkpoint": lambda subject, others: [advised(subject, others, [_fixed(-1)])],
-    "fixed_steps": lambda subject, others: [
-        advised(subject, others, [_fixed(index) for index in range(subject.utility.shape[1])])
+    "last_checkpoint": lambda subject, others: [advised(subject, others, [_fixed_epochs(-1)])],
+    "fixed_epochs": lambda subject, others: [
+        advised(subject, others, [_fixed_epochs(index) for index in range(subject.utility.shape[1])])
     ],
+    "fixed_steps": lambda subject, others: [advised(subject, others, [_fixed_steps(n) for n in _lengths(others)])],
     "max_clip_i": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.IDENTITY))],
     "max_clip_t": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.PROMPT_FIDELITY))],
     "clip_patience": lambda subject, others: [advised(subject, others, PATIENT)],

@@ -2,16 +2,18 @@
 
 Subjects differ in looks, in class (man, woman, robot) and in the number of photos, as users' do. All are taught for
 `EPOCHS`, so those with few photos get few steps, and no learning rate is right for everyone. Of the styles in which a
-subject can be told, the product asks for two and the oracle for the other two, in turn for each way to divide them.
+subject can be told, the product asks for two and the oracle for the other two, drawn by the subject's seed. Both ask
+after the words of the instance prompt, as users do, and with the style first, where it is lost much later.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import combinations
 from pathlib import Path
 from typing import Any, Final
+
+import numpy as np
 
 from benchmarks.cached_sweeps import SubjectSweep, SweepShape
 from dbsweep.minisd.attributes import Style
@@ -21,8 +23,8 @@ PHOTO_COUNTS: Final = (4, 8, 12, 16)
 """Photos that subjects are taught on, in turn."""
 TOLD_IN: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop art")
 """Styles in which MiniSD keeps what tells a subject from others."""
-DIVISIONS: Final = tuple(combinations(TOLD_IN, len(TOLD_IN) // 2))
-"""The styles that the product asks for, of each way to divide them."""
+PHRASINGS: Final = ("photo of {{}}, {} style", "{} portrait of {{}}")
+"""Of the product's two sanity prompts."""
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
 
 
@@ -32,8 +34,9 @@ def photo_count(seed: int) -> int:
 
 
 def sanity_styles(seed: int) -> tuple[Style, ...]:
-    """The styles that the product asks for."""
-    return DIVISIONS[seed // len(PHOTO_COUNTS) % len(DIVISIONS)]
+    """The styles that the product asks for, in the order of `PHRASINGS`."""
+    order = np.random.default_rng(seed).permutation(len(TOLD_IN))
+    return tuple(TOLD_IN[place] for place in order[: len(PHRASINGS)])
 
 
 def asked_styles(seed: int) -> tuple[Style, ...]:
@@ -59,4 +62,5 @@ class SubjectPlan(SubjectSweep):
     def shape(self) -> SweepShape:
         """As many photos as `photo_count` says, for `EPOCHS`."""
         photos = photo_count(self.seed)
-        return SweepShape(photos, EPOCHS * photos, EVERY_EPOCHS * photos, sanity_styles(self.seed), EVALUATE)
+        sanity = [phrase.format(style) for phrase, style in zip(PHRASINGS, sanity_styles(self.seed), strict=True)]
+        return SweepShape(photos, EPOCHS * photos, EVERY_EPOCHS * photos, sanity, EVALUATE)

@@ -44,9 +44,7 @@ VALIDATION_DRAWS: Final = 8
 """Noise and timesteps of each held-out photo."""
 
 
-def train_trial(
-    job: BranchJob, subject: Subject, styles: Sequence[Style], held_out: Path, folder: Path
-) -> TrialCurve:
+def train_trial(job: BranchJob, subject: Subject, styles: Sequence[Style], held_out: Path, folder: Path) -> TrialCurve:
     """Train one branch to its end and keep what each checkpoint is like.
 
     Args:

@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
 
 from dbsweep.config.fields import CountOrNone, NotBool, Positive, Section
+
+Targets: TypeAlias = Literal["attention", "linear", "convolution"]
+
+_UNET_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
+_UNET_LINEAR = (*_UNET_ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2")
+_TEXT_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
+_TEXT_LINEAR = (*_TEXT_ATTENTION, "fc1", "fc2")
+LAYERS: Mapping[str, Mapping[Targets, tuple[str, ...]]] = {
+    "unet": {
+        "attention": _UNET_ATTENTION,
+        "linear": _UNET_LINEAR,
+        "convolution": (*_UNET_LINEAR, "conv1", "conv2", "conv_shortcut", "conv"),
+    },
+    "text_encoder": {"attention": _TEXT_ATTENTION, "linear": _TEXT_LINEAR, "convolution": _TEXT_LINEAR},
+}
+"""By network and `Targets`: how the names of the changed layers end."""
 
 
 class LoraSettings(Section):
@@ -19,7 +36,7 @@ class LoraSettings(Section):
     lora_dropout: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
         0.0, description="share of a layer's inputs that its factors do not see in training"
     )
-    lora_targets: Literal["attention", "linear", "convolution"] = Field(
+    lora_targets: Targets = Field(
         "attention", description="layers: of attention; all linear ones too; convolutions of the UNet too"
     )
     lora_dora: bool = Field(False, description="DoRA: the sizes of the weights are learned apart")

@@ -13,7 +13,7 @@ from dbsweep.models.checkpoints import read_manifest
 from dbsweep.plan.fitting import prompts_of
 from dbsweep.plan.ladder import Half, Savings, savings_text, useful_steps
 from dbsweep.plan.memory import training_memory
-from dbsweep.plan.sizes import size_of
+from dbsweep.plan.model_files import size_of
 
 
 class Thrift:

@@ -3,31 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Literal, TypeAlias
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from pydantic import Field
 from torch import Tensor, nn
 
+from dbsweep.config.lora import LAYERS, Targets
 from dbsweep.errors import ModelError
 from dbsweep.records.record import Record
-
-Targets: TypeAlias = Literal["attention", "linear", "convolution"]
-
-_UNET_ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
-_UNET_LINEAR = (*_UNET_ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2")
-_TEXT_ATTENTION = ("q_proj", "k_proj", "v_proj", "out_proj")
-_TEXT_LINEAR = (*_TEXT_ATTENTION, "fc1", "fc2")
-LAYERS: Mapping[str, Mapping[Targets, tuple[str, ...]]] = {
-    "unet": {
-        "attention": _UNET_ATTENTION,
-        "linear": _UNET_LINEAR,
-        "convolution": (*_UNET_LINEAR, "conv1", "conv2", "conv_shortcut", "conv"),
-    },
-    "text_encoder": {"attention": _TEXT_ATTENTION, "linear": _TEXT_LINEAR, "convolution": _TEXT_LINEAR},
-}
-"""By network and `Targets`: how the names of the changed layers end."""
 
 
 class AdapterShape(Record):

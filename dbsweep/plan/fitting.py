@@ -10,7 +10,8 @@ from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import text_encoder_epochs
 from dbsweep.plan.ladder import Half, Savings, images_per_pass, savings_text, useful_steps
 from dbsweep.plan.memory import GIB, TrainingMemory, training_memory
-from dbsweep.plan.sizes import encoder_bytes, size_of
+from dbsweep.plan.model_files import size_of
+from dbsweep.plan.sizes import encoder_bytes
 from dbsweep.plan.space import make_trials
 from dbsweep.records.record import Record, Scalar
 

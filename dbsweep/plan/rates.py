@@ -9,7 +9,8 @@ from pydantic import Field
 
 from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
 from dbsweep.config.schema import Experiment
-from dbsweep.plan.sizes import MOMENTS_BYTES, size_of
+from dbsweep.plan.model_files import size_of
+from dbsweep.plan.sizes import MINISD, MOMENTS_BYTES
 from dbsweep.records.record import Record
 
 
@@ -56,8 +57,8 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
         workers: branches that train at the same time.
         gpu: name of the GPU, as its driver tells it; without it the time on GPUs is not known.
     """
-    is_minisd = experiment.base_model == "minisd"
     size = size_of(experiment.base_model)
+    is_minisd = size.unet_shape == MINISD.unet_shape
     parameters = size.unet + size.text_encoder
     if all(_values(experiment, "lora_rank")):
         targets = _values(experiment, "lora_targets")

@@ -72,22 +72,8 @@ SD2 = ModelSize(
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=1024, layers=23, hidden=4096, quick=False),
 )
-_UNKNOWN = "taking the base model to be as large as Stable Diffusion 1"
-
 _ENCODERS = {"minisd": 1_270_000, "ViT-B-32": 151_000_000, "ViT-B-16": 150_000_000, "ViT-L-14": 428_000_000}
 """Parameters of open_clip's models, by how their names begin; others are taken for the last."""
-
-
-def size_of(base_model: str) -> ModelSize:
-    """The size of an experiment's base model, by its name."""
-    name = base_model.lower()
-    if name == "minisd":
-        return MINISD
-    if "stable-diffusion-2" in name:
-        return SD2
-    if "stable-diffusion-v1" in name:
-        return SD1
-    return ModelSize(_UNKNOWN, SD1.unet, SD1.text_encoder, SD1.vae, SD1.lora, SD1.unet_shape, SD1.text_shape)
 
 
 def encoder_bytes(encoder: str) -> int:

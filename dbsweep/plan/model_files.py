@@ -1,0 +1,137 @@
+"""How large a base model is: by its configurations and the headers of its weights where it lies here, else by name."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, TypeAlias
+
+from dbsweep.config.lora import LAYERS
+from dbsweep.plan.activations import TextShape, UNetShape
+from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
+
+NAME: Final = "the size of its files"
+UNKNOWN: Final = "taking the base model to be as large as Stable Diffusion 1"
+SINGLE_FILE: Final = {
+    "unet": "model.diffusion_model.",
+    "text_encoder": "cond_stage_model.",
+    "vae": "first_stage_model.",
+}
+"""How the names of each network's weights begin in a single file."""
+OPEN_CLIP: Final = "cond_stage_model.model."
+"""How those of Stable Diffusion 2's text encoder begin."""
+
+Shapes: TypeAlias = Mapping[str, Sequence[int]]
+"""Sizes of tensors, by name."""
+
+
+def size_of(base_model: str) -> ModelSize:
+    """The size of an experiment's base model: by its files if they are here, else by its name."""
+    name = base_model.lower()
+    if name == "minisd":
+        return MINISD
+    if (size := size_on_disk(base_model)) is not None:
+        return size
+    if "stable-diffusion-2" in name:
+        return SD2
+    if "stable-diffusion-v1" in name:
+        return SD1
+    return dataclasses.replace(SD1, name=UNKNOWN)
+
+
+def size_on_disk(source: str) -> ModelSize | None:
+    """The size of a diffusers folder or a ``.safetensors`` file.
+
+    Returns:
+        None for a hub id, for other kinds of file, and for what is no whole model: `dbsweep.models.sources` tells why.
+    """
+    path = Path(source)
+    try:
+        if path.is_dir():
+            return _size_of_folder(path)
+        return _size_of_file(path) if path.is_file() and path.suffix == ".safetensors" else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return None
+
+
+def _size_of_folder(folder: Path) -> ModelSize:
+    unet, text = _config(folder / "unet"), _config(folder / "text_encoder")
+    shapes = {name: dict(_shapes_in(folder / name)) for name in SINGLE_FILE}
+    levels = len(unet["block_out_channels"])
+    factor = 2 ** (len(_config(folder / "vae")["block_out_channels"]) - 1)
+    return ModelSize(
+        name=NAME,
+        **{name: _parameters(shapes[name]) for name in SINGLE_FILE},
+        lora={
+            targets: _rank_one(shapes["unet"], LAYERS["unet"][targets])
+            + _rank_one(shapes["text_encoder"], LAYERS["text_encoder"][targets])
+            for targets in LAYERS["unet"]
+        },
+        unet_shape=UNetShape(
+            channels=tuple(unet["block_out_channels"]),
+            layers=int(unet["layers_per_block"]),
+            attends=tuple("CrossAttn" in unet["down_block_types"][level] for level in range(levels)),
+            factor=factor,
+        ),
+        text_shape=TextShape(
+            width=text["hidden_size"],
+            layers=text["num_hidden_layers"],
+            hidden=text["intermediate_size"],
+            quick=text["hidden_act"] == "quick_gelu",
+            tokens=text["max_position_embeddings"],
+        ),
+    )
+
+
+def _size_of_file(file: Path) -> ModelSize | None:
+    """Single files have no configuration: their layout is that of Stable Diffusion 1 or 2."""
+    shapes = dict(_header(file))
+    parameters = {
+        network: _parameters({name: shape for name, shape in shapes.items() if name.startswith(beginning)})
+        for network, beginning in SINGLE_FILE.items()
+    }
+    if not (parameters["unet"] and parameters["text_encoder"]):
+        return None
+    like = SD2 if any(name.startswith(OPEN_CLIP) for name in shapes) else SD1
+    vae = parameters["vae"] or like.vae  # the VAE may come from elsewhere (`base_model_vae`)
+    return ModelSize(
+        NAME, parameters["unet"], parameters["text_encoder"], vae, like.lora, like.unet_shape, like.text_shape
+    )
+
+
+def _config(network: Path) -> dict[str, Any]:
+    content = json.loads((network / "config.json").read_text(encoding="utf-8"))
+    if not isinstance(content, dict):
+        raise TypeError(f"{network}: its configuration is no object")
+    return content
+
+
+def _shapes_in(network: Path) -> Iterator[tuple[str, Sequence[int]]]:
+    """Of all files of a network; a variant (``….fp16.safetensors``) holds the same tensors once more."""
+    files = list(network.glob("*.safetensors"))
+    if not files:
+        raise FileNotFoundError(f"{network}: no .safetensors file")
+    for file in files:
+        yield from _header(file)
+
+
+def _header(file: Path) -> Iterator[tuple[str, Sequence[int]]]:
+    with file.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        if size > file.stat().st_size:
+            raise ValueError(f"{file}: truncated")
+        header = json.loads(stream.read(size))
+    return ((name, entry["shape"]) for name, entry in header.items() if name != "__metadata__")
+
+
+def _parameters(shapes: Shapes) -> int:
+    return sum(math.prod(shape) for shape in shapes.values())
+
+
+def _rank_one(shapes: Shapes, layers: Sequence[str]) -> int:
+    """Parameters of a LoRA of rank 1: a row of all that a weight reads, a column of what it gives."""
+    endings = tuple(f".{layer}.weight" for layer in layers)
+    return sum(math.prod(shape[1:]) + shape[0] for name, shape in shapes.items() if name.endswith(endings))
