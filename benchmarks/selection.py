@@ -19,10 +19,11 @@ from typing import Any, Final
 
 import numpy as np
 
+from benchmarks.selection_causes import causes
 from benchmarks.selection_costs import costs, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
-from benchmarks.selection_methods import Floats, Judged, judged, regret, regrets
+from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
 from dbsweep.selection.choice import ChoiceSettings
 from dbsweep.selection.resampling import mean_interval
 
@@ -45,6 +46,7 @@ def subject_range(text: str) -> list[int]:
 def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
     """Everything that is reported, of at least two subjects."""
     rows, fair = regrets(subjects), regrets(subjects, fair=True)
+    untold = regrets(subjects, methods=UNTOLD)
     ratio, lost = steps_saved(subjects)
     found = detection(subjects)
     spent = costs(subjects)
@@ -56,6 +58,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
             name: _interval(row - rows["dbsweep"]) for name, row in rows.items() if name != "dbsweep"
         },
         "fair_regret": {name: _round(float(row.mean())) for name, row in fair.items()},
+        "regret_at_any_rate": {name: _round(float(row.mean())) for name, row in untold.items()},
         "regret_without_race": _round(float(np.mean([regret(s, [s.choice_without_race()]) for s in subjects]))),
         "regret_at_0_standard_errors": _regret_with(subjects, ChoiceSettings(standard_errors=0.0)),
         "regret_at_tolerance_1": _regret_with(subjects, ChoiceSettings(tolerance=1.0)),
@@ -68,6 +71,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         **{name: _round(value) for name, value in spent.items()},
         "ways": {way: _way(subjects, way) for way in subjects[0].ours},
         "oracle_noise": _round(oracle_noise(subjects)),
+        "causes": causes(subjects),
         "best_utility": _round(float(np.mean([subject.utility.max() for subject in subjects]))),
     }
 
@@ -181,9 +185,16 @@ def _table(result: dict[str, Any]) -> str:
     lines = [f"{result['subjects']} subjects; regret in the oracle's utility, 0 to 1, with 95% intervals"]
     for name, value in sorted(result["regret"].items(), key=lambda pair: pair[1]):
         low, high = result["regret_interval"][name]
-        lines.append(f"  {name:20} {value:.3f}  ({low:.3f} to {high:.3f})   fair {result['fair_regret'][name]:.3f}")
-    skipped = ("regret", "regret_interval", "advantage_interval", "fair_regret", "missed", "subjects")
-    lines += [f"{key:25} {value}" for key, value in result.items() if key not in skipped]
+        more = f"   fair {result['fair_regret'][name]:.3f}"
+        if name in result["regret_at_any_rate"]:
+            more += f"   at any learning rate {result['regret_at_any_rate'][name]:.3f}"
+        lines.append(f"  {name:20} {value:.3f}  ({low:.3f} to {high:.3f}){more}")
+    skipped = ("subjects", "missed", "causes", "ways")
+    rows = {key: value for key, value in result.items() if key not in skipped and "regret" not in key}
+    rows |= {key: value for key, value in result.items() if key.startswith("regret_") and not isinstance(value, dict)}
+    rows |= {f"way {way}": row for way, row in result["ways"].items()} | result["causes"]
+    rows.pop("advantage_interval")
+    lines += [f"{key:25} {value}" for key, value in rows.items()]
     return "\n".join([*lines, *(f"missed: {line}" for line in result["missed"])])
 
 

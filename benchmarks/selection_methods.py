@@ -6,7 +6,7 @@ other subjects: those that would have given them the highest utility in the orac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import product
@@ -147,6 +147,17 @@ def advised(subject: Judged, others: Sequence[Judged], rules: Iterable[Rule]) ->
     return trial, rule(subject.curves.trials[trial])
 
 
+def at_any_rate(subject: Judged, others: Sequence[Judged], rules: Iterable[Rule]) -> list[Place]:
+    """As `advised`, but the learning rate is any of the sweep's."""
+
+    def worth_to_others(rule: Rule) -> float:
+        places = [(other, t, rule(trial)) for other in others for t, trial in enumerate(other.curves.trials)]
+        return float(np.mean([other.utility[t, place] for other, t, place in places]))
+
+    rule = max(rules, key=worth_to_others)
+    return [(t, rule(trial)) for t, trial in enumerate(subject.curves.trials)]
+
+
 def _fixed_epochs(index: int) -> Rule:
     return lambda trial: range(len(trial.steps))[index]
 
@@ -172,25 +183,39 @@ PATIENT: Final = [_patient(gain, patience) for gain in (0.0, 0.02, 0.05, 0.1) fo
 SETTLED: Final = [_settled(w, t) for w in (4, 8, 12, 16, 24) for t in (0.02, 0.05, 0.1, 0.15, 0.25, 0.39, 0.6)]
 """Window and threshold of DVAR; 0.15 and 0.39 are those of its authors' program."""
 
+RULES: Final[dict[str, Callable[[Sequence[Judged]], Sequence[Rule]]]] = {
+    "last_checkpoint": lambda others: [_fixed_epochs(-1)],
+    "fixed_epochs": lambda others: [_fixed_epochs(index) for index in range(others[0].utility.shape[1])],
+    "fixed_steps": lambda others: [_fixed_steps(steps) for steps in _lengths(others)],
+    "clip_patience": lambda others: PATIENT,
+    "dvar": lambda others: SETTLED,
+}
+"""Rules that only say where to stop, with the settings that others may recommend."""
+
 Method: TypeAlias = Callable[[Judged, Sequence[Judged]], list[Place]]
 """The choice for a subject, given others to learn from; of several places each is as likely."""
 
+
+def _told(name: str) -> Method:
+    return lambda subject, others: [advised(subject, others, RULES[name](others))]
+
+
+def _untold(name: str) -> Method:
+    return lambda subject, others: at_any_rate(subject, others, RULES[name](others))
+
+
 METHODS: Final[dict[str, Method]] = {
     "dbsweep": lambda subject, others: [subject.choice],
-    "last_checkpoint": lambda subject, others: [advised(subject, others, [_fixed_epochs(-1)])],
-    "fixed_epochs": lambda subject, others: [
-        advised(subject, others, [_fixed_epochs(index) for index in range(subject.utility.shape[1])])
-    ],
-    "fixed_steps": lambda subject, others: [advised(subject, others, [_fixed_steps(n) for n in _lengths(others)])],
+    **{name: _told(name) for name in RULES},
     "max_clip_i": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.IDENTITY))],
     "max_clip_t": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.PROMPT_FIDELITY))],
-    "clip_patience": lambda subject, others: [advised(subject, others, PATIENT)],
     "min_validation_loss": lambda subject, others: [
         best_by(subject.curves, lambda trial: [-point.validation_loss for point in trial.checkpoints])
     ],
-    "dvar": lambda subject, others: [advised(subject, others, SETTLED)],
     "random": lambda subject, others: subject.places,
 }
+UNTOLD: Final[dict[str, Method]] = {name: _untold(name) for name in RULES}
+"""The same rules with their own settings recommended, and nothing said of the learning rate."""
 
 
 def regret(subject: Judged, places: Sequence[Place]) -> float:
@@ -210,7 +235,9 @@ def fair_regret(subject: Judged, places: Sequence[Place]) -> float:
     return float(np.mean(found))
 
 
-def regrets(subjects: Sequence[Judged], *, fair: bool = False) -> dict[str, Floats]:
+def regrets(
+    subjects: Sequence[Judged], *, fair: bool = False, methods: Mapping[str, Method] = METHODS
+) -> dict[str, Floats]:
     """(subjects,) regret of each method; each subject is left out of what the methods learn from.
 
     Raises:
@@ -220,7 +247,7 @@ def regrets(subjects: Sequence[Judged], *, fair: bool = False) -> dict[str, Floa
         raise ValueError(f"rivals learn from other subjects: at least 2 are needed, got {len(subjects)}")
     measure = fair_regret if fair else regret
     rows = {}
-    for name, method in METHODS.items():
+    for name, method in methods.items():
         found = []
         for subject in subjects:
             others = [other for other in subjects if other is not subject]

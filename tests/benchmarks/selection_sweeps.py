@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.selection_curves import CardData, CheckpointCurve, OracleView, SubjectCurves, TrialCurve
-from benchmarks.selection_judge import ASKED_STYLES
 from benchmarks.selection_methods import Judged
 from dbsweep.records.names import Metric
 
@@ -16,6 +15,7 @@ Level = tuple[float, float, float]
 
 GENTLE: tuple[Level, ...] = ((0.2, 1.0, 1.0), (0.5, 1.0, 1.0), (0.8, 0.9, 0.9), (0.9, 0.9, 0.9))
 HARD: tuple[Level, ...] = ((0.6, 0.9, 0.9), (0.8, 0.7, 0.8), (0.8, 0.3, 0.4), (0.8, 0.1, 0.2))
+STYLES = 2
 TRUTH = np.array([[0.2, 0.4, 0.7, 0.8], [0.5, 0.6, 0.3, 0.1]])
 """The oracle's utility of GENTLE and HARD."""
 
@@ -30,7 +30,7 @@ def card(level: Level) -> CardData:
 
 def view(identity: float = 0.5, style: float = 1.0, there: float = 0.5, klass: float = 1.0) -> OracleView:
     """Two images of each prompt for the judge, all alike."""
-    styled = 2 * len(ASKED_STYLES)
+    styled = 2 * STYLES
     return OracleView(
         identity=(identity,) * 4,
         style=(style,) * styled,
@@ -71,7 +71,7 @@ def sweep(*trials: TrialCurve, seed: int = 100) -> SubjectCurves:
         base=card((0.0, 1.0, 1.0)),
         base_oracle=view(identity=0.4, there=0.4),
         photo_identity=0.9,
-        style_identity=(0.8,) * len(ASKED_STYLES),
+        style_identity=(0.8,) * STYLES,
         step_evaluations=6,
         card_evaluations=100,
         base_evaluations=400,

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.cached_sweeps import LEARNING_RATES, TRAINED_STEPS, CachedSweep, SweepShape, work_through
-from benchmarks.scoring_sweeps import EVERY_STEPS, PROTOCOL_PROMPTS, SweepWork
+from benchmarks.cached_sweeps import LEARNING_RATES, CachedSweep, SweepShape, work_through
+from benchmarks.scoring_sweeps import EVERY_STEPS, PROTOCOL_PROMPTS, TRAINED_STEPS, SweepWork
 from benchmarks.selection_subjects import SubjectWork
 from dbsweep.execution.evaluation import prompts_to_draw
 
@@ -28,7 +28,7 @@ class ThreePieces(CachedSweep):
 
     @property
     def shape(self) -> SweepShape:
-        return SweepShape(photos=8, every_steps=48, styles=("neon",), evaluate={})
+        return SweepShape(photos=8, trained_steps=96, every_steps=48, sanity_prompts=("neon of {}",), evaluate={})
 
     def next_piece(self) -> Callable[[], object] | None:
         files = [self.folder / "first", self.folder / "second", self.finished]
@@ -52,7 +52,7 @@ def test_every_sweep_is_three_learning_rates_of_equal_length(
 ) -> None:
     work = kind(seed, tmp_path)
     assert [job.branch.settings["learning_rate"] for job in work.jobs] == list(LEARNING_RATES)
-    assert {job.branch.milestones[-1].step for job in work.jobs} == {TRAINED_STEPS}
+    assert {job.branch.milestones[-1].step for job in work.jobs} == {work.shape.trained_steps}
     assert work.experiment.concepts[0].instance_images == work.folder / "photos"
 
 

@@ -6,9 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.selection_judge import (
-    ASKED_STYLES,
     CLASS_SEEDS,
-    STYLE_SEEDS,
     OraclePictures,
     ceilings,
     class_prompts,
@@ -17,18 +15,23 @@ from benchmarks.selection_judge import (
     style_prompts,
     worth,
 )
+from dbsweep.minisd.attributes import Style
 from dbsweep.minisd.render import render
 from dbsweep.minisd.scene import draw_scene
 from dbsweep.minisd.subject import draw_subject
 from tests.benchmarks.selection_sweeps import GENTLE, sweep, trial, view
 
 CURVES = sweep(trial(GENTLE))
+STYLES: tuple[Style, ...] = ("comic", "pop art")
 
 
 def test_prompts_name_the_subject_and_the_base_model_is_asked_without_it() -> None:
     assert instance_prompts("man", "ohwx")[0] == "portrait photo of ohwx man"
-    assert style_prompts("man", "ohwx")[0] == "watercolor of ohwx man"
-    assert style_prompts("man", "")[0] == "watercolor of man"
+    assert style_prompts("man", "ohwx", ("watercolor",)) == (
+        "watercolor of ohwx man",
+        "portrait photo of ohwx man, watercolor style",
+    )
+    assert style_prompts("man", "", ("comic", "pop art"))[2] == "pop art of man"
     assert not any("ohwx" in prompt for prompt in class_prompts("man"))
 
 
@@ -64,15 +67,15 @@ def test_true_pictures_are_worth_nearly_1_and_another_man_little() -> None:
     def pictures(of: list[int]) -> OraclePictures:
         """Of the subject with seed 3, or of others."""
         people = [draw_subject(seed, subject.klass) if seed != 3 else subject for seed in of]
-        styled = [render(people[k], scenes[k], style) for style in ASKED_STYLES for k in range(STYLE_SEEDS)]
+        styled = [render(people[k], scenes[k], style) for style in STYLES for k in range(12)]
         anyone = [render(draw_subject(500 + k, subject.klass), scenes[k], "photo") for k in range(2 * CLASS_SEEDS)]
         photos = [render(people[k], scenes[k], "photo") for k in range(12)]
         return OraclePictures(*(np.stack([np.asarray(image) for image in row]) for row in (photos, styled, anyone)))
 
-    photo, styled = ceilings(subject, pictures([3] * 12).instance)
-    strangers = look(pictures([700 + k for k in range(12)]), subject)
+    photo, styled = ceilings(subject, pictures([3] * 12).instance, STYLES)
+    strangers = look(pictures([700 + k for k in range(12)]), subject, STYLES)
     curves = CURVES.model_copy(
         update={"base_oracle": strangers, "photo_identity": photo, "style_identity": styled, "klass": subject.klass}
     )
-    assert worth(look(pictures([3] * 12), subject), curves).utility > 0.85
-    assert worth(look(pictures([900 + k for k in range(12)]), subject), curves).utility < 0.3
+    assert worth(look(pictures([3] * 12), subject, STYLES), curves).utility > 0.85
+    assert worth(look(pictures([900 + k for k in range(12)]), subject, STYLES), curves).utility < 0.3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from itertools import chain
 
 import numpy as np
@@ -93,10 +94,26 @@ def test_dvar(window: int, threshold: float, index: int) -> None:
 def test_a_rival_takes_what_served_the_others_best() -> None:
     """To others the second training's second checkpoint was worth most, whatever it is worth here."""
     other = np.array([[0.1, 0.1, 0.1, 0.1], [0.2, 0.9, 0.2, 0.2]])
+    assert METHODS["fixed_epochs"](subject(), [subject(other), subject(other)]) == [(1, 1)]
     assert METHODS["fixed_steps"](subject(), [subject(other), subject(other)]) == [(1, 1)]
     assert METHODS["last_checkpoint"](subject(), [subject(other)]) == [(1, 3)]
     # HARD's stop with patience 0 is its third checkpoint unless a gain of 0.1 is asked; 0.2 is more than that.
     assert advised(subject(), [subject(np.array([[0, 0, 0, 0], [0, 0, 1.0, 0]]))], PATIENT) == (1, 2)
+
+
+def test_steps_and_epochs_are_told_apart() -> None:
+    """The other's best lies at step 20, its second checkpoint; here checkpoints lie at 20, 40, 60 and 80."""
+    curves = subject().curves
+    slower = tuple(
+        t.model_copy(update={"checkpoints": tuple(p.model_copy(update={"step": 2 * p.step}) for p in t.checkpoints)})
+        for t in curves.trials
+    )
+    here = dataclasses.replace(subject(), curves=curves.model_copy(update={"trials": slower}))
+    other = subject(np.array([[0.1, 0.9, 0.1, 0.1], [0.1, 0.1, 0.1, 0.1]]))
+    assert METHODS["fixed_steps"](here, [other]) == [(0, 0)]
+    assert METHODS["fixed_epochs"](here, [other]) == [(0, 1)]
+    beyond = subject(np.array([[0.1, 0.1, 0.1, 0.9], [0.1, 0.1, 0.1, 0.1]]))
+    assert METHODS["fixed_steps"](subject(), [dataclasses.replace(beyond, curves=here.curves)]) == [(0, 3)]
 
 
 def test_random_is_the_mean_over_all_checkpoints() -> None:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import cached_sweeps
-from benchmarks.cached_sweeps import LEARNING_RATES, TRAINED_STEPS
+from benchmarks import cached_sweeps, selection_plan
+from benchmarks.cached_sweeps import LEARNING_RATES
 from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, STYLE_SEEDS
-from benchmarks.selection_plan import EVERY_STEPS, PHOTO_COUNTS
+from benchmarks.selection_plan import EPOCHS, EVERY_EPOCHS, PHOTO_COUNTS, TOLD_IN, asked_styles, sanity_styles
 from benchmarks.selection_subjects import SubjectWork, open_subjects
-from benchmarks.selection_training import FixedLoss
+from benchmarks.selection_training import LOSSES, FixedLoss
 from dbsweep.concepts.latents import LatentMoments
 from dbsweep.minisd.subject import draw_subject
 from dbsweep.models.loading import load_base
@@ -21,13 +21,24 @@ from dbsweep.records.names import Metric
 
 
 @pytest.mark.parametrize("seed", range(100, 100 + len(PHOTO_COUNTS)))
-def test_all_subjects_have_checkpoints_at_the_same_steps(seed: int, tmp_path: Path) -> None:
-    """Whatever the number of photos, so that a number of steps found on others means the same here."""
-    plan = SubjectWork(seed, tmp_path).plan
-    assert len(plan.branches) == len(LEARNING_RATES)
-    for branch in plan.branches:
-        assert [m.step for m in branch.milestones] == list(range(EVERY_STEPS, TRAINED_STEPS + 1, EVERY_STEPS))
+def test_all_subjects_are_taught_for_the_same_epochs(seed: int, tmp_path: Path) -> None:
+    work = SubjectWork(seed, tmp_path)
+    assert len(work.plan.branches) == len(LEARNING_RATES)
+    for branch in work.plan.branches:
+        assert [m.epoch for m in branch.milestones] == list(range(EVERY_EPOCHS, EPOCHS + 1, EVERY_EPOCHS))
+        assert branch.milestones[-1].step == EPOCHS * work.shape.photos
         assert all(m.evaluate for m in branch.milestones)
+
+
+def test_product_and_oracle_share_no_style(tmp_path: Path) -> None:
+    divisions = {sanity_styles(seed) for seed in range(100, 200)}
+    assert len(divisions) == 4 * 3
+    for seed in range(100, 120):
+        assert sorted((*sanity_styles(seed), *asked_styles(seed))) == sorted(TOLD_IN)
+        first, second = SubjectWork(seed, tmp_path).experiment.concepts[0].sanity_prompts
+        klass = draw_subject(seed).klass
+        assert first == f"photo of ohwx {klass}, {sanity_styles(seed)[0]} style"
+        assert second == f"{sanity_styles(seed)[1]} portrait of ohwx {klass}"
 
 
 def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: Path) -> None:
@@ -45,9 +56,9 @@ def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: 
 
 @pytest.mark.slow
 def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two learning rates of 24 steps: a piece for the base model, one for each, the race, and one that ends it."""
+    """Two learning rates of 16 steps: a piece for the base model, one for each, the race, and one that ends it."""
     monkeypatch.setattr(cached_sweeps, "LEARNING_RATES", (9e-5, 2.7e-4))
-    monkeypatch.setattr(cached_sweeps, "TRAINED_STEPS", 24)
+    monkeypatch.setattr(selection_plan, "EPOCHS", 4)
     said: list[str] = []
     assert open_subjects([100], tmp_path, 2, said.append) == []
     first = next((tmp_path / "subject-00100").glob("trial-*.json"))
@@ -69,6 +80,6 @@ def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest
     assert len(point.oracle.style) == 4 * STYLE_SEEDS
     assert len(point.oracle.variety) == CLASS_SEEDS * (2 * CLASS_SEEDS - 1)
     assert np.mean(point.oracle.identity) > np.mean(curves.base_oracle.identity)  # something is learnt
-    assert len(curves.trials[0].training_loss) == 24 // curves.trials[0].loss_every
+    assert len(curves.trials[0].training_loss) == LOSSES == 16 // curves.trials[0].loss_every
     assert curves.trials[0].training_loss[-1] < curves.trials[0].training_loss[0]
     assert open_subjects([100], tmp_path, 0, said.append) == [curves]

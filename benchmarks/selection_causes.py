@@ -1,0 +1,64 @@
+"""Where regret and misjudged onsets come from: what `benchmarks.selection` prints beside its results."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from benchmarks.selection_curves import SubjectCurves
+from benchmarks.selection_detection import told_onset, true_onset
+from benchmarks.selection_methods import Floats, Judged
+from dbsweep.config.choosing import Choosing
+from dbsweep.records.names import BASE
+from dbsweep.selection.smoothing import smoothed
+from dbsweep.selection.utility import utility_for
+
+
+def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
+    """What the sweeps are like, and where the product sees other than the oracle.
+
+    `best_at_rate`: subjects by the learning rate of their best checkpoint. `best_at_end`: those whose best checkpoint
+    is the last of its training. `chosen_at_rate`: subjects by the learning rate of ours. `right_rate`: those whose
+    choice has the learning rate of the best. `rank_agreement`: Spearman's correlation of the product's utility, of the
+    first looks and smoothed, with the oracle's over the checkpoints of a sweep, and over the best half of them in the
+    oracle's eyes, means over subjects. `onsets_at_rate`: trainings by learning rate and whether the told onset is
+    within one checkpoint of the true one, earlier, or later.
+    """
+    rates = [f"{trial.learning_rate:g}" for trial in subjects[0].curves.trials]
+    best = [np.unravel_index(int(s.utility.argmax()), s.utility.shape) for s in subjects]
+    onsets = {rate: {"within_1": 0, "early": 0, "late": 0} for rate in rates}
+    for subject in subjects:
+        for rate, row, trial in zip(rates, subject.utility, subject.curves.trials, strict=True):
+            off = told_onset(trial, subject.curves) - true_onset(row)
+            onsets[rate]["within_1" if abs(off) <= 1 else "early" if off < 0 else "late"] += 1
+    return {
+        "best_at_rate": _counts(rates, [int(trial) for trial, _ in best]),
+        "best_at_end": sum(int(place) == s.utility.shape[1] - 1 for s, (_, place) in zip(subjects, best, strict=True)),
+        "chosen_at_rate": _counts(rates, [subject.choice[0] for subject in subjects]),
+        "right_rate": sum(subject.choice[0] == int(trial) for subject, (trial, _) in zip(subjects, best, strict=True)),
+        "rank_agreement": {
+            "all": round(float(np.mean([_agreement(subject, 1.0) for subject in subjects])), 3),
+            "best_half": round(float(np.mean([_agreement(subject, 0.5) for subject in subjects])), 3),
+        },
+        "onsets_at_rate": onsets,
+    }
+
+
+def seen_utility(curves: SubjectCurves) -> Floats:
+    """(trials, checkpoints) the product's utility of the first looks, smoothed along each training."""
+    utility = utility_for(Choosing(), curves.base.card(BASE))
+    values = [utility.value_of(card) for _, _, card in smoothed(curves.candidates())]
+    return np.reshape(np.array(values), (len(curves.trials), -1))
+
+
+def _agreement(subject: Judged, share: float) -> float:
+    truth, seen = subject.utility.ravel(), seen_utility(subject.curves).ravel()
+    among = truth >= np.quantile(truth, 1.0 - share)
+    return float(spearmanr(truth[among], seen[among]).statistic)
+
+
+def _counts(rates: Sequence[str], places: Sequence[int]) -> dict[str, int]:
+    return {rate: places.count(place) for place, rate in enumerate(rates)}
