@@ -10,9 +10,10 @@ from scipy.stats import spearmanr
 
 from benchmarks.selection_curves import SubjectCurves
 from benchmarks.selection_detection import told_onset, true_onset
+from benchmarks.selection_judge import worth
 from benchmarks.selection_methods import Floats, Judged
 from dbsweep.config.choosing import Choosing
-from dbsweep.records.names import BASE
+from dbsweep.records.names import BASE, Metric
 from dbsweep.selection.smoothing import smoothed
 from dbsweep.selection.utility import utility_for
 
@@ -24,7 +25,8 @@ def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
     is the last of its training. `chosen_at_rate`: subjects by the learning rate of ours. `right_rate`: those whose
     choice has the learning rate of the best. `rank_agreement`: Spearman's correlation of the product's utility, of the
     first looks and smoothed, with the oracle's over the checkpoints of a sweep, and over the best half of them in the
-    oracle's eyes, means over subjects. `onsets_at_rate`: trainings by learning rate and whether the told onset is
+    oracle's eyes, means over subjects. `identity_agreement`: the same of identity alone, ours
+    and plain CLIP-I. `onsets_at_rate`: trainings by learning rate and whether the told onset is
     within one checkpoint of the true one, earlier, or later.
     """
     rates = [f"{trial.learning_rate:g}" for trial in subjects[0].curves.trials]
@@ -43,6 +45,12 @@ def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
             "all": round(float(np.mean([_agreement(subject, 1.0) for subject in subjects])), 3),
             "best_half": round(float(np.mean([_agreement(subject, 0.5) for subject in subjects])), 3),
         },
+        "identity_agreement": {
+            metric.value: round(
+                float(np.mean([_identity_agreement(subject.curves, metric) for subject in subjects])), 3
+            )
+            for metric in (Metric.IDENTITY, Metric.SUBJECT_FIDELITY)
+        },
         "onsets_at_rate": onsets,
     }
 
@@ -58,6 +66,12 @@ def _agreement(subject: Judged, share: float) -> float:
     truth, seen = subject.utility.ravel(), seen_utility(subject.curves).ravel()
     among = truth >= np.quantile(truth, 1.0 - share)
     return float(spearmanr(truth[among], seen[among]).statistic)
+
+
+def _identity_agreement(curves: SubjectCurves, metric: Metric) -> float:
+    points = [point for trial in curves.trials for point in trial.checkpoints]
+    truth = [worth(point.oracle, curves).identity for point in points]
+    return float(spearmanr(truth, [point.card.values[metric] for point in points]).statistic)
 
 
 def _counts(rates: Sequence[str], places: Sequence[int]) -> dict[str, int]:

@@ -90,9 +90,9 @@ def clip_patience(trial: TrialCurve, *, gain: float, patience: int) -> int:
     """Stops when CLIP-I has not risen by more than `gain` over its best for more than `patience` checkpoints.
 
     Early stopping by CLIP image similarity, as Voronov et al. 2023 compare with ("CLIP-s"; gain 0.05, and 5 or 10
-    checks in their program). CLIP-I is on our scale of 0 (class) to 1 (photos).
+    checks in their program). CLIP-I is the plain cosine.
     """
-    values = metric_curve(Metric.IDENTITY)(trial)
+    values = metric_curve(Metric.SUBJECT_FIDELITY)(trial)
     best, waited = values[0], 0
     for index, value in enumerate(values[1:], start=1):
         if value > best + gain:
@@ -179,7 +179,7 @@ def _lengths(subjects: Sequence[Judged]) -> list[int]:
     return sorted({step for subject in subjects for trial in subject.curves.trials for step in trial.steps})
 
 
-PATIENT: Final = [_patient(gain, patience) for gain in (0.0, 0.02, 0.05, 0.1) for patience in (0, 1, 2, 3)]
+PATIENT: Final = [_patient(gain, patience) for gain in (0.0, 0.01, 0.02, 0.05) for patience in (0, 1, 2, 3)]
 SETTLED: Final = [_settled(w, t) for w in (4, 8, 12, 16, 24) for t in (0.02, 0.05, 0.1, 0.15, 0.25, 0.39, 0.6)]
 """Window and threshold of DVAR; 0.15 and 0.39 are those of its authors' program."""
 
@@ -207,7 +207,7 @@ def _untold(name: str) -> Method:
 METHODS: Final[dict[str, Method]] = {
     "dbsweep": lambda subject, others: [subject.choice],
     **{name: _told(name) for name in RULES},
-    "max_clip_i": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.IDENTITY))],
+    "max_clip_i": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.SUBJECT_FIDELITY))],
     "max_clip_t": lambda subject, others: [best_by(subject.curves, metric_curve(Metric.PROMPT_FIDELITY))],
     "min_validation_loss": lambda subject, others: [
         best_by(subject.curves, lambda trial: [-point.validation_loss for point in trial.checkpoints])

@@ -62,7 +62,7 @@ def write_experiment(
     """Write the experiment file of a sweep whose trials train as `case` says, but for what is searched."""
     content: dict[str, Any] = {
         "name": name,
-        "base_model": "minisd",  # the folder of `inputs.model`, of a size that the forecast of disk knows
+        "base_model": str(inputs.model),
         "concepts": [
             {
                 "instance_images": str(inputs.photos),

@@ -56,17 +56,22 @@ def identity_gap(photos: Floats, base: Floats) -> tuple[float, float]:
     return float(starts.mean()), length if length > max(error, 1e-6) else float("nan")
 
 
-def identity(images: Floats, photos: Floats, base: Floats) -> Floats:
-    """Likeness to the photos: (mean_j image·photo_j - start) / length, with `identity_gap`'s scale.
+def identity(images: Floats, photos: Floats, base: Floats, base_plain: Floats) -> Floats:
+    """Likeness to the photos, seen from the middle of the class: (mean_j cos(image, photo_j) - start) / length.
 
     0 = the base model's class images, 1 = the photos to each other; unbounded, above 1 for images nearer to all photos
-    than these are to each other. CLIP-I of Ruiz et al. 2022 (DreamBooth, section 4.1), placed between its own ends.
+    than these are to each other. CLIP-I of Ruiz et al. 2022 (DreamBooth, section 4.1) with the mean of the class taken
+    off every embedding: what all of a class have in common is most of a cosine and tells nobody apart (Jégou & Chum
+    2012, "Negative evidences and co-occurences in image retrieval", section 2, centre descriptors so). In surroundings
+    the class is what the base model draws there, so they are taken off too.
 
     Args:
-        images: (n, d) of the instance prompt; photos: (n_photos, d); base: (n_seeds, d) of its base prompt.
+        images: (n, d) of an instance prompt; photos: (n_photos, d); base: (n_seeds, d) of its base prompt;
+            base_plain: (n_seeds, d) of the base prompt that the photos go with, which has no surroundings.
     """
-    start, length = identity_gap(photos, base)
-    return (row_mean(np.asarray(images @ photos.T, dtype=np.float64)) - start) / length
+    centre, subject = base.mean(axis=0), _unit(photos - base_plain.mean(axis=0))
+    start, length = identity_gap(subject, _unit(base - centre))
+    return (row_mean(np.asarray(_unit(images - centre) @ subject.T, dtype=np.float64)) - start) / length
 
 
 def style_retention(styled: Floats, plain: Floats, base_styled: Floats, base_plain: Floats) -> Floats:

@@ -193,10 +193,14 @@ def _drawn_by_base(reference: Reference) -> Drawn:
 
 
 def _identity(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
-    likeness = reference.likeness
+    likeness, plain = reference.likeness, (PromptKind.INSTANCE, key[1], 0)
     if likeness is None:
-        return metrics.identity(drawn.embeddings[key], reference.photos[key[1]], reference.base[key])
-    return metrics.identity(drawn.likeness[key], seen(likeness.photos[key[1]]), seen(likeness.base[key]))
+        return metrics.identity(
+            drawn.embeddings[key], reference.photos[key[1]], reference.base[key], reference.base[plain]
+        )
+    return metrics.identity(
+        drawn.likeness[key], seen(likeness.photos[key[1]]), seen(likeness.base[key]), seen(likeness.base[plain])
+    )
 
 
 def _faces(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:

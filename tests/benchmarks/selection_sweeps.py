@@ -23,7 +23,7 @@ TRUTH = np.array([[0.2, 0.4, 0.7, 0.8], [0.5, 0.6, 0.3, 0.1]])
 def card(level: Level) -> CardData:
     """Eight samples a metric, all but equal."""
     values = {Metric.IDENTITY: level[0], Metric.STYLE: level[1], Metric.PRIOR: level[2]}
-    values |= {Metric.PROMPT_FIDELITY: 1.0 - level[0], Metric.QUALITY: 1.0}
+    values |= {Metric.SUBJECT_FIDELITY: level[0], Metric.PROMPT_FIDELITY: 1.0 - level[0], Metric.QUALITY: 1.0}
     ripple = np.tile([-0.001, 0.001], 4)
     return CardData(values=values, samples={m: tuple((v + ripple).tolist()) for m, v in values.items()})
 

@@ -55,26 +55,62 @@ def test_one_photo_is_measured_against_itself() -> None:
 )
 def test_a_class_that_looks_like_the_subject_has_no_scale(base: npt.NDArray[np.float64]) -> None:
     assert math.isnan(metrics.identity_gap(PHOTOS, base)[1])
-    assert np.isnan(metrics.identity(rows(X), PHOTOS, base)).all()
+    assert np.isnan(metrics.identity(rows(X), PHOTOS, base, base)).all()
     assert np.isnan(metrics.prior_preservation(base, base, PHOTOS)).all()
 
 
 def test_identity() -> None:
-    """Base at cosine 0, ceiling 0.8. X: mean(1, 0.8) = 0.9 → 1.125; Y: mean(0, 0.6) = 0.3 → 0.375; Z: 0 → 0."""
-    assert metrics.identity(rows(X, Y, Z), PHOTOS, rows(Z, Z)) == pytest.approx([1.125, 0.375, 0.0])
+    """The class lies at Z. From there the photos X - Z and (0.8, 0.6, -1), both √2 long, have 1.8 / 2 = 0.9 to each
+    other, the end of the scale; the class itself has no direction, which is its start of 0.
+
+    X: mean(1, 0.9) / 0.9 = 1.0556. Y - Z has 1 / 2 and (0.6 + 1) / 2: mean 0.65 / 0.9 = 0.7222. Z: 0.
+    """
+    base = rows(Z, Z)
+    assert metrics.identity(rows(X, Y, Z), PHOTOS, base, base) == pytest.approx([0.95 / 0.9, 0.65 / 0.9, 0.0])
+
+
+def test_identity_takes_off_what_the_class_has_in_common() -> None:
+    """A subject at X + 3Z among a class at 3Z: another at Y + 3Z has a cosine of 0.9 to it, and nothing of its own."""
+    subject, other, anyone = (np.array([row]) / np.linalg.norm(row) for row in ([1, 0, 3], [0, 1, 3], [0, 0, 1]))
+    base = np.concatenate([anyone, anyone])
+    assert (subject @ other.T).item() == pytest.approx(0.9)
+    assert metrics.identity(other, subject, base, base).item() < 0.1
+    assert metrics.identity(subject, subject, base, base) == pytest.approx([1.0])
+
+
+def test_identity_takes_off_the_surroundings_with_the_class() -> None:
+    """There the class lies at Y instead of Z: the same step from it towards X is the same likeness, however far off."""
+    here, there = rows(Z, Z), rows(Y, Y)
+    towards_x = rows([0.1, 0.0, 1.0]), rows([0.1, 1.0, 0.0])
+    photo = rows([1.0, 0.0, 1.0])  # X from the class
+    plain = metrics.identity(towards_x[0], photo, here, here)
+    assert metrics.identity(towards_x[1], photo, there, here) == pytest.approx(plain)
+    assert plain == pytest.approx([1.0])
 
 
 def test_identity_of_base_and_photos_is_0_and_1() -> None:
     base = rows(Z, towards(0.3, Z))
-    assert metrics.identity(base, PHOTOS, base).mean() == pytest.approx(0.0)
-    leave_one_out = metrics.cosine_to_others(PHOTOS).mean()
-    start, length = metrics.identity_gap(PHOTOS, base)
-    assert (leave_one_out - start) / length == pytest.approx(1.0)
+    assert metrics.identity(base, PHOTOS, base, base).mean() == pytest.approx(0.0)
+    # Every photo counts itself with a cosine of 1: with n photos (1 + (n - 1) c) / n for c to each other.
+    itself = float(metrics.identity(PHOTOS[:1], PHOTOS[:1], base, base)[0])
+    among = metrics.identity(PHOTOS, PHOTOS, base, base)
+    assert itself == pytest.approx(1.0)
+    start, length = _scale(base)
+    assert 2 * among - (1.0 - start) / length == pytest.approx([1.0, 1.0])
+
+
+def _scale(base: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """Start and length of the identity scale of `PHOTOS`, in cosines seen from the middle of the class."""
+    seen, others = PHOTOS - base.mean(axis=0), base - base.mean(axis=0)
+    unit = [each / np.linalg.norm(each, axis=1, keepdims=True) for each in (seen, others)]
+    return metrics.identity_gap(unit[0], unit[1])
 
 
 def test_a_blank_image_is_missing_and_spoils_no_other() -> None:
     blank = [NAN] * 3
-    assert metrics.identity(rows(X, blank), PHOTOS, rows(Z, Z)) == pytest.approx([1.125, NAN], nan_ok=True)
+    assert metrics.identity(rows(X, blank), PHOTOS, rows(Z, Z), rows(Z, Z)) == pytest.approx(
+        [0.95 / 0.9, NAN], nan_ok=True
+    )
     base = rows(X, Y, Z)
     assert metrics.diversity(rows(X, blank, Z), base) == pytest.approx([1.0, NAN, 1.0], nan_ok=True)
 
