@@ -61,6 +61,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "regret_at_any_rate": {name: _round(float(row.mean())) for name, row in untold.items()},
         "regret_without_race": _round(float(np.mean([regret(s, [s.choice_without_race()]) for s in subjects]))),
         "regret_at_0_standard_errors": _regret_with(subjects, ChoiceSettings(standard_errors=0.0)),
+        "regret_at_tolerance_0.02": _regret_with(subjects, ChoiceSettings(tolerance=0.02)),
         "regret_at_tolerance_1": _regret_with(subjects, ChoiceSettings(tolerance=1.0)),
         "onset_within_1": _round(found["onset_within_1"]),
         "auc": _round(found["auc"]),

@@ -12,7 +12,7 @@ from benchmarks.selection_curves import SubjectCurves, TrialCurve, name_of
 from benchmarks.selection_methods import Judged
 from dbsweep.records.names import BASE, Metric, VerdictState
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.overtraining import AS_THE_BASE, WATCHED, VerdictSettings
+from dbsweep.selection.overtraining import WATCHED, VerdictSettings, most_that_counts
 from dbsweep.selection.utility import Utility
 from dbsweep.selection.verdict import judge
 
@@ -58,11 +58,12 @@ def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
     `dbsweep.selection.overtraining` holds against its thresholds, before it asks about chance. 0 where nothing fell.
 
     Args:
-        cards: the base model's first; values above its own count as its own.
+        cards: the base model's first; values count as far as there is something to lose.
     """
-    values = np.minimum([[card.value(metric) for metric in WATCHED] for card in cards], AS_THE_BASE)
+    enough = [most_that_counts(metric, settings) for metric in WATCHED]
+    values = np.minimum([[card.value(metric) for metric in WATCHED] for card in cards], enough)
     identity = np.array([card.value(Metric.IDENTITY) for card in cards])
-    worth = np.array([Utility().value_of(card) for card in cards])
+    worth = np.array([Utility(enough_style=settings.enough_style).value_of(card) for card in cards])
     found = []
     for after in range(1, len(cards)):
         falls = values[:after] - values[after]

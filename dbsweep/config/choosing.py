@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -35,6 +35,8 @@ class Constraint:
     def __str__(self) -> str:
         return f"{self.metric.value} {'>=' if self.at_least else '<='} {self.limit:g}"
 
+
+Enough: TypeAlias = Annotated[float, Field(gt=0.0, le=1.0), NotBool]
 
 _CONSTRAINT = re.compile(r"\s*(?P<metric>[A-Za-z_]+)\s*(?P<sign>[<>=!]+)\s*(?P<limit>\S+)\s*")
 
@@ -84,6 +86,7 @@ class Choosing(Section):
     """What a checkpoint is worth: the weighted harmonic mean of identity, style and prior, under constraints."""
 
     weights: Weights = Weights()
+    enough_style: Enough = Field(0.6, description="style from which on more is no better")
     constraints: tuple[Annotated[str, AfterValidator(_normalised)], ...] = Field(
         (), description="what the chosen checkpoint must have, each such as `identity >= 0.6`"
     )
@@ -91,7 +94,7 @@ class Choosing(Section):
         1.0, description="an earlier checkpoint wins only if it is worse by no more standard errors than this; 0 never"
     )
     tolerance: NotNegative = Field(
-        0.02, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
+        0.005, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
     )
 
     @property
@@ -106,6 +109,7 @@ class Judging(Section):
     drop: Annotated[float, Field(gt=0.0, le=1.0), NotBool] = Field(
         0.15, description="smallest fall of style or prior that matters"
     )
+    enough_style: Enough = Field(0.6, description="what style has above this is nothing to lose")
     identity_gain: Fraction = Field(0.05, description="a rise of identity below this is none")
     fair_price: NotNegative = Field(
         0.5, description="a fall of style or prior is fair if identity rises by this times the fall"

@@ -13,7 +13,7 @@ from dbsweep.config.lora import LAYERS
 from dbsweep.plan.activations import TextShape, UNetShape
 from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
 
-NAME: Final = "the size of its files"
+NAME: Final = "by the base model's files"
 UNKNOWN: Final = "taking the base model to be as large as Stable Diffusion 1"
 SINGLE_FILE: Final = {
     "unet": "model.diffusion_model.",

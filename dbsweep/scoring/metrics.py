@@ -59,19 +59,28 @@ def identity_gap(photos: Floats, base: Floats) -> tuple[float, float]:
 def identity(images: Floats, photos: Floats, base: Floats, base_plain: Floats) -> Floats:
     """Likeness to the photos, seen from the middle of the class: (mean_j cos(image, photo_j) - start) / length.
 
-    0 = the base model's class images, 1 = the photos to each other; unbounded, above 1 for images nearer to all photos
-    than these are to each other. CLIP-I of Ruiz et al. 2022 (DreamBooth, section 4.1) with the mean of the class taken
-    off every embedding: what all of a class have in common is most of a cosine and tells nobody apart (Jégou & Chum
-    2012, "Negative evidences and co-occurences in image retrieval", section 2, centre descriptors so). In surroundings
-    the class is what the base model draws there, so they are taken off too.
+    0 = the base model's images of the class, 1 = the photos to each other; unbounded, above 1 for images nearer to all
+    photos than these are to each other. CLIP-I of Ruiz et al. 2022 (DreamBooth, section 4.1) with the mean of the class
+    taken off every embedding: what all of a class have in common is most of a cosine and tells nobody apart (Jégou &
+    Chum 2012, "Negative evidences and co-occurences in image retrieval", section 2, centre descriptors so). In
+    surroundings and in a style the class is what the base model draws there, and nothing counts along the way from the
+    plain class to there: an image that has lost the style is no more alike for it.
 
     Args:
-        images: (n, d) of an instance prompt; photos: (n_photos, d); base: (n_seeds, d) of its base prompt;
-            base_plain: (n_seeds, d) of the base prompt that the photos go with, which has no surroundings.
+        images: (n, d) of a prompt with the subject; photos: (n_photos, d); base: (n_seeds, d) of its base prompt;
+            base_plain: (n_seeds, d) of the base prompt that the photos go with, without surroundings and style.
     """
-    centre, subject = base.mean(axis=0), _unit(photos - base_plain.mean(axis=0))
-    start, length = identity_gap(subject, _unit(base - centre))
-    return (row_mean(np.asarray(_unit(images - centre) @ subject.T, dtype=np.float64)) - start) / length
+    centre, plain_centre = base.mean(axis=0), base_plain.mean(axis=0)
+    way = _unit((centre - plain_centre)[None, :])
+
+    def seen_from(middle: Floats, rows: Floats) -> Floats:
+        shifts = rows - middle
+        return _unit(shifts - (shifts @ way.T) @ way)
+
+    _, length = identity_gap(_unit(photos - plain_centre), _unit(base_plain - plain_centre))
+    subject = seen_from(plain_centre, photos)
+    start = float((seen_from(centre, base) @ subject.T).mean())
+    return (row_mean(np.asarray(seen_from(centre, images) @ subject.T, dtype=np.float64)) - start) / length
 
 
 def style_retention(styled: Floats, plain: Floats, base_styled: Floats, base_plain: Floats) -> Floats:

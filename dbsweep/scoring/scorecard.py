@@ -166,9 +166,16 @@ def _score(metric: Metric, drawn: Drawn, reference: Reference, seeds: int) -> Sc
 
 
 def _is_asked(metric: Metric, key: PromptKey, reference: Reference) -> bool:
-    """Whether a metric is measured on this prompt's images; memorisation is not of concepts without held-out photos."""
-    has_photos = metric is not Metric.MEMORISATION or len(reference.held_out[key[1]]) > 0
-    return key[0] in MEASURED_ON[metric] and has_photos
+    """Whether a metric is measured on this prompt's images.
+
+    Memorisation is not of concepts without held-out photos. Encoders of identity alone, such as those of faces, know
+    photos and not drawings, so they are asked about instance prompts alone.
+    """
+    if metric is Metric.MEMORISATION and len(reference.held_out[key[1]]) == 0:
+        return False
+    if metric is Metric.IDENTITY and reference.likeness is not None:
+        return key[0] is PromptKind.INSTANCE
+    return key[0] in MEASURED_ON[metric]
 
 
 def _has(metric: Metric, reference: Reference) -> bool:

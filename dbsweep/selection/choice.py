@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -40,7 +40,7 @@ class ChoiceSettings:
     """
 
     standard_errors: float = 1.0
-    tolerance: float = 0.02
+    tolerance: float = 0.005
     resamples: int = RESAMPLES
     seed: int = 0
 
@@ -137,7 +137,7 @@ def choose(
     outcome = Outcome(pick.best.row, rows, pick.back, utility, unsound=sum(not entry.sound for entry in pick.ranked))
     rivals = _rivals(pick, utility, settings)
     sensitivity = _sensitivity(candidates, utility, paths, settings, pick.best.row)
-    unlimited = Utility(utility.weights)
+    unlimited = replace(utility, constraints=())
     free = pick_smoothed(candidates, unlimited, paths, settings).best.row if utility.constraints else None
     return Choice(
         best=pick.best.row,
@@ -243,14 +243,15 @@ def _rival(best: Entry, entry: Entry, utility: Utility, settings: ChoiceSettings
 def _needs(entry: Entry, target: float, utility: Utility) -> tuple[Metric, float] | None:
     """The value of its weakest metric with which an entry's utility would be `target`, the others as they are.
 
-    From W / (rest + w/x) = target: x = w / (W/target - rest).
+    From W / (rest + w/x) = target: x = w / (W/target - rest), in units of what is enough.
     """
-    shares = {metric: weight / min(entry.card.value(metric), 1.0) for metric, weight in utility.weights.items()}
+    counted = {m: min(entry.card.value(m) / utility.enough(m), 1.0) for m in utility.weights}
+    shares = {metric: weight / counted[metric] for metric, weight in utility.weights.items()}
     weakest = max(shares, key=lambda metric: shares[metric])
     left = sum(utility.weights.values()) / target - (sum(shares.values()) - shares[weakest])
     if left < utility.weights[weakest]:
         return None
-    return weakest, utility.weights[weakest] / left
+    return weakest, utility.enough(weakest) * utility.weights[weakest] / left
 
 
 def _sensitivity(

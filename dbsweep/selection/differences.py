@@ -94,13 +94,12 @@ def paired_mean_draws(a: Scorecard, b: Scorecard, metric: Metric, seed: int, res
 
 def _draws(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, seed: int, *, wide: bool = False) -> Floats:
     """(resamples,) differences of the utilities, with the samples of each metric resampled in pairs; wide: t's tail."""
-    reciprocals = np.zeros((2, resamples))
-    for index, (metric, weight) in enumerate(utility.weights.items()):
+    means = {}
+    for index, metric in enumerate(utility.weights):
         draw = (a, b, metric, seed + index, resamples)
-        means = paired_mean_draws(*draw, tail=0.025) if wide else _mean_draws(*draw)
-        reciprocals += weight / np.clip(means, 1e-9, 1.0)
-    utilities = sum(utility.weights.values()) / reciprocals
-    return np.asarray(utilities[0] - utilities[1], dtype=np.float64)
+        means[metric] = paired_mean_draws(*draw, tail=0.025) if wide else _mean_draws(*draw)
+    first, second = utility.values(means)
+    return np.asarray(first - second, dtype=np.float64)
 
 
 def _mean_draws(a: Scorecard, b: Scorecard, metric: Metric, seed: int, resamples: int) -> Floats:

@@ -32,8 +32,8 @@ WATCHED = (Metric.STYLE, Metric.PRIOR)
 """What overtraining destroys."""
 
 AS_THE_BASE = 1.0
-"""Mean style or prior above which there is nothing to lose: what is more than the base model's is chance, or no better,
-and the utility counts it as 1 too. Samples keep their scatter around it."""
+"""Mean prior above which there is nothing to lose: what is more than the base model's is chance, or no better, and the
+utility counts it as 1 too. Of style it is `VerdictSettings.enough_style`. Samples keep their scatter around it."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,7 @@ class VerdictSettings:
 
     Attributes:
         drop: smallest fall of style or prior that matters, in units of the base model's.
+        enough_style: mean style above which there is nothing to lose.
         identity_gain: a rise of identity below this is none.
         fair_price: a fall of x is worth a rise of identity of at least `fair_price` · x.
         lost_level: style or prior at or below this is lost, which no rise of identity is worth: pictures of a style are
@@ -60,6 +61,7 @@ class VerdictSettings:
     """
 
     drop: float = 0.15
+    enough_style: float = 0.6
     identity_gain: float = 0.05
     fair_price: float = 0.5
     lost_level: float = 0.2
@@ -147,11 +149,12 @@ def _gains(cards: Sequence[Scorecard]) -> Floats:
     return np.asarray(identity[None, :] - identity[:, None], dtype=np.float64)
 
 
-def _worth(cards: Sequence[Scorecard]) -> Floats:
+def _worth(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
     """(n,) harmonic mean of what the base model's card, the first, has as numbers; 0 where identity is none of them."""
     if not np.isfinite(_value(cards[0], Metric.IDENTITY)):
         return np.zeros(len(cards))
-    utility = Utility(weights={metric: 1.0 for metric in JUDGED if np.isfinite(_value(cards[0], metric))})
+    measured = {metric: 1.0 for metric in JUDGED if np.isfinite(_value(cards[0], metric))}
+    utility = Utility(weights=measured, enough_style=settings.enough_style)
     return np.array([utility.value_of(card) for card in cards])
 
 
@@ -160,7 +163,7 @@ def _value(card: Scorecard, metric: Metric) -> float:
 
 
 def _losses(cards: Sequence[Scorecard], settings: VerdictSettings, looks: range) -> list[Loss]:
-    worth = _worth(cards)
+    worth = _worth(cards, settings)
     return [loss for metric in WATCHED for loss in _losses_of(metric, cards, worth, settings, looks)]
 
 
@@ -170,17 +173,23 @@ def _losses_of(
     samples = paired_samples(cards, metric)
     if samples.shape[1] < 2:
         return []  # not measurable with this base model and encoder: nothing can be said
-    samples = samples - np.maximum(samples.mean(axis=1, keepdims=True) - AS_THE_BASE, 0.0)
-    given_away = _given_away(samples.mean(axis=1), cards, worth, settings)
+    enough = most_that_counts(metric, settings)
+    counted = samples - np.maximum(samples.mean(axis=1, keepdims=True) - enough, 0.0)
+    given_away = _given_away(counted.mean(axis=1), cards, worth, settings)
     for_good = np.logical_and.accumulate(given_away[:, ::-1], axis=1)[:, ::-1]  # at the column's and all later ones
     found = []
     for after in looks:
         lasting = for_good[:after, after]
         if not lasting.any():
             continue  # spares the bootstrap
-        for before in np.flatnonzero(lasting & _real_drops(samples[: after + 1], settings)):
+        for before in np.flatnonzero(lasting & _real_drops(counted[: after + 1], settings)):
             found.append(_loss(samples, cards, metric, int(before), after))
     return found
+
+
+def most_that_counts(metric: Metric, settings: VerdictSettings) -> float:
+    """Mean of a watched metric above which there is nothing to lose."""
+    return settings.enough_style if metric is Metric.STYLE else AS_THE_BASE
 
 
 def _given_away(

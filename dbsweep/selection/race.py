@@ -104,15 +104,9 @@ def _chance_ahead(card: Scorecard, leader: Scorecard, utility: Utility, settings
         metric: paired_mean_draws(card, leader, metric, settings.seed + index, settings.resamples, tail)
         for index, metric in enumerate(asked)
     }
-    short, values = _shortfalls(draws, utility), _utilities(draws, utility)
+    short, values = _shortfalls(draws, utility), utility.values(draws)
     ahead = (short[0] < short[1]) | ((short[0] == short[1]) & (values[0] > values[1] + settings.tie))
     return float(ahead.mean())
-
-
-def _utilities(draws: Mapping[Metric, Floats], utility: Utility) -> Floats:
-    """(2, resamples) `Utility.value` of each draw."""
-    reciprocals = sum(weight / np.clip(draws[metric], 1e-9, 1.0) for metric, weight in utility.weights.items())
-    return np.asarray(sum(utility.weights.values()) / reciprocals, dtype=np.float64)
 
 
 def _shortfalls(draws: Mapping[Metric, Floats], utility: Utility) -> npt.NDArray[np.float64]:

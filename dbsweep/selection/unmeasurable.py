@@ -12,7 +12,7 @@ from dbsweep.records.results import Scorecard
 
 MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
     {
-        Metric.IDENTITY: frozenset({PromptKind.INSTANCE}),
+        Metric.IDENTITY: frozenset({PromptKind.INSTANCE, PromptKind.SANITY}),
         Metric.STYLE: frozenset({PromptKind.SANITY}),
         Metric.PRIOR: frozenset({PromptKind.CLASS}),
         Metric.DIVERSITY: frozenset({PromptKind.CLASS}),
@@ -27,7 +27,8 @@ MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
         Metric.VALIDATION_LOSS: frozenset(),
     }
 )
-"""The prompts on whose images each metric is measured; none for what is measured on photos."""
+"""The prompts on whose images each metric is measured; none for what is measured on photos. Identity by an encoder of
+its own is measured on instance prompts alone."""
 
 _UNCLEAR_SUBJECT: Final = "the encoder does not tell the photos from the base model's class images"
 _REASONS: Final = {

@@ -12,10 +12,13 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from dbsweep.config.choosing import Choosing, Constraint
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
+from dbsweep.selection.resampling import Floats
 
 JUDGED = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
 """What the utility is made of."""
@@ -27,6 +30,7 @@ class Utility:
 
     Attributes:
         weights: of the metrics that count, each above 0; those that cannot be measured are not among them.
+        enough_style: style counts as 1 from here on.
         constraints: those that can be checked.
         unmeasurable: metrics that would have counted or been constrained but are NaN on the base model's card.
     """
@@ -34,13 +38,27 @@ class Utility:
     weights: Mapping[Metric, float] = field(default_factory=lambda: dict.fromkeys(JUDGED, 1.0))
     constraints: tuple[Constraint, ...] = ()
     unmeasurable: tuple[Metric, ...] = ()
+    enough_style: float = 1.0
 
     def value(self, scores: Mapping[Metric, float]) -> float:
-        """Σw / Σ(w/x) with each x clipped to [0, 1]; 0 if one of them is NaN, missing or not above 0."""
-        values = [(weight, min(scores.get(metric, math.nan), 1.0)) for metric, weight in self.weights.items()]
+        """Σw / Σ(w/x) with each x clipped to [0, 1], style in units of `enough_style`; 0 if one of them is NaN, missing
+        or not above 0."""
+        counted = (
+            (weight, scores.get(metric, math.nan) / self.enough(metric)) for metric, weight in self.weights.items()
+        )
+        values = [(weight, min(value, 1.0)) for weight, value in counted]
         if not values or not all(value > 0.0 for _, value in values):
             return 0.0
         return sum(self.weights.values()) / sum(weight / value for weight, value in values)
+
+    def values(self, scores: Mapping[Metric, Floats]) -> Floats:
+        """`value` of arrays of finite scores, element by element; 1e-9 of a metric in place of less."""
+        parts = [weight / np.clip(scores[m] / self.enough(m), 1e-9, 1.0) for m, weight in self.weights.items()]
+        return np.asarray(sum(self.weights.values()) / np.sum(parts, axis=0), dtype=np.float64)
+
+    def enough(self, metric: Metric) -> float:
+        """The score from which on more of a metric is no better."""
+        return self.enough_style if metric is Metric.STYLE else 1.0
 
     def value_of(self, card: Scorecard) -> float:
         """`value` of the means of a scorecard."""
@@ -60,11 +78,18 @@ class Utility:
 
     @property
     def formula(self) -> str:
-        """In words: ``harmonic mean of identity (weight 2), style and prior``."""
-        terms = [m.value if w == 1.0 else f"{m.value} (weight {w:g})" for m, w in self.weights.items()]
+        """In words: ``harmonic mean of identity (weight 2), style (0.6 is enough) and prior``."""
+        terms = [_term(metric, weight, self.enough_style) for metric, weight in self.weights.items()]
         if len(terms) == 1:
-            return next(iter(self.weights)).value
+            return _term(next(iter(self.weights)), 1.0, self.enough_style)
         return f"harmonic mean of {', '.join(terms[:-1])} and {terms[-1]}"
+
+
+def _term(metric: Metric, weight: float, enough_style: float) -> str:
+    said = [f"weight {weight:g}"] if weight != 1.0 else []
+    if metric is Metric.STYLE and enough_style < 1.0:
+        said.append(f"{enough_style:g} is enough")
+    return f"{metric.value} ({', '.join(said)})" if said else metric.value
 
 
 def _shortfall(limit: Constraint, card: Scorecard) -> float:
@@ -84,6 +109,7 @@ def utility_for(choosing: Choosing, base: Scorecard | None) -> Utility:
         weights={metric: weight for metric, weight in stated.items() if weight > 0.0 and metric not in missing},
         constraints=tuple(limit for limit in choosing.limits if limit.metric not in missing),
         unmeasurable=missing,
+        enough_style=choosing.enough_style,
     )
 
 

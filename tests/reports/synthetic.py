@@ -9,13 +9,14 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
+from dbsweep.config.choosing import Choosing
 from dbsweep.config.schema import Experiment
 from dbsweep.records.choice import Candidate, Choice
 from dbsweep.records.names import BASE, Metric, PromptKind, TrialState, VerdictState
 from dbsweep.records.plan import Branch, Cost, Milestone, Plan, Trial, TrialPath
 from dbsweep.records.results import Checkpoint, GridImage, SampleImage, Score, Scorecard, StepLog, Verdict
 from dbsweep.records.run import RunRecord
-from dbsweep.selection.utility import Utility
+from dbsweep.selection.utility import utility_for
 
 Draw = Callable[[PromptKind, int, int, float, float], Image.Image]
 """Draws (kind, prompt index, seed, learned, lost) as an image."""
@@ -27,6 +28,7 @@ PROMPTS = (
     (PromptKind.CLASS, "photo of man", "photo of man"),
 )
 STEPS_PER_EPOCH = 12
+UTILITY = utility_for(Choosing(), None)
 
 
 def plain_drawing(kind: PromptKind, index: int, seed: int, learned: float, lost: float) -> Image.Image:
@@ -232,8 +234,8 @@ class Synthetic:
             identity=values[Metric.IDENTITY],
             style=values[Metric.STYLE],
             prior=values[Metric.PRIOR],
-            utility=Utility().value(values),
-            on_front=Utility().value(values) > 0.85,
+            utility=UTILITY.value(values),
+            on_front=UTILITY.value(values) > 0.85,
         )
 
     def _grid(self) -> GridImage:

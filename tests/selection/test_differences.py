@@ -14,7 +14,7 @@ from dbsweep.selection.differences import step_back, utility_lead
 from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import card
 
-STYLE_ALONE = utility_for(Choosing(weights=Weights(identity=0, prior=0)), None)
+STYLE_ALONE = utility_for(Choosing(weights=Weights(identity=0, prior=0), enough_style=1.0), None)
 """Under it the utility is the mean of the style samples, clipped."""
 
 

@@ -68,8 +68,8 @@ def test_states(levels: list[Level], finished: bool, state: VerdictState, onset:
             "while identity fell from 0.80 to nothing",
         ),
         (
-            [(-0.3, 0.8, 0.9), (-0.9, 0.2, 0.9)],
-            "style fell from 1.00 to 0.80 of the base's between epoch 0 and 10 (95% CI of the drop 0.20–0.20) "
+            [(-0.3, 0.4, 0.9), (-0.9, 0.2, 0.9)],
+            "style fell from 1.00 to 0.40 of the base's between epoch 0 and 10 (95% CI of the drop 0.60–0.60) "
             "while neither shows the subject",
         ),
         (
