@@ -24,14 +24,13 @@ from typing import Any, Final
 import numpy as np
 from scipy.stats import kendalltau
 
-from benchmarks.scoring_table import DATA, CheckpointTable, SweepTable, read_tables, write_tables
+from benchmarks.scoring_table import DATA, UTILITY, CheckpointTable, SweepTable, read_tables, write_tables
 from dbsweep.config.evaluate import Evaluate, Race
 from dbsweep.records.choice import Choice
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.choice import choose
 from dbsweep.selection.race import contenders
 from dbsweep.selection.smoothing import Row
-from dbsweep.selection.utility import Utility
 from dbsweep.sweep.racing import race_settings
 
 PROMPTS: Final = 25
@@ -68,7 +67,7 @@ def adaptive(sweep: SweepTable, evaluate: Evaluate = EVALUATE) -> tuple[Choice, 
 
     The rounds are those of `dbsweep.sweep.racing`, on scorecards that have been made before.
     """
-    utility, settings = Utility(), race_settings(evaluate)
+    utility, settings = UTILITY, race_settings(evaluate)
     seen = {point.id: evaluate.images_per_prompt for point in sweep.checkpoints}
     images = len(seen) * evaluate.images_per_prompt + evaluate.levels[-1]  # references with all seeds
     raced, racing, finalists = 0, frozenset(seen), None
@@ -90,7 +89,8 @@ def _rows(sweep: SweepTable, seen: Mapping[str, int]) -> list[Row]:
 
 def by_protocol(sweep: SweepTable) -> Choice:
     """The choice among the protocol's scorecards."""
-    return choose([(p.trial, p.checkpoint, card) for p in sweep.checkpoints if (card := _protocol(p)) is not None])
+    rows = [(p.trial, p.checkpoint, card) for p in sweep.checkpoints if (card := _protocol(p)) is not None]
+    return choose(rows, utility=UTILITY)
 
 
 def _protocol(point: CheckpointTable) -> Scorecard | None:
@@ -102,7 +102,7 @@ def compare(sweep: SweepTable, evaluate: Evaluate = EVALUATE) -> Outcome:
     choice, evaluations, raced = adaptive(sweep, evaluate)
     theirs = by_protocol(sweep)
     utilities = {row.checkpoint: row.utility for row in theirs.candidates}
-    few = {p.id: Utility().value_of(p.cards[evaluate.levels[-1]].card(p.id)) for p in sweep.checkpoints}
+    few = {p.id: UTILITY.value_of(p.cards[evaluate.levels[-1]].card(p.id)) for p in sweep.checkpoints}
     pairs = np.array([(few[key], value) for key, value in utilities.items()])
     shifts = pairs[:, 0] - pairs[:, 1]
     images = (len(sweep.checkpoints) + 1) * PROMPTS * evaluate.levels[-1]

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.cached_sweeps import CachedSweep, SweepShape, keep_weights, work_through
 from benchmarks.fast_unet import fast_unet
 from benchmarks.scoring_pictures import read_pictures
-from benchmarks.scoring_table import CheckpointTable, SweepTable, judged
+from benchmarks.scoring_table import UTILITY, CheckpointTable, SweepTable, judged
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution.branch_trainer import make_trainer
@@ -35,7 +35,6 @@ from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import Work, draw
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint
-from dbsweep.selection.utility import Utility
 
 CONTEXTS: Final = (
     "wearing a red shirt",
@@ -119,7 +118,7 @@ class SweepWork(CachedSweep):
         """Of every checkpoint, over all prompts and images at `STEPS`; asked for when they have been drawn."""
         reference = self._reference(STEPS)
         return {
-            f"{job.branch.id}-{m.step}": Utility().value_of(self._card(job, m, STEPS, PROTOCOL_IMAGES, reference))
+            f"{job.branch.id}-{m.step}": UTILITY.value_of(self._card(job, m, STEPS, PROTOCOL_IMAGES, reference))
             for job, m in self.points
         }
 

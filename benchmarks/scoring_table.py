@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Final
 
 from benchmarks.selection_curves import CardData
+from dbsweep.config.choosing import Choosing
 from dbsweep.records.record import Record
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.selection.utility import JUDGED
+from dbsweep.selection.utility import JUDGED, utility_for
 
+UTILITY: Final = utility_for(Choosing(), None)
+"""That of the defaults."""
 DATA: Final = Path(__file__).parent / "data" / "scoring_tables.json.gz"
 """Tables of development sweeps."""
 

@@ -33,12 +33,12 @@ def test_told_onset_is_the_verdict_s() -> None:
 
 
 def test_severity_is_the_fall_that_identity_has_not_paid_for() -> None:
-    """From the base (0, 1, 1): HARD pays 0.6 / 0.5 for 0.1. Then 0.2 / 0.5 for 0.2, but the harmonic mean falls from
-    0.7714 to 0.7636. Then style falls from 0.7 to 0.3 for nothing, and from 0.9 for a gain of 0.2: 0.6 - 0.4 < 0.4, and
-    the mean by 0.35. Last nothing is left of the base's 1 but 0.1."""
+    """Of style 0.6 is enough, and above it nothing is lost. HARD pays 0.6 / 0.5 for 0.1 of the base's prior, then 0.2 /
+    0.5 for 0.1. Then prior falls from 0.8 to 0.4 for nothing. Last it falls to 0.2, which is lost: 0.8 from the base's
+    1, more than style's 0.5."""
     curves = sweep(trial(HARD))
     cards = [curves.base.card(BASE), *(point.card.card("c") for point in curves.trials[0].checkpoints)]
-    assert severity(cards, VerdictSettings()) == pytest.approx([0.0, 0.0078, 0.4, 0.9], abs=1e-4)
+    assert severity(cards, VerdictSettings()) == pytest.approx([0.0, 0.0, 0.4, 0.8], abs=1e-4)
 
 
 def test_auc_by_hand() -> None:

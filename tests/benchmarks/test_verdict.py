@@ -25,7 +25,7 @@ def test_no_change_is_rarely_called_overtrained(wobble: str, looks: int, planned
 
 
 def test_a_fall_of_style_is_seen_within_two_looks() -> None:
-    """By 0.3 with 16 samples that scatter by 0.15."""
+    """By 0.3 below what is enough, with 16 samples that scatter by 0.15."""
     assert power(0.3, seeds=8, prompts=2, scatter=0.15, trainings=60) >= 0.9
 
 
