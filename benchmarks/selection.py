@@ -24,9 +24,13 @@ from benchmarks.selection_costs import costs, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
+from dbsweep.config.choosing import Choosing
 from dbsweep.selection.choice import ChoiceSettings
+from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.resampling import mean_interval
 
+ENOUGH: Final = (1.0, 0.8, 0.7, 0.6, 0.5, 0.4)
+"""Levels of `choose.enough_style` that are tried on the first looks."""
 DEVELOPMENT: Final = Path(__file__).parent / "data" / "selection_curves.json.gz"
 """Curves of development subjects."""
 
@@ -60,12 +64,14 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "fair_regret": {name: _round(float(row.mean())) for name, row in fair.items()},
         "regret_at_any_rate": {name: _round(float(row.mean())) for name, row in untold.items()},
         "regret_without_race": _round(float(np.mean([regret(s, [s.choice_without_race()]) for s in subjects]))),
+        "regret_by_enough_style": {f"{enough:g}": _regret_of_first_looks(subjects, enough) for enough in ENOUGH},
         "regret_at_0_standard_errors": _regret_with(subjects, ChoiceSettings(standard_errors=0.0)),
         "regret_at_tolerance_0.02": _regret_with(subjects, ChoiceSettings(tolerance=0.02)),
         "regret_at_tolerance_1": _regret_with(subjects, ChoiceSettings(tolerance=1.0)),
         "onset_within_1": _round(found["onset_within_1"]),
         "auc": _round(found["auc"]),
         "false_alarms": _round(found["false_alarms"]),
+        "onset_at_enough_style_1": _round(detection(subjects, VerdictSettings(enough_style=1.0))["onset_within_1"]),
         "overtrained_trials": f"{found['overtrained_trials']:.0f} of {found['trials']:.0f}",
         "steps_saved": _round(ratio),
         "utility_lost_by_stopping": _round(lost),
@@ -79,6 +85,11 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
 
 def _regret_with(subjects: Sequence[Judged], choice: ChoiceSettings) -> float:
     return _round(float(np.mean([regret(s, [s.choice_with(choice)]) for s in subjects])))
+
+
+def _regret_of_first_looks(subjects: Sequence[Judged], enough_style: float) -> float:
+    choosing = Choosing(enough_style=enough_style)
+    return _round(float(np.mean([regret(s, [s.choice_without_race(choosing)]) for s in subjects])))
 
 
 def _way(subjects: Sequence[Judged], way: str) -> dict[str, float]:

@@ -35,7 +35,7 @@ def true_onset(utility: Floats, fall: float = FALL) -> int:
     return int(held[-1]) + 1 if len(held) else 0
 
 
-def told_onset(trial: TrialCurve, curves: SubjectCurves) -> int:
+def told_onset(trial: TrialCurve, curves: SubjectCurves, settings: VerdictSettings | None = None) -> int:
     """Index of the onset in the product's verdict on the whole training; n if it does not call it overtrained."""
     cards = [(point.step, point.card.card(name_of(trial, point))) for point in trial.checkpoints]
     verdict = judge(
@@ -43,7 +43,7 @@ def told_onset(trial: TrialCurve, curves: SubjectCurves) -> int:
         curves.base.card(BASE),
         finished=True,
         steps_per_epoch=curves.steps_per_epoch,
-        settings=VerdictSettings().for_looks(len(cards)),
+        settings=(settings or VerdictSettings()).for_looks(len(cards)),
     )
     if verdict.state not in OVERTRAINED or verdict.onset_step is None:
         return len(cards)
@@ -87,20 +87,22 @@ def auc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
     return float(above + 0.5 * ties)
 
 
-def detection(subjects: Sequence[Judged], *, fall: float = FALL) -> dict[str, float]:
+def detection(
+    subjects: Sequence[Judged], settings: VerdictSettings | None = None, *, fall: float = FALL
+) -> dict[str, float]:
     """The keys `onset_within_1`, `auc` and `false_alarms`, and what they are shares of.
 
     `onset_within_1`: share of trainings whose told onset is at most one checkpoint from the true one, "none" being the
     place after the last. `auc`: over all checkpoints, of `severity` for lying at or after the true onset.
     `false_alarms`: of the trainings that are never overtrained, the share that is called so.
     """
-    settings = VerdictSettings()
+    settings = settings or VerdictSettings()
     truth, told, scores, positive = [], [], [], []
     for subject in subjects:
         base = subject.curves.base.card(BASE)
         for row, trial in zip(subject.utility, subject.curves.trials, strict=True):
             truth.append(true_onset(row, fall))
-            told.append(told_onset(trial, subject.curves))
+            told.append(told_onset(trial, subject.curves, settings))
             cards = [base, *(point.card.card(name_of(trial, point)) for point in trial.checkpoints)]
             scores.append(severity(cards, settings))
             positive.append(np.arange(len(row)) >= truth[-1])

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from benchmarks.selection_curves import SubjectCurves, TrialCurve
 from benchmarks.selection_judge import worth
 from benchmarks.selection_ours import NO_RACE, WAY, Outcome, Place, outcome, outcomes
+from dbsweep.config.choosing import Choosing
 from dbsweep.errors import RunError
 from dbsweep.records.names import Metric
 from dbsweep.selection.choice import ChoiceSettings
@@ -53,9 +54,9 @@ class Judged:
         """What it would choose with other settings of the choice."""
         return outcome(self.curves, self.ours[WAY].ends, choice=choice).place
 
-    def choice_without_race(self) -> Place:
+    def choice_without_race(self, choosing: Choosing | None = None) -> Place:
         """What it would choose by the first looks."""
-        return outcome(self.curves, self.ours[WAY].ends, evaluate=NO_RACE).place
+        return outcome(self.curves, self.ours[WAY].ends, evaluate=NO_RACE, choosing=choosing).place
 
     @property
     def places(self) -> list[Place]:

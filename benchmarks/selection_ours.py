@@ -46,13 +46,14 @@ def outcome(
     *,
     choice: ChoiceSettings | None = None,
     evaluate: Evaluate | None = None,
+    choosing: Choosing | None = None,
 ) -> Outcome:
     """Race and choice of the product, its defaults where nothing else is given.
 
     Args:
         ends: what is trained.
     """
-    utility = utility_for(Choosing(), curves.base.card(BASE))
+    utility = utility_for(choosing or Choosing(), curves.base.card(BASE))
     raced = race(rows_until(curves, ends), curves.closer_look, utility, evaluate=evaluate, choice=choice)
     best = choose(raced.rows, utility=utility, settings=choice, finalists=raced.finalists).best
     trial = [trial.id for trial in curves.trials].index(best.trial)
