@@ -20,7 +20,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.selection_causes import causes
-from benchmarks.selection_costs import costs, steps_saved
+from benchmarks.selection_costs import costs, races, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
@@ -76,6 +76,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "steps_saved": _round(ratio),
         "utility_lost_by_stopping": _round(lost),
         **{name: _round(value) for name, value in spent.items()},
+        "races": {name: {key: _round(value) for key, value in row.items()} for name, row in races(subjects).items()},
         "ways": {way: _way(subjects, way) for way in subjects[0].ours},
         "oracle_noise": _round(oracle_noise(subjects)),
         "causes": causes(subjects),
@@ -201,9 +202,10 @@ def _table(result: dict[str, Any]) -> str:
         if name in result["regret_at_any_rate"]:
             more += f"   at any learning rate {result['regret_at_any_rate'][name]:.3f}"
         lines.append(f"  {name:20} {value:.3f}  ({low:.3f} to {high:.3f}){more}")
-    skipped = ("subjects", "missed", "causes", "ways")
+    skipped = ("subjects", "missed", "causes", "races", "ways")
     rows = {key: value for key, value in result.items() if key not in skipped and "regret" not in key}
     rows |= {key: value for key, value in result.items() if key.startswith("regret_") and not isinstance(value, dict)}
+    rows |= {f"race to {name}": row for name, row in result["races"].items()}
     rows |= {f"way {way}": row for way, row in result["ways"].items()} | result["causes"]
     rows.pop("advantage_interval")
     lines += [f"{key:25} {value}" for key, value in rows.items()]

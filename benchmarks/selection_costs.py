@@ -24,8 +24,8 @@ from typing import Final
 import numpy as np
 
 from benchmarks.selection_curves import SubjectCurves, name_of
-from benchmarks.selection_methods import Judged
-from benchmarks.selection_ours import NO_RACE, WAY, Place, outcome
+from benchmarks.selection_methods import Judged, regret
+from benchmarks.selection_ours import NO_RACE, WAY, Outcome, Place, outcome
 from benchmarks.selection_plan import EVALUATE
 from benchmarks.selection_schedule import REDUCTION, WORKERS
 from dbsweep.config.choosing import Choosing
@@ -33,7 +33,9 @@ from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import BASE
 from dbsweep.selection.utility import utility_for
 
-FIRST_LOOK: Final = Evaluate.model_validate(EVALUATE).images_per_prompt
+EVALUATED: Final = Evaluate.model_validate(EVALUATE)
+FIRST_LOOK: Final = EVALUATED.images_per_prompt
+RACES: Final = {"none": {"enabled": False}, "8": {"images_per_prompt": 8}, "16": {"images_per_prompt": 16}}
 ORDERS: Final = 10
 
 
@@ -61,11 +63,35 @@ def grid(subject: Judged) -> Spent:
 
 def tree(subject: Judged, way: str = WAY) -> Spent:
     """Ours."""
-    curves, ours = subject.curves, subject.ours[way]
-    total = curves.base_evaluations + ours.race_images * curves.card_evaluations / FIRST_LOOK
+    return spent_on(subject.curves, subject.ours[way])
+
+
+def spent_on(curves: SubjectCurves, ours: Outcome, evaluate: Evaluate = EVALUATED) -> Spent:
+    """What one of our outcomes took, under these settings of the race."""
+    total = (
+        curves.card_evaluations / FIRST_LOOK * (ours.race_images + evaluate.levels[-1])
+    )  # and the base model's images
     for trial, end in zip(curves.trials, ours.ends, strict=True):
         total += curves.step_evaluations * trial.steps[end] + curves.card_evaluations * (end + 1)
     return Spent(total, ours.place)
+
+
+def races(subjects: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """By the most images a prompt that a race may draw, none being no race: regret, UNet evaluations, the grid's over
+    ours."""
+    found = {}
+    theirs = sum(grid(subject).evaluations for subject in subjects)
+    for name, race in RACES.items():
+        evaluate = Evaluate.model_validate({**EVALUATE, "race": race})
+        outcomes = [outcome(subject.curves, subject.ours[WAY].ends, evaluate=evaluate) for subject in subjects]
+        pairs = list(zip(subjects, outcomes, strict=True))
+        ours = sum(spent_on(subject.curves, each, evaluate).evaluations for subject, each in pairs)
+        found[name] = {
+            "regret": float(np.mean([regret(subject, [each.place]) for subject, each in pairs])),
+            "evaluations": ours / len(subjects),
+            "cost_vs_grid": theirs / ours,
+        }
+    return found
 
 
 def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:

@@ -40,7 +40,7 @@ def test_a_closer_look_scores_as_if_all_had_been_drawn_at_once(tiny_job: SweepJo
     card = look_closer(tiny_job, look)
     seeds = evaluation_seeds(tiny_job.experiment, 5)
     assert {image.seed for image in card.images} == set(seeds)
-    assert [len(card.scores[m].samples) for m in (Metric.IDENTITY, Metric.STYLE)] == [5, 5]
+    assert [len(card.scores[m].samples) for m in (Metric.IDENTITY, Metric.STYLE)] == [10, 5]
     for image in card.images:
         with Image.open(run.path / image.path) as picture:
             assert f"Seed: {image.seed}," in picture.info["parameters"]
