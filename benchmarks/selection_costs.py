@@ -68,9 +68,8 @@ def tree(subject: Judged, way: str = WAY) -> Spent:
 
 def spent_on(curves: SubjectCurves, ours: Outcome, evaluate: Evaluate = EVALUATED) -> Spent:
     """What one of our outcomes took, under these settings of the race."""
-    total = (
-        curves.card_evaluations / FIRST_LOOK * (ours.race_images + evaluate.levels[-1])
-    )  # and the base model's images
+    total = curves.base_evaluations * evaluate.levels[-1] / EVALUATED.levels[-1]
+    total += ours.race_images * curves.card_evaluations / FIRST_LOOK
     for trial, end in zip(curves.trials, ours.ends, strict=True):
         total += curves.step_evaluations * trial.steps[end] + curves.card_evaluations * (end + 1)
     return Spent(total, ours.place)
