@@ -86,7 +86,7 @@ class Choosing(Section):
     """What a checkpoint is worth: the weighted harmonic mean of identity, style and prior, under constraints."""
 
     weights: Weights = Weights()
-    enough_style: Enough = Field(0.6, description="style from which on more is no better")
+    enough_style: Enough = Field(0.7, description="style from which on more is no better")
     constraints: tuple[Annotated[str, AfterValidator(_normalised)], ...] = Field(
         (), description="what the chosen checkpoint must have, each such as `identity >= 0.6`"
     )
@@ -109,7 +109,7 @@ class Judging(Section):
     drop: Annotated[float, Field(gt=0.0, le=1.0), NotBool] = Field(
         0.15, description="smallest fall of style or prior that matters"
     )
-    enough_style: Enough = Field(0.6, description="what style has above this is nothing to lose")
+    enough_style: Enough = Field(0.7, description="what style has above this is nothing to lose")
     identity_gain: Fraction = Field(0.05, description="a rise of identity below this is none")
     fair_price: NotNegative = Field(
         0.5, description="a fall of style or prior is fair if identity rises by this times the fall"

@@ -61,7 +61,7 @@ class VerdictSettings:
     """
 
     drop: float = 0.15
-    enough_style: float = 0.6
+    enough_style: float = 0.7
     identity_gain: float = 0.05
     fair_price: float = 0.5
     lost_level: float = 0.2

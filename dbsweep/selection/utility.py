@@ -78,7 +78,7 @@ class Utility:
 
     @property
     def formula(self) -> str:
-        """In words: ``harmonic mean of identity (weight 2), style (0.6 is enough) and prior``."""
+        """In words: ``harmonic mean of identity (weight 2), style (0.7 is enough) and prior``."""
         terms = [_term(metric, weight, self.enough_style) for metric, weight in self.weights.items()]
         if len(terms) == 1:
             return _term(next(iter(self.weights)), 1.0, self.enough_style)

@@ -228,13 +228,13 @@ IDENTITY_TWICE = utility_for(Choosing(weights=Weights(identity=2.0)), None)
 
 
 def test_weights_decide() -> None:
-    """Equal weights: 3/(1/.5 + 1/1 + 1/1) = 0.75 and 3/(1/.8 + 1/.7 + 1/.7) = 0.73. Identity twice, and 0.6 of style is
+    """Equal weights: 3/(1/.5 + 1/1 + 1/1) = 0.75 and 3/(1/.8 + 1/.7 + 1/.7) = 0.73. Identity twice, and 0.7 of style is
     all that counts: 4/(2/.5 + 2) = 0.67 and 4/(2/.8 + 1 + 1/.7) = 0.81."""
     rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.8, 0.7, 0.7)]
     assert [round(row.utility, 2) for row in choose(rows).candidates] == [0.75, 0.73]
     weighed = choose(rows, utility=IDENTITY_TWICE)
     assert [(row.trial, round(row.utility, 2)) for row in weighed.candidates] == [("t002", 0.81), ("t001", 0.67)]
-    assert weighed.formula == "harmonic mean of identity (weight 2), style (0.6 is enough) and prior"
+    assert weighed.formula == "harmonic mean of identity (weight 2), style (0.7 is enough) and prior"
     assert f"the {weighed.formula} is 0.81" in weighed.reason
 
 

@@ -36,7 +36,7 @@ def path(*levels: Level) -> list[Scorecard]:
         pytest.param([*GENTLE, (0.82, 0.85, 0.4)], (Metric.PRIOR, 3, 4), id="prior"),
         pytest.param([(0.03, 0.4, 1.0)], (Metric.STYLE, 0, 1), id="damage without learning"),
         pytest.param([(0.7, 0.8, 1.0), (0.78, 0.6, 1.0), (0.86, 0.4, 1.0)], (Metric.STYLE, 2, 3), id="0.08 for 0.2"),
-        pytest.param([(0.7, 0.8, 1.0), (0.85, 0.4, 1.0)], None, id="0.15 for 0.2 is a fair price"),
+        pytest.param([(0.7, 0.8, 1.0), (0.85, 0.45, 1.0)], None, id="0.15 for 0.25 is a fair price"),
         pytest.param([*GENTLE, (0.8, 0.4, 0.9), (0.8, 0.84, 0.9)], None, id="style comes back"),
         pytest.param([*GENTLE, (0.6, 0.85, 0.9)], None, id="identity falls alone"),
         pytest.param([(0.5, 1.3, 1.2), (0.5, 1.05, 1.0)], None, id="more than the base's is nothing to lose"),

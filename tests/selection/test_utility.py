@@ -17,9 +17,9 @@ NAN = math.nan
 @pytest.mark.parametrize(
     ("weights", "scores", "expected"),
     [
-        ((1, 1, 1), (0.8, 0.48, 0.8), 0.8),  # 0.48 is 0.8 of the 0.6 that is enough of style
-        ((1, 1, 1), (1.0, 0.3, 1.0), 3 / (1 + 2 + 1)),
-        ((1, 1, 1), (1.0, 0.61, 1.0), 1.0),
+        ((1, 1, 1), (0.8, 0.56, 0.8), 0.8),  # 0.56 is 0.8 of the 0.7 that is enough of style
+        ((1, 1, 1), (1.0, 0.35, 1.0), 3 / (1 + 2 + 1)),
+        ((1, 1, 1), (1.0, 0.71, 1.0), 1.0),
         ((2, 1, 1), (0.5, 1.0, 1.0), 4 / (2 / 0.5 + 1 + 1)),
         ((1, 0, 0), (0.3, NAN, -1.0), 0.3),  # what does not count need not be a number
         ((1, 1, 1), (1.4, 1.0, 1.0), 1.0),  # clipped to 1
@@ -63,13 +63,13 @@ def test_constraints(level: tuple[float, float, float], unmet: list[str], shortf
 @pytest.mark.parametrize(
     ("section", "formula"),
     [
-        (Choosing(), "harmonic mean of identity, style (0.6 is enough) and prior"),
+        (Choosing(), "harmonic mean of identity, style (0.7 is enough) and prior"),
         (Choosing(enough_style=1.0), "harmonic mean of identity, style and prior"),
         (
             Choosing(weights=Weights(style=0.5)),
-            "harmonic mean of identity, style (weight 0.5, 0.6 is enough) and prior",
+            "harmonic mean of identity, style (weight 0.5, 0.7 is enough) and prior",
         ),
-        (Choosing(weights=Weights(identity=0, prior=0)), "style (0.6 is enough)"),
+        (Choosing(weights=Weights(identity=0, prior=0)), "style (0.7 is enough)"),
         (Choosing(weights=Weights(style=0, prior=0)), "identity"),
     ],
 )
