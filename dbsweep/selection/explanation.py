@@ -56,7 +56,10 @@ def _chosen(outcome: Outcome) -> str:
         measured = [metric for metric in JUDGED if math.isfinite(_level(best, metric))]
         levels = ", ".join(f"{metric.value} {_level(best, metric):.2f}" for metric in measured)
     plain = len(weights) > 1 and len(set(weights.values())) == 1
-    mean = "their harmonic mean" if plain and set(weights) == set(JUDGED) else f"the {outcome.utility.formula}"
+    mean = f"the {outcome.utility.formula}"
+    if plain and set(weights) == set(JUDGED):
+        enough = outcome.utility.enough(Metric.STYLE)
+        mean = "their harmonic mean" if enough == 1.0 else f"their harmonic mean, where {enough:g} of style is enough,"
     return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels}; {mean} is {best.utility:.2f}."
 
 

@@ -238,6 +238,15 @@ def test_weights_decide() -> None:
     assert f"the {weighed.formula} is 0.81" in weighed.reason
 
 
+def test_the_reason_says_how_much_style_is_enough() -> None:
+    """3 / (1/.8 + 1/1 + 1/.9) = 0.89: 0.75 of style is whole."""
+    choice = choose([candidate("t001", "b01", 100, 0.8, 0.75, 0.9)], utility=utility_for(Choosing(), None))
+    assert (
+        "style 0.75 and prior 0.90 of the base model's; their harmonic mean, where 0.7 of style is enough, is 0.89."
+        in (choice.reason)
+    )
+
+
 def test_what_meets_the_constraints_goes_first_and_is_said() -> None:
     rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.65, 0.6, 0.6)]
     choice = choose(rows, utility=utility_for(Choosing(constraints=("identity >= 0.6",)), None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 
 from dbsweep.config.choosing import Choosing, Weights
@@ -79,3 +80,15 @@ def test_the_formula_in_words(section: Choosing, formula: str) -> None:
 
 def test_nothing_measurable_is_worth_nothing() -> None:
     assert Utility(weights={}).value({Metric.IDENTITY: 1.0}) == 0.0
+
+
+def test_values_of_arrays_are_those_of_their_elements() -> None:
+    utility = utility_for(Choosing(weights=Weights(identity=2), enough_style=0.5), None)
+    levels = [(0.8, 0.2, 0.9), (1.2, 0.6, 0.1), (0.3, 0.5, 2.0)]
+    columns = zip(*levels, strict=True)
+    arrays = {
+        m: np.array(column) for m, column in zip((Metric.IDENTITY, Metric.STYLE, Metric.PRIOR), columns, strict=True)
+    }
+    assert utility.values(arrays) == pytest.approx([utility.value_of(flat_card("c", *level)) for level in levels])
+    nothing = {metric: np.array([-1.0]) for metric in arrays}
+    assert utility.values(nothing) == pytest.approx([0.0], abs=1e-8)
