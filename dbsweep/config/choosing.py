@@ -94,7 +94,7 @@ class Choosing(Section):
         1.0, description="an earlier checkpoint wins only if it is worse by no more standard errors than this; 0 never"
     )
     tolerance: NotNegative = Field(
-        0.005, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
+        0.02, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
     )
 
     @property

@@ -40,7 +40,7 @@ class ChoiceSettings:
     """
 
     standard_errors: float = 1.0
-    tolerance: float = 0.005
+    tolerance: float = 0.02
     resamples: int = RESAMPLES
     seed: int = 0
 

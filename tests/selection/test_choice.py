@@ -19,7 +19,7 @@ from dbsweep.selection.utility import utility_for
 from tests.selection.curves import Level, card, flat_card, noisy_cards
 
 NAN = math.nan
-FAST = ChoiceSettings(tolerance=0.02, resamples=2000)
+FAST = ChoiceSettings(resamples=2000)
 
 
 def checkpoint(branch: str, step: int) -> Checkpoint:
