@@ -4,7 +4,8 @@ For each MiniSD subject a sweep from under- to overtraining is trained and score
 oracle: another network, other prompts, other seeds (`benchmarks.selection_judge`). Ours and the rivals' ways of
 choosing (`benchmarks.selection_methods`), of seeing overtraining (`benchmarks.selection_detection`) and of spending
 compute (`benchmarks.selection_costs`) are compared on the same curves. `--cache` keeps what was trained, so that a
-change of selection code alone is measured in seconds; `--curves` takes the curves that come with the repository.
+change of selection code alone is measured in seconds; `--curves` takes the curves that come with the repository, with
+`--subjects` some of them.
 """
 
 from __future__ import annotations
@@ -153,7 +154,8 @@ def _say(line: str) -> None:
 
 def _curves(options: argparse.Namespace) -> list[SubjectCurves]:
     if options.curves is not None:
-        return read_curves(options.curves)
+        curves = read_curves(options.curves)
+        return [each for each in curves if options.subjects is None or each.seed in options.subjects]
     import torch  # only training needs it here
 
     from benchmarks.selection_subjects import open_subjects
@@ -165,9 +167,8 @@ def _curves(options: argparse.Namespace) -> list[SubjectCurves]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train what is missing, measure and print; 0 if every goal is met."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.selection", description=__doc__)
-    source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--subjects", type=subject_range, help="seeds A-B of subjects")
-    source.add_argument("--curves", type=Path, nargs="?", const=DEVELOPMENT, help="a file of curves (default: ours)")
+    parser.add_argument("--subjects", type=subject_range, help="seeds A-B of subjects; with --curves, only those of it")
+    parser.add_argument("--curves", type=Path, nargs="?", const=DEVELOPMENT, help="a file of curves (default: ours)")
     default = Path(tempfile.gettempdir()) / "dbsweep-selection"
     parser.add_argument("--cache", type=Path, default=default, help="folder of what was trained (default: %(default)s)")
     parser.add_argument("--pieces", type=int, help="stop after so many pieces of training, a minute or two each")
@@ -176,6 +177,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="file for the result as JSON")
     parser.add_argument("--keep-curves", type=Path, help="file for the curves, small enough to be shared")
     options = parser.parse_args(arguments)
+    if options.subjects is None and options.curves is None:
+        parser.error("needs --subjects A-B or --curves")
     curves = _curves(options)
     if options.keep_curves is not None:
         write_curves(curves, options.keep_curves)
