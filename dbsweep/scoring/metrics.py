@@ -70,7 +70,7 @@ def identity(images: Floats, photos: Floats, base: Floats, base_plain: Floats) -
         images: (n, d) of a prompt with the subject; photos: (n_photos, d); base: (n_seeds, d) of its base prompt;
             base_plain: (n_seeds, d) of the base prompt that the photos go with, without surroundings and style.
     """
-    centre, plain_centre = base.mean(axis=0), base_plain.mean(axis=0)
+    centre, plain_centre = (np.asarray(rows, dtype=np.float64).mean(axis=0) for rows in (base, base_plain))
     way = _unit((centre - plain_centre)[None, :])
 
     def seen_from(middle: Floats, rows: Floats) -> Floats:

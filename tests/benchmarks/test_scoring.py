@@ -109,8 +109,9 @@ def test_without_tables_it_says_how_to_make_them(
 
 
 def test_the_shipped_tables_give_what_is_recorded(capsys: pytest.CaptureFixture[str]):
-    assert main(["--json"]) == 1  # the same choice in three of four sweeps, as the documentation says
+    assert main(["--json"]) == 0  # both goals are met, on the few sweeps that there are
     result = json.loads(capsys.readouterr().out)
     recorded = Path(scoring.__file__).parent / "results" / "scoring.json"
     assert result == json.loads(recorded.read_text(encoding="utf-8"))
     assert result["evaluations_ratio"] >= 4.0
+    assert result["same_choice"] >= 0.95

@@ -44,7 +44,7 @@ def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
     epoch = step / STEPS_PER_EPOCH
     hard = float(settings["learning_rate"]) > 5e-4
     identity = min(0.9, epoch * (0.45 if hard else 0.1))
-    style = max(0.1, 1.0 - 0.3 * max(0.0, epoch - 3)) if hard else 0.98
+    style = max(0.1, 1.0 - 0.6 * max(0.0, epoch - 3)) if hard else 0.98
     return dict.fromkeys(Metric, 1.0) | {Metric.IDENTITY: identity, Metric.STYLE: style, Metric.PRIOR: 0.95}
 
 
