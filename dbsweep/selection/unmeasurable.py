@@ -61,6 +61,8 @@ def unmeasurable(base: Scorecard) -> tuple[str, ...]:
         if len(prompts) == len(score.samples):
             known = {p for p, value in zip(prompts, score.samples, strict=True) if not math.isnan(value)}
             lost = [f" with {p!r}" for p in prompts if p not in known]
+            if metric is Metric.IDENTITY and not known:  # one scale for all prompts
+                lost = [""]
         else:
             lost = [""] if math.isnan(score.value) else []
         sentences += [f"{metric.value} cannot be measured{place}: {_REASONS[metric]}" for place in dict.fromkeys(lost)]

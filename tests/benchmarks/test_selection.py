@@ -101,3 +101,12 @@ def test_what_is_not_trained_yet_is_said(
     monkeypatch.setattr(selection_subjects, "open_subjects", lambda *_: [sweep(trial(GENTLE))])
     assert selection.main(["--subjects", "100-102", "--cache", str(tmp_path), "--pieces", "0"]) == 2
     assert "1 subjects are trained, 2 are not yet" in capsys.readouterr().err
+
+
+def test_some_of_the_shipped_subjects_can_be_taken(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--curves", "--subjects", "118-119", "--json"])
+    assert json.loads(capsys.readouterr().out)["subjects"] == 2
+    with pytest.raises(SystemExit) as error:
+        main(["--json"])
+    assert error.value.code == 2
+    assert "needs --subjects A-B or --curves" in capsys.readouterr().err

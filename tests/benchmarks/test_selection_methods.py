@@ -11,6 +11,7 @@ import pytest
 from benchmarks.selection_methods import (
     METHODS,
     PATIENT,
+    UNTOLD,
     Judged,
     advised,
     best_by,
@@ -99,6 +100,13 @@ def test_a_rival_takes_what_served_the_others_best() -> None:
     assert METHODS["last_checkpoint"](subject(), [subject(other)]) == [(1, 3)]
     # HARD's stop with patience 0 is its third checkpoint unless a gain of 0.1 is asked; 0.2 is more than that.
     assert advised(subject(), [subject(np.array([[0, 0, 0, 0], [0, 0, 1.0, 0]]))], PATIENT) == (1, 2)
+
+
+def test_without_a_learning_rate_every_one_is_as_likely() -> None:
+    """The other's second checkpoints are worth most on average, whichever training holds the best of all."""
+    other = subject(np.array([[0.1, 0.5, 0.1, 0.1], [0.1, 0.5, 0.1, 0.8]]))
+    assert METHODS["fixed_epochs"](subject(), [other]) == [(1, 3)]
+    assert UNTOLD["fixed_epochs"](subject(), [other]) == [(0, 1), (1, 1)]
 
 
 def test_steps_and_epochs_are_told_apart() -> None:

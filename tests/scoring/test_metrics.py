@@ -88,6 +88,14 @@ def test_identity_takes_off_the_surroundings_with_the_class() -> None:
     assert plain == pytest.approx([1.0])
 
 
+def test_an_image_that_has_lost_the_style_is_no_more_alike_for_it() -> None:
+    """Plain at Z, styled at Y. From Z the photo lies at (1, 0, 1); from Y the plain class lies at (0, -1, 1), which has
+    a cosine of 1/2 to it, all of it along the way between the two."""
+    photo, plain, styled = rows([1.0, 0.0, 2.0]), rows(Z, Z), rows(Y, Y)
+    assert metrics.identity(rows(Z), photo, styled, plain) == pytest.approx([0.0])
+    assert metrics.identity(rows([0.2, 1.0, 0.0]), photo, styled, plain).item() > 0.8
+
+
 def test_identity_of_base_and_photos_is_0_and_1() -> None:
     base = rows(Z, towards(0.3, Z))
     assert metrics.identity(base, PHOTOS, base, base).mean() == pytest.approx(0.0)
