@@ -59,7 +59,10 @@ class Clock:
 def write_experiment(
     folder: Path, inputs: Inputs, name: str, case: Case, search: dict[str, list[float]], cpus_per_trial: int
 ) -> Path:
-    """Write the experiment file of a sweep whose trials train as `case` says, but for what is searched."""
+    """Write the experiment file of a sweep whose trials train as `case` says, but for what is searched.
+
+    Each is scored once, at its end. There is no race: it would draw for a choice that the script leaves to the person.
+    """
     content: dict[str, Any] = {
         "name": name,
         "base_model": str(inputs.model),
@@ -84,7 +87,12 @@ def write_experiment(
             "lora_rank": LORA_RANK if case.lora else 0,
         },
         "search": search,
-        "evaluate": {"every_epochs": case.steps, "images_per_prompt": 2, "encoder": "minisd"},
+        "evaluate": {
+            "every_epochs": case.steps,
+            "images_per_prompt": 2,
+            "encoder": "minisd",
+            "race": {"enabled": False},
+        },
         "resources": {"cpus_per_trial": cpus_per_trial},
         "tracking": {"enabled": False},
         "output": str(folder / "runs"),
@@ -96,14 +104,15 @@ def write_experiment(
 
 def clocked_branch(job: BranchJob, emit: Emit) -> None:
     """What a worker does with a branch, with a `Clock` written beside it."""
-    from torch.optim.optimizer import register_optimizer_step_post_hook
-
-    from dbsweep.execution.branch import run_branch
     from dbsweep.execution.ray_worker import claim_resources
 
     begun = time.monotonic()
     _forget_peak()
-    claim_resources(job.sweep.experiment.resources)
+    claim_resources(job.sweep.experiment.resources)  # as the product does: before anything heavy is imported
+    from torch.optim.optimizer import register_optimizer_step_post_hook
+
+    from dbsweep.execution.branch import run_branch
+
     ends: list[float] = []
 
     def emit_clocked(event: Event) -> Decision:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -69,11 +70,21 @@ def claim_resources(resources: Resources) -> None:
     """
     if resources.gpus_per_trial == 0.0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks; `loaded.device` knows too
+        _leave_out_triton()
     import torch
 
     torch.set_num_threads(max(1, int(resources.cpus_per_trial)))
     if 0.0 < resources.gpus_per_trial < 1.0 and torch.cuda.is_available():
         torch.cuda.set_per_process_memory_fraction(resources.gpus_per_trial)
+
+
+def _leave_out_triton() -> None:
+    """Importing it is refused from here on, which all who can use it take for its absence; no-op where it is loaded.
+
+    Torch's parts that transformers imports load it wherever it is installed: 71 MiB in every worker, to compile for
+    GPUs that this process cannot see.
+    """
+    sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 
 
 def draw_class_images(job: SweepJob, shard: int, shards: int) -> int:

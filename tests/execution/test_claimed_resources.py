@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -30,3 +33,23 @@ def test_a_worker_computes_on_what_it_has_asked_for(
     assert loaded.device() == device
     assert os.environ["CUDA_VISIBLE_DEVICES"] == ("0" if gpus else "")
     assert shares == ([] if share is None else [share])
+
+
+@pytest.mark.parametrize(("gpus", "loads"), [(0, False), (1, True)])
+def test_a_worker_without_a_gpu_has_no_compiler_for_one(gpus: int, loads: bool, tmp_path: Path) -> None:
+    """In a process of its own, where nothing has been imported yet; a file stands for the package."""
+    (tmp_path / "triton.py").write_text("", encoding="utf-8")
+    script = f"""
+from dbsweep.config.schema import Resources
+from dbsweep.execution.ray_worker import claim_resources
+claim_resources(Resources(gpus_per_trial={gpus}))
+try:
+    import triton
+except ImportError:
+    print(False)
+else:
+    print(True)
+"""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=environment, check=True)
+    assert ended.stdout.strip() == str(loads)
