@@ -10,9 +10,11 @@ Beside each count stands what `dbsweep.plan.activations`, the model of the forec
 from __future__ import annotations
 
 import argparse
+import datetime
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -121,22 +123,36 @@ def _in_float32(norm: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor
     return computed
 
 
-def main() -> None:
-    """Prints one line for each family and precision: counted and modelled bytes of an image and of a prompt."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", action="store_true")
-    as_json = parser.parse_args().json
-    found: dict[str, dict[str, int]] = {}
+def measure() -> dict[str, dict[str, int | float]]:
+    """By family and precision: counted and modelled bytes of an image and of a prompt, and their ratio."""
+    found: dict[str, dict[str, int | float]] = {}
     for family in FAMILIES:
         for half in (False, True):
-            rows = {"counted": counted(family, half=half), "modelled": modelled(family, half=half)}
+            rows = zip(("image", "prompt"), counted(family, half=half), modelled(family, half=half), strict=True)
             found[f"{family} {'half' if half else 'fp32'}"] = {
-                f"{how}_{what}": value
-                for how, row in rows.items()
-                for what, value in zip(("image", "prompt"), row, strict=True)
+                key: value
+                for what, count, model in rows
+                for key, value in (
+                    (f"counted_{what}", count),
+                    (f"modelled_{what}", model),
+                    (f"ratio_{what}", round(model / count, 3)),
+                )
             }
-    if as_json:
-        print(json.dumps(found, indent=1))
+    return found
+
+
+def main() -> None:
+    """Prints one line for each family and precision."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.memory", description=__doc__)
+    parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")
+    parser.add_argument("--out", type=Path, help="file for the result as JSON")
+    given = parser.parse_args()
+    found = measure()
+    result = {**found, "torch": torch.__version__, "date": datetime.date.today().isoformat()}
+    if given.out is not None:
+        given.out.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    if given.json:
+        print(json.dumps(result, indent=1))
         return
     for name, row in found.items():
         print(name, ", ".join(f"{key} {value:,}" for key, value in row.items()))

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from benchmarks.memory import counted, modelled
+from benchmarks.memory import FAMILIES, counted, modelled
+
+RECORDED = Path(__file__).parents[2] / "benchmarks" / "results" / "memory.json"
 
 
 @pytest.mark.parametrize("half", [False, True], ids=["fp32", "half"])
@@ -12,3 +17,12 @@ def test_the_model_has_what_minisd_keeps(half: bool):
     (image, prompt), (modelled_image, modelled_prompt) = counted("minisd", half=half), modelled("minisd", half=half)
     assert modelled_image == pytest.approx(image, rel=0.15)
     assert modelled_prompt == pytest.approx(prompt, rel=0.15)
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["fp32", "half"])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_recorded_forecast_is_still_the_models_and_near_the_count(family: str, half: bool):
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))[f"{family} {'half' if half else 'fp32'}"]
+    assert modelled(family, half=half) == (recorded["modelled_image"], recorded["modelled_prompt"])
+    assert recorded["modelled_image"] == pytest.approx(recorded["counted_image"], rel=0.15)
+    assert recorded["modelled_prompt"] == pytest.approx(recorded["counted_prompt"], rel=0.15)
