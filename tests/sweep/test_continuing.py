@@ -51,6 +51,8 @@ def root(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         # The forecast takes any folder for a full-size model.
         patch.setattr("dbsweep.sweep.preflight.check_disk", lambda output, needed_bytes: None)
         patch.setattr(loaded, "encoder", lambda source: ColourEncoder())
+        # Random weights draw noise, and rounding, which is each CPU's own, decides whether the verdict ends that early.
+        patch.setattr("dbsweep.execution.judgement.should_stop", lambda verdicts, patience: False)
         loaded.reference.cache_clear()
         teach(root, tiny_sd, "ohwx")
         teach(root, "ohwx@best", "sks")
