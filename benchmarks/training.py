@@ -6,7 +6,8 @@ over the repeats, "lora_" before them for ``--peer-lora``:
 
 - ``text_encoder_on``, ``text_encoder_frozen``: our steps/s over the script's, one trial with all cores; more is better.
 - ``sweep``: our steps/s over the script's for a whole sweep: ``dbsweep run`` with one trial a core, from the start of
-  its process to its end, against as many runs of the script one after another. Ours draws and scores images besides.
+  its process to its end, against as many runs of the script one after another. Ours draws and scores images of each
+  trial besides; the race of the best checkpoints, for a choice that the script does not make, is off.
 - ``memory``: our peak over the script's, of the process of one trial while it has that trial, imports included; less is
   better.
 - ``startup``: the script's seconds from its start to the end of its first step over ours, for a trial that is not its
