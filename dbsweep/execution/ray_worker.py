@@ -81,7 +81,7 @@ def claim_resources(resources: Resources) -> None:
 def _leave_out_triton() -> None:
     """Importing it is refused from here on, which all who can use it take for its absence; no-op where it is loaded.
 
-    Torch's parts that transformers imports load it wherever it is installed: 71 MiB in every worker, to compile for
+    Torch's parts that transformers imports load it wherever it is installed: memory in every worker, to compile for
     GPUs that this process cannot see.
     """
     sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
