@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pickle import UnpicklingError
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 from transformers import AutoImageProcessor, Dinov2Model
 
 from dbsweep.errors import ModelError
@@ -64,12 +66,12 @@ def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_
         batch_size: images a forward pass.
 
     Raises:
-        ModelError: there is no such model or folder, it is not a DINOv2, or it cannot be fetched or read.
+        ModelError: there is no such model or folder, it is not a whole DINOv2, or it cannot be fetched or read.
     """
     try:
-        model = Dinov2Model.from_pretrained(name_or_folder, dtype=torch.float32)
+        model, found = Dinov2Model.from_pretrained(name_or_folder, dtype=torch.float32, output_loading_info=True)
         preprocess = AutoImageProcessor.from_pretrained(name_or_folder)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"cannot load the DINOv2 model {name_or_folder!r}: {reason}; without a network, give a local folder with "
@@ -77,4 +79,8 @@ def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_
         ) from error
     if model.config.model_type != "dinov2":
         raise ModelError(f"{name_or_folder!r} is a {model.config.model_type} model, not a dinov2")
+    if missing := sorted(found["missing_keys"]):  # transformers only warns, and makes them up at random
+        raise ModelError(
+            f"DINOv2 model {name_or_folder!r} lacks {len(missing)} of its weights, such as {missing[0]}; get it again"
+        )
     return DinoEncoder(name_or_folder, model.to(device), preprocess, batch_size=batch_size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pickle import UnpicklingError
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -119,7 +120,7 @@ def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, bat
             model_name, pretrained=tag, device=device, force_quick_gelu=_wants_quick_gelu(model_name, tag)
         )
         tokenize = open_clip.get_tokenizer(model_name)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError) as error:
+    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ModelError(
             f"evaluate.encoder: cannot load {name_or_folder!r}: {reason}; {_advice(model_name)}"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -57,3 +59,25 @@ def test_no_images_are_no_rows(folder: Path) -> None:
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="cannot load the DINOv2 model"):
         load_dino(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", b"half of a file"),
+        ("pytorch_model.bin", b"version https://git-lfs.github.com/spec/v1\n"),
+    ],
+)
+def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, file: str, content: bytes) -> None:
+    shutil.copytree(folder, tmp_path / "dino", ignore=shutil.ignore_patterns("model.safetensors"))
+    (tmp_path / "dino" / file).write_bytes(content)
+    with pytest.raises(ModelError, match="cannot load the DINOv2 model"):
+        load_dino(str(tmp_path / "dino"))
+
+
+def test_weights_that_are_missing_are_not_made_up(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "dino")
+    config = json.loads((folder / "config.json").read_text())
+    (tmp_path / "dino" / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
+    with pytest.raises(ModelError, match=r"lacks \d+ of its weights, such as encoder\.layer\.2\."):
+        load_dino(str(tmp_path / "dino"))

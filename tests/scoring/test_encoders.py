@@ -82,6 +82,13 @@ def test_damaged_weights_are_refused(clip_folder: Path, tmp_path: Path) -> None:
         load_encoder(str(tmp_path / "clip"))
 
 
+def test_a_pointer_in_place_of_the_weights_is_refused(clip_folder: Path, tmp_path: Path) -> None:
+    shutil.copy(clip_folder / "open_clip_config.json", tmp_path)
+    (tmp_path / "open_clip_pytorch_model.bin").write_bytes(b"version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(ModelError, match=r"check its open_clip_config.json, weights"):
+        load_encoder(str(tmp_path))
+
+
 def test_weights_of_another_architecture_are_refused(clip_folder: Path, tmp_path: Path) -> None:
     shutil.copytree(clip_folder, tmp_path / "clip")
     config = json.loads((clip_folder / "open_clip_config.json").read_text())
