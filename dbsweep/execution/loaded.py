@@ -89,7 +89,7 @@ def identity_encoder(identity: Identity) -> ImageEncoder | None:
     if identity.dinov2 is not None:
         return CachedImages(load_dino(identity.dinov2, device()))
     if identity.encoder is not None:
-        return CachedImages(load_encoder(identity.encoder, device()))
+        return CachedImages(load_encoder(identity.encoder, device(), field="evaluate.identity.encoder"))
     if identity.face_detector is not None and identity.face_recognizer is not None:
         return CachedImages(load_faces(identity.face_detector, identity.face_recognizer))
     return None

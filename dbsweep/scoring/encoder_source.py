@@ -11,8 +11,11 @@ LOCAL, HUB = "local-dir:", "hf-hub:"
 """open_clip's prefixes of model names."""
 
 
-def encoder_source(name: str) -> str:
+def encoder_source(name: str, field: str = "evaluate.encoder") -> str:
     """The name as open_clip takes it: of a folder with its prefix.
+
+    Args:
+        field: the setting that names it.
 
     Raises:
         ModelError: it is neither a model with a tag nor an open_clip folder.
@@ -22,14 +25,10 @@ def encoder_source(name: str) -> str:
     folder = Path(name.removeprefix(LOCAL)).expanduser()
     if name.startswith(LOCAL) or folder.is_dir():
         if not (folder / "open_clip_config.json").is_file():
-            raise ModelError(
-                f"evaluate.encoder: {str(folder)!r} is not an open_clip folder: it has no open_clip_config.json"
-            )
+            raise ModelError(f"{field}: {str(folder)!r} is not an open_clip folder: it has no open_clip_config.json")
         return f"{LOCAL}{folder}"
     if "/" not in name.strip("/"):
-        raise ModelError(
-            f"evaluate.encoder: {name!r} is neither a folder nor an open_clip model/tag like ViT-L-14/openai"
-        )
+        raise ModelError(f"{field}: {name!r} is neither a folder nor an open_clip model/tag like ViT-L-14/openai")
     return name
 
 

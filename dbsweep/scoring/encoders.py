@@ -100,7 +100,13 @@ class OpenClipEncoder:
         return np.zeros((0, 0), dtype=np.float32)
 
 
-def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, batch_size: int = 32) -> OpenClipEncoder:
+def load_encoder(
+    name_or_folder: str,
+    device: str | torch.device = "cpu",
+    *,
+    batch_size: int = 32,
+    field: str = "evaluate.encoder",
+) -> OpenClipEncoder:
     """Load an encoder.
 
     Args:
@@ -108,13 +114,14 @@ def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, bat
             with ``open_clip_config.json`` and weights, bare or after ``local-dir:``.
         device: where it runs.
         batch_size: images or texts a forward pass.
+        field: the setting that names it.
 
     Raises:
         ModelError: there is no such model, tag or folder, it holds no weights, or they cannot be fetched or read.
     """
     import open_clip  # 50 MiB with timm: a process that is training has no need of it yet
 
-    model_name, tag = _resolve(name_or_folder)
+    model_name, tag = _resolve(name_or_folder, field)
     try:
         model, preprocess = open_clip.create_model_from_pretrained(
             model_name, pretrained=tag, device=device, force_quick_gelu=_wants_quick_gelu(model_name, tag)
@@ -122,15 +129,13 @@ def load_encoder(name_or_folder: str, device: str | torch.device = "cpu", *, bat
         tokenize = open_clip.get_tokenizer(model_name)
     except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
-        raise ModelError(
-            f"evaluate.encoder: cannot load {name_or_folder!r}: {reason}; {_advice(model_name)}"
-        ) from error
+        raise ModelError(f"{field}: cannot load {name_or_folder!r}: {reason}; {_advice(model_name)}") from error
     return OpenClipEncoder(name_or_folder, model, preprocess, tokenize, batch_size=batch_size)
 
 
-def _resolve(name: str) -> tuple[str, str | None]:
+def _resolve(name: str, field: str) -> tuple[str, str | None]:
     """open_clip's model name and pretrained tag."""
-    source = encoder_source(name)
+    source = encoder_source(name, field)
     if source.startswith((HUB, LOCAL)):
         return source, None
     import open_clip
@@ -139,7 +144,7 @@ def _resolve(name: str) -> tuple[str, str | None]:
     tags = open_clip.list_pretrained_tags_by_model(model)
     if tag not in tags:
         known = f"{model} has the tags {', '.join(tags)}" if tags else f"open_clip knows no pretrained model {model!r}"
-        raise ModelError(f"evaluate.encoder: there is no {name!r}: {known}")
+        raise ModelError(f"{field}: there is no {name!r}: {known}")
     return model, tag
 
 

@@ -196,7 +196,7 @@ def check_identity(experiment: Experiment) -> None:
 
     identity = experiment.evaluate.identity
     if identity.encoder is not None:
-        encoder_source(identity.encoder)
+        encoder_source(identity.encoder, "evaluate.identity.encoder")
     if identity.dinov2 is not None:
         check_dino(identity.dinov2)
     if identity.face_detector is not None and identity.face_recognizer is not None:

@@ -66,6 +66,8 @@ def test_nothing_to_embed_is_no_error(clip_folder: Path) -> None:
 def test_wrong_names_are_explained(name: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         load_encoder(name)
+    with pytest.raises(ModelError, match=r"^evaluate\.identity\.encoder: "):
+        load_encoder(name, field="evaluate.identity.encoder")
 
 
 def test_a_folder_without_weights_is_refused(clip_folder: Path, tmp_path: Path) -> None:

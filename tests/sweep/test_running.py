@@ -391,10 +391,20 @@ def test_a_token_that_the_base_model_does_not_read_as_one_is_told_of(tmp_path, t
     assert warning is None or warning in out.getvalue()
 
 
-def test_eyes_for_identity_that_are_not_there_are_missed_before_anything_is_written(tmp_path):
-    missing = ["evaluate.identity.face_detector=yunet.onnx", "evaluate.identity.face_recognizer=sface.onnx"]
-    experiment = load_experiment(write_experiment(tmp_path), missing)
+@pytest.mark.parametrize(
+    ("identity", "message"),
+    [
+        (
+            {"face_detector": "yunet.onnx", "face_recognizer": "sface.onnx"},
+            r"evaluate\.identity\.face_detector: there is no file",
+        ),
+        ({"encoder": "ViT-L-14"}, r"evaluate\.identity\.encoder: 'ViT-L-14' is neither a folder nor"),
+    ],
+)
+def test_eyes_for_identity_that_are_not_there_are_missed_before_anything_is_written(tmp_path, identity, message):
+    sets = [f"evaluate.identity.{name}={value}" for name, value in identity.items()]
+    experiment = load_experiment(write_experiment(tmp_path), sets)
     view = TerminalView(Console(file=io.StringIO()))
-    with pytest.raises(ModelError, match=r"evaluate\.identity\.face_detector: there is no file"):
+    with pytest.raises(ModelError, match=message):
         run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
     assert not (tmp_path / "runs").exists()
