@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
 from dbsweep.records.names import PUBLISHED, Metric, PromptKind
-from dbsweep.records.results import Scorecard
+from dbsweep.records.results import SampleImage, Score, Scorecard
 
 MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
     {
@@ -47,7 +47,8 @@ _REASONS: Final = {
 def unmeasurable(base: Scorecard) -> tuple[str, ...]:
     """Sentences for the person, one for each metric and prompt whose samples are all NaN on the base model's card.
 
-    What nothing is decided by (`PUBLISHED`) is passed over.
+    What nothing is decided by (`PUBLISHED`) is passed over. Concepts may share a prompt, such as "photo of man", so the
+    concept is named where there are several.
 
     Args:
         base: its samples and images are in the same order of prompts and seeds; without images there is nothing to
@@ -55,15 +56,25 @@ def unmeasurable(base: Scorecard) -> tuple[str, ...]:
     """
     sentences = []
     for metric, score in base.scores.items():
-        if metric in PUBLISHED:
-            continue
-        prompts = [image.prompt for image in base.images if image.kind in MEASURED_ON[metric]]
-        if len(prompts) == len(score.samples):
-            known = {p for p, value in zip(prompts, score.samples, strict=True) if not math.isnan(value)}
-            lost = [f" with {p!r}" for p in prompts if p not in known]
-            if metric is Metric.IDENTITY and not known:  # one scale for all prompts
-                lost = [""]
-        else:
-            lost = [""] if math.isnan(score.value) else []
-        sentences += [f"{metric.value} cannot be measured{place}: {_REASONS[metric]}" for place in dict.fromkeys(lost)]
+        if metric not in PUBLISHED:
+            places = dict.fromkeys(_lost(metric, score, base.images))
+            sentences += [f"{metric.value} cannot be measured{place}: {_REASONS[metric]}" for place in places]
     return tuple(sentences)
+
+
+def _lost(metric: Metric, score: Score, images: Sequence[SampleImage]) -> list[str]:
+    """Where the metric cannot be measured, in words; the empty word where there is no telling apart."""
+    asked = [image for image in images if image.kind in MEASURED_ON[metric]]
+    if metric is Metric.IDENTITY and len(asked) != len(score.samples):
+        asked = [image for image in asked if image.kind is PromptKind.INSTANCE]  # by an encoder of its own
+    if len(asked) != len(score.samples):
+        return [""] if math.isnan(score.value) else []
+    known = {(i.concept, i.prompt) for i, value in zip(asked, score.samples, strict=True) if not math.isnan(value)}
+    several = len({image.concept for image in images}) > 1
+    lost = []
+    for image in asked:
+        if (image.concept, image.prompt) not in known:
+            # Of identity all prompts of a concept have one scale.
+            whole = metric is Metric.IDENTITY and image.concept not in {concept for concept, _ in known}
+            lost.append(("" if whole else f" with {image.prompt!r}") + (f" for concepts[{image.concept}]" * several))
+    return lost

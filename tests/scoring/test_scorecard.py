@@ -233,6 +233,20 @@ def test_an_encoder_that_does_not_know_the_subject(corner: CornerEncoder) -> Non
     assert [line.split()[0] for line in unmeasurable(score_base(SAMPLES, reference))] == ["identity", "prior"]
 
 
+def test_of_several_concepts_it_is_said_which_one_cannot_be_measured(corner: CornerEncoder) -> None:
+    """Both are men, so their base prompts are the same; the encoder finds the second like any other man."""
+    prompts = [*PROMPTS, *(replace(prompt, concept=1) for prompt in PROMPTS)]
+    photos = [*PHOTOS, base_images()["photo of man"]]
+    samples = [*SAMPLES, *(sample.model_copy(update={"concept": 1}) for sample in SAMPLES)]
+    for eyes, name in ((None, "the encoder of style"), (corner, "an encoder of its own")):
+        reference = build_reference(prompts, SEEDS, base_images(), photos, corner, identity_encoder=eyes)
+        places = [line.partition(":")[0] for line in unmeasurable(score_base(samples, reference))]
+        assert places == [
+            "identity cannot be measured for concepts[1]",
+            "prior cannot be measured with 'photo of man' for concepts[1]",
+        ], name
+
+
 @pytest.mark.parametrize(
     ("images", "samples", "message"),
     [
