@@ -31,8 +31,9 @@ def smoothed(candidates: Sequence[Row]) -> list[Row]:
     """The candidates with identity, style and prior as their neighbours in training say too, in the same order.
 
     Each sample's curve along a branch is smoothed alike, so samples stay paired and what a bootstrap makes of them has
-    the smaller scatter. Neighbours are the checkpoints of one branch by step, as far as they have equally many samples;
-    a metric with a sample that is NaN in one of them is left as it is.
+    the smaller scatter. Neighbours are the checkpoints of one branch by step, as far as they have equally many samples.
+    Samples that are NaN in all of them are of a prompt that cannot be measured and stay so; a metric with a sample that
+    is NaN in some of them is left as it is.
     """
     by_branch = sorted(range(len(candidates)), key=lambda i: (candidates[i][1].branch, candidates[i][1].step))
     found = list(candidates)
@@ -45,12 +46,15 @@ def smoothed(candidates: Sequence[Row]) -> list[Row]:
 
 def _smooth_run(rows: list[Row], run: Sequence[int], metric: Metric) -> None:
     samples = np.array([rows[place][2].scores[metric].samples for place in run], dtype=np.float64)
-    if len(run) < FEWEST or samples.shape[1] < 2 or not np.isfinite(samples).all():
+    measured = ~np.isnan(samples).all(axis=0)
+    known = samples[:, measured]
+    if len(run) < FEWEST or known.shape[1] < 2 or not np.isfinite(known).all():
         return
-    for place, curve in zip(run, smoother(samples) @ samples, strict=True):
+    samples[:, measured] = smoother(known) @ known
+    for place, curve in zip(run, samples, strict=True):
         trial, checkpoint, card = rows[place]
         old = card.scores[metric]
-        shift = float(curve.mean()) - old.value
+        shift = float(curve[measured].mean()) - old.value
         score = Score(
             value=old.value + shift, low=old.low + shift, high=old.high + shift, samples=tuple(curve.tolist())
         )

@@ -80,6 +80,21 @@ def test_order_branches_and_other_metrics_are_left_alone() -> None:
     assert means(found, Metric.PRIOR) == [0.5] * 8
 
 
+def test_a_prompt_that_cannot_be_measured_keeps_no_other_from_being_smoothed() -> None:
+    """Two sanity prompts take turns; the base model does not know the style of the second."""
+    samples = 0.6 + np.random.default_rng(3).normal(0.0, 0.3, (5, 8))
+    alone = smoothed(rows(samples.tolist()))
+    beside = rows(np.stack([samples, np.full_like(samples, np.nan)], axis=2).reshape(5, 16).tolist())
+    for (_, _, scored), (_, _, plain) in zip(beside, rows(samples.tolist()), strict=True):
+        score = scored.scores[Metric.STYLE]  # the mean leaves out what is NaN, as that of a scorecard does
+        scored.scores[Metric.STYLE] = score.model_copy(update={"value": plain.value(Metric.STYLE)})
+    found = smoothed(beside)
+    assert means(found) == pytest.approx(means(alone))
+    curves = np.array([scored.scores[Metric.STYLE].samples for _, _, scored in found])
+    assert curves[:, ::2] == pytest.approx(np.array([scored.scores[Metric.STYLE].samples for _, _, scored in alone]))
+    assert np.isnan(curves[:, 1::2]).all()
+
+
 @pytest.mark.parametrize(
     "style",
     [
