@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -120,12 +120,18 @@ def choose(
             only they can be chosen, and the others, of fewer samples, are listed behind them. All when None.
 
     Raises:
-        RunError: there are no candidates, or none has finite scores.
+        RunError: there are no candidates, none has finite scores, or nothing that counts can be measured.
     """
     settings, utility, candidates = settings or ChoiceSettings(), utility or Utility(), smoothed(candidates)
     if not candidates:
         raise RunError(
             "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"
+        )
+    if not utility.weights:
+        names = " and ".join(metric.value for metric in utility.unmeasurable if metric in JUDGED)
+        raise RunError(
+            f"{names} cannot be measured with this base model and encoder, and nothing else counts (choose.weights): "
+            "no checkpoint can be called the best"
         )
     pick = pick_smoothed(candidates, utility, paths, settings, finalists)
     if not pick.best.sound:
@@ -134,11 +140,18 @@ def choose(
             "the base model's were; lower `learning_rate`, or check the base model and the encoder"
         )
     rows = tuple(entry.row for entry in pick.ranked)
-    outcome = Outcome(pick.best.row, rows, pick.back, utility, unsound=sum(not entry.sound for entry in pick.ranked))
+    unsound = sum(not entry.sound for entry in pick.ranked)
+    left = None if finalists is None else sum(entry.sound and entry.finalist for entry in pick.ranked)
+    outcome = Outcome(pick.best.row, rows, pick.back, utility, unsound, left)
     rivals = _rivals(pick, utility, settings)
-    sensitivity = _sensitivity(candidates, utility, paths, settings, pick.best.row)
-    unlimited = replace(utility, constraints=())
-    free = pick_smoothed(candidates, unlimited, paths, settings).best.row if utility.constraints else None
+
+    def taken(changed: Utility) -> Candidate:
+        return pick_smoothed(candidates, changed, paths, settings).best.row
+
+    # Those that have left the race may look better on their few images as it is: then no change makes them win.
+    as_it_is = (pick.best.row.checkpoint, taken(utility).checkpoint)
+    sensitivity = _sensitivity(utility, taken, as_it_is)
+    free = taken(replace(utility, constraints=()))
     return Choice(
         best=pick.best.row,
         reason=explain(outcome),
@@ -146,7 +159,7 @@ def choose(
         formula=utility.formula,
         rivals=rivals,
         sensitivity=sensitivity,
-        changes=what_would_change(outcome, rivals, sensitivity, FACTORS, free),
+        changes=what_would_change(outcome, rivals, sensitivity, FACTORS, None if free.checkpoint in as_it_is else free),
     )
 
 
@@ -255,15 +268,15 @@ def _needs(entry: Entry, target: float, utility: Utility) -> tuple[Metric, float
 
 
 def _sensitivity(
-    candidates: Candidates, utility: Utility, paths: Sequence[TrialPath], settings: ChoiceSettings, best: Candidate
+    utility: Utility, taken: Callable[[Utility], Candidate], as_it_is: Collection[str]
 ) -> tuple[Reweighted, ...]:
     if len(utility.weights) < 2:
         return ()
     found = []
     for metric in utility.weights:
         for factor in FACTORS:
-            other = pick_smoothed(candidates, utility.reweighted(metric, factor), paths, settings).best.row
-            if other.checkpoint != best.checkpoint:
+            other = taken(utility.reweighted(metric, factor))
+            if other.checkpoint not in as_it_is:
                 found.append(Reweighted(metric=metric, factor=factor, best=other))
                 break
     return tuple(found)

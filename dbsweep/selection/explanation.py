@@ -25,6 +25,7 @@ class Outcome:
         back: the step from `ranked[0]` to `best`; None where they are the same.
         utility: what counted.
         unsound: number of candidates with NaN where the base model has numbers.
+        finalists: number of the others that a race has left, the first of `ranked`; None where there was no race.
     """
 
     best: Candidate
@@ -32,6 +33,7 @@ class Outcome:
     back: StepBack | None
     utility: Utility
     unsound: int
+    finalists: int | None = None
 
 
 def explain(outcome: Outcome) -> str:
@@ -70,17 +72,20 @@ def _level(row: Candidate, metric: Metric) -> float:
 def _rank(outcome: Outcome) -> str:
     best, top = outcome.best, outcome.ranked[0]
     sound = len(outcome.ranked) - outcome.unsound
-    if best.utility == 0.0:
+    if all(row.utility == 0.0 for row in outcome.ranked):
         names = [metric.value for metric in outcome.utility.weights]
         all_above = f"{', '.join(names[:-1])} and {names[-1]} all" if len(names) > 1 else names[0]
-        return f"No checkpoint has {all_above} above 0; this is only the one with most identity."
+        only = "nearest to the constraints" if outcome.utility.constraints else "one with most identity"
+        return f"No checkpoint has {all_above} above 0; this is only the {only}."
     if sound == 1:
         return "It is the only checkpoint with scores, so there was nothing to compare."
-    able = sum(not row.unmet for row in outcome.ranked) if outcome.utility.constraints and not top.unmet else sound
-    among = f"{sound} checkpoints" if able == sound else f"the {able} of {sound} checkpoints that meet the constraints"
+    count = sound if outcome.finalists is None else outcome.finalists
+    compared = f"{count} {'checkpoints' if outcome.finalists is None else 'finalists of the race'}"
+    able = sum(not row.unmet for row in outcome.ranked[:count]) if not top.unmet else count
+    among = compared if able == count else f"the {able} of {compared} that meet the constraints"
     if outcome.back is None:
         if top.unmet:
-            return f"Of {sound} checkpoints it comes nearest to the constraints."
+            return f"Of {compared} it comes nearest to the constraints."
         return f"That is the highest of {among}, and no earlier one of the same training is shown to be as good."
     return (
         f"The highest of {among} is {top.utility:.2f} at step {top.step} of the same training; step {best.step} is the "
@@ -110,7 +115,7 @@ def what_would_change(
         rivals: best checkpoints of other trials, best first.
         sensitivity: the changes of weight that change the choice.
         tried: the factors that were tried.
-        unconstrained: what would be chosen without the constraints, if there are any.
+        unconstrained: what would be chosen without the constraints, if that is another.
     """
     sentences = [_rival(rival) for rival in rivals[:1]]
     if outcome.best.utility > 0.0 and len(outcome.utility.weights) > 1 and len(outcome.ranked) - outcome.unsound > 1:
@@ -120,7 +125,7 @@ def what_would_change(
         if not sensitivity:
             span = f"between {_FACTORS[min(tried)]} and {_FACTORS[max(tried)]}"
             sentences.append(f"No weight alone changes it, {span}.")
-    if unconstrained is not None and unconstrained.checkpoint != outcome.best.checkpoint:
+    if unconstrained is not None:
         sentences.append(
             f"Without the constraints {_place(unconstrained)} with {unconstrained.utility:.2f} would be chosen."
         )

@@ -186,6 +186,16 @@ def test_nothing_to_choose_is_an_error(candidates: list[tuple[str, Checkpoint, S
         choose(candidates)
 
 
+def test_nothing_that_counts_can_be_measured() -> None:
+    """The images are sound: it is the base model that does not know the style, and style alone was to count."""
+    style_alone = Choosing(weights=Weights(identity=0.0, prior=0.0))
+    with pytest.raises(RunError, match=r"^style cannot be measured with this base model and encoder, and nothing else"):
+        choose(
+            [candidate("t001", "b01", 100, 0.8, NAN, 0.8)],
+            utility=utility_for(style_alone, flat_card(BASE, 0.0, NAN, 1.0)),
+        )
+
+
 def test_one_candidate_is_the_choice() -> None:
     choice = choose([candidate("t001", "b01", 120, 0.8, 0.7, 0.9)])
     assert choice.best.on_front
@@ -199,6 +209,39 @@ def test_without_any_utility_the_most_identity_wins() -> None:
     choice = choose([candidate("t001", "b01", 100, -0.3, 1.0, 1.0), candidate("t002", "b02", 200, -0.1, 1.0, 1.0)])
     assert choice.best.trial == "t002"
     assert "No checkpoint has identity, style and prior all above 0" in choice.reason
+
+
+def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None:
+    """The only one that meets the constraint has lost the style; the other is worth 3/(1/.5 + 1/.8 + 1/.8) = 0.67."""
+    rows = [candidate("t001", "b01", 100, 0.9, -0.1, 0.9), candidate("t002", "b02", 100, 0.5, 0.8, 0.8)]
+    limited = utility_for(Choosing(enough_style=1.0, constraints=("identity >= 0.6",)), None)
+    choice = choose(rows, utility=limited)
+    assert choice.best.trial == "t001"
+    assert "No checkpoint has" not in choice.reason
+    assert "That is the highest of the 1 of 2 checkpoints that meet the constraints" in choice.reason
+    assert "Without the constraints t002 at epoch 8 (step 100) with 0.67 would be chosen." in choice.changes
+    assert "all above 0; this is only the nearest to the constraints." in choose(rows[:1], utility=limited).reason
+
+
+def test_what_the_race_has_left_behind_is_not_compared_with_the_choice() -> None:
+    """t001 looks better on its few images: 3/(1/.6 + 1/.9 + 1/.9) = 0.77; no change of weight makes it win."""
+    rows = [
+        candidate("t001", "b01", 100, 0.6, 0.9, 0.9),
+        candidate("t002", "b02", 100, 0.7, 0.7, 0.7),
+        candidate("t003", "b03", 100, 0.5, 0.5, 0.5),
+        candidate("t004", "b04", 100, 0.9, 0.5, 0.9),
+    ]
+    raced = frozenset({"b02-000100", "b03-000100"})
+    limited = utility_for(Choosing(enough_style=1.0, constraints=("prior >= 0.1",)), None)
+    choice = choose(rows, finalists=raced, utility=limited)
+    assert (choice.best.trial, choice.candidates[1].trial) == ("t002", "t003")
+    assert "That is the highest of 2 finalists of the race" in choice.reason
+    # Identity twice: t001 has 4/(2/.6 + 2/.9) = 0.72; t004, which has left the race too, 4/(2/.9 + 1/.5 + 1/.9) = 0.75.
+    assert [(each.metric, each.factor, each.best.trial) for each in choice.sensitivity] == [
+        (Metric.IDENTITY, 2.0, "t004"),
+        (Metric.STYLE, 0.5, "t004"),
+    ]
+    assert not any(sentence.startswith("Without the constraints") for sentence in choice.changes)
 
 
 def test_ties_go_to_fewer_steps_then_to_the_name_whatever_the_order() -> None:
