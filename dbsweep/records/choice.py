@@ -34,7 +34,7 @@ class Rival(Record):
         lead: utility of the chosen one minus the rival's; low, high: its 95% interval, from paired samples. NaN
             where there are too few samples for one.
         needs: the metric in which the rival is weakest, and the value of it with which it would draw level; None
-            where even 1 would not do.
+            where no value does.
     """
 
     candidate: Candidate

@@ -347,6 +347,17 @@ def test_what_a_rival_needs_is_told() -> None:
     )
 
 
+def test_a_finalist_that_is_worth_nothing_over_the_images_it_shares_with_a_rival() -> None:
+    """Four images of t001 have no style, four more have 0.9 of it; t002 has drawn the first four alone."""
+    samples = {Metric.IDENTITY: [0.5] * 8, Metric.STYLE: [-0.1] * 4 + [0.9] * 4, Metric.PRIOR: [0.5] * 8}
+    few = {Metric.IDENTITY: [0.5] * 4, Metric.STYLE: [0.8] * 4, Metric.PRIOR: [0.5] * 4}
+    at, behind = checkpoint("b01", 100), checkpoint("b02", 100)
+    rows = [("t001", at, card(at.id, samples)), ("t002", behind, card(behind.id, few))]
+    rival = choose(rows, settings=FAST, finalists={at.id}).rivals[0]
+    assert (rival.candidate.trial, rival.needs) == ("t002", None)
+    assert rival.lead == pytest.approx(-rival.candidate.utility)
+
+
 def test_a_lead_that_is_chance_asks_for_more_images() -> None:
     rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.79, 0.8, 0.8)], scatter=0.3, seed=2)]
     choice = choose(rows, settings=FAST)
