@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -26,12 +27,12 @@ RUNNERS_UP = 8
 CONTRACT_METRICS = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
 
 
-def scores_json(card: Scorecard, utility: Utility) -> dict[str, float]:
-    """``{identity, style, prior, utility, …}``: the means of a scorecard."""
+def scores_json(card: Scorecard, utility: Utility) -> dict[str, float | None]:
+    """``{identity, style, prior, utility, …}``: the means of a scorecard; None for NaN, which JSON has no word for."""
     values = {metric: score.value for metric, score in card.scores.items()}
-    contract = {str(metric): values[metric] for metric in CONTRACT_METRICS}
-    rest = {str(metric): value for metric, value in values.items() if metric not in CONTRACT_METRICS}
-    return {**contract, "utility": utility.value(values), **rest}
+    told = {str(metric): value if math.isfinite(value) else None for metric, value in values.items()}
+    contract = {str(metric): told.pop(metric) for metric in CONTRACT_METRICS}
+    return {**contract, "utility": utility.value(values), **told}
 
 
 def trials_json(record: RunRecord) -> list[dict[str, object]]:

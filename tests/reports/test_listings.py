@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 
 from dbsweep.errors import RunError
+from dbsweep.records.names import Metric
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import best_json, best_text, runs_json, runs_text, trials_json, trials_text
 from tests.reports.synthetic import Synthetic
@@ -47,6 +49,19 @@ def test_the_best_is_the_ledgers_choice_with_an_absolute_path(record, tmp_path):
     assert Path(best["path"]) == tmp_path / record.checkpoints[best["checkpoint"]].path
     assert best["scores"]["utility"] == pytest.approx(record.choice.best.utility)
     assert best.keys() == {"run", "trial", "checkpoint", "step", "epoch", "settings", "scores", "verdict", "path"}
+
+
+def test_what_cannot_be_measured_is_null(record, tmp_path):
+    assert record.choice is not None
+    key = record.choice.best.checkpoint
+    card = record.card_of(key)
+    style = card.scores[Metric.STYLE].model_copy(update={"value": math.nan})
+    unknown = card.model_copy(update={"scores": {**card.scores, Metric.STYLE: style}})
+    lost = record.model_copy(update={"scorecards": {**record.scorecards, key: unknown}, "further": {}})
+    best = json.loads(json.dumps(best_json(lost, tmp_path), allow_nan=False))
+    assert best["scores"]["style"] is None
+    assert list(best["scores"])[:4] == ["identity", "style", "prior", "utility"]
+    json.dumps(trials_json(lost), allow_nan=False)
 
 
 def test_without_a_choice_the_error_says_where_to_look(record, tmp_path):
