@@ -34,7 +34,7 @@ from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
 from dbsweep.config.trial_faults import trial_faults
 from dbsweep.errors import ConfigError
-from dbsweep.records.names import HELD_OUT
+from dbsweep.records.names import HELD_OUT, Metric
 from dbsweep.records.record import Scalar
 
 __all__ = [
@@ -182,11 +182,14 @@ class Experiment(Section):
         return self
 
     @model_validator(mode="after")
-    def _constraints_have_photos(self) -> Experiment:
+    def _constraints_can_be_asked(self) -> Experiment:
         problems = Problems()
         for index, limit in enumerate(self.choose.limits):
             if limit.metric in HELD_OUT and not any(concept.has_held_out for concept in self.concepts):
                 message = f"{limit.metric} needs photos that are not trained: set validation_photos of a concept"
+                problems.add(("choose", "constraints", index), message)
+            if limit.metric is Metric.FACES and self.evaluate.identity.face_detector is None:
+                message = "faces needs an encoder of faces: set evaluate.identity.face_detector and face_recognizer"
                 problems.add(("choose", "constraints", index), message)
         problems.refuse("experiment")
         return self

@@ -52,6 +52,14 @@ def test_other_texts_are_refused(text: str, message: str) -> None:
         parse_constraint(text)
 
 
+def test_faces_are_counted_by_an_encoder_of_faces_alone(tmp_path: Path) -> None:
+    file, limit = write_experiment(tmp_path), "choose.constraints=[faces >= 0.75]"
+    with pytest.raises(ConfigError, match=r"choose\.constraints\[0\].*faces needs an encoder of faces: set evaluate"):
+        load_experiment(file, [limit])
+    eyes = "evaluate.identity={face_detector: yunet.onnx, face_recognizer: sface.onnx}"
+    assert load_experiment(file, [limit, eyes]).choose.constraints == ("faces >= 0.75",)
+
+
 def test_what_only_held_out_photos_can_tell_needs_some(tmp_path: Path) -> None:
     file, limit = write_experiment(tmp_path), "choose.constraints=[memorisation <= 0.05]"
     with pytest.raises(ConfigError, match="memorisation needs photos that are not trained: set validation_photos"):
