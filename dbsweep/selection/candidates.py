@@ -1,4 +1,4 @@
-"""Which checkpoints of a run can be chosen, and under which trial each is offered."""
+"""Which checkpoints of a run are compared, and under which trial each is offered."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ def list_candidates(record: RunRecord) -> list[tuple[str, Checkpoint, Scorecard]
 
     A checkpoint on the way of several trials is offered under the one that ends there, because its settings
     are what makes exactly this checkpoint; if none does, under the first of the shortest. Checkpoints whose identity,
-    style and prior are all NaN were never images and are left out, as are those whose weights are not kept.
+    style and prior are all NaN were never images and are left out. Those whose weights are not kept cannot be chosen,
+    but tell of their neighbours' scores (`dbsweep.selection.smoothing`).
     """
     order = sorted(record.plan.paths, key=lambda path: path.end_step)
     offered: dict[str, tuple[str, Checkpoint, Scorecard]] = {}
     for path in order:
         for checkpoint in record.checkpoints_of(path.trial):
             card = record.scorecards.get(checkpoint.id)
-            if checkpoint.kept and card is not None and checkpoint.id not in offered and _is_scored(card):
+            if card is not None and checkpoint.id not in offered and _is_scored(card):
                 offered[checkpoint.id] = (path.trial, checkpoint, record.card_of(checkpoint.id))
     position = {trial.id: i for i, trial in enumerate(record.plan.trials)}
     return sorted(offered.values(), key=lambda c: (position[c[0]], c[1].step))

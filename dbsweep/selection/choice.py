@@ -17,7 +17,7 @@ from dbsweep.selection.differences import StepBack, step_back, utility_differenc
 from dbsweep.selection.explanation import Outcome, explain, what_would_change
 from dbsweep.selection.front import pareto_front
 from dbsweep.selection.resampling import RESAMPLES
-from dbsweep.selection.smoothing import smoothed
+from dbsweep.selection.smoothing import choosable
 from dbsweep.selection.utility import JUDGED, Utility
 
 FACTORS = (0.5, 2.0, 0.25, 4.0)
@@ -111,7 +111,7 @@ def choose(
 
     Args:
         candidates: (trial id, checkpoint, its scorecard), one for each distinct checkpoint; the trial is the one
-            whose settings the person would be told.
+            whose settings the person would be told. Those whose weights are not kept are no candidates, but neighbours.
         utility: what counts; equal weights and no constraints when None.
         paths: the plan's; with them, checkpoints of the branches that the best one was forked from count as
             earlier ones of the same training. Without, only those of its own branch.
@@ -122,7 +122,7 @@ def choose(
     Raises:
         RunError: there are no candidates, none has finite scores, or nothing that counts can be measured.
     """
-    settings, utility, candidates = settings or ChoiceSettings(), utility or Utility(), smoothed(candidates)
+    settings, utility, candidates = settings or ChoiceSettings(), utility or Utility(), choosable(candidates)
     if not candidates:
         raise RunError(
             "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"

@@ -20,7 +20,7 @@ from dbsweep.records.results import Scorecard
 from dbsweep.selection.choice import Candidates, ChoiceSettings, Entry, pick_smoothed
 from dbsweep.selection.differences import paired, paired_mean_draws
 from dbsweep.selection.resampling import RESAMPLES, Floats
-from dbsweep.selection.smoothing import smoothed
+from dbsweep.selection.smoothing import choosable
 from dbsweep.selection.utility import Utility
 
 COMPARED = 100
@@ -70,9 +70,10 @@ def contenders(
         paths, choice: the plan's paths and the choice's settings, as `choose` takes them.
         racing: ids of those still in the race: the samples of a metric are paired and equally many. All when None.
     """
-    if not candidates:
+    rows = choosable(candidates)
+    if not rows:
         return ()
-    pick = pick_smoothed(smoothed(candidates), utility, paths, choice or ChoiceSettings(), racing)
+    pick = pick_smoothed(rows, utility, paths, choice or ChoiceSettings(), racing)
     ranked = [entry for entry in pick.ranked if entry.finalist and _is_able(entry.card, utility)][:COMPARED]
     if len(ranked) < 2:
         return ()

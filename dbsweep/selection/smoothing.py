@@ -44,6 +44,11 @@ def smoothed(candidates: Sequence[Row]) -> list[Row]:
     return found
 
 
+def choosable(candidates: Sequence[Row]) -> list[Row]:
+    """The candidates whose weights are kept, smoothed with all their neighbours."""
+    return [row for row in smoothed(candidates) if row[1].kept]
+
+
 def _smooth_run(rows: list[Row], run: Sequence[int], metric: Metric) -> None:
     samples = np.array([rows[place][2].scores[metric].samples for place in run], dtype=np.float64)
     measured = ~np.isnan(samples).all(axis=0)

@@ -15,7 +15,8 @@ from dbsweep.records.names import BASE, Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.choice import ChoiceSettings, choice_settings, choose
-from dbsweep.selection.utility import utility_for
+from dbsweep.selection.race import RaceSettings, contenders
+from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import Level, card, flat_card, noisy_cards
 
 NAN = math.nan
@@ -117,6 +118,20 @@ def test_the_standard_error_is_paired() -> None:
     """Both checkpoints scatter widely from seed to seed, but always by the same: their difference is certain."""
     style = np.array([0.2, 1.4, 0.5, 1.1, 0.3, 1.3, 0.6, 1.0])  # mean 0.8
     assert choose([styled(100, style - 0.05), styled(200, style)], settings=FAST).best.step == 200
+
+
+def test_what_was_dropped_tells_of_its_neighbours_and_is_not_chosen() -> None:
+    """Five checkpoints of which the best three by their scores as measured are kept, as `checkpoints.keep: 3` does."""
+    rows = noisy(
+        "b01", [(0.5, 0.9, 0.9), (0.6, 0.9, 0.9), (0.7, 0.8, 0.8), (0.7, 0.6, 0.6), (0.7, 0.4, 0.4)], scatter=0.3
+    )
+    whole = {row.checkpoint: row for row in choose(rows, settings=FAST).candidates}
+    best = {row[1].id for row in sorted(rows, key=lambda row: Utility().value_of(row[2]))[-3:]}
+    dropped = [(trial, at.model_copy(update={"kept": at.id in best}), scored) for trial, at, scored in rows]
+    choice = choose(dropped, settings=FAST)
+    assert {row.checkpoint for row in choice.candidates} == best
+    assert all(row.utility == whole[row.checkpoint].utility for row in choice.candidates)
+    assert set(contenders(dropped, Utility(), RaceSettings(tie=0.0, resamples=2000))) == best
 
 
 def test_steps_of_other_trainings_do_not_compare() -> None:
