@@ -114,14 +114,15 @@ def _row(
 def best_checkpoint(record: RunRecord, trial: str, utility: Utility) -> Best | None:
     """The chosen checkpoint if it is this trial's, else the trial's best, the earliest of equals; None without scores.
 
-    Scores are those that the choice compared, once there is one: a trial does not seem to beat the choice by luck.
+    Checkpoints whose weights were dropped are nobody's to take and passed over. Scores are those that the choice
+    compared, once there is one: a trial does not seem to beat the choice by luck.
     """
     chosen = record.kept
     compared = {c.checkpoint: c for c in record.choice.candidates} if record.choice is not None else {}
     best: Best | None = None
     for checkpoint in record.checkpoints_of(trial):
         card = record.scorecards.get(checkpoint.id)
-        if card is None or any(metric not in card.scores for metric in SCORE_COLUMNS):
+        if not checkpoint.kept or card is None or any(metric not in card.scores for metric in SCORE_COLUMNS):
             continue
         values = {metric: score.value for metric, score in card.scores.items()}
         found = Best(checkpoint.epoch, values, utility.value(values))

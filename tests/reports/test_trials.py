@@ -57,6 +57,16 @@ def test_scores_are_those_that_the_choice_compared(record: RunRecord) -> None:
     assert trials_text(changed)[1 + int(row.trial[1:])].split()[-1] == f"{chosen.utility:.2f}"
 
 
+def test_a_checkpoint_whose_weights_were_dropped_is_not_the_best(record: RunRecord) -> None:
+    shown = next(row for row in trial_table(record).rows if not row.chosen and row.utility > 0.0)
+    best = next(c for c in record.checkpoints_of(shown.trial) if str(c.epoch) == shown.best.text)
+    dropped = {**record.checkpoints, best.id: best.model_copy(update={"kept": False})}
+    row = next(
+        r for r in trial_table(record.model_copy(update={"checkpoints": dropped})).rows if r.trial == shown.trial
+    )
+    assert row.best.text not in (shown.best.text, "–")
+
+
 def test_before_the_choice_they_are_the_scorecards(record: RunRecord) -> None:
     before = record.model_copy(update={"choice": None})
     row = next(row for row in trial_table(before).rows if row.trial == "t004")
