@@ -205,9 +205,10 @@ def _identity(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:
         return metrics.identity(
             drawn.embeddings[key], reference.photos[key[1]], reference.base[key], reference.base[plain]
         )
-    return metrics.identity(
-        drawn.likeness[key], seen(likeness.photos[key[1]]), seen(likeness.base[key]), seen(likeness.base[plain])
-    )
+    base, base_plain = seen(likeness.base[key]), seen(likeness.base[plain])
+    if len(base) == 0 or len(base_plain) == 0:  # no face anywhere: nothing to measure from
+        return np.full(len(drawn.likeness[key]), np.nan)
+    return metrics.identity(drawn.likeness[key], seen(likeness.photos[key[1]]), base, base_plain)
 
 
 def _faces(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:

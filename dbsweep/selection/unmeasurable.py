@@ -31,6 +31,7 @@ MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
 its own is measured on instance prompts alone."""
 
 _UNCLEAR_SUBJECT: Final = "the encoder does not tell the photos from the base model's class images"
+_FACELESS: Final = "no picture of the class by the base model shows a face"
 _REASONS: Final = {
     Metric.IDENTITY: _UNCLEAR_SUBJECT,
     Metric.STYLE: "the base model does not draw this style; choose one that it knows",
@@ -58,8 +59,13 @@ def unmeasurable(base: Scorecard) -> tuple[str, ...]:
     for metric, score in base.scores.items():
         if metric not in PUBLISHED:
             places = dict.fromkeys(_lost(metric, score, base.images))
-            sentences += [f"{metric.value} cannot be measured{place}: {_REASONS[metric]}" for place in places]
+            sentences += [f"{metric.value} cannot be measured{place}: {_reason(metric, base)}" for place in places]
     return tuple(sentences)
+
+
+def _reason(metric: Metric, base: Scorecard) -> str:
+    faceless = metric is Metric.IDENTITY and Metric.FACES in base.scores and base.value(Metric.FACES) == 0.0
+    return _FACELESS if faceless else _REASONS[metric]
 
 
 def _lost(metric: Metric, score: Score, images: Sequence[SampleImage]) -> list[str]:

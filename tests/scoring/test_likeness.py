@@ -77,6 +77,18 @@ def test_base_images_without_a_face_are_left_out_of_the_scale() -> None:
     assert unmeasurable(card) == ()
 
 
+def test_a_base_model_that_draws_no_faces_leaves_nothing_to_measure_from() -> None:
+    faces = FaceOf([image for images in base_images().values() for image in images])
+    reference = reference_with(faces)
+    base = score_base(SAMPLES, reference)
+    assert unmeasurable(base) == (
+        "identity cannot be measured: no picture of the class by the base model shows a face",
+    )
+    card = score_checkpoint("c", drawn_as(STYLED), SAMPLES, CornerEncoder(), reference, faces)
+    assert np.isnan(card.scores[Metric.IDENTITY].samples).tolist() == [True] * 4
+    assert card.value(Metric.FACES) == 1.0
+
+
 def test_photos_without_a_face_cannot_be_measured_against() -> None:
     with pytest.raises(InputError, match=r"concepts\[0\]: face:corner finds no face in any of 5 photos"):
         reference_with(FaceOf(PHOTOS[0]))
