@@ -128,7 +128,8 @@ def diversity(images: Floats, base: Floats) -> Floats:
     """How much the class images of different seeds still differ: (1 - mean_j≠i image_i·image_j) / the base's mean.
 
     1 = as the base model, 0 = always the same image; not bounded above. DIV of Ruiz et al. 2022 (section 4.3) with
-    cosine distance in place of LPIPS. NaN where the base model draws the same image for every seed.
+    cosine distance in place of LPIPS, and of the class in place of the subject. NaN where the base model draws the same
+    image for every seed.
 
     Args:
         images, base: (n_seeds, d) of the class prompt.

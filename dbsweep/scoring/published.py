@@ -40,10 +40,12 @@ def pres(class_images: Floats, photos: Floats) -> Floats:
 def div(images: Floats) -> Floats:
     """DIV: mean distance (1 - cosine) of each image to the others of its prompt, 0 to 2, larger is more diverse.
 
-    Ruiz et al. 2022 (DreamBooth), section 4.3, who take LPIPS as the distance. NaN for a single image.
+    Ruiz et al. 2022 (DreamBooth), section 4.3, who take LPIPS as the distance, between images "of same subject with
+    same prompt": it falls where the poses of the photos are repeated. `metrics.diversity` is of the class. NaN for a
+    single image.
 
     Args:
-        images: (n, d) of one prompt.
+        images: (n, d) of one prompt with the subject.
     """
     return 1.0 - cosine_to_others(images)
 

@@ -22,7 +22,7 @@ MEASURED_ON: Final[Mapping[Metric, frozenset[PromptKind]]] = MappingProxyType(
         Metric.FACES: frozenset({PromptKind.INSTANCE}),
         Metric.SUBJECT_FIDELITY: frozenset({PromptKind.INSTANCE}),
         Metric.PRES: frozenset({PromptKind.CLASS}),
-        Metric.DIV: frozenset({PromptKind.CLASS}),
+        Metric.DIV: frozenset({PromptKind.INSTANCE}),
         Metric.IDENTITY_LEAK: frozenset({PromptKind.SANITY}),
         Metric.VALIDATION_LOSS: frozenset(),
     }

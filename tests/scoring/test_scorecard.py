@@ -128,6 +128,14 @@ def test_a_good_training_scores_high_and_a_burnt_one_low(corner: CornerEncoder, 
     assert burnt.value(Metric.DIVERSITY) < 0.1
 
 
+def test_div_is_of_the_subject_and_diversity_of_the_class(corner: CornerEncoder, reference: Reference) -> None:
+    """The subject in one picture over and over, while men stay as different as the base model draws them."""
+    repeated = {INSTANCE: [TAUGHT[INSTANCE][0]] * 4}
+    card = score_checkpoint("c", drawn_as(repeated), SAMPLES, corner, reference)
+    assert card.value(Metric.DIV) == pytest.approx(0.0, abs=1e-6)
+    assert card.value(Metric.DIVERSITY) == pytest.approx(1.0)
+
+
 def test_the_order_of_the_images_does_not_matter(corner: CornerEncoder, reference: Reference) -> None:
     pairs = list(zip(drawn_as(STYLED), SAMPLES, strict=True))
     random.Random(0).shuffle(pairs)
