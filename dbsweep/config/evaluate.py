@@ -92,7 +92,9 @@ class Evaluate(Section):
     )
     identity: Identity = Identity()
     stop_overtrained: bool = Field(True, description="end a trial when its verdict is overtrained")
-    patience: CountOrNone = Field(1, description="further checkpoints before an overtrained trial is ended")
+    patience: CountOrNone = Field(
+        1, description="further checkpoints before an overtrained or collapsed trial is ended"
+    )
     race: Race = Race()
 
     @model_validator(mode="after")

@@ -54,9 +54,8 @@ class Judgement:
     @property
     def over(self) -> bool:
         """Whether the branch should end now."""
-        collapsed = bool(self._verdicts) and self._verdicts[-1].state is VerdictState.COLLAPSED
-        asked = self._evaluate.stop_overtrained or collapsed
-        return asked and should_stop(self._verdicts, self._evaluate.patience)
+        evaluate = self._evaluate
+        return should_stop(self._verdicts, evaluate.patience, stop_overtrained=evaluate.stop_overtrained)
 
 
 def diverged(last_step: int, error: DivergedError) -> Verdict:

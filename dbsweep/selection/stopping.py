@@ -8,18 +8,17 @@ from dbsweep.records.names import VerdictState
 from dbsweep.records.results import Verdict
 
 
-def should_stop(verdicts: Sequence[Verdict], patience: int) -> bool:
+def should_stop(verdicts: Sequence[Verdict], patience: int, *, stop_overtrained: bool = True) -> bool:
     """Whether training should end now.
 
     Args:
         verdicts: of every evaluated checkpoint of the path so far, oldest first.
-        patience: further checkpoints that an overtrained training gets to take its verdict back; 0 ends it at once.
+        patience: further checkpoints that a training gets to take its verdict back; 0 ends it at once.
+        stop_overtrained: whether an overtrained training is ended too, or only a collapsed one.
 
     Returns:
-        True when the latest verdict is collapsed (weights that are NaN or noise do not come back), or when the
-        latest `patience` + 1 are all overtrained.
+        True when the latest `patience` + 1 verdicts all say that the training is over.
     """
-    if verdicts and verdicts[-1].state is VerdictState.COLLAPSED:
-        return True
+    over = {VerdictState.COLLAPSED, VerdictState.OVERTRAINED} if stop_overtrained else {VerdictState.COLLAPSED}
     latest = verdicts[-(patience + 1) :]
-    return len(latest) == patience + 1 and all(verdict.state is VerdictState.OVERTRAINED for verdict in latest)
+    return len(latest) == patience + 1 and all(verdict.state in over for verdict in latest)

@@ -44,15 +44,19 @@ def judge(
 
     Returns:
         COLLAPSED, OVERTRAINED, READY, LEARNING or (only when finished) UNDERTRAINED, checked in this order.
+        A collapse that a later checkpoint takes back does not count, and its card is left out: a few images can be bad
+        by chance, or blank by an overflow in the autoencoder.
         A metric that the base model's card has as NaN cannot be measured here and is ignored. One that has less than
         two paired samples is not watched for falls: one sample says nothing about chance.
     """
     settings = settings or VerdictSettings()
-    for step, card in cards:
-        collapse = _collapse(card, base, settings)
-        if collapse:
-            evidence = f"at epoch {step // steps_per_epoch} {collapse}"
-            return Verdict(state=VerdictState.COLLAPSED, onset_step=step, evidence=evidence)
+    collapses = [_collapse(card, base, settings) for _, card in cards]
+    if collapses and collapses[-1]:
+        since = max((place for place, collapse in enumerate(collapses, start=1) if not collapse), default=0)
+        step = cards[since][0]
+        evidence = f"at epoch {step // steps_per_epoch} {collapses[since]}"
+        return Verdict(state=VerdictState.COLLAPSED, onset_step=step, evidence=evidence)
+    cards = [scored for scored, collapse in zip(cards, collapses, strict=True) if not collapse]
     loss = find_overtraining([base, *(card for _, card in cards)], settings) if cards else None
     if loss is not None:
         path = [(0, base), *cards]

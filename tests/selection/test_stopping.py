@@ -29,10 +29,20 @@ STATES = {
         ("LORO", 1, False),
         ("OOO", 2, True),
         ("OO", 2, False),
-        ("C", 5, True),
+        ("C", 0, True),
+        ("C", 1, False),
+        ("LCL", 1, False),
+        ("LCC", 1, True),
+        ("LOC", 1, True),
         ("LRU", 0, False),
     ],
 )
 def test_should_stop(history: str, patience: int, stop: bool) -> None:
     verdicts = [Verdict(state=STATES[letter], onset_step=None, evidence="") for letter in history]
     assert should_stop(verdicts, patience) is stop
+
+
+@pytest.mark.parametrize(("history", "stop"), [("OO", False), ("OC", False), ("CC", True)])
+def test_an_overtrained_trial_may_go_on_where_that_is_asked_for(history: str, stop: bool) -> None:
+    verdicts = [Verdict(state=STATES[letter], onset_step=None, evidence="") for letter in history]
+    assert should_stop(verdicts, 1, stop_overtrained=False) is stop

@@ -9,7 +9,7 @@ import pytest
 
 from dbsweep.config.choosing import Judging
 from dbsweep.records.names import BASE, Metric, VerdictState
-from dbsweep.records.results import Score, Scorecard
+from dbsweep.records.results import Score, Scorecard, Verdict
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.utility import JUDGED
 from dbsweep.selection.verdict import judge
@@ -111,6 +111,21 @@ def test_noise_is_collapsed_whatever_clip_says_of_it(quality: float, limit: floa
     if state is VerdictState.COLLAPSED:
         assert verdict.onset_step == 120
         assert verdict.evidence.startswith(f"at epoch 10 the images are noise, blurred or burnt: quality {quality:.2f}")
+
+
+@pytest.mark.parametrize("bad", [(0.02, 0.03, 0.0), (0.5, NAN, NAN)])
+def test_a_collapse_that_a_later_checkpoint_takes_back_does_not_count(bad: Level) -> None:
+    fine, later = (0.7, 0.9, 0.9), (0.75, 0.88, 0.9)
+
+    def verdict(*levels: Level) -> Verdict:
+        return judge(steps(*levels), base_card(), finished=False, steps_per_epoch=12)
+
+    assert verdict(fine, bad).state is VerdictState.COLLAPSED
+    assert verdict(fine, bad, later).state is VerdictState.READY
+    again = verdict(fine, bad, later, bad, bad)
+    assert (again.state, again.onset_step) == (VerdictState.COLLAPSED, 480)
+    fallen = verdict(fine, bad, (0.7, 0.3, 0.9))
+    assert (fallen.state, fallen.onset_step) == (VerdictState.OVERTRAINED, 360)
 
 
 def test_levels_come_with_their_intervals() -> None:
