@@ -150,12 +150,17 @@ def _gains(cards: Sequence[Scorecard]) -> Floats:
 
 
 def _worth(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
-    """(n,) harmonic mean of what the base model's card, the first, has as numbers; 0 where identity is none of them."""
+    """(n,) harmonic mean of what the base model's card, the first, has as numbers; 0 where identity is none of them.
+
+    NaN of a card whose pictures show no face to measure identity by.
+    """
     if not np.isfinite(_value(cards[0], Metric.IDENTITY)):
         return np.zeros(len(cards))
     measured = {metric: 1.0 for metric in JUDGED if np.isfinite(_value(cards[0], metric))}
     utility = Utility(weights=measured, enough_style=settings.enough_style)
-    return np.array([utility.value_of(card) for card in cards])
+    return np.array(
+        [utility.value_of(card) if np.isfinite(_value(card, Metric.IDENTITY)) else np.nan for card in cards]
+    )
 
 
 def _value(card: Scorecard, metric: Metric) -> float:

@@ -71,7 +71,7 @@ def judge(
 def _collapse(card: Scorecard, base: Scorecard, settings: VerdictSettings) -> str:
     measurable = [metric for metric in JUDGED if math.isfinite(base.value(metric))]
     missing = [metric for metric in measurable if not math.isfinite(card.value(metric))]
-    if missing:
+    if missing and missing != _faceless(card):
         return f"{listed(missing)} could not be measured: the images are blank or not a number"
     quality = card.scores.get(Metric.QUALITY)
     if quality is not None and quality.value <= settings.collapsed_quality:
@@ -84,6 +84,11 @@ def _collapse(card: Scorecard, base: Scorecard, settings: VerdictSettings) -> st
     return ""
 
 
+def _faceless(card: Scorecard) -> list[Metric]:
+    """What may be missing because no face was found, in pictures that are sound."""
+    return [Metric.IDENTITY] if Metric.FACES in card.scores else []
+
+
 def _progress(
     cards: Sequence[tuple[int, Scorecard]], finished: bool, steps_per_epoch: int, settings: VerdictSettings
 ) -> Verdict:
@@ -94,9 +99,10 @@ def _progress(
     identity = card.value(Metric.IDENTITY)
     measured = levels(card, [metric for metric in JUDGED if math.isfinite(card.value(metric))])
     if not math.isfinite(identity):
-        evidence = (
-            "identity cannot be measured: the encoder does not tell the photos from the base model's class images"
-        )
+        reason = "the encoder does not tell the photos from the base model's class images"
+        if _faceless(card):
+            reason = f"{card.value(Metric.FACES):.0%} of the pictures at epoch {step // steps_per_epoch} show a face"
+        evidence = f"identity cannot be measured: {reason}"
         return Verdict(state=unready, onset_step=None, evidence=evidence)
     asked = f"{measured} at epoch {step // steps_per_epoch}; {settings.ready_identity:.2f} of identity is asked for"
     if identity >= settings.ready_identity:

@@ -128,6 +128,22 @@ def test_a_collapse_that_a_later_checkpoint_takes_back_does_not_count(bad: Level
     assert (fallen.state, fallen.onset_step) == (VerdictState.OVERTRAINED, 360)
 
 
+def test_pictures_without_a_face_are_no_collapse() -> None:
+    def seen(level: Level, faces: float) -> Scorecard:
+        rate = Score(value=faces, low=faces, high=faces, samples=(faces,) * 4)
+        whole = flat_card("c", *level)
+        return whole.model_copy(update={"scores": {**whole.scores, Metric.FACES: rate}})
+
+    def verdict(*levels: Level) -> Verdict:
+        cards = [(120 * (i + 1), seen(level, 0.5)) for i, level in enumerate(levels)]
+        return judge(cards, seen((0.0, 1.0, 1.0), 1.0), finished=False, steps_per_epoch=12)
+
+    turned = verdict((0.7, 0.9, 0.9), (NAN, 0.5, 0.9))
+    assert turned.state is VerdictState.LEARNING
+    assert turned.evidence == "identity cannot be measured: 50% of the pictures at epoch 20 show a face"
+    assert verdict((NAN, NAN, NAN)).state is VerdictState.COLLAPSED
+
+
 def test_levels_come_with_their_intervals() -> None:
     scored = flat_card("c", 0.7, 0.9, 0.95)
     score = scored.scores[Metric.IDENTITY].model_copy(update={"low": 0.62, "high": 0.78})
