@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import yaml
 from pydantic import ValidationError
 
-from dbsweep.config.document import read_document
+from dbsweep.config.document import Document, read_document
 from dbsweep.config.faults import faults_of
-from dbsweep.config.overrides import apply_overrides
+from dbsweep.config.overrides import ORIGIN, apply_overrides
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import ConfigError
+from dbsweep.errors import ConfigError, Fault
 
 
 def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
@@ -31,9 +31,18 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
         experiment = Experiment.model_validate(document.values, context=path.absolute().parent)
     except ValidationError as error:
         raise ConfigError(str(path), [*document.faults, *faults_of(error, Experiment, document)]) from error
-    if document.faults:
-        raise ConfigError(str(path), document.faults)
+    faults = (*document.faults, *_swept_overrides(experiment, document))
+    if faults:
+        raise ConfigError(str(path), faults)
     return experiment
+
+
+def _swept_overrides(experiment: Experiment, document: Document) -> Iterator[Fault]:
+    """Overrides of `train` that no trial would see; in a file such values may stand for a search to come."""
+    given = document.values.get("train")
+    for name in experiment.search.axes:
+        if isinstance(given, Mapping) and name in given and document.origin(("train", name)) == ORIGIN:
+            yield Fault(f"{ORIGIN} train.{name}", f"changes nothing, for search.{name} is swept; set that instead")
 
 
 def dump_experiment(experiment: Experiment) -> str:

@@ -16,7 +16,7 @@ from dbsweep.config.schema import Experiment
 HEAD = """# Every setting of the experiment file
 
 Made from the schema by `python -m dbsweep.config.reference`. What has no default must be given. `--set path=value`
-changes one value for one run: `--set train.epochs=80`.
+changes one value for one run: `--set train.epochs=80`, or `--set search.epochs=80` where it is swept.
 """
 AXES = """
 Any setting of `train` may stand here too: as a list, or as `{uniform: [low, high]}`, `{loguniform: [low, high]}` or

@@ -61,6 +61,14 @@ def test_what_cannot_be_set(faults: Faults, override: str, path: str, message: s
     assert faults("", override) == {path: message}
 
 
+@pytest.mark.parametrize("override", ["train.epochs=80", "train={epochs: 80}"])
+def test_what_is_swept_cannot_be_set_beside_its_axis(faults: Faults, load: Load, override: str):
+    message = "changes nothing, for search.epochs is swept; set that instead"
+    assert faults("search: {epochs: [6, 12]}\n", override) == {"--set train.epochs": message}
+    assert load("search: {epochs: [6, 12]}\n", "search.epochs=80").search.axes["epochs"] == Values(values=(80,))
+    assert load("search: {epochs: [6, 12]}\ntrain: {epochs: 5}\n", "train.seed=1").train.seed == 1
+
+
 def test_items_of_an_empty_list_cannot_be_set(faults: Faults):
     found = faults("", "concepts.0.class_token=x", text=SMALL[: SMALL.index("concepts")] + "concepts: []\n")
     assert found["--set concepts.0.class_token=x"] == "`concepts` is an empty list and has no item 0"
