@@ -11,6 +11,8 @@ from pydantic import (
     AfterValidator,
     Field,
     ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
@@ -29,6 +31,7 @@ from dbsweep.config.fields import (
     Seed,
     StorageUri,
 )
+from dbsweep.config.messages import shown
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
@@ -58,13 +61,20 @@ def _run_name(name: str) -> str:
     return name
 
 
+def _keep(value: object, check: ValidatorFunctionWrapHandler) -> object:
+    try:
+        return check(value)
+    except ValidationError as error:  # of both alternatives, in pydantic's words for types
+        raise ValueError(f"must be 'all' or a whole number from 1 on, got {shown(value)}") from error
+
+
 class Checkpoints(Section):
     """How checkpoints are kept."""
 
     precision: Literal["fp16", "bf16", "fp32"] = Field(
         "fp16", description="of the kept weights; what training goes on from is always kept in fp32"
     )
-    keep: Literal["all"] | Count = Field(
+    keep: Annotated[Literal["all"] | Count, WrapValidator(_keep)] = Field(
         "all", description="weights that are kept: all, or those of so many checkpoints of each trial, the best ones"
     )
 
