@@ -124,7 +124,9 @@ class Tracking(Section):
     """Where MLflow keeps the run."""
 
     enabled: bool = Field(True, description="log to MLflow at all")
-    uri: str | None = Field(None, description="MLflow tracking URI; default is a SQLite file in the output folder")
+    uri: str | None = Field(
+        None, min_length=1, description="MLflow tracking URI; default is a SQLite file in the output folder"
+    )
     experiment: str = Field("dbsweep", min_length=1, description="MLflow experiment name")
 
 

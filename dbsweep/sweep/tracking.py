@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import ResourceError
+from dbsweep.errors import InputError, ResourceError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
@@ -91,8 +91,11 @@ def track_run(folder: RunFolder, uri: str | None = None) -> str:
         uri: of the store, if not the experiment's.
 
     Raises:
+        InputError: the URI is empty, which MLflow takes for a store in the working directory.
         ResourceError: the store cannot be reached.
     """
+    if uri is not None and not uri.strip():
+        raise InputError(f"--uri must name an MLflow store, got {uri!r}; leave it out for the experiment's")
     settings = load_experiment(folder.experiment).tracking
     tracker = MlflowTracker(settings if uri is None else settings.model_copy(update={"uri": uri}), folder.path.parent)
     with Ledger.open(folder.ledger, read_only=True) as ledger:

@@ -31,6 +31,7 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
             "storage",
             "must not hold a user name or password: give the machines a role or set their environment",
         ),
+        ("tracking: {uri: ''}", "tracking.uri", "must not be empty, got ''"),
         ("checkpoints: {keep: 0}", "checkpoints.keep", "must be 'all' or a whole number from 1 on, got 0"),
         ("checkpoints: {keep: best}", "checkpoints.keep", "must be 'all' or a whole number from 1 on, got 'best'"),
         ("train: {learning_rate: yes}", "train.learning_rate", "must be a number, got true"),

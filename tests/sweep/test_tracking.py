@@ -12,7 +12,7 @@ from mlflow.tracking import MlflowClient
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.errors import ResourceError
+from dbsweep.errors import InputError, ResourceError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend
 from dbsweep.reports.terminal import TerminalView
@@ -88,3 +88,10 @@ def test_what_an_absent_server_missed_is_logged_later(
     runs = client.search_runs([experiment.experiment_id])
     assert sorted(run.info.run_name for run in runs) == ["demo", "t001", "t002", "t003", "t004"]
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_an_empty_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="--uri must name an MLflow store, got ''; leave it out"):
+        track_run(RunFolder(tmp_path / "runs" / "small"), "")
+    assert not list(tmp_path.iterdir())  # MLflow would have made a store here
