@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from dbsweep.config.fields import Count, CountOrNone, GuidanceScale, LocalPath, Section
 from dbsweep.config.problems import Problems
@@ -62,6 +62,17 @@ class Concept(Section):
     def has_held_out(self) -> bool:
         """Whether some photos are only looked at."""
         return self.validation_images is not None or self.validation_photos > 0
+
+    @model_validator(mode="after")
+    def _other_folders_hold_other_images(self) -> Concept:
+        problems = Problems()
+        others = {("class_images", "folder"): self.class_images.folder, ("validation_images",): self.validation_images}
+        for at, folder in others.items():
+            if folder == self.instance_images:
+                message = f"must not be the folder of instance_images, which are trained as the subject, got '{folder}'"
+                problems.add(at, message)
+        problems.refuse("concept")
+        return self
 
     @field_validator("instance_prompt", "sample_prompt", "sanity_prompts")
     @classmethod

@@ -110,6 +110,20 @@ def test_prompts_fit_the_tokens(faults: Faults, changes: dict[str, str], path: s
     assert faults(text=concept(**changes)) == {path: message}
 
 
+@pytest.mark.parametrize(
+    ("setting", "path"),
+    [("class_images: {folder: %s}", "class_images.folder"), ("validation_images: %s", "validation_images")],
+)
+def test_the_photos_are_not_class_images_nor_held_out(faults: Faults, load: Load, setting: str, path: str):
+    def text(folder: str) -> str:
+        return SMALL.replace("    class_token", f"    {setting % folder}\n    class_token")
+
+    (fault,) = faults(text=text("./photos")).items()
+    assert fault[0] == f"concepts[0].{path}"
+    assert fault[1].startswith("must not be the folder of instance_images, which are trained as the subject, got '/")
+    load(text=text("photos/other"))
+
+
 def test_captions_may_name_the_subject(load: Load, faults: Faults):
     text = concept(instance_prompt='"[filewords]"', sanity_prompts='["[filewords], ink"]')
     assert load(text=text).concepts[0].captions == "hybrid"
