@@ -134,18 +134,19 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     """Finds what would stop the sweep later, before anything is written.
 
     Raises:
-        InputError: photos that cannot be read.
+        InputError: photos or own class images that are missing or cannot be read.
         ModelError: a base model or an encoder that is not one.
         ResourceError: the forecast does not fit on the disk.
     """
     from dbsweep.concepts.photo_sets import held_out_photos, training_photos
-    from dbsweep.concepts.photos import check_photos
+    from dbsweep.concepts.photos import check_photos, list_photos
     from dbsweep.models.sources import check_base
     from dbsweep.scoring.encoder_source import encoder_source
     from dbsweep.sweep.storage import bring_base
 
     for concept in experiment.concepts:
-        check_photos((*training_photos(concept), *held_out_photos(concept)))
+        own = concept.class_images.folder
+        check_photos((*training_photos(concept), *held_out_photos(concept), *(list_photos(own) if own else ())))
     bring_base(experiment.base_model)
     check_base(base_source(experiment))
     encoder_source(resolve_encoder(experiment.evaluate.encoder))

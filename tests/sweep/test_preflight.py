@@ -9,10 +9,11 @@ import pytest
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
+from dbsweep.errors import InputError
 from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.records.names import Metric
 from dbsweep.reports.terminal import TerminalView
-from dbsweep.sweep.preflight import size_warnings, token_warnings
+from dbsweep.sweep.preflight import check_inputs, planned, size_warnings, token_warnings
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
 
@@ -26,6 +27,15 @@ def test_the_size_that_the_base_model_was_made_for_is_named(tmp_path: Path) -> N
 @pytest.mark.parametrize("change", ["train.resolution=64", "search.resolution=[64,128]"])
 def test_the_right_size_and_sizes_that_are_swept_are_nothing_to_tell(tmp_path: Path, change: str) -> None:
     assert size_warnings(load_experiment(write_experiment(tmp_path), [change])) == ()
+
+
+@pytest.mark.parametrize(("made", "message"), [(False, "does not exist"), (True, "no photos in")])
+def test_own_class_images_are_looked_at_before_anything_is_written(tmp_path: Path, made: bool, message: str) -> None:
+    experiment = load_experiment(write_experiment(tmp_path), ["concepts.0.class_images.folder=own"])
+    if made:
+        (tmp_path / "own").mkdir()
+    with pytest.raises(InputError, match=message):
+        check_inputs(*planned(experiment))
 
 
 def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:
