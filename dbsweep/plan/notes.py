@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dbsweep.config.schema import Experiment, Train
+from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
 from dbsweep.plan.courses import Course
@@ -29,7 +29,6 @@ def notes_on(
     """All notes on a plan, the costly ones first."""
     return (
         *_unshared_schedules(courses, cost),
-        *_idle_rules(courses),
         *_uneven_epochs(courses, uses_per_epoch(photos)),
         *_bucketed(courses, photos),
         *_few_evaluations(courses, every_epochs),
@@ -69,16 +68,6 @@ def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:
         yield (
             f"lr_scheduler {' and '.join(sorted(dependent))} depends on the total length, so trials of different "
             f"epochs share nothing: {more:,} steps more than with a constant schedule"
-        )
-
-
-def _idle_rules(courses: Sequence[Course]) -> Iterator[str]:
-    default = Train.model_fields["lr_step_rules"].default
-    idle = sum(course.rules is None and course.train.lr_step_rules != default for course in courses)
-    if idle:
-        yield (
-            f"lr_step_rules has no effect on {idle:,} of {len(courses):,} trials: it needs lr_scheduler "
-            "piecewise_constant"
         )
 
 

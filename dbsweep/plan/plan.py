@@ -11,6 +11,7 @@ from dbsweep.plan.branches import make_branches
 from dbsweep.plan.buckets import Size
 from dbsweep.plan.cost import cost_of
 from dbsweep.plan.courses import courses_of
+from dbsweep.plan.idle import idle_settings
 from dbsweep.plan.notes import notes_on, outrun
 from dbsweep.plan.photos import photos_of, steps_per_epoch
 from dbsweep.plan.rates import Rates, rates_for
@@ -62,6 +63,7 @@ def make_plan(
             *removed,
             *proposals(experiment, cost, photos),
             *outrun(experiment),
+            *idle_settings(experiment, courses),
             *notes_on(courses, branches, cost, photos, every_epochs, rates),
         ),
     )

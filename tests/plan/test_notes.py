@@ -34,13 +34,6 @@ def test_schedules_that_lose_nothing_are_not_mentioned():
     assert "lr_scheduler" not in notes(search={"epochs": [30, 60]})
 
 
-def test_rules_that_no_schedule_takes_are_said():
-    found = notes(search={"lr_step_rules": ["1", "1:400,0.1"], "lr_scheduler": ["constant", "piecewise_constant"]})
-    assert "lr_step_rules has no effect on 1 of 4 trials: it needs lr_scheduler piecewise_constant" in found
-    assert "lr_step_rules" not in notes(train={"lr_scheduler": "piecewise_constant", "lr_step_rules": "1:9,0.5"})
-    assert "lr_step_rules" not in notes()
-
-
 def test_photos_that_do_not_fill_the_last_step():
     found = notes(12, search={"batch_size": [1, 5]}, train={"gradient_accumulation": 2})
     assert "12 photos are not divisible by batch_size × gradient_accumulation = 5 × 2" in found

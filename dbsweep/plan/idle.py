@@ -1,0 +1,62 @@
+"""Settings of `train` that are given and change nothing, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from dbsweep.config.concept import FILEWORDS
+from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
+from dbsweep.plan.courses import Course, text_encoder_epochs
+
+_RATE = LearningRateSchedule
+
+_NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Train], bool]], ...] = (
+    (
+        ("lr_step_rules",),
+        "lr_scheduler piecewise_constant",
+        lambda train: train.lr_scheduler is _RATE.PIECEWISE_CONSTANT,
+    ),
+    (
+        ("lr_warmup_steps",),
+        "another lr_scheduler, such as constant_with_warmup",
+        lambda train: train.lr_scheduler not in (_RATE.CONSTANT, _RATE.PIECEWISE_CONSTANT),
+    ),
+    (
+        ("lr_num_cycles",),
+        "lr_scheduler cosine_with_restarts",
+        lambda train: train.lr_scheduler is _RATE.COSINE_WITH_RESTARTS,
+    ),
+    (("lr_power",), "lr_scheduler polynomial", lambda train: train.lr_scheduler is _RATE.POLYNOMIAL),
+    (
+        ("lora_alpha", "lora_dropout", "lora_targets", "lora_dora"),
+        "lora_rank above 0",
+        lambda train: train.lora_rank > 0,
+    ),
+    (
+        ("text_encoder_learning_rate",),
+        "a text_encoder_ratio with which the text encoder trains",
+        lambda train: text_encoder_epochs(train) > 0,
+    ),
+    (("keep_tags",), "shuffle_tags or tag_dropout", lambda train: train.shuffle_tags or train.tag_dropout > 0.0),
+)
+"""Settings, what they need, and whether a trial has it."""
+
+_OF_CAPTIONS = ("shuffle_tags", "tag_dropout")
+
+
+def idle_settings(experiment: Experiment, courses: Sequence[Course]) -> Iterator[str]:
+    """A sentence for each setting that has no effect on some trials although it is not the default."""
+    trains = [course.train for course in courses]
+    for names, need, has_need in _NEEDS:
+        yield from _idle(names, need, trains, has_need)
+    if not any(FILEWORDS in concept.instance_prompt for concept in experiment.concepts):
+        yield from _idle(_OF_CAPTIONS, f"{FILEWORDS} in an instance_prompt", trains, lambda _: False)
+
+
+def _idle(names: Sequence[str], need: str, trains: Sequence[Train], has_need: Callable[[Train], bool]) -> Iterator[str]:
+    lacking = [train for train in trains if not has_need(train)]
+    for name in names:
+        default = Train.model_fields[name].default
+        idle = sum(getattr(train, name) != default for train in lacking)
+        if idle:
+            yield f"{name} has no effect on {idle:,} of {len(trains):,} trials: it needs {need}"
