@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from pydantic import Field, ValidationError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from dbsweep.errors import DiskError, ModelError
@@ -28,6 +28,7 @@ from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
 from dbsweep.models.refusals import read_or_refuse
+from dbsweep.models.safetensors_file import save_tensors
 from dbsweep.models.sources import BaseSource
 from dbsweep.models.tensor_tree import State, read_tree, write_tree
 from dbsweep.records.record import Record, Scalar
@@ -111,7 +112,7 @@ def write_checkpoint(
     _check_room(folder, sum(_kept_bytes(values, precision) for values in kept.values()) + _state_bytes(state))
     with new_folder(folder) as temporary:
         for name, values in kept.items():
-            save_file(_rounded(values, precision), temporary / f"{name}.safetensors")
+            save_tensors(temporary / f"{name}.safetensors", _rounded(values, precision))
         if state is not None:
             write_tree(temporary, state)
         files = sorted(temporary.iterdir())

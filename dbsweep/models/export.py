@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 from torch import nn
 
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.ldm_layout import ldm_state
-from dbsweep.models.safetensors_file import cast, write_weights
+from dbsweep.models.safetensors_file import cast, save_tensors, write_weights
 
 
 def save_pipeline(models: StableDiffusion, folder: Path, *, dtype: torch.dtype | None = None) -> None:
@@ -65,7 +64,7 @@ def _save_weights(network: nn.Module, folder: Path, dtype: torch.dtype | None) -
         for name, value in network.state_dict().items()
     }
     stem = "model" if is_text_encoder else "diffusion_pytorch_model"
-    save_file(weights, folder / f"{stem}.safetensors", metadata={"format": "pt"})
+    save_tensors(folder / f"{stem}.safetensors", weights, {"format": "pt"})
 
 
 def _index(models: StableDiffusion) -> dict[str, object]:

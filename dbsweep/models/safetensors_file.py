@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -20,6 +23,17 @@ KOHYA_SHA256 = "sshs_model_hash"
 """Metadata key: the same hash without ``0x``, by which A1111 names LoRA files; written where the key is given."""
 
 _BLANK = "0x" + "0" * 64
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
+    """Writes a safetensors file; OSError where the system refuses, for which safetensors has an error of its own."""
+    try:
+        save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
+    except SafetensorError as error:
+        refused = re.search(r"\(os error (\d+)\)", str(error))
+        if refused is None:
+            raise
+        raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(path)) from error
 
 
 def write_weights(
@@ -37,7 +51,7 @@ def write_weights(
     ready = {name: cast(value, dtype) for name, value in tensors.items()}
     with new_file(path) as temporary:
         hashes = {key: _BLANK for key in (TENSORS_SHA256, KOHYA_SHA256) if key in (TENSORS_SHA256, *metadata)}
-        save_file(ready, temporary, metadata={**metadata, "format": "pt", **hashes})
+        save_tensors(temporary, ready, {**metadata, "format": "pt", **hashes})
         _finish_header(temporary)
 
 

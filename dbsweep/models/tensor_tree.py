@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from dbsweep.models.checkpoint_files import TENSORS, TREE
+from dbsweep.models.safetensors_file import save_tensors
 
 State: TypeAlias = (
     "Tensor | bool | int | float | str | Mapping[str, State] | Mapping[int, State] | Sequence[State] | None"
@@ -23,7 +24,7 @@ def write_tree(folder: Path, state: Mapping[str, State]) -> None:
     """Writes ``state.safetensors`` and ``state.json`` into the folder; TypeError for values of another kind."""
     tensors: dict[str, Tensor] = {}
     tree = _encode(state, "", tensors)
-    save_file(_apart(tensors), folder / TENSORS)
+    save_tensors(folder / TENSORS, _apart(tensors))
     (folder / TREE).write_text(json.dumps(tree))
 
 

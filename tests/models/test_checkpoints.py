@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import errno
-import os
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
-from dbsweep.errors import ModelError, ResourceError
-from dbsweep.models import checkpoints, durable
+from dbsweep.errors import DiskError, ModelError
+from dbsweep.models import checkpoints, durable, safetensors_file
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import (
     CheckpointManifest,
@@ -201,11 +200,11 @@ def test_a_full_disk_leaves_the_older_checkpoint(
 ) -> None:
     write(tmp_path / "c", models, step=12)
 
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    def fail(*_: object, **__: object) -> None:  # in the library's own words
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
 
-    monkeypatch.setattr(checkpoints, "write_tree", fail)
-    with pytest.raises(ResourceError, match="no disk space left to write"):
+    monkeypatch.setattr(safetensors_file, "save_file", fail)
+    with pytest.raises(DiskError, match="no disk space left to write"):
         write(tmp_path / "c", models, step=13)
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
     assert read_manifest(tmp_path / "c").step == 12
