@@ -57,7 +57,7 @@ def export_checkpoint(
         note: told what is going on, one line at a time.
 
     Raises:
-        RunError: no such checkpoint, or the target exists.
+        RunError: no such checkpoint, or the target exists or cannot be written.
         ModelError: the base model or the checkpoint cannot be read any more; a LoRA
             of whole networks, or a kohya file of DoRA.
         ResourceError: the disk is full.
@@ -69,7 +69,11 @@ def export_checkpoint(
     note(f"Loading the base model of {record.name}")
     models, manifest = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
-    return _write(models, manifest, _origin(folder, record, checkpoint, manifest), out, form, precision)
+    origin = _origin(folder, record, checkpoint, manifest)
+    try:
+        return _write(models, manifest, origin, out, form, precision)
+    except OSError as error:
+        raise RunError(f"{out} cannot be written ({error.strerror or error}): give another path") from error
 
 
 def _check_target(out: Path, form: Format) -> None:

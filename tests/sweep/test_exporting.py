@@ -29,6 +29,7 @@ from dbsweep.records.results import Checkpoint
 from dbsweep.reports.listings import chosen
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
+from dbsweep.sweep.exporting import Format, export_checkpoint
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
 
@@ -230,3 +231,11 @@ def test_best_exports_the_same_weights(run, export, capsys, monkeypatch, tmp_pat
     assert "keep" in capsys.readouterr().out
     assert export("", "--format", "diffusers", "--out", tmp_path / "b")[0] == 0
     assert load_base(str(tmp_path / "a")).sha256 == load_base(str(tmp_path / "b")).sha256
+
+
+@pytest.mark.parametrize("form", ["single-file", "diffusers"])
+def test_a_path_that_cannot_be_written_is_said(run: RunFolder, tmp_path: Path, form: Format) -> None:
+    (tmp_path / "file").write_text("mine")
+    with pytest.raises(RunError, match=r"file/model\S* cannot be written \(.*\): give another path"):
+        export_checkpoint(run.name, run.path.parent, tmp_path / "file" / "model", form=form, note=lambda _: None)
+    assert (tmp_path / "file").read_text() == "mine"
