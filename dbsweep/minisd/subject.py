@@ -107,23 +107,22 @@ def write_subject_photos(seed: int, klass: str | None, photos: int, out_dir: Pat
         seed: which subject, see `draw_subject`.
         klass: man, woman or robot; None lets the seed decide.
         photos: how many to write, at least 1.
-        out_dir: folder for `photo_01.png`, `photo_02.png`, …; made if missing.
+        out_dir: folder for `photo_01.png`, `photo_02.png`, …; empty, or made.
 
     Returns:
         The paths written, in order.
 
     Raises:
         ValueError: if an argument is out of range.
-        FileExistsError: if one of the files exists already; nothing is written then.
+        FileExistsError: if there is something already; nothing is written then.
     """
     if photos < 1:
         raise ValueError(f"`photos` must be 1 or more, got {photos}")
     subject = draw_subject(seed, cast("Klass | None", klass))
     digits = max(2, len(str(photos)))
     paths = [out_dir / f"photo_{index:0{digits}d}.png" for index in range(1, photos + 1)]
-    taken = [path for path in paths if path.exists()]
-    if taken:
-        raise FileExistsError(f"{taken[0]} exists already; choose another folder or remove it")
+    if out_dir.exists() and not (out_dir.is_dir() and not any(out_dir.iterdir())):
+        raise FileExistsError(f"{out_dir} exists already and is no empty folder; choose another")
     out_dir.mkdir(parents=True, exist_ok=True)
     for index, path in enumerate(paths):
         scene = draw_scene(np.random.default_rng([SUBJECT_STREAM, seed, 1 + index]))

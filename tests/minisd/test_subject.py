@@ -43,10 +43,11 @@ def test_bad_values_are_refused_and_nothing_is_written(
 
 
 def test_photos_are_never_overwritten(tmp_path: Path):
-    (tmp_path / "photo_02.png").write_text("mine")
-    with pytest.raises(FileExistsError, match=r"photo_02\.png exists already"):
-        write_subject_photos(17, None, 3, tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo_02.png"]
+    (tmp_path / "photo_002.png").write_text("of another subject")  # from a larger set, so the names differ
+    for taken in (tmp_path, tmp_path / "photo_002.png"):
+        with pytest.raises(FileExistsError, match="exists already and is no empty folder"):
+            write_subject_photos(17, None, 3, taken)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo_002.png"]
 
 
 def test_training_draws_from_another_stream_than_seeded_subjects():
