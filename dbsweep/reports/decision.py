@@ -13,6 +13,7 @@ from dbsweep.records.choice import Candidate, Choice, Overrule
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import SampleImage, Score, Scorecard
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.recipe import export_command, retraining_yaml
@@ -132,7 +133,7 @@ def decision(record: RunRecord, run_folder: Path) -> Decision | None:
         epoch=best.epoch,
         step=best.step,
         overruled=_overruled(choice, record.overrule),
-        reason=f"{choice.reason} {race_sentence(record)}".strip(),
+        reason=" ".join(filter(None, (choice.reason, unlearned_sentence(record), race_sentence(record)))),
         changes=choice.changes,
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),
         formula=choice.formula,

@@ -14,6 +14,7 @@ from dbsweep.records.plan import Trial
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_of, savings_sentences
@@ -127,7 +128,7 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         "",
         *_overruled(choice, record.overrule),
         choice.reason,
-        *(sentence for sentence in (race_sentence(record), saving_sentence(record)) if sentence),
+        *filter(None, (unlearned_sentence(record), race_sentence(record), saving_sentence(record))),
         "",
         *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
         *(f"Note: {sentence}" for sentence in unmeasurable(record.scorecards[BASE])),

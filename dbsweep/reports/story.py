@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.learned import asked_identity, is_unlearned
 from dbsweep.reports.strips import FilmStrip
 from dbsweep.reports.words import number
 
@@ -16,7 +17,7 @@ class Chapter:
     """One trial of the story.
 
     Attributes:
-        title: ``Too little``, ``Right`` or ``Too much``; tone: its CSS class.
+        title: ``Too little``, ``Right`` (or ``Not there yet``) or ``Too much``; tone: its CSS class.
         sentence: what is to be seen in the pictures.
     """
 
@@ -37,7 +38,7 @@ def story(record: RunRecord, strips: Iterable[FilmStrip]) -> tuple[Chapter, ...]
     if little is not None:
         chapters.append(Chapter("Too little", "undertrained", _little_sentence(record, little), little))
     if chosen is not None:
-        chapters.append(Chapter("Right", "chosen", _right_sentence(record), chosen))
+        chapters.append(_chosen_chapter(record, chosen))
     if much is not None:
         chapters.append(Chapter("Too much", "overtrained", _much_sentence(record, much), much))
     return tuple(chapters)
@@ -68,13 +69,15 @@ def _little_sentence(record: RunRecord, strip: FilmStrip) -> str:
     return f"{strip.trial} ends after {last} epochs with identity {identity}: the subject has not arrived."
 
 
-def _right_sentence(record: RunRecord) -> str:
+def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
     best = record.kept
-    assert best is not None, "only the chosen strip gets this sentence"
-    return (
-        f"{best.trial} at epoch {best.epoch} looks like the subject (identity {number(best.identity)}), still takes on "
-        f"styles (style {number(best.style)}), and has left the rest of its class alone (prior {number(best.prior)})."
-    )
+    assert best is not None, "only the chosen strip gets this chapter"
+    title, looks = "Right", f"looks like the subject (identity {number(best.identity)})"
+    if is_unlearned(record, best):
+        asked = f"identity {number(best.identity)}, and {asked_identity(record):.2f} is asked for"
+        title, looks = "Not there yet", f"does not look like the subject yet ({asked})"
+    kept = f"style {number(best.style)} and prior {number(best.prior)} of the base model's"
+    return Chapter(title, "chosen", f"{best.trial} at epoch {best.epoch} {looks}, and has {kept}.", strip)
 
 
 def _much_sentence(record: RunRecord, strip: FilmStrip) -> str:

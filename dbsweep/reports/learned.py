@@ -1,0 +1,32 @@
+"""Whether a checkpoint has learned the subject, in words: the best of a sweep may be far from it."""
+
+from __future__ import annotations
+
+from dbsweep.config.schema import Experiment
+from dbsweep.records.choice import Candidate
+from dbsweep.records.run import RunRecord
+from dbsweep.reports.words import number
+
+
+def asked_identity(record: RunRecord) -> float:
+    """Identity from which on a subject counts as learned."""
+    return Experiment.model_validate(record.experiment).verdict.ready_identity
+
+
+def is_unlearned(record: RunRecord, candidate: Candidate) -> bool:
+    """Whether the identity was measured and is too low."""
+    return candidate.identity < asked_identity(record)
+
+
+def unlearned_sentence(record: RunRecord) -> str:
+    """``This is not your subject yet: …`` of the recommended checkpoint; empty where it has learned the subject."""
+    choice = record.choice
+    if choice is None or not is_unlearned(record, choice.best):
+        return ""
+    sentence = (
+        f"This is not your subject yet: identity is {number(choice.best.identity)}, and {asked_identity(record):.2f} "
+        "counts as learned (verdict.ready_identity)."
+    )
+    if all(is_unlearned(record, candidate) for candidate in choice.candidates):
+        sentence += " No checkpoint of this sweep is there: train longer, or with higher learning rates."
+    return sentence

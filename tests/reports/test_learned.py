@@ -1,0 +1,48 @@
+"""The best checkpoint of a sweep that has not learned the subject is not called right."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dbsweep.records.run import RunRecord
+from dbsweep.reports.data import report_data
+from dbsweep.reports.learned import unlearned_sentence
+from dbsweep.reports.listings import best_text
+from dbsweep.reports.story import story
+from dbsweep.reports.strips import film_strips
+
+
+def with_identity(record: RunRecord, **identities: float) -> RunRecord:
+    """The record with other identities of the recommended checkpoint and of all the others."""
+    choice = record.choice
+    assert choice is not None
+    best = choice.best.model_copy(update={"identity": identities["best"]})
+    others = tuple(c.model_copy(update={"identity": identities["others"]}) for c in choice.candidates[1:])
+    changed: dict[str, Any] = {"best": best, "candidates": (best, *others)}
+    return record.model_copy(update={"choice": choice.model_copy(update=changed)})
+
+
+@pytest.mark.parametrize(("others", "hopeless"), [(0.2, True), (0.7, False)])
+def test_all_texts_tell_that_the_subject_has_not_arrived(
+    record: RunRecord, run_folder: Path, others: float, hopeless: bool
+) -> None:
+    early = with_identity(record, best=0.29, others=others)
+    sentence = unlearned_sentence(early)
+    assert sentence.startswith("This is not your subject yet: identity is 0.29, and 0.50 counts as learned")
+    assert sentence.endswith("train longer, or with higher learning rates.") is hopeless
+    assert sentence in best_text(early, run_folder)
+    decision = report_data(early, run_folder).decision
+    assert decision is not None
+    assert sentence in decision.reason
+    (chapter,) = [c for c in story(early, film_strips(early, run_folder)) if c.tone == "chosen"]
+    assert chapter.title == "Not there yet"
+    assert "does not look like the subject yet (identity 0.29, and 0.50 is asked for)" in chapter.sentence
+
+
+@pytest.mark.parametrize("identity", [0.5, float("nan")])  # what cannot be measured is told elsewhere
+def test_nothing_is_said_of_a_subject_that_has(record: RunRecord, run_folder: Path, identity: float) -> None:
+    assert unlearned_sentence(with_identity(record, best=identity, others=0.2)) == ""
+    assert unlearned_sentence(record.model_copy(update={"choice": None})) == ""
