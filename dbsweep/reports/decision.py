@@ -78,6 +78,7 @@ class Decision:
 
     Attributes:
         overruled: who chose it, if the person did: the person's reason, and what dbsweep recommends.
+        drawn: the checkpoint that the grids were drawn with, where it is not this one.
         formula: what the utility is; changes: what would change dbsweep's choice.
         runners_up: candidates by utility.
         settings: (name, value) of every setting of its trial.
@@ -89,6 +90,7 @@ class Decision:
     epoch: int
     step: int
     overruled: str
+    drawn: str
     reason: str
     changes: tuple[str, ...]
     runners_up: tuple[RunnerUp, ...]
@@ -133,6 +135,7 @@ def decision(record: RunRecord, run_folder: Path) -> Decision | None:
         epoch=best.epoch,
         step=best.step,
         overruled=_overruled(choice, record.overrule),
+        drawn="" if choice.best.checkpoint == best.checkpoint else f"{choice.best.trial}, epoch {choice.best.epoch}",
         reason=" ".join(filter(None, (choice.reason, unlearned_sentence(record), race_sentence(record)))),
         changes=choice.changes,
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),

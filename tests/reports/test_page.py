@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
@@ -161,6 +162,17 @@ def test_missing_images_are_shown_as_missing(record: RunRecord, tmp_path: Path) 
     assert "missing base-0-420420.png" in document.text
     labels = [label for label in document.values("aria-label") if label.endswith("file missing")]
     assert any("ink poster style” by base model" in label for label in labels)
+
+
+@pytest.mark.parametrize("taken", [0, 1])
+def test_the_grids_tell_whose_choice_they_show(record: RunRecord, run_folder: Path, tmp_path: Path, taken: int) -> None:
+    choice = record.choice
+    assert choice is not None
+    mine = Overrule(candidate=choice.candidates[taken], because="her smile", time=0.0)
+    text = rendered(record.model_copy(update={"overrule": mine}), run_folder, tmp_path).text
+    drawn = f"Drawn with {choice.best.trial}, epoch {choice.best.epoch}, which dbsweep recommends and you did not take"
+    assert (drawn in text) is (choice.candidates[taken].checkpoint != choice.best.checkpoint)
+    assert ("The chosen checkpoint over its grid" in text) is (drawn not in text)
 
 
 def test_a_run_without_a_choice_says_so(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
