@@ -107,8 +107,8 @@ class Progress:
 
     @property
     def eta_s(self) -> float | None:
-        """Estimated seconds until training ends; None before the first checkpoint."""
-        if self._training_since is None or self.fraction == 0.0:
+        """Estimated seconds until training ends; None before the first checkpoint, and after it: a race may follow."""
+        if self._training_since is None or self.fraction in (0.0, 1.0):
             return None
         spent = self._clock() - self._training_since
         return spent * (1.0 - self.fraction) / self.fraction

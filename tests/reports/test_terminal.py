@@ -80,6 +80,9 @@ def test_time_left_is_time_spent_times_what_is_left_over_what_is_done():
     progress.add(scored("b01", 10))
     assert progress.fraction == pytest.approx(1 / 4)
     assert progress.eta_s == pytest.approx(30.0 * 3)  # one checkpoint of four took 30 s
+    for branch in progress.plan.branches:
+        progress.add(BranchEnded(branch=branch.id, state=TrialState.COMPLETED, last_step=branch.end_step, reason=""))
+    assert (progress.fraction, progress.eta_s) == (1.0, None)  # a race and grids may follow
 
 
 def test_a_branch_that_is_started_again_has_done_no_checkpoint_twice():
