@@ -14,7 +14,7 @@ from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from dbsweep.errors import InputError
 
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Files that are read as photos; captions and other files beside them are left alone."""
 
 UNREADABLE_SUFFIXES = (".arw", ".avif", ".cr2", ".dng", ".heic", ".heif", ".nef", ".psd", ".svg")
@@ -127,7 +127,12 @@ def _decode(path: Path) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """RGB without transparency; 16-bit grey keeps its upper 8 bits, which Pillow would clip to white."""
+    """RGB without transparency; 16-bit grey keeps its upper 8 bits, which Pillow would clip to white.
+
+    ValueError for 32-bit grey: nothing says which value is white.
+    """
+    if image.mode in ("I", "F"):
+        raise ValueError("32 bits a pixel; save it with 8 or 16")
     if image.mode.startswith("I;16"):
         image = Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
     if image.has_transparency_data:

@@ -86,6 +86,18 @@ def test_a_bad_photo_is_an_error_when_read_too(tmp_path: Path) -> None:
         read_square(tmp_path / "a.png", 8)
 
 
+@pytest.mark.parametrize("mode", ["I", "F"])
+def test_grey_of_32_bits_is_not_guessed_at(tmp_path: Path, mode: str) -> None:
+    Image.new(mode, (8, 8), 1).save(tmp_path / "a.tif")  # in float white, in whole numbers next to black
+    with pytest.raises(InputError, match=r"a\.tif cannot be read \(32 bits a pixel; save it with 8 or 16\)"):
+        check_photos([tmp_path / "a.tif"])
+
+
+def test_browsers_jfif_files_are_photos(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.jfif", "JPEG")
+    check_photos(list_photos(tmp_path))
+
+
 def test_good_photos_pass(tmp_path: Path) -> None:
     check_photos([photo(tmp_path / "a.png"), photo(tmp_path / "b.jpg")])
 
