@@ -17,11 +17,12 @@ from dbsweep.errors import DiskError
 def new_folder(folder: Path) -> Iterator[Path]:
     """Gives a temporary folder beside ``folder`` to fill; when the block ends well it is flushed and takes that name.
 
-    A folder of that name is replaced. When the block raises, nothing is left behind.
+    A folder of that name is replaced, and a link to one stays. When the block raises, nothing is left behind.
 
     Raises:
         DiskError: the disk is full.
     """
+    folder = folder.resolve()
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}.tmp")
     temporary.mkdir()

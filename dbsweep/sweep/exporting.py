@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,24 +63,38 @@ def export_checkpoint(
             of whole networks, or a kohya file of DoRA.
         ResourceError: the disk is full.
     """
-    if form != "diffusers" and out.suffix != ".safetensors":
-        out = out.with_name(f"{out.name}.safetensors")
-    _check_target(out, form)
+    with _refusing(out):
+        out = _target(out, form)
     folder, record, checkpoint = find_checkpoint(name, runs, interrupted=True)
     note(f"Loading the base model of {record.name}")
     models, manifest = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
     origin = _origin(folder, record, checkpoint, manifest)
-    try:
+    with _refusing(out):
         return _write(models, manifest, origin, out, form, precision)
+
+
+@contextmanager
+def _refusing(out: Path) -> Iterator[None]:
+    """Turns what the system says against a path into one line."""
+    try:
+        yield
     except OSError as error:
         raise RunError(f"{out} cannot be written ({error.strerror or error}): give another path") from error
 
 
-def _check_target(out: Path, form: Format) -> None:
-    is_empty_folder = form == "diffusers" and out.is_dir() and not any(out.iterdir())
-    if out.exists() and not is_empty_folder:
+def _target(out: Path, form: Format) -> Path:
+    """The file or folder to write, which may be an empty folder that is there."""
+    if form == "diffusers":
+        is_taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
+    else:
+        if out.is_dir():
+            raise RunError(f"{out} is a folder: give the name of a file in it")
+        out = out if out.suffix == ".safetensors" else out.with_name(f"{out.name}.safetensors")
+        is_taken = out.exists()
+    if is_taken:
         raise RunError(f"{out} exists already: nothing is overwritten, give a new path")
+    return out
 
 
 def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[StableDiffusion, CheckpointManifest]:

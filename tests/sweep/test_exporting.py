@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -195,6 +196,38 @@ def test_nothing_is_overwritten(export, tmp_path):
         assert (code, out) == (2, "")
         assert "exists already: nothing is overwritten, give a new path" in err
     assert path.read_text() == "mine"
+
+
+def test_an_empty_folder_is_filled_even_through_a_link(export, run, tmp_path, monkeypatch):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "disk")
+    (tmp_path / "here").mkdir()
+    assert export("", "--format", "diffusers", "--out", tmp_path / "link")[0] == 0
+    monkeypatch.chdir(tmp_path / "here")
+    assert export("", "--format", "diffusers", "--out", ".")[0] == 0
+    assert (tmp_path / "link").is_symlink()
+    assert load_base(str(tmp_path / "disk")).sha256 == load_base(str(tmp_path / "here")).sha256
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["disk", "here", "link"]
+
+
+@pytest.mark.parametrize(
+    ("out", "words", "message"),
+    [
+        (".", (), r"\. is a folder: give the name of a file in it"),
+        ("..", ("--format", "lora"), r"\.\. is a folder: give"),
+        ("notes/model", (), r"notes/model\.safetensors cannot be written \(.*File exists.*\): give another path"),
+        ("notes/model", ("--format", "diffusers"), r"notes/model cannot be written \(.*File exists"),
+        ("n" * 235, (), "cannot be written.*name too long"),
+        ("n" * 300, (), "cannot be written.*name too long"),
+    ],
+)
+def test_a_target_that_cannot_be_written_is_one_message(export, tmp_path, monkeypatch, out, words, message):
+    (tmp_path / "notes").write_text("mine")
+    monkeypatch.chdir(tmp_path)
+    code, _, err = export("", "--out", out, *words)
+    assert code == 2
+    assert re.search(message, " ".join(err.split()))
+    assert [path.name for path in tmp_path.iterdir()] == ["notes"]
 
 
 @pytest.mark.parametrize(
