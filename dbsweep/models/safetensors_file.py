@@ -62,6 +62,11 @@ def tensors_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def lora_hash(path: Path) -> str:
+    """What A1111 shows of a LoRA file, as in ``Lora hashes`` of its images: 12 hex digits that no metadata changes."""
+    return tensors_sha256(path)[:12]
+
+
 def cast(value: Tensor, dtype: torch.dtype | None) -> Tensor:
     """A copy on the CPU that a file can hold; integers keep their type."""
     value = value.detach().cpu()

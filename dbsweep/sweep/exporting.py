@@ -33,7 +33,8 @@ class Exported:
 
     Attributes:
         path: the file or folder.
-        model_hash: as A1111 shows it, 10 hex digits; None for a folder, which has none.
+        model_hash: as A1111 shows it: 10 hex digits of a model's file, 12 of a LoRA's weights; None for a folder, which
+            has none.
     """
 
     path: Path
@@ -144,6 +145,7 @@ def _write(
     from dbsweep.models.lora import take_lora
     from dbsweep.models.lora_files import save_kohya, save_peft
     from dbsweep.models.metadata import describe
+    from dbsweep.models.safetensors_file import lora_hash
 
     dtype = (manifest.precision if precision is None else Precision(precision)).dtype
     if form == "diffusers":
@@ -153,6 +155,6 @@ def _write(
         networks = {"unet": models.unet, "text_encoder": models.text_encoder}
         save = save_kohya if form == "lora" else save_peft
         save(take_lora(networks), models, out, origin=origin, dtype=dtype)
-        return Exported(out, file_hashes(out).short)
+        return Exported(out, lora_hash(out))
     save_single_file(models, out, metadata=describe(models, origin), dtype=dtype)
     return Exported(out, file_hashes(out).short)
