@@ -21,7 +21,7 @@ class Origin(Record):
 
     Attributes:
         title: for the model lists of other programs.
-        date: of the training, ISO 8601.
+        date: when the training began, ISO 8601.
         resolution: side of the training images, pixels.
         trigger_phrase: words that call up the subject: the instance tokens.
         base_sha256: `StableDiffusion.sha256` of the base model.

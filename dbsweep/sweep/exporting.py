@@ -114,15 +114,14 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
 
 def _origin(folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest) -> Origin:
     from dbsweep.config.loading import load_experiment
-    from dbsweep.models.checkpoint_files import MANIFEST
     from dbsweep.models.metadata import Origin
 
     experiment = load_experiment(folder.experiment)
     branch = next(branch for branch in record.plan.branches if branch.id == checkpoint.branch)
-    trained = (folder.path / checkpoint.path / MANIFEST).stat().st_mtime  # the same at every export of a checkpoint
+    began = datetime.fromtimestamp(int(record.started), UTC)  # files' times change when they are copied or fetched
     return Origin(
         title=f"{record.name} {checkpoint.id}",
-        date=datetime.fromtimestamp(int(trained), UTC).isoformat(),
+        date=began.isoformat(),
         resolution=experiment.train_for(branch.settings).resolution,
         trigger_phrase=", ".join(concept.instance_token for concept in experiment.concepts),
         base_sha256=manifest.base_sha256,
