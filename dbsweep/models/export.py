@@ -31,6 +31,8 @@ def save_pipeline(models: StableDiffusion, folder: Path, *, dtype: torch.dtype |
         models.vae.save_config(temporary / "vae")
         models.text_encoder.config.save_pretrained(temporary / "text_encoder")
         models.tokenizer.save_pretrained(temporary / "tokenizer")
+        # As vocab.json and merges.txt, which is all that transformers before 5 reads.
+        models.tokenizer.backend_tokenizer.model.save(str(temporary / "tokenizer"))
         (temporary / "scheduler").mkdir()
         _write_json(temporary / "scheduler" / "scheduler_config.json", dict(models.scheduler_config))
         _write_json(temporary / "model_index.json", _index(models))

@@ -44,6 +44,15 @@ def test_the_text_encoder_has_the_names_that_older_transformers_read(tiny_sd: Pa
     assert "text_model.encoder.layers.0.mlp.fc1.weight" in names
 
 
+def test_the_tokenizer_has_the_files_that_older_transformers_read(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    save_pipeline(models, tmp_path / "out")
+    folder = tmp_path / "out" / "tokenizer"
+    (folder / "tokenizer.json").unlink()
+    text = "photo of ohwx man, großes Bild"
+    assert load_base(str(tmp_path / "out")).tokenizer(text).input_ids == models.tokenizer(text).input_ids
+
+
 def test_no_configuration_tells_where_the_base_model_lay(tiny_sd: Path, tmp_path: Path) -> None:
     save_pipeline(load_base(str(tiny_sd)), tmp_path / "out")
     written = {path: path.read_text() for path in (tmp_path / "out").rglob("*.json")}
