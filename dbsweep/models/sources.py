@@ -12,7 +12,10 @@ from dbsweep.records.record import Record
 
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
 NETWORKS = ("unet", "vae", "text_encoder")
-REQUIRED = (*(f"{name}/config.json" for name in NETWORKS), "tokenizer", "scheduler/scheduler_config.json")
+REQUIRED = (*(f"{name}/config.json" for name in NETWORKS), "scheduler/scheduler_config.json")
+TOKENIZER = "tokenizer/tokenizer.json"
+OLD_TOKENIZER = ("tokenizer/vocab.json", "tokenizer/merges.txt")
+"""Either will do; transformers makes a tokenizer without words of a folder that has neither."""
 
 # What a pipeline that cannot be trained here is called, by a word of its class in model_index.json.
 _OTHER_FAMILIES = {
@@ -107,7 +110,8 @@ def is_checkpoint(folder: Path) -> bool:
 def check_folder(folder: Path, *, needs_weights: bool = True) -> None:
     """ModelError unless the folder has all parts of a Stable Diffusion 1.x or 2.x pipeline."""
     _refuse_other_families(folder)
-    missing = [name for name in REQUIRED if not (folder / name).exists()]
+    needed = REQUIRED if (folder / TOKENIZER).exists() else (*REQUIRED, *OLD_TOKENIZER)
+    missing = [name for name in needed if not (folder / name).exists()]
     if needs_weights:
         missing += [f"{name}/*.safetensors" for name in NETWORKS if not _weight_files(folder / name)]
     if missing:

@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 
 from dbsweep.errors import ModelError
 from dbsweep.models.loading import load_base, restore_base
+from dbsweep.models.sources import check_source
 
 
 @pytest.fixture
@@ -91,6 +92,17 @@ def test_a_folder_that_lacks_a_part_is_refused_by_its_name(own_copy: Path, part:
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     with pytest.raises(ModelError, match=f"lacks {part}"):
         load_base(str(own_copy))
+
+
+@pytest.mark.parametrize("kept", [(), ("vocab.json",), ("merges.txt",)])
+def test_a_tokenizer_without_its_words_is_refused(own_copy: Path, kept: tuple[str, ...]) -> None:
+    """transformers makes one that reads every prompt as the same."""
+    load_base(str(own_copy)).tokenizer.backend_tokenizer.model.save(str(own_copy / "tokenizer"))
+    for name in {"tokenizer.json", "vocab.json", "merges.txt"} - set(kept):
+        (own_copy / "tokenizer" / name).unlink()
+    lacks = [f"tokenizer/{name}" for name in ("vocab.json", "merges.txt") if name not in kept]
+    with pytest.raises(ModelError, match=f"it lacks {', '.join(lacks)}; give"):
+        check_source(str(own_copy))
 
 
 @pytest.mark.parametrize(
