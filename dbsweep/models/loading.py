@@ -204,7 +204,9 @@ def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> 
 
 
 def _read_scheduler_config(folder: Path) -> dict[str, object]:
-    config: dict[str, object] = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    config = json.loads((folder / "scheduler" / "scheduler_config.json").read_text())
+    if not isinstance(config, dict):
+        raise ValueError("scheduler_config.json is no JSON object")
     return config
 
 

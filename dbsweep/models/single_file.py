@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from diffusers.loaders.single_file_utils import create_diffusers_clip_model_from_ldm
+from diffusers.loaders.single_file_utils import SingleFileComponentError, create_diffusers_clip_model_from_ldm
 from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import CLIPTextModel
@@ -114,7 +114,10 @@ def _half(path: Path, state: Mapping[str, Tensor], *, ema: bool) -> dict[str, Te
 
 
 def _build(path: Path, name: str, read: Any) -> nn.Module:  # noqa: ANN401
-    network: nn.Module = read_or_refuse(str(path), name, read)
+    try:
+        network: nn.Module = read_or_refuse(str(path), name, read)
+    except SingleFileComponentError as error:
+        raise ModelError(f"base model {path}: has no {name}") from error
     absent = [key for key, value in network.state_dict().items() if value.is_meta]
     if absent:
         raise ModelError(f"base model {path}: {name} lacks {len(absent)} weights, e.g. {absent[0]}")

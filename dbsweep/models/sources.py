@@ -155,12 +155,14 @@ def _read_json(file: Path) -> dict[str, object]:
 
 def check_safetensors(file: Path) -> None:
     """ModelError unless the header can be read and the file is as long as the header says."""
-    size = file.stat().st_size
     try:
+        size = file.stat().st_size
         with file.open("rb") as stream:
             header_size = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(min(header_size, size)))
         ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    except OSError as error:
+        raise ModelError(f"base model file {file}: cannot be read ({error.strerror}); get it again") from error
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
         raise ModelError(f"base model file {file}: truncated or not a safetensors file; get it again") from error
     expected = 8 + header_size + max(ends, default=0)

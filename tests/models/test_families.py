@@ -218,6 +218,12 @@ def test_another_vae_takes_the_place_of_the_models_own(
     assert loaded.sha256 != load_base(str(narrow[1])).sha256
 
 
+def test_a_file_without_a_vae_is_none(narrow: dict[int, Path], tmp_path: Path) -> None:
+    save_file({"lora_unet_x.lora_down.weight": torch.zeros(1)}, tmp_path / "lora.safetensors")
+    with pytest.raises(ModelError, match=r"lora\.safetensors: has no vae"):
+        load_base(BaseSource(source=str(narrow[1]), vae=str(tmp_path / "lora.safetensors")))
+
+
 def test_a_vae_of_other_latents_is_refused(narrow: dict[int, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(narrow[1], tmp_path / "sd"))
     AutoencoderKL(latent_channels=16, block_out_channels=(32,)).save_pretrained(folder / "vae")

@@ -105,6 +105,12 @@ def test_a_tokenizer_without_its_words_is_refused(own_copy: Path, kept: tuple[st
         check_source(str(own_copy))
 
 
+def test_a_scheduler_that_is_none_is_refused(own_copy: Path) -> None:
+    (own_copy / "scheduler" / "scheduler_config.json").write_text("[]")
+    with pytest.raises(ModelError, match=r"cannot read scheduler.*no JSON object"):
+        load_base(str(own_copy))
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,19 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, content: bytes) 
     file.write_bytes(content)
     with pytest.raises(ModelError, match="truncated or not a safetensors file"):
         check_source(str(file))
+
+
+def test_a_file_that_cannot_be_read_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
+    file = folder / "unet" / "diffusion_pytorch_model.safetensors"
+    file.unlink()
+    file.symlink_to("../../blobs/abc")  # of a hub's cache that was copied without its blobs
+    with pytest.raises(ModelError, match=r"unet/diff.*\.safetensors: cannot be read \(No such file or directory\)"):
+        check_source(str(folder))
+    file.unlink()
+    file.mkdir()
+    with pytest.raises(ModelError, match=r"cannot be read \(Is a directory\)"):
+        check_source(str(folder))
 
 
 def test_checking_imports_no_torch() -> None:
