@@ -18,10 +18,13 @@ from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
 from dbsweep.models.families import Family, check_parts, find_family
-from dbsweep.models.ldm_layout import UNET_PREFIX
+from dbsweep.models.ldm_layout import CLIP_PREFIX, UNET_PREFIX
 from dbsweep.models.refusals import read_or_refuse
 
 EMA_PREFIX = "model_ema."
+
+_TRANSFORMER = CLIP_PREFIX.removesuffix("text_model.")
+_CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
 
 
 @dataclass(frozen=True)
@@ -43,7 +46,8 @@ def read_single_file(path: Path, *, ema: bool = False, needs_vae: bool = True) -
     Raises:
         ModelError: the file is damaged, wants to run code when it is read, holds another kind of model, or lacks parts.
     """
-    state, metadata = read_or_refuse(str(path), "the file", lambda: read_tensors(path))
+    found, metadata = read_or_refuse(str(path), "the file", lambda: read_tensors(path))
+    state = {_clip_name(key): value for key, value in found.items()}
     family = find_family(str(path), state, metadata)
     check_parts(str(path), state, needs_vae=needs_vae)
     return SingleFile(path, _half(path, state, ema=ema), family)
@@ -94,6 +98,12 @@ def _why(error: pickle.UnpicklingError) -> str:
     if asked is None:
         return "it is damaged or a pickle that holds code besides weights"
     return f"it is a pickle that holds code besides weights: it asks for {asked[1]}"
+
+
+def _clip_name(key: str) -> str:
+    """SD 1's usual name; some files, and merges with them, lack ``text_model.``, which A1111 and kohya put back too."""
+    part = key.removeprefix(_TRANSFORMER)
+    return CLIP_PREFIX + part if part != key and part.startswith(_CLIP_PARTS) else key
 
 
 def _half(path: Path, state: Mapping[str, Tensor], *, ema: bool) -> dict[str, Tensor]:

@@ -47,6 +47,13 @@ def test_a_single_file_is_the_model_that_it_was_written_from(
     assert not any(network.training for network in loaded.networks.values())
 
 
+def test_a_text_encoder_without_the_usual_prefix_loads(state: dict[str, Tensor], single: Path, tiny_sd: Path) -> None:
+    short = {key.replace("transformer.text_model.", "transformer."): value for key, value in state.items()}
+    assert short.keys() != state.keys()
+    torch.save(short, single.with_suffix(".ckpt"))  # as they mostly come: without state_dict around
+    assert load_base(str(single.with_suffix(".ckpt"))).sha256 == load_base(str(tiny_sd)).sha256
+
+
 @pytest.mark.parametrize(
     "dropped",
     [
