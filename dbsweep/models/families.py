@@ -22,6 +22,7 @@ _OTHERS = {
     "joint_blocks.": "a Stable Diffusion 3 model",
     f"{UNET_PREFIX}double_blocks.": "a Flux model",
     "double_blocks.": "a Flux model",
+    f"{UNET_PREFIX}label_emb.": "an unCLIP model or another whose UNet reads labels",
     "lora_": "a LoRA, not a model",
     "unet.": "a LoRA or another part, not a model",
     "control_model.": "a ControlNet",

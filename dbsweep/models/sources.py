@@ -23,6 +23,7 @@ _OTHER_FAMILIES = {
     "Diffusion3": "a Stable Diffusion 3 model",
     "Flux": "a Flux model",
     "Inpaint": "an inpainting model",
+    "UnCLIP": "an unCLIP model",
 }
 ONLY_SD = "only Stable Diffusion 1.x and 2.x that draw from text alone are supported"
 

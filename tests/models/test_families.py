@@ -57,6 +57,7 @@ def test_without_openclip_it_is_sd_1() -> None:
         ({f"{UNET}double_blocks.0.x": (1,)}, "a Flux model"),
         ({"double_blocks.0.x": (1,)}, "a Flux model"),
         ({"lora_unet_x.lora_down.weight": (1,)}, "a LoRA, not a model"),
+        ({f"{UNET}label_emb.0.0.weight": (1,)}, "an unCLIP model"),
         ({f"{UNET}input_blocks.0.0.weight": (8, 9, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "an inpainting model"),
         ({f"{UNET}input_blocks.0.0.weight": (8, 5, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "reads 5 channels"),
     ],
@@ -76,6 +77,7 @@ def test_other_kinds_of_file_are_refused_by_name(names: dict[str, tuple[int, ...
         ("StableDiffusion3Pipeline", "a Stable Diffusion 3 model"),
         ("FluxPipeline", "a Flux model"),
         ("StableDiffusionInpaintPipeline", "an inpainting model"),
+        ("StableUnCLIPImg2ImgPipeline", "an unCLIP model"),
     ],
 )
 def test_folders_of_other_pipelines_are_refused_by_name(tmp_path: Path, class_name: str, kind: str) -> None:
