@@ -74,6 +74,9 @@ def _eight_bit(name: str, betas: tuple[float, float]) -> Callable[[Train, Groups
             raise ResourceError(
                 f"train.optimizer {train.optimizer} needs bitsandbytes: install it, or use adamw"
             ) from error
+        for parameter in (each for group in groups for each in group["params"]):
+            # bitsandbytes does so too, but at the first step: the moments, and who holds the weights, would not follow.
+            parameter.data = parameter.data.contiguous()
         optimizer: torch.optim.Optimizer = getattr(bitsandbytes.optim, name)(
             groups, betas=betas, weight_decay=train.weight_decay
         )

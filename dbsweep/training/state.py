@@ -67,11 +67,12 @@ def load_optimizer(
 ) -> None:
     """Puts the optimizer's tensors back; a parameter without any starts afresh."""
     by_name: dict[str, dict[str, torch.Tensor | float]] = {name: {} for name in names.values()}
+    of_name = {name: parameter for parameter, name in names.items()}
     whole = optimizer.state_dict()
     for key, tensor in state.items():
         if key.startswith(OPTIMIZER):
             what, name = key.removeprefix(OPTIMIZER).split(".", 1)
-            by_name[name][what] = int(tensor) if tensor.dtype == torch.int64 else tensor.clone()
+            by_name[name][what] = int(tensor) if tensor.dtype == torch.int64 else _laid_as(of_name[name], tensor)
         elif key.startswith(GROUP):
             index, what = key.removeprefix(GROUP).split(".", 1)
             is_scalar = tensor.dtype in (torch.int64, torch.float64)
@@ -99,6 +100,13 @@ def _scalar(value: object) -> torch.Tensor:
     if isinstance(value, torch.Tensor):
         return value
     return torch.tensor(value, dtype=torch.int64 if isinstance(value, int) else torch.float64)
+
+
+def _laid_as(parameter: nn.Parameter, tensor: torch.Tensor) -> torch.Tensor:
+    """A copy; what has the parameter's shape in its memory layout, which fused kernels take for granted."""
+    if tensor.shape != parameter.shape:
+        return tensor.clone()
+    return torch.empty_like(parameter, dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

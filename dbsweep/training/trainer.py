@@ -99,8 +99,8 @@ class Trainer:
             begin_lora(self._trained, self.lora, train.seed)
         self._trains: Callable[[str], bool] = is_adapter if self.lora is not None else lambda _: True
         self._denoise = denoiser(models.unet, train)  # with its adapters, which lie around it now
-        self._weights = weight_tensors(self._modules, self._trains)
         self._begin()
+        self._weights = weight_tensors(self._modules, self._trains)  # last, for an optimizer may lay them out anew
 
     def train_until(self, step: int, on_step: Callable[[int], None] | None = None) -> StepLog:
         """Trains up to a step, counted from the untrained base model.
