@@ -72,10 +72,19 @@ def test_plan_tells_what_memory_auto_has_chosen(dbsweep, tmp_path):
     assert ": fits" in out
 
 
-def test_xformers_without_a_gpu_is_found_before_anything_is_written(dbsweep, tmp_path):
-    code, _, err = dbsweep("run", write_experiment(tmp_path), "--set", "train.attention=xformers")
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ("train.attention=xformers", "train.attention xformers needs a GPU"),
+        ("train.precision=fp16", "train.precision fp16 needs a GPU"),
+        ("search.precision=[fp32,fp16]", "train.precision fp16 needs a GPU"),
+        ("train.optimizer=paged_lion_8bit", "train.optimizer paged_lion_8bit pages between GPU and CPU memory"),
+    ],
+)
+def test_what_needs_a_gpu_is_refused_before_anything_is_written(dbsweep, tmp_path, change, message):
+    code, _, err = dbsweep("run", write_experiment(tmp_path), "--set", change)
     assert code == 2
-    assert "train.attention xformers needs a GPU" in err
+    assert message in err
     assert not (tmp_path / "runs").exists()
 
 

@@ -152,7 +152,7 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     encoder_source(resolve_encoder(experiment.evaluate.encoder))
     check_identity(experiment)
     check_searcher(experiment)
-    check_attention(experiment)
+    check_compute(experiment)
     # With storage only pictures come to this disk.
     check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
 
@@ -214,14 +214,29 @@ def check_searcher(experiment: Experiment) -> None:
         )
 
 
-def check_attention(experiment: Experiment) -> None:
-    """ResourceError if the experiment asks for xformers where it cannot run."""
-    axis = experiment.search.axes.get("attention")
-    asked = [experiment.train.attention] if axis is None else next(iter(axis.model_dump().values()))
-    if "xformers" in asked:
+def check_compute(experiment: Experiment) -> None:
+    """ResourceError if a trial asks for what cannot run on the device that trials have."""
+    on_gpu = experiment.resources.gpus_per_trial > 0
+    # Each is looked at only where it is asked for: the checks bring torch with them.
+    if "xformers" in _asked(experiment, "attention"):
         from dbsweep.training.attention import check_xformers
 
-        check_xformers(on_gpu=experiment.resources.gpus_per_trial > 0)
+        check_xformers(on_gpu=on_gpu)
+    if "fp16" in _asked(experiment, "precision"):
+        from dbsweep.training.precision import check_precision
+
+        check_precision("fp16", on_gpu=on_gpu)
+    for name in _asked(experiment, "optimizer"):
+        if name.startswith("paged_"):
+            from dbsweep.training.optimizer import check_optimizer
+
+            check_optimizer(name, on_gpu=on_gpu)
+
+
+def _asked(experiment: Experiment, setting: str) -> tuple[str, ...]:
+    """The values that trials have of a setting that is a name."""
+    axis = experiment.search.axes.get(setting)
+    return (getattr(experiment.train, setting),) if axis is None else tuple(next(iter(axis.model_dump().values())))
 
 
 def check_disk(output: Path, needed_bytes: int) -> None:

@@ -33,14 +33,17 @@ def make_optimizer(train: Train, groups: Sequence[Sequence[nn.Parameter]]) -> to
     named: Groups = [
         {"params": list(group), "lr": rate} for group, rate in zip(groups, train.peak_learning_rates, strict=False)
     ]
-    device = groups[0][0].device
-    if train.optimizer.startswith("paged_") and device.type != "cuda":
-        plain = train.optimizer.removeprefix("paged_")
-        raise ResourceError(
-            f"train.optimizer {train.optimizer} pages between GPU and CPU memory, and this trial runs on the"
-            f" {device.type.upper()}: use {plain}"
-        )
+    check_optimizer(train.optimizer, on_gpu=groups[0][0].device.type == "cuda")
     return _MAKERS[train.optimizer](train, named)
+
+
+def check_optimizer(name: str, *, on_gpu: bool) -> None:
+    """ResourceError where an optimizer needs a GPU and there is none."""
+    if name.startswith("paged_") and not on_gpu:
+        raise ResourceError(
+            f"train.optimizer {name} pages between GPU and CPU memory, and trials run on the CPU:"
+            f" use {name.removeprefix('paged_')}"
+        )
 
 
 def set_learning_rates(optimizer: torch.optim.Optimizer, rates: Iterable[float]) -> None:

@@ -27,8 +27,7 @@ class Precision:
     """
 
     def __init__(self, name: str, device: torch.device) -> None:
-        if name == "fp16" and device.type == "cpu":
-            raise ResourceError("train.precision fp16 needs a GPU, this trial runs on the CPU: use bf16 or fp32")
+        check_precision(name, on_gpu=device.type != "cpu")
         self._dtype = DTYPES[name]
         self._device = device.type
         self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
@@ -67,3 +66,9 @@ class Precision:
         if self.scaler is not None:
             own = {k.removeprefix(SCALER): v.item() for k, v in state.items() if k.startswith(SCALER)}
             self.scaler.load_state_dict(own)
+
+
+def check_precision(name: str, *, on_gpu: bool) -> None:
+    """ResourceError where the device cannot train in this precision."""
+    if name == "fp16" and not on_gpu:
+        raise ResourceError("train.precision fp16 needs a GPU, and trials run on the CPU: use bf16 or fp32")
