@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from transformers import CLIPTextModel, CLIPTokenizer
 
+from dbsweep.errors import InputError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.sampling.grammar import Break, Fragment, Part, parse
 
@@ -102,7 +103,16 @@ def _encode_chunks(models: StableDiffusion, chunks: Sequence[Chunk], clip_skip: 
 
 
 def hidden_states(encoder: CLIPTextModel, ids: Tensor, clip_skip: int) -> Tensor:
-    """The text encoder's output for chunks of token ids: (n, 77) int64 → (n, 77, d); `clip_skip` as above."""
+    """The text encoder's output for chunks of token ids: (n, 77) int64 → (n, 77, d); `clip_skip` as above.
+
+    Raises:
+        InputError: it skips more layers than there are.
+    """
+    if clip_skip > (layers := encoder.config.num_hidden_layers):
+        raise InputError(
+            f"clip_skip {clip_skip} is more than the {layers} layers of the base model's text encoder:"
+            f" choose 1 to {layers}"
+        )
     if clip_skip == 1:
         states: Tensor = encoder(ids).last_hidden_state
     else:

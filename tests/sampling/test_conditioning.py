@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from dbsweep.errors import InputError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.sampling.conditioning import encode_prompts, make_chunks
 from tests.tiny_models import make_text_encoder, make_tokenizer
@@ -128,6 +129,15 @@ def test_clip_skip_takes_an_earlier_layer_and_normalises_it(models: StableDiffus
         expected = models.text_encoder.final_layer_norm(states[-2])[0]
     torch.testing.assert_close(encode(models, "red hair", clip_skip=2), expected)
     assert not torch.allclose(expected, plain(models, "red hair"), atol=1e-3)
+
+
+def test_clip_skip_of_more_layers_than_there_are_is_refused(models: StableDiffusion) -> None:
+    layers = models.text_encoder.config.num_hidden_layers
+    encode(models, "red hair", clip_skip=layers)
+    with pytest.raises(
+        InputError, match=f"clip_skip {layers + 1} is more than the {layers} layers .*: choose 1 to {layers}"
+    ):
+        encode(models, "red hair", clip_skip=layers + 1)
 
 
 def test_a_pad_token_of_its_own_follows_the_first_end(models: StableDiffusion) -> None:
