@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,25 @@ def test_a_missing_photo_folder_is_named(dbsweep, tmp_path):
     code, _, err = dbsweep("plan", file)
     assert code == 2
     assert f"no photos in {tmp_path / 'photos'}" in err
+
+
+def test_own_class_images_are_counted_by_the_plan_and_looked_at_before_a_run(dbsweep, tmp_path):
+    file, own = write_experiment(tmp_path), tmp_path / "men"
+    folder = ("--set", f"concepts.0.class_images.folder={own}")
+    code, _, err = dbsweep("plan", file, *folder)
+    assert code == 2
+    assert f"photo folder {own} does not exist" in err
+    own.mkdir()
+    for photo in (tmp_path / "photos").iterdir():
+        shutil.copy(photo, own)
+        photo.with_suffix(".txt").write_text("a man, smiling", encoding="utf-8")
+    drawn = json.loads(dbsweep("plan", file, "--json")[1])["images"]
+    assert json.loads(dbsweep("plan", file, "--json", *folder)[1])["images"] == drawn - 3
+    captions = ("--set", "concepts.0.class_prompt='[filewords]'")
+    code, _, err = dbsweep("run", file, *folder, *captions)
+    assert code == 2
+    assert f"{own / '0.png'} has no caption" in err
+    assert not (tmp_path / "runs").exists()
 
 
 def test_a_base_model_that_is_none_is_refused_and_nothing_is_written(dbsweep, tmp_path):

@@ -113,10 +113,8 @@ def class_image_pool(
         InputError: the user's own folder of class images is missing, empty or holds an unreadable one; a caption that
             the class prompt asks for is missing.
     """
-    own: tuple[Path, ...] = ()
-    if concept.class_images.folder is not None:
-        own = list_photos(concept.class_images.folder)
-        check_photos(own)
+    own = own_class_images(concept)
+    check_photos(own)
     prompts = class_prompts(concept)
     request = ClassImageRequest(
         index=0,
@@ -131,6 +129,15 @@ def class_image_pool(
         clip_skip=clip_skip,
     )
     return ClassImagePool(root / pool_key(request, prompts, base_sha256), own, request, prompts)
+
+
+def own_class_images(concept: Concept) -> tuple[Path, ...]:
+    """The user's own class images, sorted by name; none without a folder of them.
+
+    Raises:
+        InputError: their folder is missing or holds none.
+    """
+    return () if concept.class_images.folder is None else list_photos(concept.class_images.folder)
 
 
 def pool_key(request: ClassImageRequest, prompts: tuple[str, ...], base_sha256: str) -> str:

@@ -133,7 +133,7 @@ def _passes(num_inference_steps: int, guidance_scale: float) -> int:
 def _class_images(
     concepts: Sequence[Concept], courses: Sequence[Course], photos: Sequence[Photos]
 ) -> Iterator[Drawing]:
-    """The largest set of each pool once: smaller trials use its first images."""
+    """The largest set of each pool once, without the user's own: smaller trials use its first images."""
     pools: dict[tuple[Size, str, str, str], Drawing] = {}
     settings = {(t.resolution, t.aspect_ratio_buckets, t.class_images_per_instance): t for t in _with_prior(courses)}
     for train in settings.values():
@@ -144,8 +144,8 @@ def _class_images(
             for size, count in own.by_size(train).items():
                 pool = (size, concept.class_prompt, how.model_dump_json(), captions)
                 earlier = pools[pool].count if pool in pools else 0
-                wanted = max(earlier, train.class_images_per_instance * count)
-                pools[pool] = Drawing(wanted, train.resolution, passes)
+                missing = max(earlier, train.class_images_per_instance * count - own.class_images)
+                pools[pool] = Drawing(missing, train.resolution, passes)
     yield from pools.values()
 
 

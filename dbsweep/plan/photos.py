@@ -19,11 +19,13 @@ class Photos:
         count: how many.
         repeats: times that each is trained in an epoch.
         sizes: of each, upright; None where nobody has looked, because all are cut to squares.
+        class_images: the user's own, which need not be drawn.
     """
 
     count: int
     repeats: int = 1
     sizes: tuple[Size, ...] | None = None
+    class_images: int = 0
 
     def by_size(self, train: Train) -> dict[Size, int]:
         """How many are cut to which size."""
@@ -35,15 +37,19 @@ class Photos:
 
 
 def photos_of(
-    experiment: Experiment, counts: Sequence[int], sizes: Sequence[Sequence[Size]] | None = None
+    experiment: Experiment,
+    counts: Sequence[int],
+    sizes: Sequence[Sequence[Size]] | None = None,
+    class_images: Sequence[int] | None = None,
 ) -> tuple[Photos, ...]:
     """The photos of each concept, in the experiment's order."""
     if len(counts) != len(experiment.concepts) or min(counts) < 1:
         raise ValueError(f"{len(experiment.concepts)} concepts need as many photo counts above 0, got {counts}")
     seen = [None] * len(counts) if sizes is None else [tuple(each) for each in sizes]
+    given = [0] * len(counts) if class_images is None else class_images
     return tuple(
-        Photos(count, concept.repeats, own)
-        for count, concept, own in zip(counts, experiment.concepts, seen, strict=True)
+        Photos(count, concept.repeats, own, there)
+        for count, concept, own, there in zip(counts, experiment.concepts, seen, given, strict=True)
     )
 
 

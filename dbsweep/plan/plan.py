@@ -28,6 +28,7 @@ def make_plan(
     *,
     alone: bool = False,
     photo_sizes: Sequence[Sequence[Size]] | None = None,
+    class_images: Sequence[int] | None = None,
 ) -> Plan:
     """Plans a sweep; of a search that proposes points from results, what is known before there are any.
 
@@ -36,6 +37,7 @@ def make_plan(
         rates: for the forecast of disk and time; by default what `rates_for` knows about the base model.
         alone: train every trial by itself, to check that sharing changes nothing.
         photo_sizes: of each concept's photos, upright; needed where aspect_ratio_buckets may be on.
+        class_images: the user's own of each concept, which need not be drawn.
 
     Raises:
         ConfigError: the search makes too many trials, or proposes them from results that training alone cannot have.
@@ -46,7 +48,8 @@ def make_plan(
     if experiment.counts_steps:
         raise ValueError("lengths in steps must be made epochs first: dbsweep.plan.lengths.in_epochs")
     rates = rates_for(experiment) if rates is None else rates
-    every_epochs, photos = experiment.evaluate.every_epochs, photos_of(experiment, photo_counts, photo_sizes)
+    every_epochs = experiment.evaluate.every_epochs
+    photos = photos_of(experiment, photo_counts, photo_sizes, class_images)
     trials, removed = make_trials(experiment)
     courses = courses_of(experiment, trials, photos)
     nodes = grow_tree(courses, share=not alone)

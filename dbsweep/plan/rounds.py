@@ -31,6 +31,7 @@ def extend_plan(
     rates: Rates,
     *,
     photo_sizes: Sequence[Sequence[Size]] | None = None,
+    class_images: Sequence[int] | None = None,
 ) -> Plan:
     """The plan with the trials of further points on a tree of their own; the same plan if all are known.
 
@@ -40,7 +41,7 @@ def extend_plan(
     trials = more_trials(experiment, plan.trials, points)
     if not trials:
         return plan
-    photos = photos_of(experiment, photo_counts, photo_sizes)
+    photos = photos_of(experiment, photo_counts, photo_sizes, class_images)
     nodes = grow_tree(courses_of(experiment, trials, photos), planting=trials[0].id)
     branches, paths = make_branches(nodes, experiment.evaluate.every_epochs, earlier=len(plan.branches))
     branches, paths = (*plan.branches, *branches), (*plan.paths, *paths)

@@ -63,6 +63,13 @@ def count_photos(experiment: Experiment) -> tuple[int, ...]:
     return tuple(len(training_photos(concept)) for concept in experiment.concepts)
 
 
+def count_class_images(experiment: Experiment) -> tuple[int, ...]:
+    """The number of the user's own class images of each concept; InputError if their folder has none."""
+    from dbsweep.concepts.class_images import own_class_images
+
+    return tuple(len(own_class_images(concept)) for concept in experiment.concepts)
+
+
 def photo_sizes(experiment: Experiment) -> tuple[tuple[Size, ...], ...] | None:
     """Width and height of each concept's photos that train; None where all are cut to squares."""
     if not experiment.train.aspect_ratio_buckets and "aspect_ratio_buckets" not in experiment.search.axes:
@@ -99,6 +106,7 @@ def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
         local_rates(experiment),
         alone=alone,
         photo_sizes=photo_sizes(experiment),
+        class_images=count_class_images(experiment),
     )
     warnings = [warning for concept in experiment.concepts for warning in caption_warnings(concept)]
     held_out = [sentence for concept in experiment.concepts if (sentence := held_out_sentence(concept))]
@@ -134,19 +142,23 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     """Finds what would stop the sweep later, before anything is written.
 
     Raises:
-        InputError: photos or own class images that are missing or cannot be read.
+        InputError: photos or own class images that are missing, cannot be read, or lack a caption.
         ModelError: a base model or an encoder that is not one.
         ResourceError: the forecast does not fit on the disk.
     """
+    from dbsweep.concepts.captions import class_captions
+    from dbsweep.concepts.class_images import own_class_images
     from dbsweep.concepts.photo_sets import held_out_photos, training_photos
-    from dbsweep.concepts.photos import check_photos, list_photos
+    from dbsweep.concepts.photos import check_photos
     from dbsweep.models.sources import check_base
     from dbsweep.scoring.encoder_source import encoder_source
     from dbsweep.sweep.storage import bring_base
 
+    per_photo = max(int(trial.settings["class_images_per_instance"]) for trial in plan.trials)
     for concept in experiment.concepts:
-        own = concept.class_images.folder
-        check_photos((*training_photos(concept), *held_out_photos(concept), *(list_photos(own) if own else ())))
+        photos, own = training_photos(concept), own_class_images(concept)
+        check_photos((*photos, *held_out_photos(concept), *own))
+        class_captions(concept, own[: per_photo * len(photos)])
     bring_base(experiment.base_model)
     check_base(base_source(experiment))
     encoder_source(resolve_encoder(experiment.evaluate.encoder))

@@ -8,7 +8,7 @@ from dbsweep.plan.space import Point, points_of
 from dbsweep.records.plan import Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_of
-from dbsweep.sweep.preflight import count_photos, local_rates, photo_sizes
+from dbsweep.sweep.preflight import count_class_images, count_photos, local_rates, photo_sizes
 
 
 def next_round(experiment: Experiment, record: RunRecord) -> Plan | None:
@@ -28,6 +28,7 @@ def next_round(experiment: Experiment, record: RunRecord) -> Plan | None:
         count_photos(experiment),
         local_rates(experiment),
         photo_sizes=photo_sizes(experiment),
+        class_images=count_class_images(experiment),
     )
     return None if plan is record.plan else plan
 

@@ -42,6 +42,12 @@ def test_class_images_are_drawn_once_for_the_most_demanding_trial():
     assert cost(small(search={"prior_loss_weight": [0]})).images == REFERENCES + 2 * EVALUATION
 
 
+@pytest.mark.parametrize(("own", "drawn"), [(0, 24), (10, 14), (24, 0), (30, 0)])
+def test_own_class_images_need_not_be_drawn(own: int, drawn: int):
+    plan = make_plan(small(), (12,), RATES, class_images=(own,))
+    assert plan.cost.images == drawn + REFERENCES + 2 * EVALUATION
+
+
 def test_concepts_with_one_class_share_its_images():
     second: dict[str, Any] = {
         key: str(value).replace("ohwx", "zwx") for key, value in CONCEPT.items() if key != "sanity_prompts"
