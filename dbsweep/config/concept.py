@@ -74,6 +74,15 @@ class Concept(Section):
         problems.refuse("concept")
         return self
 
+    @field_validator("instance_token", "class_token", "class_prompt")
+    @classmethod
+    def _words_are_there(cls, words: str, info: ValidationInfo) -> str:
+        if not words.strip():
+            raise ValueError(f"must have words, got {words!r}")
+        if info.field_name == "class_token" and words == info.data.get("instance_token"):
+            raise ValueError(f"must be the noun for the class and not instance_token, got {words!r} for both")
+        return words
+
     @field_validator("instance_prompt", "sample_prompt", "sanity_prompts")
     @classmethod
     def _prompts_name_the_subject(
@@ -93,6 +102,8 @@ class Concept(Section):
     def _sanity_prompts_add_a_style(cls, prompts: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
         if info.data.get("instance_prompt") in prompts:
             raise ValueError("must add a style to instance_prompt, got the same prompt")
+        if len(set(prompts)) < len(prompts):
+            raise ValueError("must differ: pictures that count twice make scores look surer than they are")
         return prompts
 
     @field_validator("class_prompt")

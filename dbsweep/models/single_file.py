@@ -24,6 +24,9 @@ from dbsweep.models.refusals import read_or_refuse
 EMA_PREFIX = "model_ema."
 
 _TRANSFORMER = CLIP_PREFIX.removesuffix("text_model.")
+_OLD_ATTENTION = re.compile(r"(?<=\.attentions\.0)\.(query|key|value|proj_attn)\.")
+_NEW_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
+"""What diffusers called the VAE's attention before version 0.13, as in the file of ``stabilityai/sd-vae-ft-mse``."""
 _CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
 
 
@@ -70,10 +73,11 @@ def read_networks(file: SingleFile, config: Path, dtype: torch.dtype, *, with_va
 
 def read_vae(path: Path, state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> nn.Module:
     """The VAE of a whole model's weights, or of a file that has nothing else; errors as `read_networks`."""
+    named = {_OLD_ATTENTION.sub(lambda old: f".{_NEW_ATTENTION[old[1]]}.", key): value for key, value in state.items()}
 
     def read() -> Any:  # noqa: ANN401
         return AutoencoderKL.from_single_file(
-            dict(state), config=str(config), subfolder="vae", torch_dtype=dtype, local_files_only=True
+            named, config=str(config), subfolder="vae", torch_dtype=dtype, local_files_only=True
         )
 
     return _build(path, "vae", read)

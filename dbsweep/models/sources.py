@@ -85,12 +85,12 @@ def check_source(source: str) -> None:
     """
     path = Path(source)
     if is_checkpoint(path):
-        for file in path.glob("*.safetensors"):
+        for file in path.glob("[!.]*.safetensors"):  # macOS puts ._ files beside the real ones
             check_safetensors(file)
     elif path.is_dir():
         check_folder(path)
         for name in NETWORKS:
-            for file in (path / name).glob("*.safetensors"):
+            for file in (path / name).glob("[!.]*.safetensors"):
                 check_safetensors(file)
     elif path.is_file():
         if path.suffix not in SINGLE_FILE_SUFFIXES:
@@ -177,4 +177,4 @@ def prefers_fp16_variant(folder: Path) -> bool:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    return [path for suffix in (".safetensors", ".bin") for path in folder.glob(f"*{suffix}")]
+    return [path for suffix in (".safetensors", ".bin") for path in folder.glob(f"[!.]*{suffix}")]

@@ -111,7 +111,7 @@ def _config(network: Path) -> dict[str, Any]:
 
 def _shapes_in(network: Path) -> Iterator[tuple[str, Sequence[int]]]:
     """Of all files of a network; a variant (``….fp16.safetensors``) holds the same tensors once more."""
-    files = list(network.glob("*.safetensors"))
+    files = list(network.glob("[!.]*.safetensors"))
     if not files:
         raise FileNotFoundError(f"{network}: no .safetensors file")
     for file in files:

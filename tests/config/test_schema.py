@@ -104,6 +104,18 @@ def concept(**changes: str) -> str:
         ),
         ({"instance_token": "''"}, "concepts[0].instance_token", "must not be empty, got '' (line 5)"),
         ({"sanity_prompts": "[]"}, "concepts[0].sanity_prompts", "needs at least 1, got none (line 9)"),
+        (
+            {"sanity_prompts": "[ink of ohwx man, ink of ohwx man]"},
+            "concepts[0].sanity_prompts",
+            "must differ: pictures that count twice make scores look surer than they are (line 9)",
+        ),
+        ({"instance_token": "' '"}, "concepts[0].instance_token", "must have words, got ' ' (line 5)"),
+        ({"class_prompt": "' '"}, "concepts[0].class_prompt", "must have words, got ' ' (line 8)"),
+        (
+            {"class_token": "ohwx"},
+            "concepts[0].class_token",
+            "must be the noun for the class and not instance_token, got 'ohwx' for both (line 6)",
+        ),
     ],
 )
 def test_prompts_fit_the_tokens(faults: Faults, changes: dict[str, str], path: str, message: str):

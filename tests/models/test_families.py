@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import AutoencoderKL
-from safetensors.torch import load, save_file
+from safetensors.torch import load, load_file, save_file
 from torch import Tensor
 
 from dbsweep.errors import ModelError
@@ -191,7 +191,7 @@ def test_averaged_weights_that_are_not_there_are_not_made_up(single: Path, narro
         load_base(BaseSource(source=str(narrow[1]), ema=True))
 
 
-@pytest.mark.parametrize("kind", ["pipeline", "folder", "bare file", "whole file", "bare ckpt"])
+@pytest.mark.parametrize("kind", ["pipeline", "folder", "bare file", "whole file", "bare ckpt", "old diffusers file"])
 @pytest.mark.parametrize("base", ["folder", "file without a VAE"])
 def test_another_vae_takes_the_place_of_the_models_own(
     narrow: dict[int, Path], single: Path, tmp_path: Path, kind: str, base: str
@@ -203,12 +203,19 @@ def test_another_vae_takes_the_place_of_the_models_own(
     bare = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
     save_file(bare, tmp_path / "bare.safetensors")
     torch.save({"state_dict": bare}, tmp_path / "bare.ckpt")
+    old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
+    named = load_file(narrow[2] / "vae" / "diffusion_pytorch_model.safetensors")
+    for new, name in old.items():
+        named = {key.replace(f".{new}.", f".{name}."): value for key, value in named.items()}
+    assert "encoder.mid_block.attentions.0.proj_attn.weight" in named
+    save_file(named, tmp_path / "old.safetensors")
     vae = {
         "pipeline": narrow[2],
         "folder": narrow[2] / "vae",
         "bare file": tmp_path / "bare.safetensors",
         "whole file": tmp_path / "whole.safetensors",
         "bare ckpt": tmp_path / "bare.ckpt",
+        "old diffusers file": tmp_path / "old.safetensors",
     }[kind]
     if base == "folder":
         source = narrow[1]

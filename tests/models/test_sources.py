@@ -67,6 +67,12 @@ def test_a_file_that_cannot_be_read_is_refused(tiny_sd: Path, tmp_path: Path) ->
         check_source(str(folder))
 
 
+def test_the_files_that_macos_puts_beside_others_are_left_alone(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
+    (folder / "unet" / "._diffusion_pytorch_model.safetensors").write_bytes(b"Mac OS X")
+    check_source(str(folder))
+
+
 def test_checking_imports_no_torch() -> None:
     code = "import sys; import dbsweep.models.sources; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
