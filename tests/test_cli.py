@@ -177,6 +177,13 @@ def test_runs_of_an_empty_folder_are_an_empty_list(dbsweep, tmp_path):
     assert dbsweep("runs", "--json", "--runs", tmp_path)[:2] == (0, "[]\n")
 
 
+def test_a_file_in_place_of_the_folder_of_runs_is_refused(dbsweep, tmp_path):
+    (tmp_path / "mine.yaml").write_text("")
+    code, _, err = dbsweep("runs", "--runs", tmp_path / "mine.yaml")
+    assert code == 2
+    assert "--runs is the folder that holds the runs" in " ".join(err.split())
+
+
 def test_subjects_are_written_and_never_overwritten(dbsweep, tmp_path):
     words = ("minisd", "subject", "--seed", 5, "--class", "woman", "--photos", 3, "--out", tmp_path / "photos")
     code, out, _ = dbsweep(*words)

@@ -50,8 +50,14 @@ def list_photos(folder: Path) -> tuple[Path, ...]:
         raise InputError(f"{folder} holds pictures that cannot be read ({', '.join(unread)}): convert them to PNG")
     photos = tuple(p for p in files if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
     if not photos:
-        raise InputError(f"no photos in {folder}: put some there ({', '.join(SUFFIXES)})")
+        below = [sub.name for sub in sorted(folder.iterdir()) if sub.is_dir() and _holds_photos(sub)]
+        where = f"; they are not looked for in its folders, such as {below[0]}: give that one" if below else ""
+        raise InputError(f"no photos in {folder}: put some there ({', '.join(SUFFIXES)}){where}")
     return photos
+
+
+def _holds_photos(folder: Path) -> bool:
+    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
 
 
 def check_photos(paths: Sequence[Path]) -> None:

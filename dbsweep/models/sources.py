@@ -6,6 +6,8 @@ import json
 import re
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from dbsweep.errors import ModelError
 from dbsweep.models.checkpoint_files import MANIFEST
 from dbsweep.records.record import Record
@@ -62,7 +64,10 @@ def rooted(base: BaseSource) -> BaseSource:
 def base_below(checkpoint: Path) -> BaseSource | None:
     """The base model that the manifest of a checkpoint names; None in old ones."""
     below = _read_json(checkpoint / MANIFEST).get("base")
-    return None if below is None else BaseSource.model_validate(below)
+    try:
+        return None if below is None else BaseSource.model_validate(below)
+    except ValidationError as error:
+        raise ModelError(f"checkpoint {checkpoint}: {MANIFEST} does not say which base model it belongs to") from error
 
 
 def is_hub_id(source: str) -> bool:
@@ -100,12 +105,15 @@ def check_source(source: str) -> None:
         if path.suffix == ".safetensors":
             check_safetensors(path)
     elif not is_hub_id(source):
-        raise ModelError(f"base model {source}: no such folder or file, and not a hub id (owner/name); check the path")
+        meant = "; the model that comes with dbsweep is called minisd" if source.lower() == "minisd" else ""
+        raise ModelError(
+            f"base model {source}: no such folder or file, and not a hub id (owner/name); check the path{meant}"
+        )
 
 
 def is_checkpoint(folder: Path) -> bool:
-    """Whether it is the folder of a finished checkpoint of a run."""
-    return (folder / MANIFEST).is_file()
+    """Whether it is the folder of a finished checkpoint of a run, and no pipeline with a manifest of its own."""
+    return (folder / MANIFEST).is_file() and not (folder / "model_index.json").exists()
 
 
 def check_folder(folder: Path, *, needs_weights: bool = True) -> None:

@@ -40,6 +40,9 @@ def outrun(experiment: Experiment) -> Iterator[str]:
     """What the scheduler will do to the plan."""
     search, longest = experiment.search, longest_epochs(experiment)
     if search.scheduler is SchedulerName.NONE:
+        fields = type(search).model_fields
+        idle = [name for name in ("grace_epochs", "reduction_factor") if getattr(search, name) != fields[name].default]
+        yield from (f"{name} has no effect: it needs search.scheduler asha" for name in idle)
         return
     rungs, rung = [], float(search.grace_epochs)
     while rung < longest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -17,7 +18,7 @@ class Chapter:
     """One trial of the story.
 
     Attributes:
-        title: ``Too little``, ``Right`` (or ``Not there yet``) or ``Too much``; tone: its CSS class.
+        title: ``Too little``, ``Right`` (``Not there yet``, ``Recommended``) or ``Too much``; tone: its CSS class.
         sentence: what is to be seen in the pictures.
     """
 
@@ -73,6 +74,8 @@ def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
     best = record.kept
     assert best is not None, "only the chosen strip gets this chapter"
     title, looks = "Right", f"looks like the subject (identity {number(best.identity)})"
+    if not math.isfinite(best.identity):
+        title, looks = "Recommended", "cannot be told from others by its identity"
     if is_unlearned(record, best):
         asked = f"identity {number(best.identity)}, and {asked_identity(record):.2f} is asked for"
         title, looks = "Not there yet", f"does not look like the subject yet ({asked})"

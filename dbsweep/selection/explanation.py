@@ -80,7 +80,8 @@ def _rank(outcome: Outcome) -> str:
     if sound == 1:
         return "It is the only checkpoint with scores, so there was nothing to compare."
     count = sound if outcome.finalists is None else outcome.finalists
-    compared = f"{count} {'checkpoints' if outcome.finalists is None else 'finalists of the race'}"
+    what = "checkpoint" if outcome.finalists is None else "finalist"
+    compared = f"{count} {what}{'' if count == 1 else 's'}{'' if outcome.finalists is None else ' of the race'}"
     able = sum(not row.unmet for row in outcome.ranked[:count]) if not top.unmet else count
     among = compared if able == count else f"the {able} of {compared} that meet the constraints"
     if outcome.back is None:

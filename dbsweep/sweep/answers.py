@@ -36,7 +36,9 @@ def read_run(folder: RunFolder) -> RunRecord:
 
 
 def read_runs(runs: Path) -> list[RunRecord]:
-    """The ledgers of all runs in a folder, oldest first."""
+    """The ledgers of all runs in a folder, oldest first; RunError if it is a file."""
+    if runs.is_file():
+        raise RunError(f"{runs} is a file: --runs is the folder that holds the runs")
     return sorted((read_run(folder) for folder in list_runs(runs)), key=lambda record: record.started)
 
 

@@ -31,13 +31,14 @@ def test_photos_are_listed_by_name_without_captions_and_hidden_files(tmp_path: P
         (None, r"photo folder .*x does not exist: give the folder"),
         ([], r"no photos in .*x: put some there \(\.bmp, .*\.webp\)"),
         (["notes.txt"], r"no photos in .*x: put some there"),
+        (["20_ohwx man/1.png"], r"not looked for in its folders, such as 20_ohwx man: give that one"),
         (["a.png", "b.HEIC", "c.dng"], r"cannot be read \(b\.HEIC, c\.dng\): convert them to PNG"),
     ],
 )
 def test_a_folder_without_photos_is_an_error(tmp_path: Path, files: list[str] | None, message: str) -> None:
     folder = tmp_path / "x"
     for name in files or []:
-        folder.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(b"")
     if files == []:
         folder.mkdir()

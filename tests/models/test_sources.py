@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from dbsweep.errors import ModelError
-from dbsweep.models.sources import check_safetensors, check_source, is_hub_id
+from dbsweep.models.checkpoint_files import MANIFEST
+from dbsweep.models.sources import base_below, check_safetensors, check_source, is_checkpoint, is_hub_id
 
 
 @pytest.mark.parametrize(
@@ -71,6 +72,22 @@ def test_the_files_that_macos_puts_beside_others_are_left_alone(tiny_sd: Path, t
     folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
     (folder / "unet" / "._diffusion_pytorch_model.safetensors").write_bytes(b"Mac OS X")
     check_source(str(folder))
+
+
+def test_a_pipeline_with_a_manifest_of_its_own_is_no_checkpoint(tiny_sd: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
+    (folder / MANIFEST).write_text("{}")
+    assert not is_checkpoint(folder)
+    (folder / "model_index.json").unlink()
+    assert is_checkpoint(folder)
+    (folder / MANIFEST).write_text('{"base": 3}')
+    with pytest.raises(ModelError, match=r"checkpoint .*sd: manifest\.json does not say which base model"):
+        base_below(folder)
+
+
+def test_minisd_in_capitals_is_told_its_name() -> None:
+    with pytest.raises(ModelError, match=r"base model MiniSD: no such .*; the model that comes .* is called minisd"):
+        check_source("MiniSD")
 
 
 def test_checking_imports_no_torch() -> None:

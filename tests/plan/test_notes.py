@@ -78,3 +78,8 @@ def test_a_scheduler_tells_its_rungs(search: dict[str, object], note: str):
     notes = make_plan(experiment(search={"scheduler": "asha", **search}), [3]).notes
     assert sum(note in each for each in notes) == 1
     assert not any("asha" in each for each in make_plan(experiment(), [3]).notes)
+
+
+def test_rungs_without_a_scheduler_have_no_effect():
+    notes = make_plan(experiment(search={"grace_epochs": 8}), [3]).notes
+    assert [each for each in notes if "asha" in each] == ["grace_epochs has no effect: it needs search.scheduler asha"]

@@ -42,6 +42,13 @@ def test_all_texts_tell_that_the_subject_has_not_arrived(
     assert "does not look like the subject yet (identity 0.29, and 0.50 is asked for)" in chapter.sentence
 
 
+def test_what_cannot_be_measured_is_not_said_to_look_like_the_subject(record: RunRecord, run_folder: Path) -> None:
+    unknown = with_identity(record, best=float("nan"), others=0.2)
+    (chapter,) = [c for c in story(unknown, film_strips(unknown, run_folder)) if c.tone == "chosen"]
+    assert chapter.title == "Recommended"
+    assert "cannot be told from others by its identity" in chapter.sentence
+
+
 @pytest.mark.parametrize("identity", [0.5, float("nan")])  # what cannot be measured is told elsewhere
 def test_nothing_is_said_of_a_subject_that_has(record: RunRecord, run_folder: Path, identity: float) -> None:
     assert unlearned_sentence(with_identity(record, best=identity, others=0.2)) == ""
