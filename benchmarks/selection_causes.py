@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
-from benchmarks.selection_curves import SubjectCurves
+from benchmarks.selection_curves import CardData, SubjectCurves
 from benchmarks.selection_detection import told_onset, true_onset
 from benchmarks.selection_judge import worth
 from benchmarks.selection_methods import Floats, Judged
@@ -25,9 +25,9 @@ def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
     is the last of its training. `chosen_at_rate`: subjects by the learning rate of ours. `right_rate`: those whose
     choice has the learning rate of the best. `rank_agreement`: Spearman's correlation of the product's utility, of the
     first looks and smoothed, with the oracle's over the checkpoints of a sweep, and over the best half of them in the
-    oracle's eyes, means over subjects. `identity_agreement`: the same of identity alone, ours
-    and plain CLIP-I. `onsets_at_rate`: trainings by learning rate and whether the told onset is
-    within one checkpoint of the true one, earlier, or later.
+    oracle's eyes, means over subjects. `identity_agreement`: the same of identity alone, ours and plain CLIP-I;
+    `style_agreement`: of style, by itself and times identity; `prior_agreement`: of prior. `onsets_at_rate`: trainings
+    by learning rate and whether the told onset is within one checkpoint of the true one, earlier, or later.
     """
     rates = [f"{trial.learning_rate:g}" for trial in subjects[0].curves.trials]
     best = [np.unravel_index(int(s.utility.argmax()), s.utility.shape) for s in subjects]
@@ -46,11 +46,16 @@ def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
             "best_half": round(float(np.mean([_agreement(subject, 0.5) for subject in subjects])), 3),
         },
         "identity_agreement": {
-            metric.value: round(
-                float(np.mean([_identity_agreement(subject.curves, metric) for subject in subjects])), 3
-            )
-            for metric in (Metric.IDENTITY, Metric.SUBJECT_FIDELITY)
+            "identity": _part_agreement(subjects, "identity", lambda card: card.values[Metric.IDENTITY]),
+            "subject_fidelity": _part_agreement(
+                subjects, "identity", lambda card: card.values[Metric.SUBJECT_FIDELITY]
+            ),
         },
+        "style_agreement": {
+            "style": _part_agreement(subjects, "style", lambda card: card.values[Metric.STYLE]),
+            "style_times_identity": _part_agreement(subjects, "style", _subject_in_style),
+        },
+        "prior_agreement": _part_agreement(subjects, "prior", lambda card: card.values[Metric.PRIOR]),
         "onsets_at_rate": onsets,
     }
 
@@ -68,10 +73,21 @@ def _agreement(subject: Judged, share: float) -> float:
     return float(spearmanr(truth[among], seen[among]).statistic)
 
 
-def _identity_agreement(curves: SubjectCurves, metric: Metric) -> float:
-    points = [point for trial in curves.trials for point in trial.checkpoints]
-    truth = [worth(point.oracle, curves).identity for point in points]
-    return float(spearmanr(truth, [point.card.values[metric] for point in points]).statistic)
+def _part_agreement(subjects: Sequence[Judged], part: str, seen: Callable[[CardData], float]) -> float:
+    """Spearman's correlation of what the product sees with a part of the oracle's utility, the mean over sweeps."""
+    found = []
+    for curves in (subject.curves for subject in subjects):
+        points = [point for trial in curves.trials for point in trial.checkpoints]
+        truth = [getattr(worth(point.oracle, curves), part) for point in points]
+        found.append(spearmanr(truth, [seen(point.card) for point in points]).statistic)
+    return round(float(np.mean(found)), 3)
+
+
+def _subject_in_style(card: CardData) -> float:
+    enough = Choosing().enough_style
+    return float(
+        np.clip(card.values[Metric.STYLE] / enough, 0.0, 1.0) * np.clip(card.values[Metric.IDENTITY], 0.0, 1.0)
+    )
 
 
 def _counts(rates: Sequence[str], places: Sequence[int]) -> dict[str, int]:

@@ -57,6 +57,11 @@ def test_identity_from_the_middle_of_the_class_goes_along_with_the_truth(result:
     assert agreement["identity"] > agreement["subject_fidelity"] + 0.1
 
 
+def test_style_goes_along_with_the_truth_where_it_shows_the_subject(result: dict[str, Any]) -> None:
+    agreement = result["causes"]["style_agreement"]
+    assert agreement["style_times_identity"] > agreement["style"] + 0.3
+
+
 def test_what_is_recorded_is_what_the_shipped_curves_give(result: dict[str, Any]) -> None:
     recorded = Path(selection.__file__).parent / "results" / "selection.json"
     assert json.loads(recorded.read_text(encoding="utf-8")) == result

@@ -54,5 +54,6 @@ def test_asha_ends_what_is_not_among_the_best() -> None:
 def test_ratios_and_what_the_choices_are_worth() -> None:
     found = costs([subject()])
     assert found["cost_vs_grid"] == pytest.approx(2100 / 1680)
+    assert found["steps_vs_grid"] == pytest.approx(2 * (10 + 20 + 30 + 40) / (2 * 40))
     assert found["dbsweep_behind"] == 0.0
     assert found["cost_vs_asha"] > 1.0
