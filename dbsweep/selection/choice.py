@@ -80,6 +80,20 @@ class Pick:
 Candidates = Sequence[tuple[str, Checkpoint, Scorecard]]
 
 
+def _check(candidates: Candidates, utility: Utility) -> None:
+    """RunError where nothing can be compared."""
+    if not candidates:
+        raise RunError(
+            "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"
+        )
+    if not utility.weights:
+        names = " and ".join(metric.value for metric in utility.unmeasurable if metric in JUDGED)
+        raise RunError(
+            f"{names} cannot be measured with this base model and encoder, and nothing else counts (choose.weights): "
+            "no checkpoint can be called the best"
+        )
+
+
 def choose(
     candidates: Candidates,
     *,
@@ -123,16 +137,7 @@ def choose(
         RunError: there are no candidates, none has finite scores, or nothing that counts can be measured.
     """
     settings, utility, candidates = settings or ChoiceSettings(), utility or Utility(), choosable(candidates)
-    if not candidates:
-        raise RunError(
-            "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"
-        )
-    if not utility.weights:
-        names = " and ".join(metric.value for metric in utility.unmeasurable if metric in JUDGED)
-        raise RunError(
-            f"{names} cannot be measured with this base model and encoder, and nothing else counts (choose.weights): "
-            "no checkpoint can be called the best"
-        )
+    _check(candidates, utility)
     pick = pick_smoothed(candidates, utility, paths, settings, finalists)
     if not pick.best.sound:
         raise RunError(
