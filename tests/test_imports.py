@@ -76,8 +76,8 @@ def test_a_file_imports_only_from_earlier_rooms(path: Path) -> None:
 
 
 def modules_after(statement: str) -> set[str]:
-    """Top-level modules loaded by a fresh interpreter that runs the statement."""
-    code = f"{statement}\nimport sys; print(*sorted({{m.split('.')[0] for m in sys.modules}}))"
+    """Modules loaded by a fresh interpreter that runs the statement."""
+    code = f"{statement}\nimport sys; print(*sorted(sys.modules))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     return set(run.stdout.split())
 
@@ -94,3 +94,9 @@ def modules_after(statement: str) -> set[str]:
 )
 def test_planning_and_help_load_nothing_heavy(statement: str) -> None:
     assert not modules_after(statement) & HEAVY
+
+
+@pytest.mark.parametrize("module", ["dbsweep.execution.ray_backend", "dbsweep.execution.ray_worker"])
+def test_ray_tune_is_loaded_while_others_work(module: str) -> None:
+    """Not before the workers have something to do, and not by those that draw the shared inputs."""
+    assert not modules_after(f"import {module}") & {"ray.tune", "torch", "mlflow", "pandas"}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import ray
-from ray import tune
 
 from dbsweep.config.schema import Resources
 from dbsweep.config.search import SchedulerName
@@ -17,14 +17,12 @@ from dbsweep.execution import ray_worker
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared
 from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.halving import BranchScheduler, Halving
+from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.ray_start import set_environment, start_ray
 from dbsweep.execution.ray_tasks import RETRIES, result, watch
 from dbsweep.execution.ray_worker import Body
-from dbsweep.execution.searcher import BranchSearcher, EventRelay
 from dbsweep.execution.stall import tasks_explained
-from dbsweep.execution.tune_thread import TuneThread
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
 
 PASSED_ON = ("HF_", "TRANSFORMERS_")
@@ -67,6 +65,7 @@ class RayBackend:
         photos = self._task(ray_worker.encode_photos).remote(job)
         draw = self._task(ray_worker.draw_class_images)
         drawing = [draw.remote(job, shard, shards) for shard in range(shards)]
+        importlib.import_module("dbsweep.execution.tune_thread")  # Ray Tune takes a second or more: while others work
         try:
             watch([references, photos, *drawing], self._resources, on_progress)
         except WorkerError as error:
@@ -85,10 +84,13 @@ class RayBackend:
         self._start()
         if not jobs:
             return
+        from dbsweep.execution.tune_thread import TuneThread  # loads Ray Tune: see `prepare`
+
         exchange = self._exchange_of(jobs[0].sweep)
         exchange.forget_the_stop()
         equipped = [job.model_copy(update={"sweep": self._equipped(job.sweep)}) for job in jobs]
-        sweep = TuneThread(equipped, self._tuner, exchange, self._halving_for(jobs))
+        halving = self._halving_for(jobs)
+        sweep = TuneThread(equipped, self._run, self._resources, exchange=exchange, halving=halving, body=self._body)
         try:
             sweep.run(on_event)
         finally:
@@ -173,29 +175,3 @@ class RayBackend:
         resources = self._resources
         share = {"num_cpus": resources.cpus_per_trial, "num_gpus": resources.gpus_per_trial}
         return ray.remote(max_retries=RETRIES, **share)(function)
-
-    def _tuner(self, searcher: BranchSearcher, scheduler: BranchScheduler, relay: EventRelay) -> tune.Tuner:
-        body = self._body
-        resources = {"cpu": self._resources.cpus_per_trial, "gpu": self._resources.gpus_per_trial}
-
-        def branch(config: dict[str, Any]) -> None:
-            ray_worker.train_branch(config, body)
-
-        return tune.Tuner(
-            tune.with_resources(branch, resources),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=scheduler,
-                num_samples=-1,
-                reuse_actors=True,
-                trial_name_creator=lambda trial: searcher.branch_of[trial.trial_id],
-                trial_dirname_creator=lambda trial: searcher.branch_of[trial.trial_id],
-            ),
-            run_config=tune.RunConfig(
-                name="tune",
-                storage_path=str(self._run.path / "ray"),
-                verbose=0,
-                callbacks=[relay],
-                failure_config=tune.FailureConfig(max_failures=RETRIES),
-            ),
-        )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, TypeAlias
@@ -13,7 +12,7 @@ from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.courier import Courier, courier_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
-from dbsweep.execution.searcher import JOB, as_result
+from dbsweep.models.left_out import leave_out
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
@@ -25,6 +24,8 @@ Body: TypeAlias = Callable[[BranchJob, Emit], None]
 def train_branch(config: dict[str, Any], body: Body | None) -> None:
     """The function that Tune runs: one branch, its events reported as they happen, the last two together."""
     from ray import tune
+
+    from dbsweep.execution.searcher import JOB, as_result
 
     given = BranchJob.model_validate_json(config[JOB])
     courier = courier_for(given.sweep)
@@ -66,25 +67,20 @@ def claim_resources(resources: Resources) -> None:
     """Keeps this process within its share: torch's threads, no GPU that it has not asked for, its part of a shared one.
 
     Ray leaves all GPUs visible to a task that asks for none. Its fractions of a GPU are bookkeeping only; the limit of
-    memory makes one greedy trial fail instead of its neighbours.
+    memory makes one greedy trial fail instead of its neighbours. Packages that others would load, for what this process
+    does not do, are left out: memory and seconds in every worker.
     """
+    leave_out(
+        "bitsandbytes"
+    )  # diffusers and peft load it for weights in few bits; an optimizer that needs it lets it in
     if resources.gpus_per_trial == 0.0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks; `loaded.device` knows too
-        _leave_out_triton()
+        leave_out("triton")  # torch's compiler of GPU kernels
     import torch
 
     torch.set_num_threads(max(1, int(resources.cpus_per_trial)))
     if 0.0 < resources.gpus_per_trial < 1.0 and torch.cuda.is_available():
         torch.cuda.set_per_process_memory_fraction(resources.gpus_per_trial)
-
-
-def _leave_out_triton() -> None:
-    """Importing it is refused from here on, which all who can use it take for its absence; no-op where it is loaded.
-
-    Torch's parts that transformers imports load it wherever it is installed: memory in every worker, to compile for
-    GPUs that this process cannot see.
-    """
-    sys.modules.setdefault("triton", None)  # type: ignore[arg-type]
 
 
 def draw_class_images(job: SweepJob, shard: int, shards: int) -> int:

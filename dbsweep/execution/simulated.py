@@ -6,11 +6,11 @@ import hashlib
 import heapq
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
 
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import DiskError, DivergedError, TrialError
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.judgement import Judgement, diverged
 from dbsweep.execution.queue import BranchQueue
@@ -19,9 +19,6 @@ from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.plan import Milestone
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Checkpoint, GridImage, Score, Scorecard, StepLog
-
-if TYPE_CHECKING:
-    from dbsweep.execution.halving import Halving
 
 Curve = Callable[[Mapping[str, Scalar], int], Mapping[Metric, float]]
 """A branch's settings and a step → its scores; raises TrialError where it fails, DiskError where no room is left."""
@@ -93,8 +90,6 @@ class SimulatedBackend:
     def _schedule_with(self, jobs: Sequence[BranchJob]) -> None:
         """What ends branches beside the verdict; one for all rounds."""
         if self._halving is None and jobs and jobs[0].sweep.experiment.search.scheduler is not SchedulerName.NONE:
-            from dbsweep.execution.halving import Halving  # loads ray
-
             self._halving = Halving(jobs[0].sweep.experiment, self._base)
 
     def _replay_all(self, queue: BranchQueue, on_event: OnEvent) -> None:

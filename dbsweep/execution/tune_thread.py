@@ -4,29 +4,47 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from ray import tune
 
+from dbsweep.config.schema import Resources
+from dbsweep.execution import ray_worker
 from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.exchange import Exchange
-from dbsweep.execution.halving import BranchScheduler, Halving
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.queue import BranchQueue
+from dbsweep.execution.ray_tasks import RETRIES
+from dbsweep.execution.ray_worker import Body
+from dbsweep.execution.scheduler import BranchScheduler
 from dbsweep.execution.searcher import BranchSearcher, EventRelay
 from dbsweep.records.events import BranchEnded, Event
 from dbsweep.records.names import TrialState
 
 
 class TuneThread:
-    """One call of `RayBackend.run`: Tune in a thread, its events handed to the caller's."""
+    """One call of `RayBackend.run`: Tune in a thread, its events handed to the caller's.
+
+    Args:
+        run: where Tune keeps its own files.
+        resources: what one trial takes.
+        exchange: brings what the workers wrote.
+        halving: what ends branches beside the verdict.
+        body: what trains a branch, if not `dbsweep.execution.branch.run_branch`.
+    """
 
     def __init__(
         self,
         jobs: Sequence[BranchJob],
-        make_tuner: Callable[[BranchSearcher, BranchScheduler, EventRelay], tune.Tuner],
+        run: RunFolder,
+        resources: Resources,
+        *,
         exchange: Exchange,
         halving: Halving | None,
+        body: Body | None,
     ) -> None:
         self._exchange = exchange
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
@@ -35,7 +53,28 @@ class TuneThread:
         searcher = BranchSearcher(self._branches, self._events.put, self._stop)
         scheduler = BranchScheduler(halving, self._branches, searcher)
         relay = EventRelay(self._branches, searcher, self._events.put, scheduler.ended)
-        self._tuner = make_tuner(searcher, scheduler, relay)
+
+        def branch(config: dict[str, Any]) -> None:
+            ray_worker.train_branch(config, body)
+
+        self._tuner = tune.Tuner(
+            tune.with_resources(branch, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
+            tune_config=tune.TuneConfig(
+                search_alg=searcher,
+                scheduler=scheduler,
+                num_samples=-1,
+                reuse_actors=True,
+                trial_name_creator=lambda trial: searcher.branch_of[trial.trial_id],
+                trial_dirname_creator=lambda trial: searcher.branch_of[trial.trial_id],
+            ),
+            run_config=tune.RunConfig(
+                name="tune",
+                storage_path=str(run.path / "ray"),
+                verbose=0,
+                callbacks=[relay],
+                failure_config=tune.FailureConfig(max_failures=RETRIES),
+            ),
+        )
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
 

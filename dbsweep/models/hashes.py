@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import Tensor, nn
+if TYPE_CHECKING:
+    from torch import Tensor, nn  # files are hashed where torch is not loaded
 
 
 def weights_sha256(modules: Mapping[str, nn.Module]) -> str:

@@ -11,6 +11,7 @@ from torch import nn
 from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.schema import Train
 from dbsweep.errors import ResourceError
+from dbsweep.models.left_out import let_in
 
 BETAS = (0.9, 0.999)
 LION_BETAS = (0.9, 0.99)
@@ -71,6 +72,7 @@ def _eight_bit(name: str, betas: tuple[float, float]) -> Callable[[Train, Groups
     """One of bitsandbytes' (Dettmers et al. 2022), moments in 8 bits where a tensor has at least 4096 values."""
 
     def make(train: Train, groups: Groups) -> torch.optim.Optimizer:
+        let_in("bitsandbytes")
         try:
             import bitsandbytes.optim
         except ImportError as error:

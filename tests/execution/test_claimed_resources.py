@@ -35,16 +35,19 @@ def test_a_worker_computes_on_what_it_has_asked_for(
     assert shares == ([] if share is None else [share])
 
 
-@pytest.mark.parametrize(("gpus", "loads"), [(0, False), (1, True)])
-def test_a_worker_without_a_gpu_has_no_compiler_for_one(gpus: int, loads: bool, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("package", "gpus", "loads"),
+    [("triton", 0, False), ("triton", 1, True), ("bitsandbytes", 0, False), ("bitsandbytes", 1, False)],
+)
+def test_a_worker_leaves_out_what_it_has_no_use_for(package: str, gpus: int, loads: bool, tmp_path: Path) -> None:
     """In a process of its own, where nothing has been imported yet; a file stands for the package."""
-    (tmp_path / "triton.py").write_text("", encoding="utf-8")
+    (tmp_path / f"{package}.py").write_text("", encoding="utf-8")
     script = f"""
 from dbsweep.config.schema import Resources
 from dbsweep.execution.ray_worker import claim_resources
 claim_resources(Resources(gpus_per_trial={gpus}))
 try:
-    import triton
+    import {package}
 except ImportError:
     print(False)
 else:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import builtins
 import math
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -116,3 +118,21 @@ def test_eight_bits_need_bitsandbytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(builtins, "__import__", without_bitsandbytes)
     with pytest.raises(ResourceError, match="adamw_8bit needs bitsandbytes: install it, or use adamw"):
         make_optimizer(settings(optimizer="adamw_8bit"), [[nn.Parameter(torch.ones(1))]])
+
+
+def test_a_worker_that_left_bitsandbytes_out_lets_it_in_for_eight_bits() -> None:
+    """In a process of its own: a package whose operators torch knows is not loaded twice."""
+    script = """
+import torch
+from dbsweep.config.schema import Train
+from dbsweep.models.left_out import leave_out
+from dbsweep.training.optimizer import make_optimizer
+leave_out("bitsandbytes")
+weight = torch.nn.Parameter(torch.ones(64, 64))
+optimizer = make_optimizer(Train(optimizer="adamw_8bit", learning_rate=0.1), [[weight]])
+weight.grad = torch.ones_like(weight)
+optimizer.step()
+print(type(optimizer).__name__, bool((weight < 1).all()))
+"""
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == ["AdamW8bit", "True"]
