@@ -5,6 +5,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 NAME   ?= quickstart
+# Processes that test side by side; each needs a core and 2 GB.
+WORKERS ?= 2
 
 .PHONY: help venv quickstart test check lint types format clean
 
@@ -25,7 +27,7 @@ quickstart: venv  ## sweep a real DreamBooth on the embedded model and write its
 	$(BIN)/dbsweep run experiments/quickstart.yaml --name $(NAME)
 
 test: venv  ## every test that can run on this machine
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
 
 check: lint types test  ## format, lint, types and tests
 

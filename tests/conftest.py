@@ -19,6 +19,14 @@ settings.register_profile("dbsweep", deadline=None)
 settings.load_profile("dbsweep")
 
 
+@pytest.hookimpl(tryfirst=True)  # before the groups are read
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where several processes share the tests, one gets all that need a Ray, the others whole files."""
+    for item in items:
+        needs_ray = "ray_session" in getattr(item, "fixturenames", ()) or item.get_closest_marker("cluster")
+        item.add_marker(pytest.mark.xdist_group("ray" if needs_ray else item.nodeid.partition("::")[0]))
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:
     """After each test one thread again: this process is compared bit for bit with workers of one, and a benchmark's
