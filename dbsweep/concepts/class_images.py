@@ -15,7 +15,7 @@ from PIL import Image
 
 from dbsweep.concepts.captions import class_prompts
 from dbsweep.concepts.files import write_whole
-from dbsweep.concepts.photos import check_photos, list_photos
+from dbsweep.concepts.photos import list_photos
 from dbsweep.config.schema import Concept
 
 FIRST_SEED = 1_000_000
@@ -110,11 +110,9 @@ def class_image_pool(
         clip_skip: as in `ClassImageRequest`.
 
     Raises:
-        InputError: the user's own folder of class images is missing, empty or holds an unreadable one; a caption that
-            the class prompt asks for is missing.
+        InputError: the user's own folder of class images is missing or empty; a caption that the class prompt asks
+            for is missing.
     """
-    own = own_class_images(concept)
-    check_photos(own)
     prompts = class_prompts(concept)
     request = ClassImageRequest(
         index=0,
@@ -128,7 +126,7 @@ def class_image_pool(
         height=size[1],
         clip_skip=clip_skip,
     )
-    return ClassImagePool(root / pool_key(request, prompts, base_sha256), own, request, prompts)
+    return ClassImagePool(root / pool_key(request, prompts, base_sha256), own_class_images(concept), request, prompts)
 
 
 def own_class_images(concept: Concept) -> tuple[Path, ...]:

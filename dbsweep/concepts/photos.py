@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import warnings
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -60,7 +60,7 @@ def _holds_photos(folder: Path) -> bool:
     return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
 
 
-def check_photos(paths: Sequence[Path]) -> None:
+def check_photos(paths: Iterable[Path]) -> None:
     """Opens and decodes every photo to its last row.
 
     Raises:

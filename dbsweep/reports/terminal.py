@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.columns import Columns
 from rich.console import Console, Group
 from rich.live import Live
+from rich.progress import track
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -15,6 +17,8 @@ from rich.text import Text
 from dbsweep.records.events import BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.reports.progress import BranchProgress, Progress
+
+_Item = TypeVar("_Item")
 
 STATE_STYLES = {
     TrialState.PENDING: "dim",
@@ -198,6 +202,14 @@ class TerminalView:
             self._phase = name
             count = f" ({total})" if total else ""
             self._console.print(f"{name}{count} …", highlight=False, markup=False)
+
+    def watch(self, name: str, items: Sequence[_Item]) -> Iterator[_Item]:
+        """The items one after another, before there is a live table: a bar in a terminal, a line elsewhere."""
+        if self._console.is_terminal:
+            yield from track(items, name, console=self._console, transient=True)
+        else:
+            self.on_phase(name, 0, len(items))
+            yield from items
 
     def note(self, text: str) -> None:
         """A sentence for the person."""

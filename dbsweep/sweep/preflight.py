@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -138,8 +138,19 @@ def _with_base_of_base(experiment: Experiment) -> Experiment:
     return experiment.model_copy(update={"base_model": below.base_model})
 
 
-def check_inputs(experiment: Experiment, plan: Plan) -> None:
+def _unwatched(what: str, images: Sequence[Path]) -> Iterable[Path]:
+    del what
+    return images
+
+
+def check_inputs(
+    experiment: Experiment, plan: Plan, watch: Callable[[str, Sequence[Path]], Iterable[Path]] = _unwatched
+) -> None:
     """Finds what would stop the sweep later, before anything is written.
+
+    Args:
+        experiment, plan: the sweep.
+        watch: shows how far the looking at images is, which takes seconds where they are many or large.
 
     Raises:
         InputError: photos or own class images that are missing, cannot be read, or lack a caption.
@@ -155,10 +166,12 @@ def check_inputs(experiment: Experiment, plan: Plan) -> None:
     from dbsweep.sweep.storage import bring_base
 
     per_photo = max(int(trial.settings["class_images_per_instance"]) for trial in plan.trials)
+    images: list[Path] = []
     for concept in experiment.concepts:
         photos, own = training_photos(concept), own_class_images(concept)
-        check_photos((*photos, *held_out_photos(concept), *own))
         class_captions(concept, own[: per_photo * len(photos)])
+        images += (*photos, *held_out_photos(concept), *own)
+    check_photos(watch("looking at the photos", images))
     bring_base(experiment.base_model)
     check_base(base_source(experiment))
     encoder_source(resolve_encoder(experiment.evaluate.encoder))

@@ -88,7 +88,7 @@ def run_experiment(
     check_free(experiment.output, experiment.name)
     experiment = counted_in_epochs(experiment)
     experiment, plan = planned(experiment, alone=alone)
-    check_inputs(experiment, plan)
+    check_inputs(experiment, plan, view.watch)
     check_storage(experiment)
     for note in (*token_warnings(experiment), *size_warnings(experiment), *plan.notes):
         view.note(note)
@@ -118,7 +118,7 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
         record = ledger.read()
         if record.finished is not None:
             raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
-        check_inputs(experiment, record.plan)
+        check_inputs(experiment, record.plan, view.watch)
         view.note(describe_rest(record))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)
     return folder

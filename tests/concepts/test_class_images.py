@@ -10,7 +10,6 @@ from PIL import Image
 
 from dbsweep.concepts.class_images import FIRST_SEED, ClassImagePool, class_image_pool
 from dbsweep.config.schema import ClassImages, Concept
-from dbsweep.errors import InputError
 
 PIXELS = np.full((32, 32, 3), 7, dtype=np.uint8)
 
@@ -73,11 +72,14 @@ def test_own_images_come_first_and_are_topped_up(tmp_path: Path) -> None:
     assert (images.missing(2), images.paths(1)) == ((), (folder / "mine0.png",))
 
 
-def test_an_unreadable_own_image_is_an_error(tmp_path: Path) -> None:
-    folder = own_folder(tmp_path / "mine", 1)
-    (folder / "bad.png").write_text("text")
-    with pytest.raises(InputError, match=r"bad\.png cannot be read \(not an image\): replace or remove it"):
-        pool(tmp_path / "pool", class_images=ClassImages(folder=folder))
+def test_own_images_are_not_decoded_whenever_a_branch_asks_for_the_pool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = own_folder(tmp_path / "mine", 2)
+    opened: list[object] = []
+    monkeypatch.setattr(Image, "open", opened.append)
+    assert len(pool(tmp_path / "pool", class_images=ClassImages(folder=folder)).paths(2)) == 2
+    assert opened == []
 
 
 @pytest.mark.parametrize(

@@ -198,6 +198,14 @@ def test_without_a_terminal_each_event_is_one_line():
     ]
 
 
+@pytest.mark.parametrize(("is_terminal", "shown"), [(True, "100%"), (False, "looking at photos (3) …\n")])
+def test_what_takes_long_before_the_sweep_is_shown(is_terminal: bool, shown: str):
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=80, force_terminal=is_terminal))
+    assert list(view.watch("looking at photos", "abc")) == ["a", "b", "c"]
+    assert shown in out.getvalue()
+
+
 @pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (5.4, "0:05"), (75, "1:15"), (3661, "1:01:01")])
 def test_duration(seconds, text):
     assert duration(seconds) == text

@@ -38,6 +38,17 @@ def test_own_class_images_are_looked_at_before_anything_is_written(tmp_path: Pat
         check_inputs(*planned(experiment))
 
 
+def test_the_looking_at_images_is_shown_and_every_bad_one_is_named(tmp_path: Path) -> None:
+    experiment = load_experiment(write_experiment(tmp_path), ["concepts.0.class_images.folder=own"])
+    (tmp_path / "own").mkdir()
+    for bad in (tmp_path / "own" / "man.png", tmp_path / "photos" / "bad.png"):
+        bad.write_text("text", encoding="utf-8")
+    out = io.StringIO()
+    with pytest.raises(InputError, match=r"photos/bad\.png cannot .*own/man\.png cannot .*: replace or remove them"):
+        check_inputs(*planned(experiment), TerminalView(Console(file=out)).watch)
+    assert out.getvalue() == "looking at the photos (5) …\n"
+
+
 def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:
     text = write_experiment(tmp_path).read_text(encoding="utf-8").replace("ohwx", "qqzzy")
     (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
