@@ -18,7 +18,7 @@ class Train(Optimization, LoraSettings, Compute):
     """How one trial trains. Any of these may be an axis of `search`."""
 
     resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(
-        512, description="side of the square training images, pixels"
+        512, description="side of the square images, pixels; where it is swept, every trial is drawn at this one"
     )
     batch_size: Count = Field(1, description="instance images a forward pass; as many class images are added to it")
     gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")

@@ -77,7 +77,7 @@ def _cost(
     *,
     trials: int,
 ) -> Cost:
-    drawings = [*once, *_evaluations(experiment, legs)]
+    drawings = [*once, _evaluations(experiment, legs)]
     further = race_images(experiment, sum(leg.evaluations for leg in legs))
     race = Drawing(further, experiment.train.resolution, _passes_of(experiment))
     return Cost(
@@ -153,20 +153,17 @@ def _with_prior(courses: Sequence[Course]) -> Iterator[Train]:
     return (course.train for course in courses if course.train.prior_loss_weight > 0)
 
 
-def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Iterator[Drawing]:
-    """Every evaluation, and the untrained base model with all seeds that may be drawn, once for each size.
+def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Drawing:
+    """Every evaluation, and the untrained base model with all seeds that may be drawn.
 
     The base model also draws each instance prompt with the token left in.
     """
-    evaluate, prompts = experiment.evaluate, prompts_per_evaluation(experiment)
-    passes = _passes_of(experiment)
-    by_resolution: dict[int, int] = {}
-    for leg in legs:
-        by_resolution[leg.train.resolution] = by_resolution.get(leg.train.resolution, 0) + leg.evaluations
-    for resolution, evaluations in by_resolution.items():
-        seeds = evaluate.levels[-1] + evaluate.images_per_prompt * evaluations
-        tokens = len(experiment.concepts) * evaluate.token_images
-        yield Drawing(prompts * seeds + tokens, resolution, passes)
+    evaluate = experiment.evaluate
+    seeds = evaluate.levels[-1] + evaluate.images_per_prompt * sum(leg.evaluations for leg in legs)
+    tokens = len(experiment.concepts) * evaluate.token_images
+    images = prompts_per_evaluation(experiment) * seeds + tokens
+    # Where the resolution is swept, all trials are drawn at one, to be compared.
+    return Drawing(images, experiment.train.resolution, _passes_of(experiment))
 
 
 def _grids(experiment: Experiment) -> Iterator[Drawing]:

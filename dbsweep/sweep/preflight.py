@@ -198,12 +198,12 @@ def token_warnings(experiment: Experiment) -> tuple[str, ...]:
 
 
 def size_warnings(experiment: Experiment) -> tuple[str, ...]:
-    """What is to be said of a resolution that the base model was not made for; nothing where it is swept."""
+    """What is to be said of a resolution that the base model was not made for; all is drawn at it, swept or not."""
     from dbsweep.models.native_size import native_size
 
     made_for = native_size(base_source(_with_base_of_base(experiment)).source)
     resolution = experiment.train.resolution
-    if made_for in (None, resolution) or "resolution" in experiment.search.axes:
+    if made_for in (None, resolution):
         return ()
     return (
         f"train.resolution is {resolution}, and the base model was made for {made_for} × {made_for} pixels: away from "

@@ -86,9 +86,13 @@ def test_shared_checkpoints_are_evaluated_once():
     assert cost(small(search=search)).images == 12 * 2 + REFERENCES + 4 * EVALUATION
 
 
-def test_each_resolution_has_its_own_class_images_and_references():
-    search = {"resolution": [64, 128]}
-    assert cost(small(search=search)).images == 2 * (12 * 2 + REFERENCES + 2 * EVALUATION)
+def test_each_resolution_has_its_own_class_images_and_all_are_drawn_at_one():
+    found = cost(small(search={"resolution": [64, 128]}))
+    class_images, drawn = 12 * 2, REFERENCES + 4 * EVALUATION
+    assert found.images == 2 * class_images + drawn
+    pixels = class_images * (64**2 + 128**2) + drawn * 64**2  # as train.resolution is 64
+    # Two branches of two checkpoints, the last one with two states to resume from.
+    assert found.disk_bytes == 4 * 10**9 + 2 * 10**10 + round(pixels * 1.7)
 
 
 def test_grids_draw_every_cell_with_every_seed():
@@ -138,11 +142,11 @@ def test_time_is_unknown_without_rates():
 
 
 def test_each_resolution_takes_the_time_of_its_area():
-    # At twice the side every step and every pass takes four times as long.
+    # At twice the side every step and every pass of class images takes four times as long; all else is drawn at 64.
     rates = RATES.model_copy(update={"resolution": 64})
-    single, both = cost(small(), rates=rates), cost(small(search={"resolution": [64, 128]}), rates=rates)
-    assert single.seconds is not None
-    assert both.seconds == pytest.approx(single.seconds * (1 + 4))
+    found = cost(small(search={"resolution": [64, 128]}), rates=rates)
+    passes = 12 * 2 * (1 + 4) + REFERENCES + 4 * EVALUATION
+    assert found.seconds == pytest.approx(48 * (1 + 4) + passes * 20 * 2 * 0.01)
 
 
 def test_alone_is_every_trial_by_itself_with_the_same_inputs():

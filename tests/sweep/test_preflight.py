@@ -22,6 +22,8 @@ def test_the_size_that_the_base_model_was_made_for_is_named(tmp_path: Path) -> N
     file = write_experiment(tmp_path)
     (warning,) = size_warnings(load_experiment(file, ["train.resolution=128"]))
     assert warning.startswith("train.resolution is 128, and the base model was made for 64 × 64 pixels")
+    swept = ["train.resolution=128", "search.resolution=[64,128]"]  # all trials are drawn at train.resolution
+    assert size_warnings(load_experiment(file, swept)) == (warning,)
 
 
 @pytest.mark.parametrize("change", ["train.resolution=64", "search.resolution=[64,128]"])
