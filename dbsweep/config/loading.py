@@ -38,9 +38,9 @@ def load_experiment(path: Path, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def _swept_overrides(experiment: Experiment, document: Document) -> Iterator[Fault]:
-    """Overrides of `train` that no trial would see; in a file such values may stand for a search to come."""
+    """Overrides of `train` that no trial would see; in a file, where they may stand for a search to come, a note."""
     given = document.values.get("train")
-    for name in experiment.search.axes:
+    for name in experiment.search.hidden:
         if isinstance(given, Mapping) and name in given and document.origin(("train", name)) == ORIGIN:
             yield Fault(f"{ORIGIN} train.{name}", f"changes nothing, for search.{name} is swept; set that instead")
 

@@ -91,6 +91,16 @@ class Search(Section):
         return {name: axis for name, axis in self.axes.items() if isinstance(axis, Values)}
 
     @property
+    def hidden(self) -> tuple[str, ...]:
+        """Settings whose value in `train` is for nothing, because they are swept.
+
+        Two are looked at beside the trials: all checkpoints are drawn at `train.resolution`, and `train.seed` decides
+        which points are sampled.
+        """
+        still_used = ("resolution", "seed") if self.sampled else ("resolution",)
+        return tuple(name for name in self.axes if name not in still_used)
+
+    @property
     def points_known(self) -> int:
         """How many of the samples are known before anything has been trained."""
         return self.samples if self.searcher is SearcherName.RANDOM else min(self.random_samples, self.samples)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from dbsweep.config.concept import FILEWORDS
+from dbsweep.config.messages import shown
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
 from dbsweep.plan.courses import Course, text_encoder_epochs
 
@@ -45,8 +46,12 @@ _OF_CAPTIONS = ("shuffle_tags", "tag_dropout")
 
 
 def idle_settings(experiment: Experiment, courses: Sequence[Course]) -> Iterator[str]:
-    """A sentence for each setting that has no effect on some trials although it is not the default."""
+    """A sentence for each setting that has no effect on some trials, or on any, although it is not the default."""
     trains = [course.train for course in courses]
+    for name in experiment.search.hidden:
+        given = getattr(experiment.train, name)
+        if given not in (Train.model_fields[name].default, *(getattr(train, name) for train in trains)):
+            yield f"train.{name} has no effect, got {shown(given)}: search.{name} is swept; set that instead"
     for names, need, has_need in _NEEDS:
         yield from _idle(names, need, trains, has_need)
     if not any(FILEWORDS in concept.instance_prompt for concept in experiment.concepts):

@@ -69,6 +69,10 @@ def test_what_is_swept_cannot_be_set_beside_its_axis(faults: Faults, load: Load,
     assert load("search: {epochs: [6, 12]}\ntrain: {epochs: 5}\n", "train.seed=1").train.seed == 1
 
 
+def test_the_size_at_which_is_drawn_can_be_set_beside_the_axis(load: Load):
+    assert load("search: {resolution: [64, 128]}\n", "train.resolution=64").train.resolution == 64
+
+
 def test_items_of_an_empty_list_cannot_be_set(faults: Faults):
     found = faults("", "concepts.0.class_token=x", text=SMALL[: SMALL.index("concepts")] + "concepts: []\n")
     assert found["--set concepts.0.class_token=x"] == "`concepts` is an empty list and has no item 0"

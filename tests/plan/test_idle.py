@@ -37,6 +37,20 @@ def test_what_lacks_its_companion_is_said(train: dict[str, Any], need: str):
     assert f"{next(iter(train))} has no effect on 1 of 1 trials: it needs {need}" in notes(train=train)
 
 
+def test_what_is_given_beside_its_axis_is_said():
+    search = {"learning_rate": [1e-5, 1e-4], "text_encoder_ratio": [0.5, 1], "resolution": [64], "epochs": [30, 60]}
+    train = {"learning_rate": 2e-5, "text_encoder_ratio": 0.5, "resolution": 128, "epochs": 100}
+    found = notes(search=search, train=train)
+    assert "train.learning_rate has no effect, got 2e-05: search.learning_rate is swept; set that instead" in found
+    assert found.count("has no effect") == 1  # 0.5 is trained, 128 is the size of what is drawn, 100 is the default
+
+
+@pytest.mark.parametrize(("rates", "idle"), [([1e-5, 1e-4], True), ({"loguniform": [1e-5, 1e-4]}, False)])
+def test_a_seed_beside_its_axis_counts_where_points_are_sampled(rates: object, idle: bool):
+    found = notes(search={"learning_rate": rates, "seed": [1, 2], "epochs": [30]}, train={"seed": 7})
+    assert ("train.seed has no effect, got 7" in found) is idle
+
+
 @pytest.mark.parametrize(
     "changes",
     [
