@@ -17,6 +17,12 @@ TREE = "state.json"
 STATE_FILES = (TENSORS, TREE)
 WEIGHT_FILES = ("unet.safetensors", "text_encoder.safetensors", "lora.safetensors")
 
+DROPPED = (
+    "its weights were dropped (checkpoints.keep); take one of those that `dbsweep best` lists, "
+    "or run again with checkpoints.keep=all"
+)
+"""What to say of a checkpoint that has none of the weight files."""
+
 
 def drop_state(folder: Path) -> None:
     """Takes the training state out of a checkpoint and leaves the weights."""

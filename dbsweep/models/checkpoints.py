@@ -23,7 +23,7 @@ from dbsweep.models.adapters import (
     remove_adapters,
 )
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoint_files import MANIFEST, WEIGHT_FILES
+from dbsweep.models.checkpoint_files import DROPPED, MANIFEST, WEIGHT_FILES
 from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
@@ -227,10 +227,7 @@ def _manifest_for(folder: Path, models: StableDiffusion) -> CheckpointManifest:
             f"than {models.source} ({models.sha256[:10]})"
         )
     if not any(name in manifest.files for name in WEIGHT_FILES):
-        raise ModelError(
-            f"checkpoint {folder}: its weights were dropped (checkpoints.keep); take one of those that "
-            "`dbsweep best` lists, or run again with checkpoints.keep=all"
-        )
+        raise ModelError(f"checkpoint {folder}: {DROPPED}")
     return manifest
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dbsweep.errors import ModelError
-from dbsweep.models.checkpoint_files import MANIFEST
+from dbsweep.models.checkpoint_files import DROPPED, MANIFEST, WEIGHT_FILES
 from dbsweep.records.record import Record
 
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
@@ -90,7 +90,10 @@ def check_source(source: str) -> None:
     """
     path = Path(source)
     if is_checkpoint(path):
-        for file in path.glob("[!.]*.safetensors"):  # macOS puts ._ files beside the real ones
+        files = list(path.glob("[!.]*.safetensors"))  # macOS puts ._ files beside the real ones
+        if not any(file.name in WEIGHT_FILES for file in files):  # there may be state
+            raise ModelError(f"base model {path}: {DROPPED}")
+        for file in files:
             check_safetensors(file)
     elif path.is_dir():
         check_folder(path)

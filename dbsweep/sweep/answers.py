@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import json
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from dbsweep.models.checkpoint_files import MANIFEST
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import kept
+
+_NAMED = 12
+"""Checkpoints that a message names, those of the nearest names."""
 
 BEST = "best"
 """The name of the chosen checkpoint after ``RUN@``."""
@@ -26,6 +30,8 @@ def find_run(run: str, runs: Path) -> RunFolder:
     path = Path(run)
     if (path / "ledger.db").is_file():
         return RunFolder(path.resolve())
+    if len(path.parts) > 1:
+        return RunFolder.open(path.parent, path.name)  # says which runs there are beside it
     return RunFolder.open(runs, run)
 
 
@@ -49,16 +55,23 @@ def find_checkpoint(name: str, runs: Path, *, interrupted: bool = False) -> tupl
         interrupted: what branches saved when they were stopped is found too; it goes when they go on.
 
     Raises:
-        RunError: no such run or checkpoint, or nothing has been chosen yet.
+        RunError: no such run or checkpoint, nothing has been chosen yet, or its weights are not kept.
     """
     run, _, wanted = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", BEST)
     folder = find_run(run, runs)
     record = read_run(folder)
     checkpoint = kept(record).checkpoint if wanted == BEST else wanted
     found = {**(interrupted_checkpoints(folder, record) if interrupted else {}), **record.checkpoints}
-    if checkpoint not in found:
-        there = ", ".join(sorted(found)) or "none yet"
-        raise RunError(f"run {record.name!r} has no checkpoint {wanted!r}: give {BEST} or one of {there}")
+    if checkpoint not in found or not found[checkpoint].kept:
+        whole = [name for name, each in found.items() if each.kept]
+        near = ", ".join(sorted(difflib.get_close_matches(checkpoint, whole, n=_NAMED, cutoff=0.0))) or "none yet"
+        there = f"{near} and {len(whole) - _NAMED:,} more" if len(whole) > _NAMED else near
+        if checkpoint not in found:
+            raise RunError(f"run {record.name!r} has no checkpoint {wanted!r}: give {BEST} or one of {there}")
+        raise RunError(
+            f"run {record.name!r} has dropped the weights of {checkpoint!r} (checkpoints.keep): give {BEST} or one of "
+            f"{there}, or run it again with checkpoints.keep=all"
+        )
     return folder, record, found[checkpoint]
 
 

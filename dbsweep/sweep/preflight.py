@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbsweep.errors import InputError, ResourceError
+from dbsweep.errors import InputError, ModelError, ResourceError
 from dbsweep.sweep.device import ask_driver, trial_device
 
 # Rooms that load torch, ray or mlflow are imported where they are used, so that planning starts at once.
@@ -48,6 +48,8 @@ def counted_in_epochs(experiment: Experiment) -> Experiment:
 def _pin_base(experiment: Experiment) -> Experiment:
     """With ``RUN@CHECKPOINT`` as base model replaced by that checkpoint's folder, which a later choice cannot move."""
     source = experiment.base_model
+    if source != MINISD and any((folder / source / "ledger.db").is_file() for folder in (Path(), experiment.output)):
+        raise ModelError(f"base model {source}: this is a run; its chosen checkpoint is called {source}@best")
     if "@" not in source or Path(source).exists():
         return experiment
     from dbsweep.sweep.answers import find_checkpoint

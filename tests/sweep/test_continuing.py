@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from rich.console import Console
 from dbsweep.errors import ModelError, RunError
 from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
+from dbsweep.models.checkpoint_files import drop_weights
 from dbsweep.models.checkpoints import read_manifest
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.lora import merge_lora
@@ -118,8 +120,36 @@ def test_what_is_not_there_is_said_before_anything_starts(root: Path, tmp_path: 
     file = write_experiment(tmp_path, base="ohwx@b07-000001")
     with pytest.raises(RunError, match="run 'ohwx' has no checkpoint 'b07-000001'"):
         load(file, (f"output={root / 'runs'}",))
-    with pytest.raises(RunError, match="no run"):
+    with pytest.raises(RunError, match=r"no run 'nobody' in .*runs; there are: ohwx, sks, tok, zwx"):
         load(file, (f"output={root / 'runs'}", "base_model=nobody@best"))
+    with pytest.raises(RunError, match=r"no run 'ohw' in .*runs; did you mean 'ohwx'"):
+        load(file, (f"base_model={root / 'runs' / 'ohw'}@best",))
+
+
+@pytest.mark.parametrize("name", ["ohwx", "{runs}/ohwx"])
+def test_a_run_without_a_checkpoint_is_told_how_to_name_one(root: Path, tmp_path: Path, name: str) -> None:
+    file = write_experiment(tmp_path, base=name.format(runs=root / "runs"))
+    with pytest.raises(ModelError, match=r"ohwx: this is a run; its chosen checkpoint is called .*ohwx@best"):
+        load(file, (f"output={root / 'runs'}",))
+
+
+def test_a_checkpoint_without_weights_is_told_before_anything_starts(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, folder = write_experiment(tmp_path, base="tok@b01-000003"), checkpoint(root, "tok@b01-000003")
+    record = read_run(RunFolder(root / "runs" / "tok"))
+    known = record.checkpoints["b01-000003"].model_copy(update={"kept": False})
+    dropped = record.model_copy(update={"checkpoints": {**record.checkpoints, "b01-000003": known}})
+    monkeypatch.setattr("dbsweep.sweep.answers.read_run", lambda _: dropped)
+    message = (
+        r"run 'tok' has dropped the weights of 'b01-000003' \(checkpoints.keep\): give best or one of b01-000006, or"
+    )
+    with pytest.raises(RunError, match=message):
+        load(file, (f"output={root / 'runs'}",))
+    shutil.copytree(folder, tmp_path / "bare")
+    drop_weights(tmp_path / "bare")
+    with pytest.raises(ModelError, match=r"base model .*bare: its weights were dropped \(checkpoints.keep\); take one"):
+        check_source(str(tmp_path / "bare"))
 
 
 def test_a_checkpoint_has_neither_halves_nor_another_vae(root: Path, tiny_sd: Path) -> None:

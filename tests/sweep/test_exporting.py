@@ -237,7 +237,7 @@ def test_a_target_that_cannot_be_written_is_one_message(export, tmp_path, monkey
     ("suffix", "words", "message"),
     [
         ("@b99-000001", (), "has no checkpoint 'b99-000001': give best or one of b01-"),
-        ("-nowhere", (), "a run cannot be named"),
+        ("-nowhere", (), "no run 'demo-nowhere' in "),
         ("", ("--format", "onnx"), "onnx"),
         ("", ("--precision", "fp8"), "fp8"),
     ],
