@@ -17,7 +17,7 @@ from dbsweep.models.durable import new_file
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.encoders import Pixels
 
-VERSION = 3
+VERSION = 4
 """Raised when the same inputs are drawn or scored in another way."""
 
 

@@ -69,6 +69,12 @@ def parse(prompt: str) -> tuple[Part, ...]:
     return _merged(parts)
 
 
+def plain_text(prompt: str) -> str:
+    """The words of a prompt as a person reads them: without weights and BREAK, `\\(` as the character itself."""
+    words = "".join(part.text if isinstance(part, Fragment) else " " for part in parse(prompt))
+    return " ".join(words.split())
+
+
 def escape(text: str) -> str:
     """The text with a backslash before each bracket and backslash, so that `parse` reads it back unweighted."""
     return _SPECIAL.sub(lambda match: "\\" + match.group(0), text)

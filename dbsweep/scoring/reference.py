@@ -15,6 +15,7 @@ import numpy as np
 
 from dbsweep.errors import InputError, ModelError, RunError
 from dbsweep.records.names import PromptKind
+from dbsweep.sampling.grammar import plain_text
 from dbsweep.scoring.encoders import Embeddings, Encoder, ImageEncoder, Pixels
 from dbsweep.scoring.likeness import Likeness, build_likeness
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
@@ -34,7 +35,7 @@ class Reference:
         photos: for each concept (n_photos, d).
         prompts: the `base_prompt` of each prompt of the evaluation, in the order of all samples.
         base: for each prompt (n_seeds, d), what the base model draws for its `base_prompt`.
-        texts: for each prompt (d,), its `base_prompt`.
+        texts: for each prompt (d,), the words of its `base_prompt`, which weigh alike to this encoder.
         photo_features: for each concept (n_photos, 2); base_features: for each prompt (n_seeds, 2); see
             `dbsweep.scoring.quality.image_features`.
         held_out: for each concept (n, d), photos that are not trained; n may be 0.
@@ -147,7 +148,7 @@ def build_reference(
     _check_pictures(seeds, base_images, photos)
     drawn = {prompt: encoder.encode_images(images) for prompt, images in base_images.items()}
     features = {prompt: image_features(images) for prompt, images in base_images.items()}
-    texts = encoder.encode_texts([prompt.base_prompt for prompt in prompts])
+    texts = encoder.encode_texts([plain_text(prompt.base_prompt) for prompt in prompts])
     embedded = tuple(encoder.encode_images(images) for images in photos)
     unseen = zip(embedded, held_out or [()] * len(embedded), strict=True)
     return Reference(

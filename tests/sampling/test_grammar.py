@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsweep.errors import DbsweepError
-from dbsweep.sampling.grammar import Break, Fragment, escape, parse, weight_words
+from dbsweep.sampling.grammar import Break, Fragment, escape, parse, plain_text, weight_words
 
 
 def weights(prompt: str) -> list[tuple[str, float] | None]:
@@ -129,3 +129,17 @@ def test_a_weighted_word_is_read_back_with_its_weight(weight: float) -> None:
     total = {p.text: p.weight for p in parts if isinstance(p, Fragment)}
     assert total.get("ohwx man", 1.0) == pytest.approx(weight)
     assert "".join(total) == "photo of ohwx man, ink"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "words"),
+    [
+        ("photo of man, ink poster style", "photo of man, ink poster style"),
+        ("photo of ((man:1.3)), [ink] poster (style", "photo of man, ink poster style"),
+        (r"man \(actor\), (by \[x\]:0.5)", "man (actor), by [x]"),
+        ("() man BREAK  ink", "man ink"),
+        ("", ""),
+    ],
+)
+def test_words_as_a_person_reads_them(prompt: str, words: str) -> None:
+    assert plain_text(prompt) == words

@@ -38,6 +38,15 @@ def test_everything_is_embedded(corner: CornerEncoder) -> None:
     assert reference.texts[PromptKind.SANITY, 0, 0] == pytest.approx(corner.encode_texts(["man, ink"])[0])
 
 
+def test_prompt_fidelity_compares_with_the_words_alone(corner: CornerEncoder) -> None:
+    weighted = r"photo of ((man)), [ink:1.2] (by \(me\):0.8)"
+    prompts = [EvaluationPrompt(PromptKind.SANITY, 0, 0, weighted, weighted)]
+    reference = build_reference(prompts, SEEDS, {weighted: BASE_IMAGES["man, ink"]}, PHOTOS, corner)
+    assert reference.prompts[PromptKind.SANITY, 0, 0] == weighted
+    words = corner.encode_texts(["photo of man, ink:1.2 by (me)"])  # [x:w] is no weight in A1111
+    assert reference.texts[PromptKind.SANITY, 0, 0] == pytest.approx(words[0])
+
+
 def test_the_file_gives_the_same_back(corner: CornerEncoder, tmp_path: Path) -> None:
     reference = build_reference(PROMPTS, SEEDS, BASE_IMAGES, PHOTOS, corner)
     path = tmp_path / "reference.npz"
