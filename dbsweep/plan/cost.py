@@ -10,7 +10,7 @@ from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Concept, Experiment, Train
 from dbsweep.plan.buckets import Size
 from dbsweep.plan.courses import Course
-from dbsweep.plan.photos import Photos
+from dbsweep.plan.photos import Photos, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.records.plan import Branch, Cost
 
@@ -38,6 +38,7 @@ class Leg:
 
     Attributes:
         steps: optimizer steps; end_step: the same, counted from the base model.
+        images_per_step: instance images, on average over an epoch: its last batch, and that of each size, may be short.
         evaluations: checkpoints that are drawn and scored.
         checkpoints: all of them.
         forks: those that keep their state for another branch.
@@ -46,6 +47,7 @@ class Leg:
     train: Train
     steps: int
     end_step: int
+    images_per_step: float
     evaluations: int
     checkpoints: int
     forks: int
@@ -60,8 +62,8 @@ def cost_of(
 ) -> Cost:
     """Steps, images, disk and time of a sweep, and what they would be alone; time is None where no rate is known."""
     trains = {course.trial.id: course.train for course in courses}
-    shared = [_leg_of(branch, trains) for branch in branches]
-    alone = [_leg_alone(course, experiment.evaluate.every_epochs) for course in courses]
+    shared = [_leg_of(branch, trains, photos) for branch in branches]
+    alone = [_leg_alone(course, experiment.evaluate.every_epochs, photos) for course in courses]
     once = [*_class_images(experiment.concepts, courses, photos), *_grids(experiment)]
     steps = sum(leg.steps for leg in alone)
     apart = _cost(experiment, alone, once, rates, steps, trials=len(courses))
@@ -90,21 +92,31 @@ def _cost(
     )
 
 
-def _leg_of(branch: Branch, trains: dict[str, Train]) -> Leg:
+def _leg_of(branch: Branch, trains: dict[str, Train], photos: Sequence[Photos]) -> Leg:
+    # Whatever differs between the trials of one branch, epochs and ratio, changes nothing that is asked for here.
+    train = trains[branch.trials[0]]
     return Leg(
-        # Whatever differs between the trials of one branch, epochs and ratio, changes nothing that is asked for here.
-        train=trains[branch.trials[0]],
+        train=train,
         steps=branch.end_step - branch.fork_step,
         end_step=branch.end_step,
+        images_per_step=uses_per_epoch(photos) / branch.steps_per_epoch,
         evaluations=sum(milestone.evaluate for milestone in branch.milestones),
         checkpoints=len(branch.milestones),
         forks=sum(milestone.fork for milestone in branch.milestones),
     )
 
 
-def _leg_alone(course: Course, every_epochs: int) -> Leg:
-    steps, evaluations = course.epochs * course.steps_per_epoch, math.ceil(course.epochs / every_epochs)
-    return Leg(course.train, steps, steps, evaluations, evaluations, forks=0)
+def _leg_alone(course: Course, every_epochs: int, photos: Sequence[Photos]) -> Leg:
+    evaluations = math.ceil(course.epochs / every_epochs)
+    return Leg(
+        train=course.train,
+        steps=course.steps,
+        end_step=course.steps,
+        images_per_step=uses_per_epoch(photos) / course.steps_per_epoch,
+        evaluations=evaluations,
+        checkpoints=evaluations,
+        forks=0,
+    )
 
 
 def prompts_per_evaluation(experiment: Experiment) -> int:
@@ -192,14 +204,10 @@ def _disk_bytes(legs: Sequence[Leg], kept: int, drawings: Sequence[Drawing], rat
 def _seconds(legs: Sequence[Leg], drawings: Sequence[Drawing], rates: Rates) -> float | None:
     if rates.seconds_per_step is None or rates.seconds_per_unet_pass is None:
         return None
-    per_step = [rates.seconds_per_step * _images_per_step(leg.train) * rates.area(leg.train.resolution) for leg in legs]
+    per_step = [rates.seconds_per_step * leg.images_per_step * rates.area(leg.train.resolution) for leg in legs]
     trained = sum(leg.steps * seconds for leg, seconds in zip(legs, per_step, strict=True))
     passes = sum(drawing.count * drawing.unet_passes * rates.area(drawing.resolution) for drawing in drawings)
     total = trained + passes * rates.seconds_per_unet_pass
     # More workers do not help beyond the longest way from the base model to a trial's end.
     longest = max(leg.end_step * seconds for leg, seconds in zip(legs, per_step, strict=True))
     return max(total / rates.workers, longest)
-
-
-def _images_per_step(train: Train) -> int:
-    return train.batch_size * train.gradient_accumulation

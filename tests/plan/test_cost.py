@@ -137,6 +137,16 @@ def test_larger_batches_take_longer_steps():
     assert cost(small(train=batches), rates=faster).seconds == 4 * 2 * 6
 
 
+@pytest.mark.parametrize(("batch_size", "accumulation"), [(8, 1), (5, 4), (64, 1)])
+def test_steps_that_are_not_full_take_the_time_of_their_images(batch_size: int, accumulation: int):
+    free = RATES.model_copy(update={"seconds_per_unet_pass": 0.0})
+    train = {"epochs": 4, "text_encoder_ratio": 1, "batch_size": batch_size, "gradient_accumulation": accumulation}
+    found = cost(small(train=train), rates=free)
+    assert found.alone is not None
+    assert found.seconds == pytest.approx(4 * 12)
+    assert found.alone.seconds == pytest.approx(4 * 12)
+
+
 def test_time_is_unknown_without_rates():
     assert cost(small(), rates=Rates(weight_bytes=1, state_bytes=1)).seconds is None
 
