@@ -78,7 +78,7 @@ def _rank(outcome: Outcome) -> str:
         only = "nearest to the constraints" if outcome.utility.constraints else "one with most identity"
         return f"No checkpoint has {all_above} above 0; this is only the {only}."
     if sound == 1:
-        return "It is the only checkpoint with scores, so there was nothing to compare."
+        return "It is the only checkpoint with scores and weights, so there was nothing to compare."
     count = sound if outcome.finalists is None else outcome.finalists
     what = "checkpoint" if outcome.finalists is None else "finalist"
     compared = f"{count} {what}{'' if count == 1 else 's'}{'' if outcome.finalists is None else ' of the race'}"

@@ -216,7 +216,8 @@ def test_one_candidate_is_the_choice() -> None:
     assert choice.best.on_front
     assert choice.reason == (
         "t001 at step 120 (epoch 10): identity 0.80 of the photos', style 0.70 and prior 0.90 of the base model's; "
-        "their harmonic mean is 0.79. It is the only checkpoint with scores, so there was nothing to compare."
+        "their harmonic mean is 0.79. It is the only checkpoint with scores and weights, so there was nothing to "
+        "compare."
     )
 
 
