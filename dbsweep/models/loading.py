@@ -24,8 +24,8 @@ from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
 from dbsweep.models.sources import (
     BaseSource,
+    check_base,
     check_folder,
-    check_source,
     is_checkpoint,
     prefers_fp16_variant,
 )
@@ -67,14 +67,12 @@ def load_base(
         ModelError: it is missing, incomplete, damaged, or not a Stable Diffusion 1.x or 2.x.
     """
     base = source if isinstance(source, BaseSource) else BaseSource(source=source)
-    check_source(base.source)
+    check_base(base)
     path = Path(base.source)
     if path.is_file():
         return _load_file(path, base, dtype).to(device)
     if is_checkpoint(path):
         return _load_checkpoint(path, base, dtype).to(device)
-    if base.ema:
-        raise ModelError(f"base model {base}: only single files have two halves; leave base_model_ema out")
     folder = path if path.is_dir() else _download(base.source, CONFIG_FILES + WEIGHT_FILES)
     return _load_folder(folder, base, dtype).to(device)
 
@@ -113,10 +111,6 @@ def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> Stab
     below = base.below if base.below is not None else read_manifest(folder).base
     if below is None:
         raise ModelError(f"base model {folder}: made before checkpoints told their base model; export it")
-    if base.ema or base.vae is not None:
-        raise ModelError(
-            f"base model {folder}: a checkpoint has its own VAE and one half; leave vae and base_model_ema out"
-        )
     models = load_base(below)  # in float32: the manifest's hash is of these values
     read_weights(folder, models)
     for network in models.networks.values():

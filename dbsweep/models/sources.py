@@ -76,8 +76,14 @@ def is_hub_id(source: str) -> bool:
 
 
 def check_base(base: BaseSource) -> None:
-    """`check_source`, and that another VAE is there; ModelError if not."""
+    """`check_source`, and that what is to be taken of it, or in place of its VAE, is there; ModelError if not."""
     check_source(base.source)
+    if is_checkpoint(Path(base.source)) and (base.ema or base.vae is not None):
+        raise ModelError(
+            f"base model {base}: a checkpoint has its own VAE and one half; leave vae and base_model_ema out"
+        )
+    if base.ema and not Path(base.source).is_file():
+        raise ModelError(f"base model {base}: only single files have two halves; leave base_model_ema out")
     if base.vae is not None and not Path(base.vae).exists() and not is_hub_id(base.vae):
         raise ModelError(f"vae {base.vae}: no such folder or file, and not a hub id (owner/name); check the path")
 

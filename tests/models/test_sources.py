@@ -11,7 +11,15 @@ import pytest
 
 from dbsweep.errors import ModelError
 from dbsweep.models.checkpoint_files import MANIFEST
-from dbsweep.models.sources import base_below, check_safetensors, check_source, is_checkpoint, is_hub_id
+from dbsweep.models.sources import (
+    BaseSource,
+    base_below,
+    check_base,
+    check_safetensors,
+    check_source,
+    is_checkpoint,
+    is_hub_id,
+)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +96,14 @@ def test_a_pipeline_with_a_manifest_of_its_own_is_no_checkpoint(tiny_sd: Path, t
 def test_minisd_in_capitals_is_told_its_name() -> None:
     with pytest.raises(ModelError, match=r"base model MiniSD: no such .*; the model that comes .* is called minisd"):
         check_source("MiniSD")
+
+
+@pytest.mark.parametrize("name", ["{folder}", "owner/name"])
+def test_halves_are_asked_of_single_files_alone(tiny_sd: Path, name: str) -> None:
+    source = name.format(folder=tiny_sd)
+    check_base(BaseSource(source=source, vae=str(tiny_sd)))
+    with pytest.raises(ModelError, match="only single files have two halves; leave base_model_ema out"):
+        check_base(BaseSource(source=source, ema=True))
 
 
 def test_checking_imports_no_torch() -> None:

@@ -18,7 +18,7 @@ from dbsweep.models.checkpoints import read_manifest
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.lora import merge_lora
 from dbsweep.models.lora_files import read_lora
-from dbsweep.models.sources import BaseSource, check_source
+from dbsweep.models.sources import BaseSource, check_base, check_source
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
 from dbsweep.sweep.exporting import export_checkpoint
@@ -156,5 +156,6 @@ def test_a_checkpoint_has_neither_halves_nor_another_vae(root: Path, tiny_sd: Pa
     source = str(checkpoint(root, "ohwx@best"))
     check_source(source)
     for changes in ({"ema": True}, {"vae": str(tiny_sd)}):
-        with pytest.raises(ModelError, match="leave vae and base_model_ema out"):
-            load_base(BaseSource(source=source, **changes))
+        for refuse in (check_base, load_base):
+            with pytest.raises(ModelError, match="leave vae and base_model_ema out"):
+                refuse(BaseSource(source=source, **changes))
