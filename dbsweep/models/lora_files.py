@@ -1,22 +1,20 @@
-"""LoRA files: kohya's, which A1111, ComfyUI and Forge read, and peft's, which diffusers reads."""
+"""LoRA files out: kohya's, which A1111, ComfyUI and Forge read, and peft's, which diffusers reads."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from dbsweep.errors import ModelError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.ldm_layout import is_open_clip
-from dbsweep.models.lora import NETWORKS, Lora, LoraPair
+from dbsweep.models.lora import NETWORKS, Lora
 from dbsweep.models.metadata import Origin, describe
-from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.safetensors_file import KOHYA_SHA256, write_weights
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
@@ -72,24 +70,6 @@ def save_peft(
     write_weights(path, tensors, metadata | {ADAPTER_METADATA: json.dumps(settings, sort_keys=True)}, dtype=dtype)
 
 
-def read_lora(path: Path, models: StableDiffusion) -> dict[str, LoraPair]:
-    """Reads a LoRA file of either kind, by its weights' names.
-
-    Args:
-        models: the base model; its layers' names tell what kohya's underscores stand for.
-
-    Raises:
-        ModelError: damaged, not a LoRA, or of another family of models.
-    """
-    tensors, metadata = read_or_refuse(str(path), "the LoRA", lambda: _read(path))
-    layers = _layers(models)
-    if any(key.endswith(".lora_down.weight") for key in tensors):
-        return _from_kohya(path, tensors, {_kohya_name(layer): layer for layer in layers})
-    if any(key.endswith(".lora_A.weight") for key in tensors):
-        return _from_peft(tensors, metadata)
-    raise ModelError(f"{path}: not a LoRA, it has neither kohya's lora_down nor peft's lora_A weights")
-
-
 def _kohya_name(layer: str) -> str:
     network, _, name = layer.partition(".")
     return KOHYA_PREFIXES[network] + name.replace(".", "_")
@@ -131,49 +111,3 @@ def _peft_settings(lora: Lora, network: str) -> dict[str, object]:
 def _most(values: Iterable[float]) -> float:
     [(value, _)] = Counter(values).most_common(1)
     return value
-
-
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    with safe_open(path, "pt") as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
-
-
-def _layers(models: StableDiffusion) -> list[str]:
-    return [
-        f"{network}.{name.removeprefix('text_model.')}"
-        for network in NETWORKS
-        for name, module in models.networks[network].named_modules()
-        if hasattr(module, "weight")
-    ]
-
-
-def _from_kohya(path: Path, tensors: Mapping[str, Tensor], layers: Mapping[str, str]) -> dict[str, LoraPair]:
-    lora: dict[str, LoraPair] = {}
-    for key, down in tensors.items():
-        name, _, kind = key.partition(".")
-        if kind in ("lora_up.weight", "alpha"):
-            continue
-        if kind != "lora_down.weight" or f"{name}.lora_up.weight" not in tensors:
-            raise ModelError(f"{path}: {key} is no part of a plain LoRA; LoHa, LoKr, DoRA and the like are not read")
-        if name not in layers:
-            raise ModelError(f"{path}: this LoRA is of another family of models, the base model has no layer {name}")
-        alpha = tensors.get(f"{name}.alpha")
-        lora[layers[name]] = LoraPair(
-            down, tensors[f"{name}.lora_up.weight"], float(len(down) if alpha is None else alpha)
-        )
-    return lora
-
-
-def _from_peft(tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> dict[str, LoraPair]:
-    settings = json.loads(metadata.get(ADAPTER_METADATA, "{}"))
-    lora: dict[str, LoraPair] = {}
-    for key, down in tensors.items():
-        if not key.endswith(".lora_A.weight"):
-            continue
-        stem = key.removesuffix(".lora_A.weight")
-        network, _, name = stem.replace("text_encoder.text_model.", "text_encoder.").partition(".")
-        # Without settings diffusers takes alpha for the rank, so the scale is 1.
-        alpha = settings.get(f"{network}.alpha_pattern", {}).get(name, settings.get(f"{network}.lora_alpha", len(down)))
-        up, magnitude = tensors[f"{stem}.lora_B.weight"], tensors.get(f"{stem}.{PEFT_MAGNITUDE}")
-        lora[f"{network}.{name}"] = LoraPair(down, up, float(alpha), magnitude)
-    return lora

@@ -15,9 +15,8 @@ from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.checkpoint_files import drop_weights
 from dbsweep.models.checkpoints import read_manifest
+from dbsweep.models.export import save_pipeline
 from dbsweep.models.loading import load_base, restore_base
-from dbsweep.models.lora import merge_lora
-from dbsweep.models.lora_files import read_lora
 from dbsweep.models.sources import BaseSource, check_base, check_source
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
@@ -26,6 +25,7 @@ from dbsweep.sweep.preflight import load
 from dbsweep.sweep.running import run_experiment
 from tests.execution.in_process import InProcessBackend
 from tests.execution.tiny_sweep import ColourEncoder
+from tests.models.diffusers_lora import with_lora
 from tests.sweep.files import write_experiment
 
 SHORT = (
@@ -96,10 +96,10 @@ def test_a_chain_of_trainings_is_one_model_that_is_exported_whole(root: Path, tm
 def test_a_lora_is_exported_alone_and_makes_the_same_model(root: Path, tmp_path: Path) -> None:
     path = tmp_path / "zwx.safetensors"
     export_checkpoint("zwx@b01-000006", root / "runs", path, form="lora", note=lambda line: None)
-    models = load_base(str(checkpoint(root, "sks@b01-000006")))
-    merge_lora(models, read_lora(path, models))
+    save_pipeline(load_base(str(checkpoint(root, "sks@b01-000006"))), tmp_path / "sks")
+    made = with_lora(tmp_path / "sks", path).unet.state_dict()
     for key, value in unet(checkpoint(root, "zwx@b01-000006")).items():
-        assert torch.allclose(models.unet.state_dict()[key], value, atol=1e-6)
+        assert torch.allclose(made[key], value, atol=1e-6)
 
 
 def test_a_checkpoint_as_base_is_restored_like_any_base(root: Path) -> None:

@@ -13,10 +13,13 @@ from torch.nn import functional
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, attach_lora, read_weights, write_checkpoint
 from dbsweep.models.loading import load_base
-from dbsweep.models.lora import merge_lora, take_lora
+from dbsweep.models.lora import take_lora
+from dbsweep.models.lora_files import save_kohya
+from dbsweep.models.metadata import Origin
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
 from dbsweep.training.trainer import Trainer
+from tests.models.diffusers_lora import with_lora
 from tests.training.dreambooth import ALWAYS, PHOTOS, concept, distance, fresh_models, make_trainer, settings
 from tests.training.test_reference import STEPS, TOLERANCE, reference
 
@@ -139,11 +142,12 @@ def test_the_adapter_of_a_checkpoint_can_be_exported(tiny_sd: Path, tmp_path: Pa
     trainer = make_trainer(models, settings(lora_rank=2, learning_rate=0.02), 0)
     trainer.train_until(3)
     write(trainer, models, tmp_path / "c", with_text_encoder=False)
-    base, merged = load_base(str(tiny_sd)), load_base(str(tiny_sd))
+    base = load_base(str(tiny_sd))
     attach_lora(tmp_path / "c", base)
     lora = take_lora({"unet": base.unet, "text_encoder": base.text_encoder})
     assert {name.partition(".")[0] for name in lora} == {"unet"}
-    merge_lora(merged, lora)
+    save_kohya(lora, base, tmp_path / "ohwx.safetensors", origin=Origin(title="ohwx", date="2026-01-02", resolution=64))
+    merged = with_lora(tiny_sd, tmp_path / "ohwx.safetensors")
     read = fresh_models(tiny_sd)
     read_weights(tmp_path / "c", read)
     assert distance(merged.unet, read.unet, fresh_models(tiny_sd).unet) < 1e-5
