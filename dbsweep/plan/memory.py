@@ -85,9 +85,7 @@ def training_memory(train: Train, size: ModelSize, *, prompts: int, scoring_byte
 
 def trained_parameters(train: Train, size: ModelSize) -> int:
     """How many numbers train."""
-    if train.lora_rank > 0:
-        return train.lora_rank * size.lora[train.lora_targets]
-    return size.unet + (size.text_encoder if text_encoder_epochs(train) > 0 else 0)
+    return size.trained(train.lora_rank, train.lora_targets, text_encoder=text_encoder_epochs(train) > 0)
 
 
 def pass_bytes(train: Train, size: ModelSize, *, prompts: int) -> int:

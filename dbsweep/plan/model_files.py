@@ -66,9 +66,8 @@ def _size_of_folder(folder: Path) -> ModelSize:
         name=NAME,
         **{name: _parameters(shapes[name]) for name in SINGLE_FILE},
         lora={
-            targets: _rank_one(shapes["unet"], LAYERS["unet"][targets])
-            + _rank_one(shapes["text_encoder"], LAYERS["text_encoder"][targets])
-            for targets in LAYERS["unet"]
+            network: {targets: _rank_one(shapes[network], layers) for targets, layers in of_targets.items()}
+            for network, of_targets in LAYERS.items()
         },
         unet_shape=UNetShape(
             channels=tuple(unet["block_out_channels"]),

@@ -10,7 +10,7 @@ from pydantic import Field
 from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
 from dbsweep.config.schema import Experiment
 from dbsweep.plan.model_files import size_of
-from dbsweep.plan.sizes import MINISD, MOMENTS_BYTES
+from dbsweep.plan.sizes import MINISD, MOMENTS_BYTES, ModelSize
 from dbsweep.records.record import Record
 
 
@@ -18,7 +18,7 @@ class Rates(Record):
     """What the forecast of disk and time is made from.
 
     Attributes:
-        weight_bytes: kept weights of one checkpoint (UNet and text encoder in `checkpoints.precision`).
+        weight_bytes: kept weights of one checkpoint (of what trains, in `checkpoints.precision`).
         state_bytes: what a checkpoint has on top when another branch starts from it: weights and optimizer moments.
         seconds_per_step: of training one image with its class image; None if not known.
         seconds_per_unet_pass: of the UNet on one image of a large batch; CFG takes two a step; None if not known.
@@ -59,22 +59,31 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
     """
     size = size_of(experiment.base_model)
     is_minisd = size.unet_shape == MINISD.unet_shape
-    parameters = size.unet + size.text_encoder
-    if all(_values(experiment, "lora_rank")):
-        targets = _values(experiment, "lora_targets")
-        parameters = math.ceil(max(_values(experiment, "lora_rank"))) * max(size.lora[name] for name in targets)
+    trained = _trained_parameters(experiment, size)
+    # A state has both networks whole, also the one that does not train.
+    held = trained if all(_values(experiment, "lora_rank")) else size.unet + size.text_encoder
     moments = max(MOMENTS_BYTES[name] for name in _values(experiment, "optimizer"))
     averages = _BYTES["fp32"] if any(_values(experiment, "ema_decay")) else 0
     on_cpu = experiment.resources.gpus_per_trial == 0
     seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu)
     return Rates(
-        weight_bytes=parameters * _BYTES[experiment.checkpoints.precision],
-        state_bytes=round(parameters * (_BYTES["fp32"] + moments + averages)),
+        weight_bytes=trained * _BYTES[experiment.checkpoints.precision],
+        state_bytes=round(held * _BYTES["fp32"] + trained * (moments + averages)),
         seconds_per_step=None if seconds is None else seconds[0],
         seconds_per_unet_pass=None if seconds is None else seconds[1],
         resolution=_MINISD_RESOLUTION if is_minisd else _SD1_RESOLUTION,
         workers=workers,
         basis=size.name,
+    )
+
+
+def _trained_parameters(experiment: Experiment, size: ModelSize) -> int:
+    """Of the trial that trains most."""
+    longest, largest = (max(_values(experiment, setting)) for setting in ("epochs", "text_encoder_ratio"))
+    return max(
+        size.trained(math.ceil(rank), targets, text_encoder=round(longest * largest) > 0)
+        for rank in _values(experiment, "lora_rank")
+        for targets in _values(experiment, "lora_targets")
     )
 
 

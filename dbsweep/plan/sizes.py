@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from dbsweep.config.lora import Targets
 from dbsweep.config.optimization import OptimizerName
 from dbsweep.plan.activations import TextShape, UNetShape
 
@@ -29,7 +30,7 @@ class ModelSize:
     Attributes:
         name: for the person.
         unet, text_encoder, vae: parameters.
-        lora: parameters of a LoRA of rank 1 around UNet and text encoder, by `train.lora_targets`: counted.
+        lora: parameters of a LoRA of rank 1, by the network that it is around and `train.lora_targets`: counted.
         unet_shape, text_shape: what a training pass keeps depends on.
     """
 
@@ -37,9 +38,16 @@ class ModelSize:
     unet: int
     text_encoder: int
     vae: int
-    lora: Mapping[str, int]
+    lora: Mapping[str, Mapping[Targets, int]]
     unet_shape: UNetShape
     text_shape: TextShape
+
+    def trained(self, lora_rank: int, lora_targets: Targets, *, text_encoder: bool) -> int:
+        """Parameters that train; the text encoder's count where it trains."""
+        if lora_rank == 0:
+            return self.unet + (self.text_encoder if text_encoder else 0)
+        networks = ("unet", "text_encoder") if text_encoder else ("unet",)
+        return lora_rank * sum(self.lora[network][lora_targets] for network in networks)
 
 
 _VAE = 83_700_000
@@ -50,7 +58,10 @@ MINISD = ModelSize(
     unet=5_740_000,
     text_encoder=1_350_000,
     vae=3_220_000,
-    lora={"attention": 13_568, "linear": 27_904, "convolution": 57_088},
+    lora={
+        "unet": {"attention": 8_448, "linear": 17_664, "convolution": 46_848},
+        "text_encoder": {"attention": 5_120, "linear": 10_240, "convolution": 10_240},
+    },
     unet_shape=UNetShape(channels=(128, 128), layers=1, attends=(True, False)),
     text_shape=TextShape(width=160, layers=4, hidden=480, quick=True),
 )
@@ -59,7 +70,10 @@ SD1 = ModelSize(
     unet=860_000_000,
     text_encoder=123_000_000,
     vae=_VAE,
-    lora={"attention": 273_024, "linear": 589_824, "convolution": 1_168_384},
+    lora={
+        "unet": {"attention": 199_296, "linear": 423_936, "convolution": 1_002_496},
+        "text_encoder": {"attention": 73_728, "linear": 165_888, "convolution": 165_888},
+    },
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=768, layers=12, hidden=3072, quick=True),
 )
@@ -68,7 +82,10 @@ SD2 = ModelSize(
     unet=866_000_000,
     text_encoder=340_000_000,
     vae=_VAE,
-    lora={"attention": 395_904, "linear": 856_064, "convolution": 1_434_624},
+    lora={
+        "unet": {"attention": 207_488, "linear": 432_128, "convolution": 1_010_688},
+        "text_encoder": {"attention": 188_416, "linear": 423_936, "convolution": 423_936},
+    },
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=1024, layers=23, hidden=4096, quick=False),
 )

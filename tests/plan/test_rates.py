@@ -57,6 +57,20 @@ def test_a_lora_takes_the_disk_of_its_adapter():
     assert rates_for(some).weight_bytes == rates_for(experiment(base_model=sd15)).weight_bytes
 
 
+@pytest.mark.parametrize("search", [{"text_encoder_ratio": [0]}, {"text_encoder_ratio": [0.2], "epochs": [2]}], ids=str)
+def test_a_text_encoder_that_never_trains_is_in_no_checkpoint(search: dict[str, object]):
+    sd15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    lora = rates_for(experiment(base_model=sd15, train={"lora_rank": 4}, search=search))
+    assert lora.weight_bytes == 2 * 797_184  # of the UNet, as above
+    assert lora.state_bytes == 6 * lora.weight_bytes
+    whole = rates_for(experiment(base_model=sd15, search=search))
+    assert whole.weight_bytes == 2 * 860_000_000
+    # The state's weights are of both networks.
+    assert whole.state_bytes == 4 * (860_000_000 + 123_000_000) + 8 * 860_000_000
+    some = experiment(base_model=sd15, search=search | {"text_encoder_ratio": [0, 0.5]})
+    assert rates_for(some).weight_bytes == 2 * (860_000_000 + 123_000_000)
+
+
 def test_a_swept_optimizer_is_counted_at_its_hungriest():
     swept = experiment(search={"optimizer": ["lion_8bit", "adamw", "adamw_8bit"]})
     assert rates_for(swept).state_bytes == rates_for(experiment(train={"optimizer": "adamw"})).state_bytes
