@@ -29,6 +29,7 @@ _OTHER_FAMILIES = {
 }
 ONLY_SD = "only Stable Diffusion 1.x and 2.x that draw from text alone are supported"
 
+_VARIANT = re.compile(r"\.fp16(-\d+-of-\d+)?")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -189,8 +190,11 @@ def check_safetensors(file: Path) -> None:
 
 
 def prefers_fp16_variant(folder: Path) -> bool:
-    """Whether a network's folder holds only files of the ``fp16`` variant (``….fp16.safetensors``)."""
-    return all(".fp16" in path.suffixes for path in _weight_files(folder))
+    """Whether a network's folder holds only files of the ``fp16`` variant.
+
+    They are named ``….fp16.safetensors``, or ``….fp16-00001-of-00002.safetensors`` in parts.
+    """
+    return all(any(_VARIANT.fullmatch(suffix) for suffix in path.suffixes) for path in _weight_files(folder))
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from safetensors.torch import load_file, save_file
+from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import check_source
+from dbsweep.plan.model_files import size_of
 
 
 @pytest.fixture
@@ -44,6 +47,18 @@ def test_the_fp16_variant_of_a_repository_loads(own_copy: Path) -> None:
     for path in list(own_copy.rglob("*.safetensors")):
         path.rename(path.with_name(f"{path.stem}.fp16.safetensors"))
     assert load_base(str(own_copy)).latent_shape(64) == (4, 8, 8)
+
+
+def test_the_fp16_variant_in_parts_loads(tiny_sd: Path, own_copy: Path) -> None:
+    sha256 = load_base(str(own_copy)).sha256
+    for cls, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder")):
+        network = cls.from_pretrained(own_copy / name)
+        shutil.rmtree(own_copy / name)
+        network.save_pretrained(own_copy / name, variant="fp16", max_shard_size="50KB")
+        assert len(list((own_copy / name).glob("*.fp16-*-of-*.safetensors"))) > 1
+    check_source(str(own_copy))
+    assert load_base(str(own_copy)).sha256 == sha256
+    assert size_of(str(own_copy)) == size_of(str(tiny_sd))
 
 
 def test_the_hash_is_the_values(tiny_sd: Path, own_copy: Path) -> None:
