@@ -20,7 +20,7 @@ from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.families import Family
 from dbsweep.models.hashes import weights_sha256
-from dbsweep.models.refusals import read_or_refuse
+from dbsweep.models.refusals import read_or_refuse, refuse_lacking
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
 from dbsweep.models.sources import (
     BaseSource,
@@ -114,7 +114,8 @@ def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> Stab
     models = load_base(below)  # in float32: the manifest's hash is of these values
     read_weights(folder, models)
     for network in models.networks.values():
-        network.to(dtype).eval()
+        nn.Module.to(network, dtype)  # diffusers' own method warns of modules to keep in float32, also without any
+        network.eval()
     return dataclasses.replace(
         models,
         source=base,
@@ -190,9 +191,7 @@ def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> 
         lambda: cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, variant=variant, **dtype),
     )
     # The libraries fill what a file lacks with noise and only warn.
-    lacking = sorted(str(key) for key in (*info["missing_keys"], *info["mismatched_keys"]))
-    if lacking:
-        raise ModelError(f"base model {source}: {folder.name} lacks {len(lacking)} weights, e.g. {lacking[0]}")
+    refuse_lacking(source, folder.name, [str(key) for key in (*info["missing_keys"], *info["mismatched_keys"])])
     trained: nn.Module = network
     return trained
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TypeVar
 
 from safetensors import SafetensorError
@@ -12,6 +12,9 @@ from safetensors import SafetensorError
 from dbsweep.errors import ModelError
 
 T = TypeVar("T")
+
+_NAMED = 3
+"""Keys that a message names."""
 
 # What damaged, foreign or truncated files raise in safetensors, diffusers, transformers, torch and json.
 LOADING_ERRORS = (
@@ -36,3 +39,10 @@ def read_or_refuse(source: str, part: str, read: Callable[[], T]) -> T:
         raise ModelError(
             f"base model {source}: cannot read {part}, the file is damaged or foreign ({reason})"
         ) from error
+
+
+def refuse_lacking(source: str, part: str, keys: Collection[str]) -> None:
+    """ModelError, naming the source and the part, if there are keys of weights that its files lack."""
+    if keys:
+        named = ", ".join(sorted(keys)[:_NAMED])
+        raise ModelError(f"base model {source}: {part} lacks {len(keys)} weights, e.g. {named}")

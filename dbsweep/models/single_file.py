@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import pickle
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from diffusers.loaders.single_file_utils import SingleFileComponentError, create_diffusers_clip_model_from_ldm
+from diffusers.loaders.single_file_utils import (
+    convert_ldm_unet_checkpoint,
+    convert_ldm_vae_checkpoint,
+    create_diffusers_clip_model_from_ldm,
+)
 from safetensors import safe_open
 from torch import Tensor, nn
 from transformers import CLIPTextModel
@@ -19,7 +23,7 @@ from transformers import CLIPTextModel
 from dbsweep.errors import ModelError
 from dbsweep.models.families import Family, check_parts, find_family
 from dbsweep.models.ldm_layout import CLIP_PREFIX, UNET_PREFIX
-from dbsweep.models.refusals import read_or_refuse
+from dbsweep.models.refusals import read_or_refuse, refuse_lacking
 
 EMA_PREFIX = "model_ema."
 
@@ -62,7 +66,7 @@ def read_networks(file: SingleFile, config: Path, dtype: torch.dtype, *, with_va
     Raises:
         ModelError: the file does not fit the configurations.
     """
-    networks: dict[str, nn.Module] = {
+    networks = {
         "unet": _build(file.path, "unet", lambda: _read_unet(file.state, config, dtype)),
         "text_encoder": _build(file.path, "text_encoder", lambda: _read_text_encoder(file.state, config, dtype)),
     }
@@ -74,13 +78,7 @@ def read_networks(file: SingleFile, config: Path, dtype: torch.dtype, *, with_va
 def read_vae(path: Path, state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> nn.Module:
     """The VAE of a whole model's weights, or of a file that has nothing else; errors as `read_networks`."""
     named = {_OLD_ATTENTION.sub(lambda old: f".{_NEW_ATTENTION[old[1]]}.", key): value for key, value in state.items()}
-
-    def read() -> Any:  # noqa: ANN401
-        return AutoencoderKL.from_single_file(
-            named, config=str(config), subfolder="vae", torch_dtype=dtype, local_files_only=True
-        )
-
-    return _build(path, "vae", read)
+    return _build(path, "vae", lambda: _read_vae(named, config, dtype))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -127,25 +125,42 @@ def _half(path: Path, state: Mapping[str, Tensor], *, ema: bool) -> dict[str, Te
     return {key: state[names[key]] if key in names else value for key, value in plain.items()}
 
 
-def _build(path: Path, name: str, read: Any) -> nn.Module:  # noqa: ANN401
-    try:
-        network: nn.Module = read_or_refuse(str(path), name, read)
-    except SingleFileComponentError as error:
-        raise ModelError(f"base model {path}: has no {name}") from error
-    absent = [key for key, value in network.state_dict().items() if value.is_meta]
-    if absent:
-        raise ModelError(f"base model {path}: {name} lacks {len(absent)} weights, e.g. {absent[0]}")
+def _build(path: Path, name: str, read: Callable[[], nn.Module]) -> nn.Module:
+    network = read_or_refuse(str(path), name, read)
+    weights = network.state_dict()
+    lacking = [key for key, value in weights.items() if value.is_meta]
+    if len(lacking) == len(weights):
+        raise ModelError(f"base model {path}: has no {name}")
+    refuse_lacking(str(path), name, lacking)
     return network
 
 
-def _read_unet(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    return UNet2DConditionModel.from_single_file(
-        dict(state), config=str(config), subfolder="unet", torch_dtype=dtype, local_files_only=True
-    )
+def _read_unet(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> nn.Module:
+    settings = UNet2DConditionModel.load_config(config / "unet")
+    return _filled(UNet2DConditionModel, settings, convert_ldm_unet_checkpoint(dict(state), settings), dtype)
 
 
-def _read_text_encoder(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> Any:  # noqa: ANN401
-    return create_diffusers_clip_model_from_ldm(
+def _read_vae(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> nn.Module:
+    settings = AutoencoderKL.load_config(config / "vae")
+    is_of_diffusers = any(key.startswith("encoder.down_blocks.") for key in state)
+    weights = state if is_of_diffusers else convert_ldm_vae_checkpoint(dict(state), settings)
+    return _filled(AutoencoderKL, settings, weights, dtype)
+
+
+def _filled(cls: Any, settings: Any, weights: Mapping[str, Tensor | None], dtype: torch.dtype) -> nn.Module:  # noqa: ANN401
+    """A network of diffusers with the weights that there are; the others stay on the meta device.
+
+    diffusers' own ``from_single_file`` fails at the first of those, and warns of every dtype.
+    """
+    with torch.device("meta"):
+        network: nn.Module = cls.from_config(settings)
+    there = {key: value.to(dtype) for key, value in weights.items() if value is not None}
+    network.load_state_dict(there, strict=False, assign=True)
+    return network
+
+
+def _read_text_encoder(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> nn.Module:
+    network: nn.Module = create_diffusers_clip_model_from_ldm(
         CLIPTextModel,
         dict(state),
         subfolder="text_encoder",
@@ -153,3 +168,4 @@ def _read_text_encoder(state: Mapping[str, Tensor], config: Path, dtype: torch.d
         torch_dtype=dtype,
         local_files_only=True,
     )
+    return network

@@ -227,6 +227,21 @@ def test_another_vae_takes_the_place_of_the_models_own(
     assert loaded.sha256 != load_base(str(narrow[1])).sha256
 
 
+@pytest.mark.parametrize("layout", ["original", "diffusers"])
+def test_what_a_vae_file_lacks_is_named(narrow: dict[int, Path], tmp_path: Path, layout: str) -> None:
+    path = tmp_path / "vae.safetensors"
+    state = read(narrow[2] / "vae" / "diffusion_pytorch_model.safetensors")
+    if layout == "original":
+        save_single_file(load_base(str(narrow[2])), path, metadata={})
+        state = {
+            name.removeprefix("first_stage_model."): value for name, value in read(path).items() if "first" in name
+        }
+    kept = {name: value for name, value in state.items() if not name.startswith(("decoder.conv_out", "quant_conv"))}
+    save_file(kept, path)
+    with pytest.raises(ModelError, match=rf"{path}: vae lacks 4 weights, e\.g\. decoder\.conv_out\.bias, decoder\."):
+        load_base(BaseSource(source=str(narrow[1]), vae=str(path)))
+
+
 def test_a_file_without_a_vae_is_none(narrow: dict[int, Path], tmp_path: Path) -> None:
     save_file({"lora_unet_x.lora_down.weight": torch.zeros(1)}, tmp_path / "lora.safetensors")
     with pytest.raises(ModelError, match=r"lora\.safetensors: has no vae"):

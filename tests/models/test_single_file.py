@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 from pathlib import Path
@@ -54,17 +55,51 @@ def test_a_text_encoder_without_the_usual_prefix_loads(state: dict[str, Tensor],
     assert load_base(str(single.with_suffix(".ckpt"))).sha256 == load_base(str(tiny_sd)).sha256
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_loading_says_nothing_that_is_not_so(
+    state: dict[str, Tensor],
+    single: Path,
+    dtype: torch.dtype,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """diffusers warns of modules to be kept in float32, and then names none."""
+    monkeypatch.setattr(logging.getLogger("diffusers"), "propagate", True)
+    save_file(state, single)
+    load_base(str(single), dtype=dtype)
+    assert caplog.messages == []
+
+
+def test_what_is_trained_does_not_change_the_file(state: dict[str, Tensor], single: Path) -> None:
+    save_file(state, single)
+    before, loaded = single.read_bytes(), load_base(str(single))
+    with torch.no_grad():
+        for parameter in loaded.unet.parameters():
+            assert parameter.requires_grad
+            parameter.add_(1.0)
+    assert single.read_bytes() == before
+
+
 @pytest.mark.parametrize(
-    "dropped",
+    ("dropped", "message"),
     [
-        "model.diffusion_model.out.2.weight",
-        "first_stage_model.decoder.conv_out.weight",
-        "cond_stage_model.transformer.text_model.final_layer_norm.weight",
+        ("model.diffusion_model.out.2.weight", r"unet lacks 1 weights, e\.g\. conv_out\.weight"),
+        ("first_stage_model.decoder.conv_out.weight", r"vae lacks 1 weights, e\.g\. decoder\.conv_out\.weight"),
+        (
+            "first_stage_model.encoder.down.0.downsample.conv.bias",
+            r"vae lacks 1 weights, e\.g\. encoder\.down_blocks\.0\.downsamplers\.0\.conv\.bias",
+        ),
+        (
+            "cond_stage_model.transformer.text_model.final_layer_norm.weight",
+            r"text_encoder lacks 1 weights, e\.g\. final_layer_norm\.weight",
+        ),
     ],
 )
-def test_a_file_that_lacks_a_weight_is_refused(state: dict[str, Tensor], single: Path, dropped: str) -> None:
+def test_a_file_that_lacks_a_weight_is_refused(
+    state: dict[str, Tensor], single: Path, dropped: str, message: str
+) -> None:
     save_file({key: value for key, value in state.items() if key != dropped}, single)
-    with pytest.raises(ModelError, match=r"lacks 1 weights|cannot read (unet|vae|text_encoder)"):
+    with pytest.raises(ModelError, match=rf"base model {single}: {message}$"):
         load_base(str(single))
 
 
