@@ -8,26 +8,11 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from dbsweep.errors import ModelError
-from dbsweep.models.ldm_layout import OPEN_CLIP_PREFIX, UNET_PREFIX, VAE_PREFIX
-from dbsweep.models.sources import ONLY_SD, more_channels
+from dbsweep.models.kinds import UNET_PREFIX, is_sd2, refuse_other_kinds
 
 V_MARK = f"{UNET_PREFIX}output_blocks.11.1.transformer_blocks.0.norm1.bias"
 V_SPREAD = 0.09
 """SD 2 models whose `V_MARK` spreads more than this predict v: ComfyUI's rule, which tells the published ones apart."""
-
-_OTHERS = {
-    "conditioner.embedders.": "an SDXL model",
-    f"{UNET_PREFIX}joint_blocks.": "a Stable Diffusion 3 model",
-    "joint_blocks.": "a Stable Diffusion 3 model",
-    f"{UNET_PREFIX}double_blocks.": "a Flux model",
-    "double_blocks.": "a Flux model",
-    f"{UNET_PREFIX}label_emb.": "an unCLIP model or another whose UNet reads labels",
-    "lora_": "a LoRA, not a model",
-    "unet.": "a LoRA or another part, not a model",
-    "control_model.": "a ControlNet",
-}
-"""Beginnings of names that only other kinds of file have."""
 
 
 class Family(StrEnum):
@@ -49,11 +34,8 @@ def find_family(path: str, state: Mapping[str, Tensor], metadata: Mapping[str, s
     Raises:
         ModelError: another kind of file, named.
     """
-    for beginning, kind in _OTHERS.items():
-        if any(name.startswith(beginning) for name in state):
-            raise ModelError(f"base model {path}: this is {kind}; {ONLY_SD}")
-    _refuse_more_channels(path, state)
-    if not any(name.startswith(OPEN_CLIP_PREFIX) for name in state):
+    refuse_other_kinds(path, {name: value.shape for name, value in state.items()})
+    if not is_sd2(state):
         return Family.SD1
     told = metadata.get("modelspec.prediction_type")
     if told is not None:
@@ -61,18 +43,3 @@ def find_family(path: str, state: Mapping[str, Tensor], metadata: Mapping[str, s
     mark = state.get(V_MARK)
     spreads = mark is not None and torch.std(mark.float(), correction=0).item() > V_SPREAD
     return Family.SD2_V if spreads else Family.SD2_BASE
-
-
-def _refuse_more_channels(path: str, state: Mapping[str, Tensor]) -> None:
-    first, latents = state.get(f"{UNET_PREFIX}input_blocks.0.0.weight"), state.get(f"{UNET_PREFIX}out.2.weight")
-    if first is not None and latents is not None and first.ndim == 4 and first.shape[1] > latents.shape[0]:
-        kind = more_channels(first.shape[1], latents.shape[0])
-        raise ModelError(f"base model {path}: this is {kind}; {ONLY_SD}")
-
-
-def check_parts(path: str, state: Mapping[str, Tensor], *, needs_vae: bool) -> None:
-    """ModelError unless the file has a UNet, a text encoder and, unless another is used, a VAE."""
-    prefixes = {"UNet": UNET_PREFIX, "text encoder": "cond_stage_model."} | ({"VAE": VAE_PREFIX} if needs_vae else {})
-    missing = [part for part, prefix in prefixes.items() if not any(key.startswith(prefix) for key in state)]
-    if missing:
-        raise ModelError(f"base model {path}: not a whole Stable Diffusion model, it has no {' and no '.join(missing)}")

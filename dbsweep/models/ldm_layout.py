@@ -11,13 +11,9 @@ import torch
 from torch import Tensor
 
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.kinds import CLIP_PREFIX, OPEN_CLIP_PREFIX, UNET_PREFIX, VAE_PREFIX
 
 State: TypeAlias = dict[str, Tensor]
-
-UNET_PREFIX = "model.diffusion_model."
-VAE_PREFIX = "first_stage_model."
-CLIP_PREFIX = "cond_stage_model.transformer.text_model."
-OPEN_CLIP_PREFIX = "cond_stage_model.model."
 
 OPEN_CLIP_LAYERS = 24
 """Of SD 2's text encoder as published; it reads the output of the last but one, so diffusers keeps 23."""

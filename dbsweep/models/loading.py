@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
-from huggingface_hub import snapshot_download
 from torch import nn
 from transformers import CLIPTextModel
 from transformers.utils import logging as transformers_logging
@@ -20,8 +19,10 @@ from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.families import Family
 from dbsweep.models.hashes import weights_sha256
+from dbsweep.models.hub import CONFIG_FILES, VAE_FILES, WEIGHT_FILES, download
 from dbsweep.models.refusals import read_or_refuse, refuse_lacking
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
+from dbsweep.models.single_file_config import config_beside, find_config
 from dbsweep.models.sources import (
     BaseSource,
     check_base,
@@ -32,19 +33,6 @@ from dbsweep.models.sources import (
 from dbsweep.models.tokenizer import read_tokenizer
 
 transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
-
-CONFIG_FILES = ["model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json"]
-# No safety checker, no pickles, no second precision of the same weights.
-WEIGHT_FILES = [
-    "unet/diffusion_pytorch_model.safetensors",
-    "vae/diffusion_pytorch_model.safetensors",
-    "text_encoder/model.safetensors",
-]
-SD1_CONFIG = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-SD2_CONFIG = "stabilityai/stable-diffusion-2-1"
-
-
-VAE_FILES = ["config.json", "diffusion_pytorch_model.safetensors"]
 
 
 def load_base(
@@ -73,7 +61,7 @@ def load_base(
         return _load_file(path, base, dtype).to(device)
     if is_checkpoint(path):
         return _load_checkpoint(path, base, dtype).to(device)
-    folder = path if path.is_dir() else _download(base.source, CONFIG_FILES + WEIGHT_FILES)
+    folder = path if path.is_dir() else download(base.source, CONFIG_FILES + WEIGHT_FILES)
     return _load_folder(folder, base, dtype).to(device)
 
 
@@ -126,14 +114,12 @@ def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> Stab
 
 def _load_file(path: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
     file = read_single_file(path, ema=base.ema, needs_vae=base.vae is None)
-    beside = path.with_suffix("")
-    folder = beside if beside.is_dir() else _hub_config(path, file.family)
-    check_folder(folder, needs_weights=False)
+    folder = find_config(path, sd2=file.family is not Family.SD1)
     networks = read_networks(file, folder, dtype, with_vae=base.vae is None)
     if base.vae is not None:
         networks["vae"] = _other_vae(base.vae, folder, dtype)
     # A folder that somebody put there knows better than a guess from the weights.
-    told = {} if folder == beside else {"prediction_type": file.family.prediction_type}
+    told = {} if folder == config_beside(path) else {"prediction_type": file.family.prediction_type}
     return _bundle(networks, folder, base, scheduler=told)
 
 
@@ -143,20 +129,9 @@ def _other_vae(source: str, config: Path, dtype: torch.dtype) -> nn.Module:
     if path.is_file():
         state, _ = read_or_refuse(source, "the VAE", lambda: read_tensors(path))
         return read_vae(path, state, config, dtype)
-    folder = path if path.is_dir() else _download(source, VAE_FILES)
+    folder = path if path.is_dir() else download(source, VAE_FILES)
     inner = folder / "vae" if (folder / "vae").is_dir() else folder
     return _read_network(AutoencoderKL, inner, source, torch_dtype=dtype)
-
-
-def _hub_config(path: Path, family: Family) -> Path:
-    hub_id = SD1_CONFIG if family is Family.SD1 else SD2_CONFIG
-    try:
-        return _download(hub_id, CONFIG_FILES)
-    except ModelError as error:
-        raise ModelError(
-            f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_id} cannot be had; "
-            f"put a diffusers folder of the same family ({family}) at {path.with_suffix('')}"
-        ) from error
 
 
 def _bundle(
@@ -201,13 +176,3 @@ def _read_scheduler_config(folder: Path) -> dict[str, object]:
     if not isinstance(config, dict):
         raise ValueError("scheduler_config.json is no JSON object")
     return config
-
-
-def _download(hub_id: str, files: list[str]) -> Path:
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=files))
-    except (OSError, ValueError) as error:  # huggingface_hub's own errors are among these
-        raise ModelError(
-            f"base model {hub_id}: no such folder here, and not to be had from the hub or its local cache; "
-            "check the name, the network and HF_HUB_OFFLINE"
-        ) from error

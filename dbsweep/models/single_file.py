@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
-from dbsweep.models.families import Family, check_parts, find_family
-from dbsweep.models.ldm_layout import CLIP_PREFIX, UNET_PREFIX
+from dbsweep.models.families import Family, find_family
+from dbsweep.models.kinds import CLIP_PREFIX, UNET_PREFIX, check_parts
 from dbsweep.models.refusals import read_or_refuse, refuse_lacking
 
 EMA_PREFIX = "model_ema."

@@ -163,6 +163,7 @@ def check_inputs(
     from dbsweep.concepts.class_images import own_class_images
     from dbsweep.concepts.photo_sets import held_out_photos, training_photos
     from dbsweep.concepts.photos import check_photos
+    from dbsweep.models.single_file_config import check_single_file
     from dbsweep.models.sources import check_base
     from dbsweep.scoring.encoder_source import encoder_source
     from dbsweep.sweep.storage import bring_base
@@ -175,7 +176,10 @@ def check_inputs(
         images += (*photos, *held_out_photos(concept), *own)
     check_photos(watch("looking at the photos", images))
     bring_base(experiment.base_model)
-    check_base(base_source(experiment))
+    base = base_source(experiment)
+    check_base(base)
+    if Path(base.source).is_file():
+        check_single_file(base)
     encoder_source(resolve_encoder(experiment.evaluate.encoder))
     check_identity(experiment)
     check_searcher(experiment)

@@ -15,7 +15,8 @@ from torch import Tensor
 from dbsweep.errors import ModelError
 from dbsweep.models.export import save_single_file
 from dbsweep.models.families import V_MARK, Family, find_family
-from dbsweep.models.loading import SD1_CONFIG, SD2_CONFIG, load_base
+from dbsweep.models.loading import load_base
+from dbsweep.models.single_file_config import SD1_CONFIG, SD2_CONFIG
 from dbsweep.models.sources import BaseSource, check_source
 from tests.tiny_models import write_pipeline
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rich.console import Console
+from safetensors.numpy import save_file
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.errors import InputError
+from dbsweep.errors import InputError, ModelError
+from dbsweep.execution.backend import Backend
 from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.records.names import Metric
 from dbsweep.reports.terminal import TerminalView
@@ -49,6 +52,29 @@ def test_the_looking_at_images_is_shown_and_every_bad_one_is_named(tmp_path: Pat
     with pytest.raises(InputError, match=r"photos/bad\.png cannot .*own/man\.png cannot .*: replace or remove them"):
         check_inputs(*planned(experiment), TerminalView(Console(file=out)).watch)
     assert out.getvalue() == "looking at the photos (5) …\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        ({"cond_stage_model.transformer.x": 1}, "a single file lacks its configuration and tokenizer"),
+        ({"conditioner.embedders.x": 1}, "this is an SDXL model"),
+    ],
+)
+def test_a_single_file_that_cannot_be_used_is_refused_before_anything_is_written(
+    tmp_path: Path, names: dict[str, int], message: str
+) -> None:
+    model = tmp_path / "alone.safetensors"
+    parts = {"model.diffusion_model.x": 1, "first_stage_model.x": 1}
+    save_file({name: np.zeros(size) for name, size in (parts | names).items()}, model)
+    experiment = load_experiment(write_experiment(tmp_path / "files", base=model))
+    with pytest.raises(ModelError, match=message):
+        run_experiment(experiment, no_backend, TerminalView(Console(file=io.StringIO())))
+    assert not experiment.output.exists()
+
+
+def no_backend(*_: object) -> Backend:
+    raise AssertionError("the run has begun")
 
 
 def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:

@@ -1,0 +1,49 @@
+"""What kind of model a single file holds, by the names and shapes of its weights; needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from dbsweep.errors import ModelError
+from dbsweep.models.sources import ONLY_SD, more_channels
+
+UNET_PREFIX = "model.diffusion_model."
+VAE_PREFIX = "first_stage_model."
+CLIP_PREFIX = "cond_stage_model.transformer.text_model."
+OPEN_CLIP_PREFIX = "cond_stage_model.model."
+
+_OTHERS = {
+    "conditioner.embedders.": "an SDXL model",
+    f"{UNET_PREFIX}joint_blocks.": "a Stable Diffusion 3 model",
+    "joint_blocks.": "a Stable Diffusion 3 model",
+    f"{UNET_PREFIX}double_blocks.": "a Flux model",
+    "double_blocks.": "a Flux model",
+    f"{UNET_PREFIX}label_emb.": "an unCLIP model or another whose UNet reads labels",
+    "lora_": "a LoRA, not a model",
+    "unet.": "a LoRA or another part, not a model",
+    "control_model.": "a ControlNet",
+}
+"""Beginnings of names that only other kinds of file have."""
+
+
+def is_sd2(names: Iterable[str]) -> bool:
+    """Whether a Stable Diffusion's text encoder is that of its second version."""
+    return any(name.startswith(OPEN_CLIP_PREFIX) for name in names)
+
+
+def refuse_other_kinds(path: str, shapes: Mapping[str, Sequence[int]]) -> None:
+    """ModelError, naming the kind, for what is no Stable Diffusion 1.x or 2.x that draws from text alone."""
+    for beginning, kind in _OTHERS.items():
+        if any(name.startswith(beginning) for name in shapes):
+            raise ModelError(f"base model {path}: this is {kind}; {ONLY_SD}")
+    first, latents = shapes.get(f"{UNET_PREFIX}input_blocks.0.0.weight"), shapes.get(f"{UNET_PREFIX}out.2.weight")
+    if first is not None and latents is not None and len(first) == 4 and first[1] > latents[0]:
+        raise ModelError(f"base model {path}: this is {more_channels(first[1], latents[0])}; {ONLY_SD}")
+
+
+def check_parts(path: str, names: Collection[str], *, needs_vae: bool) -> None:
+    """ModelError unless the file has a UNet, a text encoder and, unless another is used, a VAE."""
+    prefixes = {"UNet": UNET_PREFIX, "text encoder": "cond_stage_model."} | ({"VAE": VAE_PREFIX} if needs_vae else {})
+    missing = [part for part, prefix in prefixes.items() if not any(name.startswith(prefix) for name in names)]
+    if missing:
+        raise ModelError(f"base model {path}: not a whole Stable Diffusion model, it has no {' and no '.join(missing)}")

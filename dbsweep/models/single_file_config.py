@@ -1,0 +1,75 @@
+"""Where a single file's configuration, tokenizer and scheduler come from; needs no torch, so that a driver can ask."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from dbsweep.errors import ModelError
+from dbsweep.models.hub import CONFIG_FILES, download
+from dbsweep.models.kinds import OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
+from dbsweep.models.sources import BaseSource, check_folder
+
+SD1_CONFIG = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+SD2_CONFIG = "stabilityai/stable-diffusion-2-1"
+
+_PICKLE_BYTES = 2**22
+"""More than the names of a model's weights take; torch writes them, uncompressed, before the weights."""
+
+
+def check_single_file(base: BaseSource) -> None:
+    """Finds what can be found without reading weights; fetches the configuration if it is not here.
+
+    Raises:
+        ModelError: it is no Stable Diffusion 1.x or 2.x, lacks parts, or its configuration is not to be had.
+    """
+    path = Path(base.source)
+    if path.suffix == ".safetensors":
+        shapes = _shapes(path)
+        refuse_other_kinds(base.source, shapes)
+        check_parts(base.source, shapes, needs_vae=base.vae is None)
+        find_config(path, sd2=is_sd2(shapes))
+    else:
+        find_config(path, sd2=OPEN_CLIP_PREFIX.encode() in _names(path))
+
+
+def config_beside(path: Path) -> Path:
+    """Where somebody may have put the diffusers folder of a single file."""
+    return path.with_suffix("")
+
+
+def find_config(path: Path, *, sd2: bool) -> Path:
+    """The diffusers folder with a single file's configuration: the one beside it, or else the hub's of its family.
+
+    Raises:
+        ModelError: there is none, or it lacks parts.
+    """
+    beside = config_beside(path)
+    if beside.is_dir():
+        check_folder(beside, needs_weights=False)
+        return beside
+    hub_id = SD2_CONFIG if sd2 else SD1_CONFIG
+    try:
+        folder = download(hub_id, CONFIG_FILES)
+        check_folder(folder, needs_weights=False)
+    except ModelError as error:
+        raise ModelError(
+            f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_id} is neither in the "
+            "hub's cache here nor to be had from the hub; check the network and HF_HUB_OFFLINE, or put a diffusers "
+            f"folder of the same family (Stable Diffusion {2 if sd2 else 1}) at {beside}"
+        ) from error
+    return folder
+
+
+def _shapes(path: Path) -> Mapping[str, Sequence[int]]:
+    """By the header, which `dbsweep.models.sources.check_safetensors` has found to be whole."""
+    with path.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
+
+
+def _names(path: Path) -> bytes:
+    """The beginning of a ``.ckpt``, where its pickle has the names of the weights; nothing is unpickled."""
+    with path.open("rb") as stream:
+        return stream.read(_PICKLE_BYTES)

@@ -1,0 +1,57 @@
+"""The hub is asked once and briefly; without its answer the cache has its say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from huggingface_hub import HfApi
+from huggingface_hub.errors import HfHubHTTPError
+
+from dbsweep.errors import ModelError
+from dbsweep.models import hub
+from dbsweep.models.hub import CONFIG_FILES, download
+
+HTTP_ERROR = next(base for base in HfHubHTTPError.__bases__ if base is not OSError)
+"""Of the library by which huggingface_hub asks."""
+
+
+def snapshot(cache: Path, hub_id: str) -> Path:
+    """A repository in the cache, empty."""
+    repository = cache / f"models--{hub_id.replace('/', '--')}"
+    folder = repository / "snapshots" / ("0" * 40)
+    folder.mkdir(parents=True)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0" * 40)
+    return folder
+
+
+@pytest.mark.parametrize("error", [ConnectionError, TimeoutError, HTTP_ERROR])
+def test_a_hub_that_does_not_answer_is_waited_for_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    asked: list[float | None] = []
+
+    def model_info(self: HfApi, repo_id: str, *, timeout: float | None = None, **others: Any) -> None:
+        asked.append(timeout)
+        raise error("no answer")
+
+    monkeypatch.setattr(HfApi, "model_info", model_info)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    folder = snapshot(tmp_path, "somebody/known")
+    assert download("somebody/known", CONFIG_FILES) == folder
+    with pytest.raises(ModelError, match=r"base model somebody/new: .* check the name, the network and HF_HUB_OFFLINE"):
+        download("somebody/new", CONFIG_FILES)
+    assert len(asked) == 2
+    assert all(timeout is not None and timeout <= 10 for timeout in asked)
+
+
+def test_a_hub_that_answers_is_fetched_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def snapshot_download(repo_id: str, *, allow_patterns: list[str]) -> str:
+        assert (repo_id, allow_patterns) == ("somebody/new", ["config.json"])
+        return str(tmp_path)
+
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: None)
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    assert download("somebody/new", ("config.json",)) == tmp_path

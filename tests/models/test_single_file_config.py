@@ -1,0 +1,98 @@
+"""What a single file needs beside its weights is known before a run begins."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from dbsweep.errors import ModelError
+from dbsweep.models import single_file_config
+from dbsweep.models.single_file_config import SD1_CONFIG, SD2_CONFIG, check_single_file
+from dbsweep.models.sources import BaseSource
+
+UNET, VAE = "model.diffusion_model.out.2.weight", "first_stage_model.quant_conv.weight"
+CLIP = "cond_stage_model.transformer.text_model.final_layer_norm.weight"
+OPEN_CLIP = "cond_stage_model.model.ln_final.weight"
+
+
+def write(path: Path, *names: str, **options: Any) -> Path:
+    state = {name: torch.zeros(4) for name in names}
+    if path.suffix == ".safetensors":
+        save_file(state, path)
+    else:
+        torch.save({"state_dict": state}, path, **options)
+    return path
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The repositories that the hub was asked for; it has none."""
+    ids: list[str] = []
+
+    def download(hub_id: str, files: object) -> Path:
+        ids.append(hub_id)
+        raise ModelError("not to be had")
+
+    monkeypatch.setattr(single_file_config, "download", download)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("m.safetensors", {}),
+        ("m.ckpt", {}),
+        ("m.ckpt", {"_use_new_zipfile_serialization": False}),  # torch before 1.6
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize(("text", "version", "hub_id"), [(CLIP, 1, SD1_CONFIG), (OPEN_CLIP, 2, SD2_CONFIG)])
+def test_the_configuration_of_its_family_is_asked_for(
+    tmp_path: Path, asked: list[str], name: str, options: Mapping[str, Any], text: str, version: int, hub_id: str
+) -> None:
+    path = write(tmp_path / name, UNET, VAE, text, **options)
+    message = rf"{path}: a single file lacks its configuration .* \(Stable Diffusion {version}\) at {tmp_path / 'm'}$"
+    with pytest.raises(ModelError, match=message):
+        check_single_file(BaseSource(source=str(path)))
+    assert asked == [hub_id]
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.ckpt"])
+def test_a_folder_beside_the_file_is_enough(tiny_sd: Path, tmp_path: Path, asked: list[str], name: str) -> None:
+    path = write(tmp_path / name, UNET, VAE, CLIP)
+    shutil.copytree(tiny_sd, tmp_path / "m", ignore=shutil.ignore_patterns("*.safetensors"))
+    check_single_file(BaseSource(source=str(path)))
+    (tmp_path / "m" / "unet" / "config.json").unlink()
+    with pytest.raises(ModelError, match=r"it lacks unet/config\.json"):
+        check_single_file(BaseSource(source=str(path)))
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("conditioner.embedders.0.x", UNET), "this is an SDXL model"),
+        (("lora_unet_x.alpha",), "this is a LoRA, not a model"),
+        ((UNET, CLIP), "not a whole Stable Diffusion model, it has no VAE"),
+    ],
+)
+def test_what_is_no_stable_diffusion_is_told_what_it_is(
+    tmp_path: Path, asked: list[str], names: tuple[str, ...], message: str
+) -> None:
+    path = write(tmp_path / "m.safetensors", *names)
+    with pytest.raises(ModelError, match=message):
+        check_single_file(BaseSource(source=str(path)))
+    assert asked == []
+
+
+def test_checking_imports_no_torch() -> None:
+    code = "import sys; import dbsweep.models.single_file_config; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
