@@ -77,7 +77,7 @@ def is_hub_id(source: str) -> bool:
 
 
 def check_base(base: BaseSource) -> None:
-    """`check_source`, and that what is to be taken of it, or in place of its VAE, is there; ModelError if not."""
+    """`check_source`, and that what is taken of it, or in place of its VAE, is there and whole; ModelError if not."""
     check_source(base.source)
     if is_checkpoint(Path(base.source)) and (base.ema or base.vae is not None):
         raise ModelError(
@@ -85,8 +85,13 @@ def check_base(base: BaseSource) -> None:
         )
     if base.ema and not Path(base.source).is_file():
         raise ModelError(f"base model {base}: only single files have two halves; leave base_model_ema out")
-    if base.vae is not None and not Path(base.vae).exists() and not is_hub_id(base.vae):
-        raise ModelError(f"vae {base.vae}: no such folder or file, and not a hub id (owner/name); check the path")
+    if base.vae is None:
+        return
+    vae = Path(base.vae)
+    if not vae.exists() and not is_hub_id(base.vae):
+        raise ModelError(f"vae {vae}: no such folder or file, and not a hub id (owner/name); check the path")
+    if vae.is_file() and vae.suffix == ".safetensors":
+        check_safetensors(vae)
 
 
 def check_source(source: str) -> None:

@@ -63,6 +63,17 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, content: bytes) 
         check_source(str(file))
 
 
+def test_another_vae_is_whole_or_refused(tiny_sd: Path, tmp_path: Path) -> None:
+    own = tiny_sd / "vae" / "diffusion_pytorch_model.safetensors"
+    check_base(BaseSource(source=str(tiny_sd), vae=str(own)))
+    file = tmp_path / "vae.safetensors"
+    with pytest.raises(ModelError, match=rf"vae {file}: no such folder or file"):
+        check_base(BaseSource(source=str(tiny_sd), vae=str(file)))
+    file.write_bytes(own.read_bytes()[:-1])
+    with pytest.raises(ModelError, match=rf"{file}: \d+ bytes where its header says \d+; get it again"):
+        check_base(BaseSource(source=str(tiny_sd), vae=str(file)))
+
+
 def test_a_file_that_cannot_be_read_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
