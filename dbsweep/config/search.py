@@ -66,6 +66,9 @@ class Search(Section):
             section |= section.pop("axes")
         problems, given = Problems(), [name for name in _OWN if name in section]
         own = {name: problems.check(allowed_values(cls, name), section.pop(name), (name,)) for name in given}
+        if "memory" in section:
+            del section["memory"]
+            problems.add(("memory",), "cannot be swept: what saves memory is chosen for all trials; set train.memory")
         axes = read_axes(section, Train, problems, others=_OWN)
         problems.refuse("search")
         return {"axes": axes, **own}

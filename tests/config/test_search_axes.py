@@ -35,6 +35,7 @@ OPTIMIZER = "must be " + ", ".join(map(repr, get_args(OptimizerName)[:-1])) + " 
         ("gradient_checkpointing: [maybe]", "gradient_checkpointing[0]", "must be true or false, got 'maybe'"),
         ("learningrate: [1e-4]", "learningrate", "no setting of `train` has this name; did you mean `learning_rate`?"),
         ("epochs: {unifrom: [1, 2]}", "epochs", FORM + "{'unifrom': [1, 2]}; did you mean `uniform`?"),
+        ("memory: [auto]", "memory", "cannot be swept: what saves memory is chosen for all trials; set train.memory"),
         ("epochs: {}", "epochs", FORM + "{}; allowed: values, uniform, loguniform, choice"),
         ("epochs: {uniform: [9, 2]}", "epochs.uniform", "the first bound must be below the second, got [9, 2]"),
         ("epochs: {uniform: [2, 2]}", "epochs.uniform", "the first bound must be below the second, got [2, 2]"),
