@@ -128,9 +128,12 @@ def _hosts(record: RunRecord) -> str:
 def _progress(record: RunRecord) -> str:
     if record.finished is not None:
         return ""
-    open_states = (TrialState.PENDING, TrialState.RUNNING)
+    open_states = (TrialState.PENDING, TrialState.RUNNING, TrialState.INTERRUPTED)
     left = sum(state in open_states for state in record.states.values())
-    return f"This run is still going: {count(left, 'trial')} of {len(record.states)} to come."
+    return (
+        f"This run is not over: {count(left, 'trial')} of {len(record.states)} to come. If it was interrupted, go on "
+        f"with: dbsweep resume {record.name}"
+    )
 
 
 def _failures(record: RunRecord) -> tuple[Failure, ...]:

@@ -75,8 +75,10 @@ def chosen(record: RunRecord) -> Choice:
         RunError: there is none yet, or nothing could be chosen.
     """
     if record.choice is None:
-        state = "still going on" if record.finished is None else "over, but no checkpoint was scored"
-        raise RunError(f"run {record.name!r} has no choice: it is {state}; see `dbsweep trials {record.name}`")
+        why = "it is over, but no checkpoint was scored"
+        if record.finished is None:  # the ledger cannot tell whether anybody still leads it
+            why = f"it is not over; if it was interrupted, go on with `dbsweep resume {record.name}`"
+        raise RunError(f"run {record.name!r} has no choice: {why}; see `dbsweep trials {record.name}`")
     return record.choice
 
 

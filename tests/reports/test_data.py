@@ -50,7 +50,16 @@ def test_strips_beyond_the_page_are_counted(
 def test_a_run_that_still_goes_on_says_so(record: RunRecord, run_folder: Path) -> None:
     states = {**record.states, "t005": TrialState.RUNNING, "t006": TrialState.PENDING}
     going = record.model_copy(update={"finished": None, "states": states})
-    assert report_data(going, run_folder).progress == "This run is still going: 2 trials of 6 to come."
+    progress = report_data(going, run_folder).progress
+    assert progress.startswith("This run is not over: 2 trials of 6 to come.")
+    assert progress.endswith(f"If it was interrupted, go on with: dbsweep resume {record.name}")
+
+
+def test_the_trials_of_an_interrupted_run_are_to_come(record: RunRecord, run_folder: Path) -> None:
+    stopped = record.model_copy(
+        update={"finished": None, "states": dict.fromkeys(record.states, TrialState.INTERRUPTED)}
+    )
+    assert report_data(stopped, run_folder).progress.startswith("This run is not over: 6 trials of 6 to come.")
 
 
 def test_failures_name_reason_and_trials_but_a_stopped_branch_is_none(record: RunRecord, run_folder: Path) -> None:

@@ -66,7 +66,7 @@ def test_what_cannot_be_measured_is_null(record, tmp_path):
 
 def test_without_a_choice_the_error_says_where_to_look(record, tmp_path):
     unchosen = record.model_copy(update={"choice": None, "finished": None})
-    with pytest.raises(RunError, match=r"has no choice: it is still going on; see `dbsweep trials"):
+    with pytest.raises(RunError, match=r"is not over; if it was interrupted, go on with `dbsweep resume"):
         best_json(unchosen, tmp_path)
 
 

@@ -189,7 +189,7 @@ def test_a_run_without_a_choice_says_so(record: RunRecord, run_folder: Path, tmp
     )
     document = rendered(bare, run_folder, tmp_path)
     assert "No choice yet" in document.text
-    assert "This run is still going: 6 trials of 6 to come." in document.text
+    assert "This run is not over: 6 trials of 6 to come." in document.text
     assert {link[1:] for link in document.values("href") if link.startswith("#")} <= set(document.values("id"))
 
 
