@@ -118,7 +118,7 @@ def what_would_change(
         tried: the factors that were tried.
         unconstrained: what would be chosen without the constraints, if that is another.
     """
-    sentences = [_rival(rival) for rival in rivals[:1]]
+    sentences = [_rival(rival, outcome) for rival in rivals[:1]]
     if outcome.best.utility > 0.0 and len(outcome.utility.weights) > 1 and len(outcome.ranked) - outcome.unsound > 1:
         sentences += [
             f"If {r.metric.value} counted {_FACTORS[r.factor]}, {_place(r.best)} would win." for r in sensitivity
@@ -133,7 +133,7 @@ def what_would_change(
     return tuple(sentences)
 
 
-def _rival(rival: Rival) -> str:
+def _rival(rival: Rival, outcome: Outcome) -> str:
     row = rival.candidate
     lead = f"The best of another trial is {_place(row)} with {row.utility:.2f}"
     if math.isfinite(rival.low):
@@ -141,7 +141,9 @@ def _rival(rival: Rival) -> str:
         how_much = _signed(rival.lead) if round(rival.lead, 2) else "as much"
         lead += f": {how_much} (95% interval {_signed(rival.low)} to {_signed(rival.high)}), {chance}"
     if rival.low <= 0.0:
-        return f"{lead}. More images a prompt (evaluate.images_per_prompt) can tell the two apart."
+        raced = row in outcome.ranked[: outcome.finalists or 0]  # it has drawn more than the first look has
+        more = "evaluate.race.images_per_prompt" if raced else "evaluate.images_per_prompt"
+        return f"{lead}. More images a prompt ({more}) can tell the two apart."
     if rival.needs is None:
         return f"{lead}."
     metric, value = rival.needs

@@ -379,6 +379,8 @@ def test_a_lead_that_is_chance_asks_for_more_images() -> None:
     choice = choose(rows, settings=FAST)
     assert choice.rivals[0].low < 0.0
     assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in choice.changes[0]
+    raced = choose(rows, settings=FAST, finalists={checkpoint.id for _, checkpoint, _ in rows})
+    assert "no more than chance. More images a prompt (evaluate.race.images_per_prompt)" in raced.changes[0]
 
 
 def test_a_sweep_of_noise_is_chosen_well() -> None:
