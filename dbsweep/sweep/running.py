@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,6 +19,7 @@ from dbsweep.execution.ledger import Ledger
 from dbsweep.models.durable import is_full
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan
+from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import interrupted_checkpoints, read_run
@@ -41,6 +42,8 @@ from dbsweep.sweep.tracking import tracked
 
 _NAMED = 4
 """Branches that a line names."""
+
+_AGAIN = "the steps since then are trained again"
 
 MakeBackend: TypeAlias = Callable[[RunFolder, Experiment], Backend]
 
@@ -119,25 +122,34 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
         if record.finished is not None:
             raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
         check_inputs(experiment, record.plan, view.watch)
-        view.note(describe_rest(record))
+        view.note(describe_rest(record, interrupted_checkpoints(folder, record)))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)
     return folder
 
 
-def describe_rest(record: RunRecord) -> str:
-    """What resuming will skip, continue and do, in one line."""
+def describe_rest(record: RunRecord, saved: Mapping[str, Checkpoint]) -> str:
+    """What resuming will skip, continue and do, in one line.
+
+    Args:
+        saved: what branches saved when they were stopped between two checkpoints (`interrupted_checkpoints`).
+    """
     last: dict[str, int] = {}
     for checkpoint in record.checkpoints.values():
         last[checkpoint.branch] = max(last.get(checkpoint.branch, 0), checkpoint.step)
+    stopped = {each.branch: each.step for each in saved.values() if each.step >= last.get(each.branch, 0)}
+    reached = last | stopped
     done = [b for b in record.plan.branches if record.branch_states[b.id] in DONE]
     left = [b for b in record.plan.branches if record.branch_states[b.id] not in DONE]
-    begun = [f"{b.id} after step {last[b.id]:,} of {b.end_step:,}" for b in left if b.id in last]
-    fresh = [b.id for b in left if b.id not in last]
+    begun = {b.id: f"{b.id} after step {reached[b.id]:,} of {b.end_step:,}" for b in left if b.id in reached}
+    exact = [words for branch, words in begun.items() if branch in stopped]
+    back = [words for branch, words in begun.items() if branch not in stopped]
+    fresh = [b.id for b in left if b.id not in begun]
     failed = [b.id for b in left if record.branch_states[b.id] is TrialState.FAILED]
     parts = [
         f"{_branches(len(done))} done and skipped",
-        f"{len(begun)} to continue from the last checkpoint{_named(begun)}, the steps since then are trained again",
-        f"{len(fresh)} to train from the start{_named(fresh)}",
+        *([f"{len(exact)} to continue where they were stopped{_named(exact)}"] if exact else []),
+        *([f"{len(back)} to continue from the last checkpoint{_named(back)}, {_AGAIN}"] if back else []),
+        *([f"{len(fresh)} to train from the start{_named(fresh)}"] if fresh else []),
         *([f"tried again although failed: {', '.join(failed[:_NAMED])}"] if failed else []),
     ]
     return f"Going on with {record.name}: {'; '.join(parts)}"
