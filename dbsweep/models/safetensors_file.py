@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import torch
@@ -24,9 +25,16 @@ KOHYA_SHA256 = "sshs_model_hash"
 
 _BLANK = "0x" + "0" * 64
 
+_UMASK = os.umask(0o022)
+os.umask(_UMASK)  # it can only be read by setting it: once, before there are threads that write files
+
 
 def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
-    """Writes a safetensors file; OSError where the system refuses, for which safetensors has an error of its own."""
+    """Writes a safetensors file that others may read as any new file of this person's.
+
+    Raises:
+        OSError: the system refuses; safetensors has an error of its own for that.
+    """
     try:
         save_file(dict(tensors), path, metadata=None if metadata is None else dict(metadata))
     except SafetensorError as error:
@@ -34,6 +42,9 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
         if refused is None:
             raise
         raise OSError(int(refused[1]), os.strerror(int(refused[1])), str(path)) from error
+    # safetensors 0.8 leaves files to their owner alone: a web UI or a worker of another user could not read them.
+    with suppress(PermissionError):  # of disks that know no modes
+        path.chmod(0o666 & ~_UMASK)
 
 
 def write_weights(

@@ -33,3 +33,10 @@ def test_a_disk_that_fills_up_is_said(tmp_path: Path, monkeypatch: pytest.Monkey
     with pytest.raises(DiskError, match=r"no disk space left to write .*a\.safetensors"):
         write_weights(tmp_path / "a.safetensors", WEIGHTS, {})
     assert not list(tmp_path.iterdir())
+
+
+def test_others_may_read_weights_as_any_new_file(tmp_path: Path) -> None:
+    (tmp_path / "plain").touch()
+    save_tensors(tmp_path / "a.safetensors", WEIGHTS)
+    write_weights(tmp_path / "b.safetensors", WEIGHTS, {})
+    assert {path.stat().st_mode for path in tmp_path.iterdir()} == {(tmp_path / "plain").stat().st_mode}
