@@ -18,14 +18,20 @@ def is_unlearned(record: RunRecord, candidate: Candidate) -> bool:
     return candidate.identity < asked_identity(record)
 
 
+def identity_below(record: RunRecord, candidate: Candidate) -> str:
+    """The identity of a checkpoint that has not learned the subject, where two decimals would deny that."""
+    told, asked = number(candidate.identity), number(asked_identity(record))
+    return f"just below {asked}" if told == asked else told
+
+
 def unlearned_sentence(record: RunRecord) -> str:
     """``This is not your subject yet: …`` of the recommended checkpoint; empty where it has learned the subject."""
     choice = record.choice
     if choice is None or not is_unlearned(record, choice.best):
         return ""
     sentence = (
-        f"This is not your subject yet: identity is {number(choice.best.identity)}, and {asked_identity(record):.2f} "
-        "counts as learned (verdict.ready_identity)."
+        f"This is not your subject yet: identity is {identity_below(record, choice.best)}, and "
+        f"{asked_identity(record):.2f} counts as learned (verdict.ready_identity)."
     )
     if all(is_unlearned(record, candidate) for candidate in choice.candidates):
         sentence += " No checkpoint of this sweep is there: train longer, or with higher learning rates."

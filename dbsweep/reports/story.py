@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.learned import asked_identity, is_unlearned
+from dbsweep.reports.learned import asked_identity, identity_below, is_unlearned
 from dbsweep.reports.strips import FilmStrip
 from dbsweep.reports.words import number
 
@@ -77,7 +77,7 @@ def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
     if not math.isfinite(best.identity):
         title, looks = "Recommended", "cannot be told from others by its identity"
     if is_unlearned(record, best):
-        asked = f"identity {number(best.identity)}, and {asked_identity(record):.2f} is asked for"
+        asked = f"identity {identity_below(record, best)}, and {asked_identity(record):.2f} is asked for"
         title, looks = "Not there yet", f"does not look like the subject yet ({asked})"
     kept = f"style {number(best.style)} and prior {number(best.prior)} of the base model's"
     return Chapter(title, "chosen", f"{best.trial} at epoch {best.epoch} {looks}, and has {kept}.", strip)

@@ -42,6 +42,13 @@ def test_all_texts_tell_that_the_subject_has_not_arrived(
     assert "does not look like the subject yet (identity 0.29, and 0.50 is asked for)" in chapter.sentence
 
 
+def test_an_identity_that_rounds_to_what_is_asked_is_said_to_be_below(record: RunRecord, run_folder: Path) -> None:
+    close = with_identity(record, best=0.497, others=0.2)
+    assert "identity is just below 0.50, and 0.50 counts as learned" in unlearned_sentence(close)
+    (chapter,) = [c for c in story(close, film_strips(close, run_folder)) if c.tone == "chosen"]
+    assert "(identity just below 0.50, and 0.50 is asked for)" in chapter.sentence
+
+
 def test_what_cannot_be_measured_is_not_said_to_look_like_the_subject(record: RunRecord, run_folder: Path) -> None:
     unknown = with_identity(record, best=float("nan"), others=0.2)
     (chapter,) = [c for c in story(unknown, film_strips(unknown, run_folder)) if c.tone == "chosen"]
