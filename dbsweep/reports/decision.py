@@ -79,6 +79,7 @@ class Decision:
     Attributes:
         overruled: who chose it, if the person did: the person's reason, and what dbsweep recommends.
         drawn: the checkpoint that the grids were drawn with, where it is not this one.
+        smoothed: what the utility is of, where `scores`, which are as measured, read otherwise; may be empty.
         formula: what the utility is; changes: what would change dbsweep's choice.
         runners_up: candidates by utility.
         settings: (name, value) of every setting of its trial.
@@ -95,6 +96,7 @@ class Decision:
     changes: tuple[str, ...]
     runners_up: tuple[RunnerUp, ...]
     utility: str
+    smoothed: str
     formula: str
     settings: tuple[tuple[str, str], ...]
     scores: tuple[ScoreLine, ...]
@@ -141,6 +143,7 @@ def decision(record: RunRecord, run_folder: Path) -> Decision | None:
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),
         formula=choice.formula,
         utility=number(best.utility),
+        smoothed=_smoothed(best, record.card_of(best.checkpoint)) if card is not None else "",
         settings=tuple((setting_name(name), setting(value)) for name, value in settings.items()),
         scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
         concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
@@ -158,6 +161,14 @@ def _overruled(choice: Choice, overrule: Overrule | None) -> str:
         f"Your choice, because: {overrule.because}. dbsweep recommends {best.trial}, epoch {best.epoch} "
         f"({best.checkpoint}), and says of it:"
     )
+
+
+def _smoothed(best: Candidate, card: Scorecard) -> str:
+    """The scores that the choice compared (`dbsweep.selection.smoothing`)."""
+    compared = {Metric.IDENTITY: best.identity, Metric.STYLE: best.style, Metric.PRIOR: best.prior}
+    if all(number(value) == number(card.value(metric)) for metric, value in compared.items()):
+        return ""
+    return ", ".join(f"{metric.value} {number(value)}" for metric, value in compared.items())
 
 
 def _runner_up(row: Candidate) -> RunnerUp:

@@ -39,6 +39,24 @@ def test_scores_come_with_their_interval(record: RunRecord, run_folder: Path) ->
     assert line.span == (min(score.low, 1.0), score.value, min(score.high, 1.0))
 
 
+def test_the_page_tells_of_what_the_utility_is_where_the_measured_scores_read_otherwise(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    assert record.choice is not None
+    card, best = record.card_of(record.choice.best.checkpoint), record.choice.best
+    values = {name: card.value(Metric(name)) for name in ("identity", "style", "prior")}
+    alike = record.choice.model_copy(update={"best": best.model_copy(update=values)})
+    told = decision(record.model_copy(update={"choice": alike}), run_folder)
+    assert told is not None
+    assert told.smoothed == ""
+    pulled = best.model_copy(update={**values, "style": values["style"] - 0.04})
+    changed = record.model_copy(update={"choice": record.choice.model_copy(update={"best": pulled})})
+    levels = f"identity {pulled.identity:.2f}, style {pulled.style:.2f}, prior {pulled.prior:.2f}"
+    render_report(report_data(changed, run_folder), tmp_path)
+    page = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert f"; of {levels}, smoothed along the training</span>" in page
+
+
 def test_all_photos_are_shown_and_their_loss_is_survived(record: RunRecord, run_folder: Path) -> None:
     told = decision(record, run_folder)
     assert told is not None
