@@ -9,7 +9,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from dbsweep.reports.curves import Curve, FrontPoint, Panel, Point
+from dbsweep.reports.curves import LOSSES, Curve, FrontPoint, Panel, Point
 
 WIDTH: Final = 400
 HEIGHT: Final = 248
@@ -55,7 +55,7 @@ def span(values: Iterable[float], *, within: tuple[float, ...] = ()) -> tuple[fl
 def line_chart(panel: Panel) -> Markup:
     """One panel of curves over epochs, with the chosen trial's interval as a band."""
     points = [point for curve in panel.curves for point in curve.points]
-    scored = panel.title != "Training loss"
+    scored = panel.title not in LOSSES
     bounds = [p.value for p in points] + [
         v for c in panel.curves if c.tone == "chosen" for p in c.points for v in (p.low, p.high)
     ]

@@ -104,14 +104,15 @@ def _validation_loss(record: RunRecord, checkpoint: str) -> Measured:
     return None if measured is None else (measured[0],) * 3
 
 
-_LOSSES: Final = ("Training loss", METRIC_NAMES[Metric.VALIDATION_LOSS])
+LOSSES: Final = ("Training loss", METRIC_NAMES[Metric.VALIDATION_LOSS])
+"""Titles of the panels whose values are on no scale from 0 to 1."""
 _PANELS: Final[tuple[tuple[str, str, Measure], ...]] = (
     ("Utility", "0 to 1, as the experiment file weighs identity, style and prior", _utility),
     (METRIC_NAMES[Metric.IDENTITY], "1: as alike as your photos are to each other", partial(_score, Metric.IDENTITY)),
     (METRIC_NAMES[Metric.STYLE], "1: as much style as the base model", partial(_score, Metric.STYLE)),
     (METRIC_NAMES[Metric.PRIOR], "1: the class as the base model draws it", partial(_score, Metric.PRIOR)),
-    (_LOSSES[0], "mean squared error of the predicted noise", _loss),
-    (_LOSSES[1], "the same on photos that are not trained, always with the same noise", _validation_loss),
+    (LOSSES[0], "mean squared error of the predicted noise", _loss),
+    (LOSSES[1], "the same on photos that are not trained, always with the same noise", _validation_loss),
 )
 
 
@@ -144,7 +145,7 @@ def _curve(record: RunRecord, head: str, members: list[str], title: str, measure
 
 def _tip(name: str, epoch: int, title: str, values: tuple[float, float, float]) -> str:
     value, low, high = values
-    shown = f"{value:.4f}" if title in _LOSSES else number(value)
+    shown = f"{value:.4f}" if title in LOSSES else number(value)
     interval = f" ({number(low)} to {number(high)})" if low < value or high > value else ""
     where = "base model" if epoch == 0 else f"{name}, epoch {epoch}"
     return f"{where}\n{title} {shown}{interval}"

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dbsweep.reports.charts import HEIGHT, WIDTH, Scale, front_chart, line_chart, outline, span, ticks
-from dbsweep.reports.curves import Curve, FrontPoint, Panel, Point
+from dbsweep.reports.curves import LOSSES, Curve, FrontPoint, Panel, Point
 
 
 def point(epoch: int, value: float, spread: float = 0.0, tip: str = "tip") -> Point:
@@ -59,6 +59,13 @@ def test_a_line_chart_draws_values_inside_its_frame_with_their_tips() -> None:
     assert float(dots[3].get("cy", "")) < float(dots[1].get("cy", ""))  # 0.9 is drawn above 0.4
     assert len(svg.findall(".//polygon")) == 1
     assert [g.get("class") for g in svg.findall("g")] == ["curve overtrained", "curve chosen"]
+
+
+@pytest.mark.parametrize(("title", "fills"), [*((loss, True) for loss in LOSSES), ("Identity", False)])
+def test_losses_fill_their_frames_and_scores_stand_between_0_and_1(title: str, fills: bool) -> None:
+    rising = Curve("t1", "plain", (point(1, 0.08), point(2, 0.1)))
+    first, last = ET.fromstring(line_chart(Panel(title, "unit", None, (rising,)))).findall(".//circle")
+    assert (float(first.get("cy", "")) - float(last.get("cy", "")) > HEIGHT / 2) is fills
 
 
 def test_tips_are_escaped() -> None:
