@@ -184,7 +184,10 @@ def check_free(output: Path, name: str) -> None:
 
 
 def _taken(output: Path, name: str) -> RunError:
-    return RunError(f"run {name!r} exists already in {output}: choose another with --name, or delete that folder")
+    run = _named(output, name)
+    begun = f"if it was interrupted, go on with: dbsweep resume {run.handle}; else " if run.ledger.is_file() else ""
+    other = "choose another name with --name, or delete that folder"
+    return RunError(f"run {name!r} exists already in {output}: {begun}{other}")
 
 
 def _named(output: Path, name: str) -> RunFolder:

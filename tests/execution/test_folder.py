@@ -8,7 +8,7 @@ import pytest
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
-from dbsweep.execution.folder import RunFolder, list_runs
+from dbsweep.execution.folder import RunFolder, check_free, list_runs
 from dbsweep.execution.ledger import Ledger
 from dbsweep.records.plan import Plan
 from tests.execution.sweeps import make_experiment, make_plan
@@ -33,6 +33,16 @@ def test_an_existing_name_is_refused_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"'demo' exists already.*--name"):
         RunFolder.create(tmp_path, "demo", make_experiment(base_model="other"), make_plan())
     assert run.experiment.read_bytes() == before
+
+
+def test_whoever_runs_an_interrupted_run_again_is_told_to_go_on_before_to_delete_it(tmp_path: Path) -> None:
+    run = create(tmp_path)
+    with pytest.raises(RunError) as told:
+        check_free(tmp_path, "demo")
+    assert f": if it was interrupted, go on with: dbsweep resume {run.handle}; else choose another" in str(told.value)
+    run.ledger.unlink()  # it died before it had one
+    with pytest.raises(RunError, match=r"already in .*: choose another name"):
+        check_free(tmp_path, "demo")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/tmp/x", "a\\b", "-x", "cache", "x" * 65, "a\n", "ä"])
