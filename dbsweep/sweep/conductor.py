@@ -53,7 +53,7 @@ class Conductor:
         """Runs everything; returns the choice, None if no checkpoint was scored.
 
         Raises:
-            DbsweepError: the shared inputs cannot be made.
+            DbsweepError: the shared inputs cannot be made, or are of another base model than the run began with.
             DiskError: the disk is full; the branches have ended as if the person had asked them to.
             KeyboardInterrupt: stopped by the person; the ledger says how far it came.
         """
@@ -72,6 +72,12 @@ class Conductor:
 
     def _prepare(self, backend: Backend) -> Prepared:
         prepared = backend.prepare(self._job, self._on_preparation)
+        began = self._ledger.read().base_sha256
+        if began not in (None, prepared.base_sha256):
+            raise RunError(
+                f"base_model {self._job.experiment.base_model} is another than this run began with, whose scores could "
+                "not be compared: put that one back and resume, or run the experiment file under another --name"
+            )
         self._ledger.set_base(prepared.base, prepared.base_sha256)
         self._progress.utility = utility_for(self._job.experiment.choose, prepared.base)
         return prepared

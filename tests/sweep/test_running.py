@@ -253,6 +253,28 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
         resume_run(folder, lambda *_: SimulatedBackend(curve), view)
 
 
+class _OtherBase(SimulatedBackend):
+    """The base model's file has been replaced."""
+
+    def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+        return super().prepare(job, on_progress).model_copy(update={"base_sha256": "0" * 64})
+
+
+def test_a_run_does_not_go_on_with_another_base_model(tmp_path):
+    view = TerminalView(Console(file=io.StringIO()))
+    experiment = load_experiment(write_experiment(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
+    folder = RunFolder.open(experiment.output, "demo")
+    before = read_run(folder)
+    with pytest.raises(RunError, match=r"base_model .* is another than this run began with"):
+        resume_run(folder, lambda *_: _OtherBase(curve), view)
+    after = read_run(folder)
+    assert (after.base_sha256, after.scorecards) == (before.base_sha256, before.scorecards)
+    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+    assert read_run(folder).choice is not None
+
+
 def test_resuming_tells_what_is_skipped_continued_and_begun(tmp_path):
     record, _, _ = run(tmp_path, curve)
     b1, b2, b3, b4 = record.plan.branches
