@@ -70,9 +70,8 @@ def claim_resources(resources: Resources) -> None:
     memory makes one greedy trial fail instead of its neighbours. Packages that others would load, for what this process
     does not do, are left out: memory and seconds in every worker.
     """
-    leave_out(
-        "bitsandbytes"
-    )  # diffusers and peft load it for weights in few bits; an optimizer that needs it lets it in
+    # diffusers and peft load it for weights in few bits; an optimizer that needs it lets it in.
+    leave_out("bitsandbytes")
     if resources.gpus_per_trial == 0.0:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""  # before torch looks; `loaded.device` knows too
         leave_out("triton")  # torch's compiler of GPU kernels

@@ -8,6 +8,7 @@ from dbsweep.errors import ModelError
 from dbsweep.models.sources import ONLY_SD, more_channels
 
 UNET_PREFIX = "model.diffusion_model."
+EMA_PREFIX = "model_ema."
 VAE_PREFIX = "first_stage_model."
 CLIP_PREFIX = "cond_stage_model.transformer.text_model."
 OPEN_CLIP_PREFIX = "cond_stage_model.model."

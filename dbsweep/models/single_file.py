@@ -22,10 +22,8 @@ from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
 from dbsweep.models.families import Family, find_family
-from dbsweep.models.kinds import CLIP_PREFIX, UNET_PREFIX, check_parts
+from dbsweep.models.kinds import CLIP_PREFIX, EMA_PREFIX, UNET_PREFIX, check_parts
 from dbsweep.models.refusals import read_or_refuse, refuse_lacking
-
-EMA_PREFIX = "model_ema."
 
 _TRANSFORMER = CLIP_PREFIX.removesuffix("text_model.")
 _OLD_ATTENTION = re.compile(r"(?<=\.attentions\.0)\.(query|key|value|proj_attn)\.")

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import CONFIG_FILES, download
-from dbsweep.models.kinds import OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
+from dbsweep.models.kinds import EMA_PREFIX, OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
 from dbsweep.models.sources import BaseSource, check_folder
 
 SD1_CONFIGS = ("stable-diffusion-v1-5/stable-diffusion-v1-5",)
@@ -21,7 +21,9 @@ _PICKLE_BYTES = 2**22
 
 
 def check_single_file(base: BaseSource) -> None:
-    """Finds what can be found without reading weights; fetches the configuration if it is not here.
+    """Finds what the names of the weights tell; fetches the configuration if it is not here.
+
+    Of a ``.ckpt``, which is never unpickled here, no more than its version is found.
 
     Raises:
         ModelError: it is no Stable Diffusion 1.x or 2.x, lacks parts, or its configuration is not to be had.
@@ -31,6 +33,11 @@ def check_single_file(base: BaseSource) -> None:
         shapes = _shapes(path)
         refuse_other_kinds(base.source, shapes)
         check_parts(base.source, shapes, needs_vae=base.vae is None)
+        if base.ema and not any(name.startswith(EMA_PREFIX) for name in shapes):
+            raise ModelError(
+                f"base model {path}: base_model_ema asks for averaged weights, and it has none;"
+                " leave base_model_ema out"
+            )
         find_config(path, sd2=is_sd2(shapes))
     else:
         find_config(path, sd2=OPEN_CLIP_PREFIX.encode() in _names(path))

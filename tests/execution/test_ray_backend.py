@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import ray
 
 from dbsweep.config.schema import Resources
-from dbsweep.errors import ResourceError
+from dbsweep.errors import ResourceError, WorkerError
 from dbsweep.execution import ray_backend
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.folder import RunFolder
@@ -199,3 +201,23 @@ def test_a_cluster_is_joined_only_when_it_is_named(
     monkeypatch.setattr(ray_backend, "start_ray", lambda **options: started.append(options["address"]))
     RayBackend(RunFolder(tmp_path), Resources(), address=address, body=pretend).run([], lambda event: None)
     assert started == [asked]
+
+
+def test_ray_tune_is_loaded_while_the_workers_draw(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes a second or more: after the tasks have been handed out, before they are waited for."""
+    backend, submitted = RayBackend(RunFolder(tmp_path), Resources()), []
+
+    def task(function: Callable[..., object]) -> SimpleNamespace:
+        assert "dbsweep.execution.tune_thread" not in sys.modules
+        return SimpleNamespace(remote=lambda *_: submitted.append(function))
+
+    def watch(*_: object) -> None:
+        assert submitted
+        assert "dbsweep.execution.tune_thread" in sys.modules
+        raise WorkerError("that is all")
+
+    monkeypatch.setattr(backend, "_task", task)
+    monkeypatch.setattr(ray_backend, "watch", watch)
+    monkeypatch.delitem(sys.modules, "dbsweep.execution.tune_thread", raising=False)
+    with pytest.raises(WorkerError, match="that is all"):
+        backend.prepare(make_branch_jobs(tmp_path)[0].sweep, lambda _: None)

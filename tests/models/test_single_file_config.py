@@ -99,6 +99,13 @@ def test_what_is_no_stable_diffusion_is_told_what_it_is(
     assert asked == []
 
 
+def test_averaged_weights_that_are_not_there_are_missed_at_once(tmp_path: Path, asked: list[str]) -> None:
+    path = write(tmp_path / "m.safetensors", UNET, CLIP, VAE)
+    with pytest.raises(ModelError, match="asks for averaged weights, and it has none"):
+        check_single_file(BaseSource(source=str(path), ema=True))
+    assert asked == []
+
+
 def test_checking_imports_no_torch() -> None:
     code = "import sys; import dbsweep.models.single_file_config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
