@@ -53,7 +53,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
     rows, fair = regrets(subjects), regrets(subjects, fair=True)
     untold = regrets(subjects, methods=UNTOLD)
     ratio, lost = steps_saved(subjects)
-    found = detection(subjects)
+    found, all_of_prior = detection(subjects), detection(subjects, VerdictSettings(enough_prior=1.0))
     spent = costs(subjects)
     return {
         "subjects": len(subjects),
@@ -72,6 +72,8 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "onset_within_1": _round(found["onset_within_1"]),
         "auc": _round(found["auc"]),
         "false_alarms": _round(found["false_alarms"]),
+        "auc_at_enough_prior_1": _round(all_of_prior["auc"]),
+        "false_alarms_at_enough_prior_1": _round(all_of_prior["false_alarms"]),
         "onset_at_enough_style_1": _round(detection(subjects, VerdictSettings(enough_style=1.0))["onset_within_1"]),
         "overtrained_trials": f"{found['overtrained_trials']:.0f} of {found['trials']:.0f}",
         "steps_saved": _round(ratio),

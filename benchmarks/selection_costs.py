@@ -26,7 +26,7 @@ import numpy as np
 from benchmarks.selection_curves import SubjectCurves, name_of
 from benchmarks.selection_methods import Judged, regret
 from benchmarks.selection_ours import NO_RACE, WAY, Outcome, Place, outcome
-from benchmarks.selection_plan import EVALUATE
+from benchmarks.selection_plan import EVALUATE, MOST_IMAGES
 from benchmarks.selection_schedule import REDUCTION, WORKERS
 from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
@@ -68,7 +68,7 @@ def tree(subject: Judged, way: str = WAY) -> Spent:
 
 def spent_on(curves: SubjectCurves, ours: Outcome, evaluate: Evaluate = EVALUATED) -> Spent:
     """What one of our outcomes took, under these settings of the race."""
-    total = curves.base_evaluations * evaluate.levels[-1] / EVALUATED.levels[-1]
+    total = curves.base_evaluations * evaluate.levels[-1] / MOST_IMAGES
     total += ours.race_images * curves.card_evaluations / FIRST_LOOK
     for trial, end in zip(curves.trials, ours.ends, strict=True):
         total += curves.step_evaluations * trial.steps[end] + curves.card_evaluations * (end + 1)

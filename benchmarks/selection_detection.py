@@ -54,7 +54,7 @@ def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
     """(n - 1,) how much the verdict sees given away at each card after the first.
 
     The largest fall of style or prior since an earlier card, less the part that the gain of identity pays for, or as
-    far as the harmonic mean of all three fell with it, or all of it where nothing is left: the quantities that
+    far as the utility fell with it, or all of it where nothing is left: the quantities that
     `dbsweep.selection.overtraining` holds against its thresholds, before it asks about chance. 0 where nothing fell.
 
     Args:
@@ -63,7 +63,8 @@ def severity(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
     enough = [most_that_counts(metric, settings) for metric in WATCHED]
     values = np.minimum([[card.value(metric) for metric in WATCHED] for card in cards], enough)
     identity = np.array([card.value(Metric.IDENTITY) for card in cards])
-    worth = np.array([Utility(enough_style=settings.enough_style).value_of(card) for card in cards])
+    utility = Utility(enough_style=settings.enough_style, enough_prior=settings.enough_prior)
+    worth = np.array([utility.value_of(card) for card in cards])
     found = []
     for after in range(1, len(cards)):
         falls = values[:after] - values[after]

@@ -26,6 +26,8 @@ TOLD_IN: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop ar
 PHRASINGS: Final = ("photo of {{}}, {} style", "{} portrait of {{}}")
 """Of the product's two sanity prompts."""
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
+MOST_IMAGES: Final = 16
+"""Seeds a prompt of the base model, and of what raced when the curves were made: more than a race draws by default."""
 
 
 def photo_count(seed: int) -> int:
@@ -63,4 +65,10 @@ class SubjectPlan(SubjectSweep):
         """As many photos as `photo_count` says, for `EPOCHS`."""
         photos = photo_count(self.seed)
         sanity = [phrase.format(style) for phrase, style in zip(PHRASINGS, sanity_styles(self.seed), strict=True)]
-        return SweepShape(photos, EPOCHS * photos, EVERY_EPOCHS * photos, sanity, EVALUATE)
+        return SweepShape(
+            photos,
+            EPOCHS * photos,
+            EVERY_EPOCHS * photos,
+            sanity,
+            {**EVALUATE, "race": {"images_per_prompt": MOST_IMAGES}},
+        )

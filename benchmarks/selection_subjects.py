@@ -126,7 +126,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
             return seen[name, level]
 
         for ends in all_ends(curves).values():
-            race(rows_until(curves, ends), closer, utility)
+            race(rows_until(curves, ends), closer, utility, evaluate=self.experiment.evaluate)
         found: dict[str, dict[int, object]] = {}
         for (name, level), card in seen.items():
             found.setdefault(name, {})[level] = CardData.of(card).model_dump(mode="json")

@@ -83,10 +83,11 @@ class Weights(Section):
 
 
 class Choosing(Section):
-    """What a checkpoint is worth: the weighted harmonic mean of identity, style and prior, under constraints."""
+    """What a checkpoint is worth: the weighted harmonic mean of identity, style times identity, and prior."""
 
     weights: Weights = Weights()
     enough_style: Enough = Field(0.7, description="style from which on more is no better")
+    enough_prior: Enough = Field(1.0, description="prior from which on more is no better")
     constraints: tuple[Annotated[str, AfterValidator(_normalised)], ...] = Field(
         (), description="what the chosen checkpoint must have, each such as `identity >= 0.6`"
     )
@@ -110,6 +111,7 @@ class Judging(Section):
         0.15, description="smallest fall of style or prior that matters"
     )
     enough_style: Enough = Field(0.7, description="what style has above this is nothing to lose")
+    enough_prior: Enough = Field(0.5, description="what prior has above this is nothing to lose")
     identity_gain: Fraction = Field(0.05, description="a rise of identity below this is none")
     fair_price: NotNegative = Field(
         0.5, description="a fall of style or prior is fair if identity rises by this times the fall"

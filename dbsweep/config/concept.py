@@ -43,6 +43,9 @@ class Concept(Section):
     class_prompt: str = Field(
         min_length=1, description="prompt of the class images; [filewords] is a photo's caption without the subject"
     )
+    prior_prompt: str | None = Field(
+        None, description="the class as drawn at every checkpoint; null draws class_prompt, captions left out"
+    )
     sample_prompt: str | None = Field(
         None, description="the subject as drawn at every checkpoint; null draws instance_prompt, captions left out"
     )
@@ -74,10 +77,10 @@ class Concept(Section):
         problems.refuse("concept")
         return self
 
-    @field_validator("instance_token", "class_token", "class_prompt")
+    @field_validator("instance_token", "class_token", "class_prompt", "prior_prompt")
     @classmethod
-    def _words_are_there(cls, words: str, info: ValidationInfo) -> str:
-        if not words.strip():
+    def _words_are_there(cls, words: str | None, info: ValidationInfo) -> str | None:
+        if words is not None and not words.strip():
             raise ValueError(f"must have words, got {words!r}")
         if info.field_name == "class_token" and words == info.data.get("instance_token"):
             raise ValueError(f"must be the noun for the class and not instance_token, got {words!r} for both")
@@ -106,12 +109,19 @@ class Concept(Section):
             raise ValueError("must differ: pictures that count twice make scores look surer than they are")
         return prompts
 
-    @field_validator("class_prompt")
+    @field_validator("class_prompt", "prior_prompt")
     @classmethod
-    def _class_prompt_leaves_the_subject_out(cls, prompt: str, info: ValidationInfo) -> str:
+    def _class_prompts_leave_the_subject_out(cls, prompt: str | None, info: ValidationInfo) -> str | None:
         token = info.data.get("instance_token")
-        if token is not None and contains_words(prompt, token):
+        if prompt is not None and token is not None and contains_words(prompt, token):
             raise ValueError(f"must not contain the instance token {token!r}, got {prompt!r}")
+        return prompt
+
+    @field_validator("prior_prompt")
+    @classmethod
+    def _prior_prompt_is_drawn_as_it_is(cls, prompt: str | None) -> str | None:
+        if prompt is not None and FILEWORDS in prompt:
+            raise ValueError(f"must be the same at every checkpoint: {FILEWORDS} cannot be part of it, got {prompt!r}")
         return prompt
 
     @field_validator("instance_prompt")

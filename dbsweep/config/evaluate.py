@@ -62,7 +62,7 @@ class Race(Section):
 
     enabled: bool = Field(True, description="draw further images at the end of the sweep")
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(
-        16, description="most seeds a prompt, those of evaluate.images_per_prompt included"
+        8, description="most seeds a prompt, those of evaluate.images_per_prompt included"
     )
     finalists: Annotated[int, Field(ge=2)] = Field(6, description="most checkpoints that get further images")
     error: Annotated[float, Field(gt=0.0, lt=0.5), NotBool] = Field(

@@ -38,16 +38,17 @@ class EvaluationPrompt:
 
 
 def evaluation_prompts(concepts: Sequence[Concept], contexts: Sequence[str] = ()) -> tuple[EvaluationPrompt, ...]:
-    """The prompts of all concepts: for each one its instance prompt, its sanity prompts, its class prompt.
+    """The prompts of all concepts: for each one its instance prompt, its sanity prompts, that of its class.
 
     Args:
-        contexts: follow the instance and the class prompt after a comma, each in a further prompt of its kind.
+        contexts: follow the instance prompt and that of the class after a comma, each in a further prompt of its kind.
     """
     prompts = []
     for index, concept in enumerate(concepts):
         texts = [(PromptKind.INSTANCE, place, text) for place, text in _in_contexts(concept.instance_prompt, contexts)]
         texts += [(PromptKind.SANITY, place, text) for place, text in enumerate(concept.sanity_prompts)]
-        texts += [(PromptKind.CLASS, place, text) for place, text in _in_contexts(concept.class_prompt, contexts)]
+        asked = concept.prior_prompt or concept.class_prompt
+        texts += [(PromptKind.CLASS, place, text) for place, text in _in_contexts(asked, contexts)]
         prompts += [
             EvaluationPrompt(kind, index, place, text, base_prompt(text, concepts)) for kind, place, text in texts
         ]

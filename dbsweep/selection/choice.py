@@ -261,18 +261,13 @@ def _rival(best: Entry, entry: Entry, utility: Utility, settings: ChoiceSettings
 def _needs(entry: Entry, target: float, utility: Utility) -> tuple[Metric, float] | None:
     """The value of its weakest metric with which an entry's utility would be `target`, the others as they are.
 
-    From W / (rest + w/x) = target: x = w / (W/target - rest), in units of what is enough. None where even 1 would not
-    do, or where the target is 0, as it may be over the few images that a finalist of the race shares with the entry.
+    The weakest is the one that would help most if it were whole. None where even that would not do, or where the target
+    is 0, as it may be over the few images that a finalist of the race shares with the entry.
     """
-    if target <= 0.0:
-        return None
-    counted = {m: min(entry.card.value(m) / utility.enough(m), 1.0) for m in utility.weights}
-    shares = {metric: weight / counted[metric] for metric, weight in utility.weights.items()}
-    weakest = max(shares, key=lambda metric: shares[metric])
-    left = sum(utility.weights.values()) / target - (sum(shares.values()) - shares[weakest])
-    if left < utility.weights[weakest]:
-        return None
-    return weakest, utility.enough(weakest) * utility.weights[weakest] / left
+    scores = {metric: entry.card.value(metric) for metric in utility.weights}
+    weakest = max(scores, key=lambda metric: utility.value({**scores, metric: utility.enough(metric)}))
+    level = utility.needed(weakest, scores, target)
+    return (weakest, level) if np.isfinite(level) else None
 
 
 def _sensitivity(

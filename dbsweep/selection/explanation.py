@@ -60,8 +60,10 @@ def _chosen(outcome: Outcome) -> str:
     plain = len(weights) > 1 and len(set(weights.values())) == 1
     mean = f"the {outcome.utility.formula}"
     if plain and set(weights) == set(JUDGED):
-        enough = outcome.utility.enough(Metric.STYLE)
-        mean = "their harmonic mean" if enough == 1.0 else f"their harmonic mean, where {enough:g} of style is enough,"
+        enough = {metric: outcome.utility.enough(metric) for metric in JUDGED}
+        said = [f"{level:g} of {metric.value}" for metric, level in enough.items() if level < 1.0]
+        rest = f"; {' and '.join(said)} {'is' if len(said) == 1 else 'are'} enough" if said else ""
+        mean = f"their harmonic mean (style times identity{rest})"
     return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels}; {mean} is {best.utility:.2f}."
 
 

@@ -3,8 +3,8 @@
 A checkpoint is *given away* against an earlier one of the same path when style (or prior) is lower by at least
 `VerdictSettings.drop`, and identity has gained less than a fair price for it. Identity and style fall and rise
 together for a while in every DreamBooth; what matters is the exchange, not the fall. No gain pays for the last of a
-style: where it is lost (`VerdictSettings.lost_level`), or the harmonic mean of the three has fallen by `drop` too, the
-price was not fair. It raises the alarm when the fall is also more than chance.
+style: where it is lost (`VerdictSettings.lost_level`), or the utility has fallen by `drop` too, the price was not fair.
+It raises the alarm when the fall is also more than chance.
 """
 
 from __future__ import annotations
@@ -31,10 +31,6 @@ from dbsweep.selection.utility import JUDGED, Utility
 WATCHED = (Metric.STYLE, Metric.PRIOR)
 """What overtraining destroys."""
 
-AS_THE_BASE = 1.0
-"""Mean prior above which there is nothing to lose: what is more than the base model's is chance, or no better, and the
-utility counts it as 1 too. Of style it is `VerdictSettings.enough_style`. Samples keep their scatter around it."""
-
 
 @dataclass(frozen=True)
 class VerdictSettings:
@@ -44,7 +40,8 @@ class VerdictSettings:
 
     Attributes:
         drop: smallest fall of style or prior that matters, in units of the base model's.
-        enough_style: mean style above which there is nothing to lose.
+        enough_style, enough_prior: mean style and prior above which there is nothing to lose. Samples keep their
+            scatter around them.
         identity_gain: a rise of identity below this is none.
         fair_price: a fall of x is worth a rise of identity of at least `fair_price` · x.
         lost_level: style or prior at or below this is lost, which no rise of identity is worth: pictures of a style are
@@ -62,6 +59,7 @@ class VerdictSettings:
 
     drop: float = 0.15
     enough_style: float = 0.7
+    enough_prior: float = 0.5
     identity_gain: float = 0.05
     fair_price: float = 0.5
     lost_level: float = 0.2
@@ -150,14 +148,14 @@ def _gains(cards: Sequence[Scorecard]) -> Floats:
 
 
 def _worth(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
-    """(n,) harmonic mean of what the base model's card, the first, has as numbers; 0 where identity is none of them.
+    """(n,) utility by what the base model's card, the first, has as numbers; 0 where identity is none of them.
 
     NaN of a card whose pictures show no face to measure identity by.
     """
     if not np.isfinite(_value(cards[0], Metric.IDENTITY)):
         return np.zeros(len(cards))
     measured = {metric: 1.0 for metric in JUDGED if np.isfinite(_value(cards[0], metric))}
-    utility = Utility(weights=measured, enough_style=settings.enough_style)
+    utility = Utility(weights=measured, enough_style=settings.enough_style, enough_prior=settings.enough_prior)
     return np.array(
         [utility.value_of(card) if np.isfinite(_value(card, Metric.IDENTITY)) else np.nan for card in cards]
     )
@@ -194,7 +192,7 @@ def _losses_of(
 
 def most_that_counts(metric: Metric, settings: VerdictSettings) -> float:
     """Mean of a watched metric above which there is nothing to lose."""
-    return settings.enough_style if metric is Metric.STYLE else AS_THE_BASE
+    return settings.enough_style if metric is Metric.STYLE else settings.enough_prior
 
 
 def _given_away(

@@ -26,11 +26,14 @@ JUDGED = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
 
 @dataclass(frozen=True, slots=True)
 class Utility:
-    """The weighted harmonic mean of identity, style and prior, and constraints.
+    """The weighted harmonic mean of identity, style times identity, and prior, and constraints.
+
+    A picture in a style is worth something as far as it shows the subject, so style counts times identity, where that
+    counts too.
 
     Attributes:
         weights: of the metrics that count, each above 0; those that cannot be measured are not among them.
-        enough_style: style counts as 1 from here on.
+        enough_style, enough_prior: style and prior count as 1 from here on.
         constraints: those that can be checked.
         unmeasurable: metrics that would have counted or been constrained but are NaN on the base model's card.
     """
@@ -39,26 +42,43 @@ class Utility:
     constraints: tuple[Constraint, ...] = ()
     unmeasurable: tuple[Metric, ...] = ()
     enough_style: float = 1.0
+    enough_prior: float = 1.0
 
     def value(self, scores: Mapping[Metric, float]) -> float:
-        """Σw / Σ(w/x) with each x clipped to [0, 1], style in units of `enough_style`; 0 if one of them is NaN, missing
-        or not above 0."""
-        counted = (
-            (weight, scores.get(metric, math.nan) / self.enough(metric)) for metric, weight in self.weights.items()
-        )
-        values = [(weight, min(value, 1.0)) for weight, value in counted]
-        if not values or not all(value > 0.0 for _, value in values):
+        """Σw / Σ(w/x) with each x in units of what is enough of it, clipped to [0, 1], and style then times identity.
+
+        0 if one of them is NaN, missing or not above 0.
+        """
+        counted = [scores.get(metric, math.nan) for metric in self.weights]
+        if not counted or not all(value > 0.0 for value in counted):
             return 0.0
-        return sum(self.weights.values()) / sum(weight / value for weight, value in values)
+        return float(self.values({metric: np.asarray(scores[metric]) for metric in self.weights}))
 
     def values(self, scores: Mapping[Metric, Floats]) -> Floats:
         """`value` of arrays of finite scores, element by element; 1e-9 of a metric in place of less."""
-        parts = [weight / np.clip(scores[m] / self.enough(m), 1e-9, 1.0) for m, weight in self.weights.items()]
+        counted = {metric: np.clip(scores[metric] / self.enough(metric), 1e-9, 1.0) for metric in self.weights}
+        if Metric.IDENTITY in counted and Metric.STYLE in counted:
+            counted[Metric.STYLE] = counted[Metric.STYLE] * counted[Metric.IDENTITY]
+        parts = [weight / counted[metric] for metric, weight in self.weights.items()]
         return np.asarray(sum(self.weights.values()) / np.sum(parts, axis=0), dtype=np.float64)
+
+    def needed(self, metric: Metric, scores: Mapping[Metric, float], target: float) -> float:
+        """The score of a metric with which the value would be `target`, the others as they are; infinite if none would.
+
+        1 / value is linear in 1 / x, so two of its values tell the rest.
+        """
+        enough = self.enough(metric)
+        whole, half = (self.value({**scores, metric: share * enough}) for share in (1.0, 0.5))
+        if not whole >= target > 0.0:
+            return math.inf
+        slope = 1.0 / half - 1.0 / whole
+        if slope == 0.0:  # of next to no weight: any score will do
+            return enough
+        return enough * slope / (1.0 / target - 1.0 / whole + slope)
 
     def enough(self, metric: Metric) -> float:
         """The score from which on more of a metric is no better."""
-        return self.enough_style if metric is Metric.STYLE else 1.0
+        return {Metric.STYLE: self.enough_style, Metric.PRIOR: self.enough_prior}.get(metric, 1.0)
 
     def value_of(self, card: Scorecard) -> float:
         """`value` of the means of a scorecard."""
@@ -78,18 +98,22 @@ class Utility:
 
     @property
     def formula(self) -> str:
-        """In words: ``harmonic mean of identity (weight 2), style (0.7 is enough) and prior``."""
-        terms = [_term(metric, weight, self.enough_style) for metric, weight in self.weights.items()]
+        """In words: ``harmonic mean of identity, style times identity (0.7 of style is enough) and prior``."""
+        both = Metric.IDENTITY in self.weights
+        terms = [_term(metric, weight, self.enough(metric), both) for metric, weight in self.weights.items()]
         if len(terms) == 1:
-            return _term(next(iter(self.weights)), 1.0, self.enough_style)
+            metric = next(iter(self.weights))
+            return _term(metric, 1.0, self.enough(metric), both)
         return f"harmonic mean of {', '.join(terms[:-1])} and {terms[-1]}"
 
 
-def _term(metric: Metric, weight: float, enough_style: float) -> str:
+def _term(metric: Metric, weight: float, enough: float, with_identity: bool) -> str:
+    coupled = metric is Metric.STYLE and with_identity
+    name = f"{metric.value} times {Metric.IDENTITY.value}" if coupled else metric.value
     said = [f"weight {weight:g}"] if weight != 1.0 else []
-    if metric is Metric.STYLE and enough_style < 1.0:
-        said.append(f"{enough_style:g} is enough")
-    return f"{metric.value} ({', '.join(said)})" if said else metric.value
+    if enough < 1.0:
+        said.append(f"{enough:g} of {metric.value} is enough" if coupled else f"{enough:g} is enough")
+    return f"{name} ({', '.join(said)})" if said else name
 
 
 def _shortfall(limit: Constraint, card: Scorecard) -> float:
@@ -110,6 +134,7 @@ def utility_for(choosing: Choosing, base: Scorecard | None) -> Utility:
         constraints=tuple(limit for limit in choosing.limits if limit.metric not in missing),
         unmeasurable=missing,
         enough_style=choosing.enough_style,
+        enough_prior=choosing.enough_prior,
     )
 
 

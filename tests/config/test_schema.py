@@ -102,6 +102,16 @@ def concept(**changes: str) -> str:
             "concepts[0].sanity_prompts",
             "must add a style to instance_prompt, got the same prompt (line 9)",
         ),
+        (
+            {"class_prompt": "photo of man\n    prior_prompt: picture of an ohwx"},
+            "concepts[0].prior_prompt",
+            "must not contain the instance token 'ohwx', got 'picture of an ohwx' (line 9)",
+        ),
+        (
+            {"class_prompt": "photo of man\n    prior_prompt: '[filewords]'"},
+            "concepts[0].prior_prompt",
+            "must be the same at every checkpoint: [filewords] cannot be part of it, got '[filewords]' (line 9)",
+        ),
         ({"instance_token": "''"}, "concepts[0].instance_token", "must not be empty, got '' (line 5)"),
         ({"sanity_prompts": "[]"}, "concepts[0].sanity_prompts", "needs at least 1, got none (line 9)"),
         (

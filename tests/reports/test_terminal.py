@@ -107,9 +107,9 @@ def test_the_view_shows_scores_utility_and_verdict():
     console = Console(file=io.StringIO(), width=160, record=True)
     console.print(render(progress, max_rows=1, width=160))
     text = console.export_text()
-    # Harmonic mean of 0.75, 0.5 and 1.0: 3 / (4/3 + 2 + 1) = 0.69.
+    # Harmonic mean of 0.75, 0.5 times 0.75, and 1.0: 3 / (4/3 + 8/3 + 1) = 0.60.
     assert "b01" in text
-    assert "0.75   0.50   1.00     0.69  ready" in " ".join(text.split("\n")).replace("identity", "")
+    assert "0.75   0.50   1.00     0.60  ready" in " ".join(text.split("\n")).replace("identity", "")
     assert "… 1 more" in text
 
 
@@ -131,7 +131,7 @@ def test_a_narrow_terminal_loses_columns_and_no_numbers(width: int, shown: set[s
     (header,) = [number for number, line in enumerate(lines) if line.startswith("branch")]
     assert set(lines[header].split()) == shown
     running, pending = lines[header + 1 : header + 3]
-    assert {"10/20", "0.69", "ready"} <= set(running.split())
+    assert {"10/20", "0.60", "ready"} <= set(running.split())
     assert "–/20" in pending.split()
     assert all(len(line) <= width for line in lines)
 

@@ -86,3 +86,9 @@ def test_contexts_follow_the_instance_and_the_class_prompt() -> None:
         ("class", 1, "photo of man, blue background", "photo of man, blue background"),
         ("class", 2, "photo of man, close up", "photo of man, close up"),
     ]
+
+
+def test_the_class_may_be_asked_for_in_other_words_than_its_images() -> None:
+    worded = MAN.model_copy(update={"prior_prompt": "picture of a man"})
+    prompts = [p.prompt for p in evaluation_prompts([worded], ["on a beach"]) if p.kind is PromptKind.CLASS]
+    assert prompts == ["picture of a man", "picture of a man, on a beach"]

@@ -34,19 +34,19 @@ def candidate(trial: str, branch: str, step: int, *level: float) -> tuple[str, C
 
 
 def test_the_best_utility_wins() -> None:
-    """Harmonic means: 3 / (1/.8 + 1/.8 + 1/.8) = 0.8; 3 / (1/1 + 1/.5 + 1/1) = 0.75; 3 / (1/.4 + 1 + 1) = 0.67."""
+    """3 / (1/.9 + 1/.81 + 1/.9) = 0.87; 3 / (1/1 + 1/.5 + 1/1) = 0.75; 3 / (1/.4 + 1/.4 + 1) = 0.5."""
     choice = choose(
         [
             candidate("t001", "b01", 120, 0.4, 1.0, 1.0),
             candidate("t002", "b02", 240, 1.0, 0.5, 1.0),
-            candidate("t003", "b03", 360, 0.8, 0.8, 0.8),
+            candidate("t003", "b03", 360, 0.9, 0.9, 0.9),
         ],
         settings=FAST,
     )
     assert [(row.trial, round(row.utility, 2)) for row in choice.candidates] == [
-        ("t003", 0.8),
+        ("t003", 0.87),
         ("t002", 0.75),
-        ("t001", 0.67),
+        ("t001", 0.5),
     ]
     assert choice.best == choice.candidates[0]
     assert [row.on_front for row in choice.candidates] == [True, True, True]
@@ -76,7 +76,7 @@ def test_an_earlier_checkpoint_of_the_same_training_wins_where_it_costs_next_to_
     choice = choose(close(0.05), settings=FAST)
     assert (choice.best.step, choice.candidates[0].step) == (200, 300)
     assert "step 200 is the earliest that is no worse but for chance (standard error 0.013) and loses" in choice.reason
-    assert "next to nothing (expected loss 0.009), and less training is safer." in choice.reason
+    assert "next to nothing (expected loss 0.010), and less training is safer." in choice.reason
 
 
 @pytest.mark.parametrize("settings", [ChoiceSettings(standard_errors=0.0), ChoiceSettings(tolerance=0.0)])
@@ -216,8 +216,8 @@ def test_one_candidate_is_the_choice() -> None:
     assert choice.best.on_front
     assert choice.reason == (
         "t001 at step 120 (epoch 10): identity 0.80 of the photos', style 0.70 and prior 0.90 of the base model's; "
-        "their harmonic mean is 0.79. It is the only checkpoint with scores and weights, so there was nothing to "
-        "compare."
+        "their harmonic mean (style times identity) is 0.72. It is the only checkpoint with scores and weights, so "
+        "there was nothing to compare."
     )
 
 
@@ -228,34 +228,34 @@ def test_without_any_utility_the_most_identity_wins() -> None:
 
 
 def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None:
-    """The only one that meets the constraint has lost the style; the other is worth 3/(1/.5 + 1/.8 + 1/.8) = 0.67."""
+    """The only one that meets the constraint has lost the style; the other is worth 3/(1/.5 + 1/.4 + 1/.8) = 0.52."""
     rows = [candidate("t001", "b01", 100, 0.9, -0.1, 0.9), candidate("t002", "b02", 100, 0.5, 0.8, 0.8)]
     limited = utility_for(Choosing(enough_style=1.0, constraints=("identity >= 0.6",)), None)
     choice = choose(rows, utility=limited)
     assert choice.best.trial == "t001"
     assert "No checkpoint has" not in choice.reason
     assert "That is the highest of the 1 of 2 checkpoints that meet the constraints" in choice.reason
-    assert "Without the constraints t002 at epoch 8 (step 100) with 0.67 would be chosen." in choice.changes
+    assert "Without the constraints t002 at epoch 8 (step 100) with 0.52 would be chosen." in choice.changes
     assert "all above 0; this is only the nearest to the constraints." in choose(rows[:1], utility=limited).reason
 
 
 def test_what_the_race_has_left_behind_is_not_compared_with_the_choice() -> None:
-    """t001 looks better on its few images: 3/(1/.6 + 1/.9 + 1/.9) = 0.77; no change of weight makes it win."""
+    """t001 looks best on its few images: 3/(1/.6 + 1/.57 + 1/.95) = 0.67; it wins without any change of weight."""
     rows = [
-        candidate("t001", "b01", 100, 0.6, 0.9, 0.9),
+        candidate("t001", "b01", 100, 0.6, 0.95, 0.95),
         candidate("t002", "b02", 100, 0.7, 0.7, 0.7),
         candidate("t003", "b03", 100, 0.5, 0.5, 0.5),
-        candidate("t004", "b04", 100, 0.9, 0.5, 0.9),
+        candidate("t004", "b04", 100, 0.9, 0.4, 0.9),
     ]
     raced = frozenset({"b02-000100", "b03-000100"})
     limited = utility_for(Choosing(enough_style=1.0, constraints=("prior >= 0.1",)), None)
     choice = choose(rows, finalists=raced, utility=limited)
     assert (choice.best.trial, choice.candidates[1].trial) == ("t002", "t003")
     assert "That is the highest of 2 finalists of the race" in choice.reason
-    # Identity twice: t001 has 4/(2/.6 + 2/.9) = 0.72; t004, which has left the race too, 4/(2/.9 + 1/.5 + 1/.9) = 0.75.
+    # Identity twice: t001 has 4/(2/.6 + 1/.57 + 1/.95) = 0.651; t004, also left, 4/(2/.9 + 1/.36 + 1/.9) = 0.655.
     assert [(each.metric, each.factor, each.best.trial) for each in choice.sensitivity] == [
         (Metric.IDENTITY, 2.0, "t004"),
-        (Metric.STYLE, 0.5, "t004"),
+        (Metric.STYLE, 0.25, "t004"),
     ]
     assert not any(sentence.startswith("Without the constraints") for sentence in choice.changes)
 
@@ -280,40 +280,43 @@ def test_the_best_of_another_trial_is_the_rival() -> None:
     choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.6, 0.6, 0.6)])
     assert "That is the highest of 2 checkpoints" in choice.reason
     rival = choice.rivals[0]
-    assert (rival.candidate.trial, round(rival.lead, 2)) == ("t002", 0.2)
+    assert (rival.candidate.trial, round(rival.lead, 2)) == ("t002", 0.25)
 
 
 IDENTITY_TWICE = utility_for(Choosing(weights=Weights(identity=2.0)), None)
 
 
 def test_weights_decide() -> None:
-    """Equal weights: 3/(1/.5 + 1/1 + 1/1) = 0.75 and 3/(1/.8 + 1/.7 + 1/.7) = 0.73. Identity twice, and 0.7 of style is
-    all that counts: 4/(2/.5 + 2) = 0.67 and 4/(2/.8 + 1 + 1/.7) = 0.81."""
-    rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.8, 0.7, 0.7)]
-    assert [round(row.utility, 2) for row in choose(rows).candidates] == [0.75, 0.73]
+    """Equal weights: 3/(1/.6 + 1/.6 + 1/1) = 0.69 and 3/(1/.8 + 1/.56 + 1/.7) = 0.67. Identity twice, and 0.7 of style
+    is all that counts: 4/(2/.6 + 1/.6 + 1) = 0.67 and 4/(2/.8 + 1/.8 + 1/.7) = 0.77."""
+    rows = [candidate("t001", "b01", 100, 0.6, 1.0, 1.0), candidate("t002", "b02", 100, 0.8, 0.7, 0.7)]
+    assert [round(row.utility, 2) for row in choose(rows).candidates] == [0.69, 0.67]
     weighed = choose(rows, utility=IDENTITY_TWICE)
-    assert [(row.trial, round(row.utility, 2)) for row in weighed.candidates] == [("t002", 0.81), ("t001", 0.67)]
-    assert weighed.formula == "harmonic mean of identity (weight 2), style (0.7 is enough) and prior"
-    assert f"the {weighed.formula} is 0.81" in weighed.reason
-
-
-def test_the_reason_says_how_much_style_is_enough() -> None:
-    """3 / (1/.8 + 1/1 + 1/.9) = 0.89: 0.75 of style is whole."""
-    choice = choose([candidate("t001", "b01", 100, 0.8, 0.75, 0.9)], utility=utility_for(Choosing(), None))
-    assert (
-        "style 0.75 and prior 0.90 of the base model's; their harmonic mean, where 0.7 of style is enough, is 0.89."
-        in (choice.reason)
+    assert [(row.trial, round(row.utility, 2)) for row in weighed.candidates] == [("t002", 0.77), ("t001", 0.67)]
+    assert weighed.formula == (
+        "harmonic mean of identity (weight 2), style times identity (0.7 of style is enough) and prior"
     )
+    assert f"the {weighed.formula} is 0.77" in weighed.reason
+
+
+def test_the_reason_says_how_much_is_enough() -> None:
+    """3 / (1/.8 + 1/.8 + 1) = 0.86: 0.75 of style and 0.6 of prior are whole."""
+    utility = utility_for(Choosing(enough_prior=0.5), None)
+    choice = choose([candidate("t001", "b01", 100, 0.8, 0.75, 0.6)], utility=utility)
+    assert (
+        "style 0.75 and prior 0.60 of the base model's; their harmonic mean (style times identity; 0.7 of style and "
+        "0.5 of prior are enough) is 0.86."
+    ) in choice.reason
 
 
 def test_what_meets_the_constraints_goes_first_and_is_said() -> None:
-    rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.65, 0.6, 0.6)]
+    rows = [candidate("t001", "b01", 100, 0.55, 1.0, 1.0), candidate("t002", "b02", 100, 0.65, 0.4, 0.6)]
     choice = choose(rows, utility=utility_for(Choosing(constraints=("identity >= 0.6",)), None))
     assert [(row.trial, row.unmet) for row in choice.candidates] == [("t002", ()), ("t001", ("identity >= 0.6",))]
     assert "the highest of the 1 of 2 checkpoints that meet the constraints" in choice.reason
     assert "It meets `identity >= 0.6`." in choice.reason
-    # 3 / (1/.5 + 1 + 1) = 0.75
-    assert "Without the constraints t001 at epoch 8 (step 100) with 0.75 would be chosen." in choice.changes
+    # 3 / (1/.55 + 1/.55 + 1) = 0.65; t002 has 3 / (1/.65 + .7/.26 + 1/.6) = 0.51
+    assert "Without the constraints t001 at epoch 8 (step 100) with 0.65 would be chosen." in choice.changes
 
 
 def test_where_none_meets_the_constraints_the_nearest_is_taken_and_said() -> None:
@@ -332,14 +335,13 @@ def test_an_earlier_checkpoint_that_breaks_a_constraint_is_not_taken() -> None:
 
 
 def test_sensitivity_names_the_smallest_change_of_weight_that_changes_the_choice() -> None:
-    """Identity twice as heavy turns it (see `test_weights_decide`); half as heavy style and prior do not each:
-    2.5/(1/.5 + .5 + 1) = 0.71 against 2.5/(1/.8 + .5/.7 + 1/.7) = 0.74, so they do, too."""
-    rows = [candidate("t001", "b01", 100, 0.5, 1.0, 1.0), candidate("t002", "b02", 100, 0.8, 0.7, 0.7)]
+    """Identity twice as heavy turns it: 4/(2/.6 + 1/.6 + 1) = 0.67 against 4/(2/.8 + 1/.56 + 1/.7) = 0.70. Prior half
+    as heavy does: 2.5/(2/.6 + .5) = 0.652 against 2.5/(1/.8 + 1/.56 + .5/.7) = 0.667. No weight of style does."""
+    rows = [candidate("t001", "b01", 100, 0.6, 1.0, 1.0), candidate("t002", "b02", 100, 0.8, 0.7, 0.7)]
     choice = choose(rows)
     found = {change.metric: (change.factor, change.best.trial) for change in choice.sensitivity}
     assert found == {
         Metric.IDENTITY: (2.0, "t002"),
-        Metric.STYLE: (0.5, "t002"),
         Metric.PRIOR: (0.5, "t002"),
     }
     assert "If identity counted twice as much, t002 at epoch 8 (step 100) would win." in choice.changes
@@ -352,13 +354,13 @@ def test_a_choice_that_no_weight_changes_says_so() -> None:
 
 
 def test_what_a_rival_needs_is_told() -> None:
-    """t002 has 3/(1/.8 + 1/.8 + 1/.4) = 0.6 of 0.8; with prior x: 3/(2.5 + 1/x) = 0.8, so x = 1/(3.75 - 2.5) = 0.8."""
+    """t001 has 3/(2/.8 + 1/.64) = 0.74 and t002 3/(1/.8 + 1/.64 + 1/.4) = 0.56, which differ by their prior alone."""
     choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.8, 0.8, 0.4)])
     needs = choice.rivals[0].needs
     assert needs is not None
     assert (needs[0], round(needs[1], 6)) == (Metric.PRIOR, 0.8)
     assert choice.changes[0] == (
-        "The best of another trial is t002 at epoch 5 (step 60) with 0.60: 0.20 less (95% interval 0.20 less to 0.20 "
+        "The best of another trial is t002 at epoch 5 (step 60) with 0.56: 0.17 less (95% interval 0.17 less to 0.17 "
         "less), more than chance. It would draw level with prior 0.80 instead of 0.40."
     )
 

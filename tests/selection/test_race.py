@@ -125,7 +125,7 @@ def test_race_and_choice_look_at_the_same_scores() -> None:
     as measured is another one."""
     other = 0
     for seed in range(30):
-        levels = [(0.5 + 0.05 * i, 0.9, 0.9) for i in range(8)]
+        levels = [(0.6 + 0.02 * i, 0.9, 0.9) for i in range(8)]
         rows = [row(scored, "b01", step) for step, scored in noisy_cards(levels, scatter=0.3, seed=seed)]
         staying = contenders(rows, Utility(), RaceSettings(finalists=2, resamples=500), choice=CHOICE)
         taken = choose(rows, settings=CHOICE).best.checkpoint

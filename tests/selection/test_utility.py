@@ -18,10 +18,12 @@ NAN = math.nan
 @pytest.mark.parametrize(
     ("weights", "scores", "expected"),
     [
-        ((1, 1, 1), (0.8, 0.56, 0.8), 0.8),  # 0.56 is 0.8 of the 0.7 that is enough of style
+        ((1, 1, 1), (0.8, 0.56, 0.8), 3 / (1 / 0.8 + 1 / 0.64 + 1)),  # 0.56 is 0.8 of the 0.7 that is enough of style
+        ((1, 1, 1), (1.0, 1.0, 0.25), 3 / (1 + 1 + 2)),  # half of the 0.5 that is enough of prior
+        ((0, 1, 1), (0.8, 0.35, 1.0), 2 / (2 + 1)),  # where identity does not count, style stands alone
         ((1, 1, 1), (1.0, 0.35, 1.0), 3 / (1 + 2 + 1)),
         ((1, 1, 1), (1.0, 0.71, 1.0), 1.0),
-        ((2, 1, 1), (0.5, 1.0, 1.0), 4 / (2 / 0.5 + 1 + 1)),
+        ((2, 1, 1), (0.5, 1.0, 1.0), 4 / (2 / 0.5 + 1 / 0.5 + 1)),
         ((1, 0, 0), (0.3, NAN, -1.0), 0.3),  # what does not count need not be a number
         ((1, 1, 1), (1.4, 1.0, 1.0), 1.0),  # clipped to 1
         ((1, 1, 1), (0.0, 1.0, 1.0), 0.0),
@@ -32,7 +34,8 @@ NAN = math.nan
 def test_weighted_harmonic_mean(
     weights: tuple[float, ...], scores: tuple[float, float, float], expected: float
 ) -> None:
-    section = Choosing(weights=Weights(identity=weights[0], style=weights[1], prior=weights[2]))
+    counted = Weights(identity=weights[0], style=weights[1], prior=weights[2])
+    section = Choosing(weights=counted, enough_prior=0.5)
     assert utility_for(section, None).value_of(flat_card("c", *scores)) == pytest.approx(expected)
 
 
@@ -64,18 +67,34 @@ def test_constraints(level: tuple[float, float, float], unmet: list[str], shortf
 @pytest.mark.parametrize(
     ("section", "formula"),
     [
-        (Choosing(), "harmonic mean of identity, style (0.7 is enough) and prior"),
-        (Choosing(enough_style=1.0), "harmonic mean of identity, style and prior"),
+        (
+            Choosing(enough_prior=0.5),
+            "harmonic mean of identity, style times identity (0.7 of style is enough) and prior (0.5 is enough)",
+        ),
+        (Choosing(), "harmonic mean of identity, style times identity (0.7 of style is enough) and prior"),
+        (Choosing(enough_style=1.0), "harmonic mean of identity, style times identity and prior"),
         (
             Choosing(weights=Weights(style=0.5)),
-            "harmonic mean of identity, style (weight 0.5, 0.7 is enough) and prior",
+            "harmonic mean of identity, style times identity (weight 0.5, 0.7 of style is enough) and prior",
         ),
+        (Choosing(weights=Weights(identity=0)), "harmonic mean of style (0.7 is enough) and prior"),
         (Choosing(weights=Weights(identity=0, prior=0)), "style (0.7 is enough)"),
         (Choosing(weights=Weights(style=0, prior=0)), "identity"),
     ],
 )
 def test_the_formula_in_words(section: Choosing, formula: str) -> None:
     assert utility_for(section, None).formula == formula
+
+
+@pytest.mark.parametrize("metric", [Metric.IDENTITY, Metric.STYLE, Metric.PRIOR])
+def test_what_is_needed_gives_the_value(metric: Metric) -> None:
+    utility = utility_for(Choosing(weights=Weights(identity=2), enough_prior=0.5), None)
+    scores = {Metric.IDENTITY: 0.6, Metric.STYLE: 0.5, Metric.PRIOR: 0.3}
+    level = utility.needed(metric, scores, 0.56)
+    assert utility.value(scores) < 0.56
+    assert utility.value({**scores, metric: level}) == pytest.approx(0.56)
+    assert utility.needed(metric, scores, 0.99) == math.inf
+    assert utility.needed(metric, {**scores, Metric.IDENTITY: 0.0, Metric.PRIOR: 0.0}, 0.1) == math.inf
 
 
 def test_nothing_measurable_is_worth_nothing() -> None:
