@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -84,14 +85,18 @@ def _export(name: str, runs: Path, out: Path, form: Format, precision: Precision
 def _leading() -> Iterator[None]:
     """Around a sweep.
 
-    Ctrl-C ends with the shell's exit code for it; how to go on has been said. What libraries print meanwhile goes to
-    stderr (Ray tells the death of a node on stdout): stdout is for the outcome.
+    Ctrl-C ends with the shell's exit code for it; how to go on has been said. So does SIGTERM, with which batch systems
+    and containers end what they run. What libraries print meanwhile goes to stderr (Ray tells the death of a node on
+    stdout): stdout is for the outcome.
     """
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with redirect_stdout(sys.stderr):
             yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _show_version(wanted: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -171,6 +172,13 @@ def test_what_libraries_print_while_a_sweep_goes_on_is_not_the_outcome(dbsweep, 
     code, out, err = dbsweep("run", write_experiment(tmp_path))
     assert (code, out) == (130, "")
     assert "marked dead" in err
+
+
+def test_sigterm_stops_a_sweep_as_ctrl_c_does(dbsweep, tmp_path, monkeypatch):
+    before = signal.getsignal(signal.SIGTERM)
+    monkeypatch.setattr("dbsweep.sweep.running.run_file", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    assert dbsweep("run", write_experiment(tmp_path))[:2] == (130, "")
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_runs_of_an_empty_folder_are_an_empty_list(dbsweep, tmp_path):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from typing import Any
 
 import ray
@@ -39,12 +41,13 @@ def set_environment() -> None:
 
 
 def start_ray(**options: Any) -> None:  # noqa: ANN401  (`ray.init`'s own)
-    """Starts Ray, or joins a cluster, without its noise.
+    """Starts Ray, or joins a cluster, without its noise; what SIGTERM does here stays as it is.
 
     Raises:
         ResourceError: it does not start.
     """
     set_environment()
+    on_sigterm = signal.getsignal(signal.SIGTERM)
     quiet = {"include_dashboard": False, "log_to_driver": False, "logging_level": "error"}
     for attempt in range(START_ATTEMPTS):
         try:
@@ -55,4 +58,6 @@ def start_ray(**options: Any) -> None:  # noqa: ANN401  (`ray.init`'s own)
                 reason = " ".join(str(error).split())
                 raise ResourceError(f"Ray does not start ({reason}): end other programs, or give --address") from error
         else:
+            if on_sigterm is not None and threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, on_sigterm)
             return

@@ -33,9 +33,10 @@ def test_told_onset_is_the_verdict_s() -> None:
 
 
 def test_severity_is_the_fall_that_identity_has_not_paid_for() -> None:
-    """Of style 0.7 and of prior 0.5 is enough, and above it nothing is lost. HARD loses no more than that at first, then
-    0.4 of style for nothing, and last all but 0.1 of the 0.7, which is lost whatever was paid. With all of the prior,
-    it pays 0.6 / 0.5 for 0.1 of it, then 0.2 / 0.5 for 0.1; at last 0.2 of the base's 1 are left, a fall of 0.8."""
+    """Of style 0.7 and of prior 0.5 is enough, and above it nothing is lost. HARD loses no more than that at first,
+    then 0.4 of style for nothing, and last all but 0.1 of the 0.7, which is lost whatever was paid. With all of the
+    prior, it pays 0.6 / 0.5 for 0.1 of it, then 0.2 / 0.5 for 0.1; at last 0.2 of the base's 1 are left, a fall of 0.8.
+    """
     curves = sweep(trial(HARD))
     cards = [curves.base.card(BASE), *(point.card.card("c") for point in curves.trials[0].checkpoints)]
     assert severity(cards, VerdictSettings()) == pytest.approx([0.0, 0.0, 0.4, 0.6], abs=1e-4)

@@ -221,3 +221,8 @@ def test_ray_tune_is_loaded_while_the_workers_draw(tmp_path: Path, monkeypatch: 
     monkeypatch.delitem(sys.modules, "dbsweep.execution.tune_thread", raising=False)
     with pytest.raises(WorkerError, match="that is all"):
         backend.prepare(make_branch_jobs(tmp_path)[0].sweep, lambda _: None)
+
+
+def test_ray_leaves_sigterm_to_who_runs_the_sweep() -> None:
+    """Its own handler would end the driver at once."""
+    assert getattr(signal.getsignal(signal.SIGTERM), "__module__", "") != "ray._private.worker"
