@@ -85,7 +85,7 @@ def tracked(experiment: Experiment, folder: RunFolder, ledger: Ledger, view: Ter
 
 
 def track_run(folder: RunFolder, uri: str | None = None) -> str:
-    """Logs to MLflow whatever of a run is not there yet; returns how to look at it.
+    """Logs to MLflow whatever of a run is not there yet; returns that all is there, and how to look at it.
 
     Args:
         uri: of the store, if not the experiment's.
@@ -102,4 +102,4 @@ def track_run(folder: RunFolder, uri: str | None = None) -> str:
         status = tracker.sync(ledger.read(), folder.path)
     if not status.worked:
         raise ResourceError(f"not everything is logged: {status.reason}; start the server and try again, or give --uri")
-    return ui_command(tracker.uri)
+    return f"All of {folder.path.name} is in MLflow: {ui_command(tracker.uri)}"

@@ -81,7 +81,9 @@ def test_what_an_absent_server_missed_is_logged_later(
     (folder.path.parent / "mlflow.db").write_bytes(empty_store.read_bytes())
     uri = default_uri(folder.path.parent)
     for _ in range(2):
-        assert "mlflow ui" in track_run(folder, uri)
+        told = track_run(folder, uri)
+        assert told.startswith("All of demo is in MLflow: ")
+        assert "mlflow ui" in told
     client = MlflowClient(tracking_uri=uri)
     experiment = client.get_experiment_by_name("dbsweep")
     assert experiment is not None
