@@ -81,6 +81,12 @@ def _export(name: str, runs: Path, out: Path, form: Format, precision: Precision
         _print_lines([f"Model hash: {done.model_hash}"])
 
 
+def _interrupt_once(*_: object) -> NoReturn:
+    """As Ctrl-C; `timeout` and others send the signal twice, which is no wish to leave the workers alone."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def _leading() -> Iterator[None]:
     """Around a sweep.
@@ -89,7 +95,7 @@ def _leading() -> Iterator[None]:
     and containers end what they run. What libraries print meanwhile goes to stderr (Ray tells the death of a node on
     stdout): stdout is for the outcome.
     """
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = signal.signal(signal.SIGTERM, _interrupt_once)
     try:
         with redirect_stdout(sys.stderr):
             yield

@@ -176,7 +176,14 @@ def test_what_libraries_print_while_a_sweep_goes_on_is_not_the_outcome(dbsweep, 
 
 def test_sigterm_stops_a_sweep_as_ctrl_c_does(dbsweep, tmp_path, monkeypatch):
     before = signal.getsignal(signal.SIGTERM)
-    monkeypatch.setattr("dbsweep.sweep.running.run_file", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+
+    def stopped_twice(*_, **__):
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        finally:
+            signal.raise_signal(signal.SIGTERM)  # does nothing while the first one is seen to
+
+    monkeypatch.setattr("dbsweep.sweep.running.run_file", stopped_twice)
     assert dbsweep("run", write_experiment(tmp_path))[:2] == (130, "")
     assert signal.getsignal(signal.SIGTERM) is before
 
