@@ -53,28 +53,15 @@ class TuneThread:
         searcher = BranchSearcher(self._branches, self._events.put, self._stop)
         scheduler = BranchScheduler(halving, self._branches, searcher)
         relay = EventRelay(self._branches, searcher, self._events.put, scheduler.ended)
-
-        def branch(config: dict[str, Any]) -> None:
-            ray_worker.train_branch(config, body)
-
-        self._tuner = tune.Tuner(
-            tune.with_resources(branch, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial}),
-            tune_config=tune.TuneConfig(
-                search_alg=searcher,
-                scheduler=scheduler,
-                num_samples=-1,
-                reuse_actors=True,
-                trial_name_creator=lambda trial: searcher.branch_of[trial.trial_id],
-                trial_dirname_creator=lambda trial: searcher.branch_of[trial.trial_id],
-            ),
-            run_config=tune.RunConfig(
-                name="tune",
-                storage_path=str(run.path / "ray"),
-                verbose=0,
-                callbacks=[relay],
-                failure_config=tune.FailureConfig(max_failures=RETRIES),
-            ),
+        run_config = tune.RunConfig(
+            name="tune",
+            storage_path=str(run.path / "ray"),
+            verbose=0,
+            callbacks=[relay],
+            failure_config=tune.FailureConfig(max_failures=RETRIES),
         )
+        trainable = _trainable(resources, body)
+        self._tuner = tune.Tuner(trainable, tune_config=_tune_config(searcher, scheduler), run_config=run_config)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._fit, name="tune", daemon=True)
 
@@ -122,3 +109,22 @@ class TuneThread:
             self._events.put(BranchEnded(branch=job.branch.id, state=TrialState.FAILED, last_step=step, reason=reason))
         for end in self._branches.drop_all(TrialState.FAILED, reason):
             self._events.put(end)
+
+
+def _trainable(resources: Resources, body: Body | None) -> Any:  # noqa: ANN401  (Tune has no type for it)
+    def branch(config: dict[str, Any]) -> None:
+        ray_worker.train_branch(config, body)
+
+    return tune.with_resources(branch, {"cpu": resources.cpus_per_trial, "gpu": resources.gpus_per_trial})
+
+
+def _tune_config(searcher: BranchSearcher, scheduler: BranchScheduler) -> tune.TuneConfig:
+    """Trials are branches, as many as the searcher suggests, and have their names."""
+    return tune.TuneConfig(
+        search_alg=searcher,
+        scheduler=scheduler,
+        num_samples=-1,
+        reuse_actors=True,
+        trial_name_creator=lambda trial: searcher.branch_of[trial.trial_id],
+        trial_dirname_creator=lambda trial: searcher.branch_of[trial.trial_id],
+    )
