@@ -68,7 +68,7 @@ def claim_resources(resources: Resources) -> None:
 
     Ray leaves all GPUs visible to a task that asks for none. Its fractions of a GPU are bookkeeping only; the limit of
     memory makes one greedy trial fail instead of its neighbours. Packages that others would load, for what this process
-    does not do, are left out: memory and seconds in every worker.
+    does not do, are left out: memory and seconds in every worker. What a step frees is kept for the next.
     """
     # diffusers and peft load it for weights in few bits; an optimizer that needs it lets it in.
     leave_out("bitsandbytes")
@@ -77,7 +77,10 @@ def claim_resources(resources: Resources) -> None:
         leave_out("triton")  # torch's compiler of GPU kernels
     import torch
 
+    from dbsweep.models.device_memory import keep_freed_memory
+
     torch.set_num_threads(max(1, int(resources.cpus_per_trial)))
+    keep_freed_memory()
     if 0.0 < resources.gpus_per_trial < 1.0 and torch.cuda.is_available():
         torch.cuda.set_per_process_memory_fraction(resources.gpus_per_trial)
 

@@ -11,6 +11,14 @@ import torch
 _WORDS = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 """Of RuntimeErrors by which torch's CPU allocator and CUDA's libraries say so."""
 
+KEPT_BYTES = 256 * 2**20
+"""Of freed memory that a process at work keeps: what a training step on the CPU takes and frees."""
+
+LARGEST_ON_HEAP_BYTES = 32 * 2**20
+"""What is larger is a mapping of its own, given back as soon as it is free; the most that glibc takes."""
+
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of malloc.h
+
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error means that the device, or the machine, has no more memory for what was asked."""
@@ -23,6 +31,18 @@ def release_memory() -> None:
     """Gives unused memory back, after an error whose traceback is gone: it kept the tensors of its frames."""
     gc.collect()
     trim_memory()
+
+
+def keep_freed_memory() -> None:
+    """From here on glibc keeps what is freed, up to `KEPT_BYTES`, until `trim_memory`.
+
+    By itself it hands the end of the heap back as soon as a few of the largest tensors are free (mallopt(3),
+    ``M_TRIM_THRESHOLD``), and asks for it again at the next step: the kernel then clears thousands of pages a step.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(_M_TRIM_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(_M_MMAP_THRESHOLD, LARGEST_ON_HEAP_BYTES)  # no longer found out by glibc once either is given
 
 
 def trim_memory() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,30 @@ def test_freed_memory_goes_back_to_the_system():
     trim_memory()
     assert before - _resident_bytes() > 100 * 2**20
     assert last.sum() == len(last)
+
+
+STEPS = """
+import resource, torch
+from dbsweep.models.device_memory import keep_freed_memory
+
+def step():
+    tensors = [torch.ones(7 * 2**20) for _ in range(4)]  # 28 MiB each
+
+keep_freed_memory()
+for _ in range(4):  # until nothing moves any more
+    step()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told to keep its heap")
+def test_freed_memory_is_kept_for_the_next_step():
+    # in a process of its own: what lies at the end of the heap decides how much of it can be handed back
+    ended = subprocess.run([sys.executable, "-c", STEPS], capture_output=True, text=True, check=True)
+    assert int(ended.stdout) < 28_672  # pages, of one step: they would be asked for ten times
 
 
 def _resident_bytes() -> int:
