@@ -125,7 +125,8 @@ def plan(file: File, sets: Sets = None, alone: Alone = False, as_json: Json = Fa
     """Show what a sweep will do and cost, without starting it."""
     from dbsweep.plan.plan import plan_json
     from dbsweep.plan.text import plan_lines
-    from dbsweep.sweep.preflight import load, planned
+    from dbsweep.sweep.loading import load
+    from dbsweep.sweep.planning import planned
 
     _, result = planned(load(file, sets or ()), alone=alone)
     _print_json(plan_json(result)) if as_json else _print_lines(plan_lines(result))

@@ -26,7 +26,7 @@ from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
 from dbsweep.sweep.housekeeping import Housekeeping
-from dbsweep.sweep.preflight import count_photos, photo_sizes
+from dbsweep.sweep.photo_counts import count_photos, photo_sizes
 from dbsweep.sweep.proposing import next_round
 from dbsweep.sweep.racing import race
 

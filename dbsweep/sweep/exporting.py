@@ -14,7 +14,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import find_checkpoint
-from dbsweep.sweep.preflight import base_source
+from dbsweep.sweep.named_models import base_source
 from dbsweep.sweep.storage import bring_base, bring_checkpoint
 
 # torch takes seconds to import: after the checks.

@@ -8,7 +8,8 @@ from dbsweep.plan.space import Point, points_of
 from dbsweep.records.plan import Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_of
-from dbsweep.sweep.preflight import count_class_images, count_photos, local_rates, photo_sizes
+from dbsweep.sweep.photo_counts import count_class_images, count_photos, photo_sizes
+from dbsweep.sweep.planning import local_rates
 
 
 def next_round(experiment: Experiment, record: RunRecord) -> Plan | None:

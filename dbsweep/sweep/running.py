@@ -24,18 +24,12 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import interrupted_checkpoints, read_run
 from dbsweep.sweep.conductor import Conductor
-from dbsweep.sweep.preflight import (
-    base_source,
-    check_inputs,
-    count_photos,
-    counted_in_epochs,
-    load,
-    photo_sizes,
-    planned,
-    resolve_encoder,
-    size_warnings,
-    token_warnings,
-)
+from dbsweep.sweep.loading import counted_in_epochs, load
+from dbsweep.sweep.named_models import base_source, resolve_encoder
+from dbsweep.sweep.notes import size_warnings, token_warnings
+from dbsweep.sweep.photo_counts import count_photos, photo_sizes
+from dbsweep.sweep.planning import planned
+from dbsweep.sweep.preflight import check_inputs
 from dbsweep.sweep.report import write_report
 from dbsweep.sweep.storage import check_storage
 from dbsweep.sweep.tracking import tracked

@@ -22,7 +22,7 @@ from dbsweep.models.sources import BaseSource, check_base, check_source
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
 from dbsweep.sweep.exporting import export_checkpoint
-from dbsweep.sweep.preflight import load
+from dbsweep.sweep.loading import load
 from dbsweep.sweep.running import run_experiment
 from tests.execution.in_process import InProcessBackend
 from tests.execution.tiny_sweep import ColourEncoder

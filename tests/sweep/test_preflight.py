@@ -1,4 +1,4 @@
-"""What is said before a sweep begins, of the subject's word and of the size."""
+"""Tests of what is found before anything is written."""
 
 from __future__ import annotations
 
@@ -11,27 +11,24 @@ from rich.console import Console
 from safetensors.numpy import save_file
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.errors import InputError, ModelError
+from dbsweep.config.schema import Experiment
+from dbsweep.errors import InputError, ModelError, ResourceError
 from dbsweep.execution.backend import Backend
-from dbsweep.execution.simulated import SimulatedBackend
-from dbsweep.records.names import Metric
 from dbsweep.reports.terminal import TerminalView
-from dbsweep.sweep.preflight import check_inputs, planned, size_warnings, token_warnings
+from dbsweep.sweep import preflight
+from dbsweep.sweep.planning import planned
+from dbsweep.sweep.preflight import check_inputs
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
 
 
-def test_the_size_that_the_base_model_was_made_for_is_named(tmp_path: Path) -> None:
-    file = write_experiment(tmp_path)
-    (warning,) = size_warnings(load_experiment(file, ["train.resolution=128"]))
-    assert warning.startswith("train.resolution is 128, and the base model was made for 64 × 64 pixels")
-    swept = ["train.resolution=128", "search.resolution=[64,128]"]  # all trials are drawn at train.resolution
-    assert size_warnings(load_experiment(file, swept)) == (warning,)
+def no_backend(*_: object) -> Backend:
+    raise AssertionError("the run has begun")
 
 
-@pytest.mark.parametrize("change", ["train.resolution=64", "search.resolution=[64,128]"])
-def test_the_right_size_and_sizes_that_are_swept_are_nothing_to_tell(tmp_path: Path, change: str) -> None:
-    assert size_warnings(load_experiment(write_experiment(tmp_path), [change])) == ()
+def begin(experiment: Experiment) -> None:
+    """Runs the experiment, which must end before there is a back end."""
+    run_experiment(experiment, no_backend, TerminalView(Console(file=io.StringIO())))
 
 
 @pytest.mark.parametrize(("made", "message"), [(False, "does not exist"), (True, "no photos in")])
@@ -69,22 +66,48 @@ def test_a_single_file_that_cannot_be_used_is_refused_before_anything_is_written
     save_file({name: np.zeros(size) for name, size in (parts | names).items()}, model)
     experiment = load_experiment(write_experiment(tmp_path / "files", base=model))
     with pytest.raises(ModelError, match=message):
-        run_experiment(experiment, no_backend, TerminalView(Console(file=io.StringIO())))
+        begin(experiment)
     assert not experiment.output.exists()
 
 
-def no_backend(*_: object) -> Backend:
-    raise AssertionError("the run has begun")
+def test_a_photo_that_is_text_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path)
+    (tmp_path / "photos" / "notes.png").write_text("not a picture")
+    with pytest.raises(InputError, match=r"notes\.png"):
+        begin(load_experiment(file))
+    assert not (tmp_path / "runs").exists()
 
 
-def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:
-    text = write_experiment(tmp_path).read_text(encoding="utf-8").replace("ohwx", "qqzzy")
-    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
-    experiment = load_experiment(tmp_path / "other.yaml", ["train.resolution=128"])
-    (warning,) = token_warnings(experiment)
-    assert "'qqzzy' is split into" in warning
-    out = io.StringIO()
-    view = TerminalView(Console(file=out, width=400))
-    run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)), view)
-    assert warning in out.getvalue()
-    assert "train.resolution is 128" in out.getvalue()
+def test_an_encoder_that_is_none_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, encoder="ViT-L-14")
+    with pytest.raises(ModelError, match=r"evaluate\.encoder: 'ViT-L-14' is neither a folder nor"):
+        begin(load_experiment(file))
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("identity", "message"),
+    [
+        (
+            {"face_detector": "yunet.onnx", "face_recognizer": "sface.onnx"},
+            r"evaluate\.identity\.face_detector: there is no file",
+        ),
+        ({"encoder": "ViT-L-14"}, r"evaluate\.identity\.encoder: 'ViT-L-14' is neither a folder nor"),
+    ],
+)
+def test_eyes_for_identity_that_are_not_there_are_missed_before_anything_is_written(
+    tmp_path: Path, identity: dict[str, str], message: str
+) -> None:
+    sets = [f"evaluate.identity.{name}={value}" for name, value in identity.items()]
+    experiment = load_experiment(write_experiment(tmp_path), sets)
+    with pytest.raises(ModelError, match=message):
+        begin(experiment)
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_full_disk_is_found_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = write_experiment(tmp_path)
+    monkeypatch.setattr(preflight, "RESERVE_BYTES", 2**62)
+    with pytest.raises(ResourceError, match=r"needs about .* GiB free: free some"):
+        begin(load_experiment(file))
+    assert not (tmp_path / "runs").exists()

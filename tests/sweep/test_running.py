@@ -14,9 +14,7 @@ from dbsweep.config.loading import load_experiment
 from dbsweep.errors import (
     DiskError,
     DivergedError,
-    InputError,
     ModelError,
-    ResourceError,
     RunError,
     TrialError,
     WorkerError,
@@ -31,8 +29,8 @@ from dbsweep.records.record import Scalar
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.utility import utility_of
-from dbsweep.sweep import preflight
 from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.loading import load
 from dbsweep.sweep.running import describe_rest, resume_run, run_experiment
 from tests.sweep.files import write_experiment
 
@@ -183,35 +181,6 @@ def test_a_disk_that_cannot_lock_leaves_nothing_half_written(tmp_path, monkeypat
             TerminalView(Console(file=io.StringIO())),
         )
     assert not (tmp_path / "runs" / "demo").exists()
-
-
-def test_a_photo_that_is_text_is_named_before_anything_is_written(tmp_path):
-    file = write_experiment(tmp_path)
-    (tmp_path / "photos" / "notes.png").write_text("not a picture")
-    with pytest.raises(InputError, match=r"notes\.png"):
-        run_experiment(
-            load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
-        )
-    assert not (tmp_path / "runs").exists()
-
-
-def test_an_encoder_that_is_none_is_named_before_anything_is_written(tmp_path):
-    file = write_experiment(tmp_path, encoder="ViT-L-14")
-    with pytest.raises(ModelError, match=r"evaluate\.encoder: 'ViT-L-14' is neither a folder nor"):
-        run_experiment(
-            load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
-        )
-    assert not (tmp_path / "runs").exists()
-
-
-def test_a_full_disk_is_found_before_anything_is_written(tmp_path, monkeypatch):
-    file = write_experiment(tmp_path)
-    monkeypatch.setattr(preflight, "RESERVE_BYTES", 2**62)
-    with pytest.raises(ResourceError, match=r"needs about .* GiB free: free some"):
-        run_experiment(
-            load_experiment(file), lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO()))
-        )
-    assert not (tmp_path / "runs").exists()
 
 
 class _Interrupted(SimulatedBackend):
@@ -416,35 +385,4 @@ def test_lengths_in_steps_are_planned_in_epochs(tmp_path):
     assert {checkpoint.epoch for checkpoint in record.checkpoints.values()} == {2, 4, 6, 8}
     again = load_experiment(folder.experiment)
     assert again.evaluate.every_epochs == 2
-    assert preflight.load(file).search == again.search
-
-
-@pytest.mark.parametrize(
-    ("token", "warning"), [("ohwx", None), ("xyzzyplugh", "instance_token 'xyzzyplugh' is"), ("☃", "is")]
-)
-def test_a_token_that_the_base_model_does_not_read_as_one_is_told_of(tmp_path, token, warning):
-    out, file = io.StringIO(), write_experiment(tmp_path)
-    file.write_text(file.read_text(encoding="utf-8").replace("ohwx", token), encoding="utf-8")
-    view = TerminalView(Console(file=out, width=200))
-    run_experiment(load_experiment(file), lambda *_: SimulatedBackend(curve), view)
-    assert ("instance_token" in out.getvalue()) == (warning is not None)
-    assert warning is None or warning in out.getvalue()
-
-
-@pytest.mark.parametrize(
-    ("identity", "message"),
-    [
-        (
-            {"face_detector": "yunet.onnx", "face_recognizer": "sface.onnx"},
-            r"evaluate\.identity\.face_detector: there is no file",
-        ),
-        ({"encoder": "ViT-L-14"}, r"evaluate\.identity\.encoder: 'ViT-L-14' is neither a folder nor"),
-    ],
-)
-def test_eyes_for_identity_that_are_not_there_are_missed_before_anything_is_written(tmp_path, identity, message):
-    sets = [f"evaluate.identity.{name}={value}" for name, value in identity.items()]
-    experiment = load_experiment(write_experiment(tmp_path), sets)
-    view = TerminalView(Console(file=io.StringIO()))
-    with pytest.raises(ModelError, match=message):
-        run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
-    assert not (tmp_path / "runs").exists()
+    assert load(file).search == again.search

@@ -21,7 +21,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.exporting import export_checkpoint
-from dbsweep.sweep.preflight import load
+from dbsweep.sweep.loading import load
 from dbsweep.sweep.running import resume_run, run_experiment
 from tests.execution.in_process import InProcessBackend, StoredBackend
 from tests.execution.tiny_sweep import ColourEncoder

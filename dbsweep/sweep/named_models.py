@@ -1,0 +1,52 @@
+"""What the names of models in an experiment file stand for: the embedded ones, and the base below a checkpoint."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+# Rooms that load torch are imported where they are used, so that planning starts at once.
+if TYPE_CHECKING:
+    from dbsweep.config.schema import Experiment
+    from dbsweep.models.sources import BaseSource
+
+MINISD = "minisd"
+"""The name of the embedded base model and of its CLIP in an experiment file."""
+
+
+def base_source(experiment: Experiment) -> BaseSource:
+    """The base model of an experiment, and what is taken of it."""
+    from dbsweep.models.sources import BaseSource
+
+    vae = None if experiment.vae is None else _resolve_model(experiment.vae)
+    return BaseSource(source=_resolve_model(experiment.base_model), ema=experiment.base_model_ema, vae=vae)
+
+
+def _resolve_model(source: str) -> str:
+    """A folder, file or hub id."""
+    if source != MINISD:
+        return source
+    from dbsweep.minisd.paths import pipeline_path
+
+    return str(pipeline_path())
+
+
+def resolve_encoder(source: str) -> str:
+    """An open_clip ``model/tag`` or folder for the `evaluate.encoder` of an experiment."""
+    if source != MINISD:
+        return source
+    from dbsweep.minisd.paths import clip_path
+
+    return str(clip_path())
+
+
+def with_base_of_base(experiment: Experiment) -> Experiment:
+    """With the base model that a checkpoint as base model goes back to: it is as large, and its name tells its size."""
+    from dbsweep.config.loading import load_experiment
+    from dbsweep.sweep.storage import run_of
+
+    run = run_of(Path(experiment.base_model))  # by its run, for with a storage the checkpoint itself may not be here
+    if run is None:
+        return experiment
+    below = with_base_of_base(load_experiment(run.experiment))
+    return experiment.model_copy(update={"base_model": below.base_model})

@@ -1,0 +1,40 @@
+"""What a person is told before a sweep begins: where their words and sizes do not suit the base model."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from dbsweep.sweep.named_models import base_source, with_base_of_base
+
+# Rooms that load torch are imported where they are used, so that a sweep's checks start at once.
+if TYPE_CHECKING:
+    from dbsweep.config.schema import Experiment
+
+
+def token_warnings(experiment: Experiment) -> tuple[str, ...]:
+    """What is to be said of instance tokens that the base model's tokenizer does not read as one word of its own.
+
+    Nothing where the tokenizer has still to be downloaded.
+    """
+    from dbsweep.concepts.token import split_token
+    from dbsweep.models.tokenizer import find_tokenizer
+
+    tokenizer = find_tokenizer(base_source(with_base_of_base(experiment)).source)
+    if tokenizer is None:
+        return ()
+    splits = [split_token(tokenizer, concept.instance_token) for concept in experiment.concepts]
+    return tuple(split.warning for split in splits if split.warning is not None)
+
+
+def size_warnings(experiment: Experiment) -> tuple[str, ...]:
+    """What is to be said of a resolution that the base model was not made for; all is drawn at it, swept or not."""
+    from dbsweep.models.native_size import native_size
+
+    made_for = native_size(base_source(with_base_of_base(experiment)).source)
+    resolution = experiment.train.resolution
+    if made_for in (None, resolution):
+        return ()
+    return (
+        f"train.resolution is {resolution}, and the base model was made for {made_for} × {made_for} pixels: away from "
+        f"that size it draws worse; set train.resolution: {made_for}",
+    )

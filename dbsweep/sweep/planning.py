@@ -1,0 +1,62 @@
+"""The plan of an experiment on this machine: fitted to its memory, costed at its speed."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from dbsweep.sweep.device import ask_driver, trial_device
+from dbsweep.sweep.named_models import with_base_of_base
+from dbsweep.sweep.photo_counts import count_class_images, count_photos, photo_sizes
+
+# Rooms that load torch are imported where they are used, so that planning starts at once.
+if TYPE_CHECKING:
+    from dbsweep.config.schema import Experiment
+    from dbsweep.plan.rates import Rates
+    from dbsweep.records.plan import Plan
+
+
+def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment, Plan]:
+    """The experiment as it will run, fitted to the memory that a trial has, and its plan.
+
+    Raises:
+        ResourceError: it is to be fitted, and how much memory there is is not known.
+    """
+    from dbsweep.plan.fitting import fit
+
+    fitted = fit(with_base_of_base(experiment), trial_device(experiment))
+    experiment = experiment.model_copy(update={"train": fitted.experiment.train})
+    plan = make_plan(experiment, alone=alone)
+    return experiment, plan.model_copy(update={"notes": (*fitted.notes, *plan.notes)})
+
+
+def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
+    """What running the experiment would do and cost on this machine, with nothing shared if `alone`. No torch."""
+    from dbsweep.concepts.captions import caption_warnings
+    from dbsweep.concepts.photo_sets import held_out_sentence
+    from dbsweep.plan import plan as planning
+
+    plan = planning.make_plan(
+        experiment,
+        count_photos(experiment),
+        local_rates(experiment),
+        alone=alone,
+        photo_sizes=photo_sizes(experiment),
+        class_images=count_class_images(experiment),
+    )
+    warnings = [warning for concept in experiment.concepts for warning in caption_warnings(concept)]
+    held_out = [sentence for concept in experiment.concepts if (sentence := held_out_sentence(concept))]
+    return plan.model_copy(update={"notes": (*warnings, *held_out, *plan.notes)})
+
+
+def local_rates(experiment: Experiment) -> Rates:
+    """How fast this machine trains and draws, as far as it is known."""
+    from dbsweep.plan.rates import rates_for
+
+    experiment = with_base_of_base(experiment)
+    resources = experiment.resources
+    workers = int((os.cpu_count() or 1) / resources.cpus_per_trial)
+    gpus = ask_driver("name") if resources.gpus_per_trial else ()
+    if gpus:
+        workers = min(workers, int(len(gpus) / resources.gpus_per_trial))
+    return rates_for(experiment, workers=max(1, workers), gpu=gpus[0] if gpus else None)

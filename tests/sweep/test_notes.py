@@ -1,0 +1,56 @@
+"""Tests of what is said before a sweep begins, of the subject's word and of the size."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.records.names import Metric
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.notes import size_warnings, token_warnings
+from dbsweep.sweep.running import run_experiment
+from tests.sweep.files import write_experiment
+
+
+def test_the_size_that_the_base_model_was_made_for_is_named(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path)
+    (warning,) = size_warnings(load_experiment(file, ["train.resolution=128"]))
+    assert warning.startswith("train.resolution is 128, and the base model was made for 64 × 64 pixels")
+    swept = ["train.resolution=128", "search.resolution=[64,128]"]  # all trials are drawn at train.resolution
+    assert size_warnings(load_experiment(file, swept)) == (warning,)
+
+
+@pytest.mark.parametrize("change", ["train.resolution=64", "search.resolution=[64,128]"])
+def test_the_right_size_and_sizes_that_are_swept_are_nothing_to_tell(tmp_path: Path, change: str) -> None:
+    assert size_warnings(load_experiment(write_experiment(tmp_path), [change])) == ()
+
+
+def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:
+    text = write_experiment(tmp_path).read_text(encoding="utf-8").replace("ohwx", "qqzzy")
+    (tmp_path / "other.yaml").write_text(text, encoding="utf-8")
+    experiment = load_experiment(tmp_path / "other.yaml", ["train.resolution=128"])
+    (warning,) = token_warnings(experiment)
+    assert "'qqzzy' is split into" in warning
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=400))
+    run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)), view)
+    assert warning in out.getvalue()
+    assert "train.resolution is 128" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("token", "warning"), [("ohwx", None), ("xyzzyplugh", "instance_token 'xyzzyplugh' is"), ("☃", "instance_token")]
+)
+def test_a_token_that_the_base_model_does_not_read_as_one_is_told_of(
+    tmp_path: Path, token: str, warning: str | None
+) -> None:
+    file = write_experiment(tmp_path)
+    file.write_text(file.read_text(encoding="utf-8").replace("ohwx", token), encoding="utf-8")
+    told = token_warnings(load_experiment(file))
+    assert len(told) == (warning is not None)
+    assert warning is None or told[0].startswith(warning)
