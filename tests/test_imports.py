@@ -23,12 +23,13 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"training", "scoring", "postprocess", "minisd"}),
     frozenset({"execution", "tracking", "reports"}),
     frozenset({"sweep"}),
+    frozenset({"commands"}),
     frozenset({"cli"}),
     frozenset({"__main__"}),
 )
 # Which room alone may import a heavy package.
 OWNERS = {"ray": {"execution"}, "mlflow": {"tracking"}, "open_clip": {"scoring", "minisd"}}
-LIGHT = {"errors", "records", "config", "plan", "selection", "cli", "__init__", "__main__"}
+LIGHT = {"errors", "records", "config", "plan", "selection", "commands", "cli", "__init__", "__main__"}
 HEAVY = {"torch", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas"}
 
 

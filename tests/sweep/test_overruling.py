@@ -23,8 +23,8 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.overruling import overrule
 from dbsweep.sweep.running import run_experiment
+from tests.commands.calling import call
 from tests.sweep.files import write_experiment
-from tests.test_cli import call
 
 
 def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:

@@ -1,0 +1,58 @@
+"""Commands that write and name model files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dbsweep.commands.options import RUNS, Runs
+from dbsweep.commands.output import print_lines
+
+if TYPE_CHECKING:  # these load more than --help needs
+    from dbsweep.sweep.exporting import Format, PrecisionName
+
+
+def write_model(name: str, runs: Path, out: Path, form: Format, precision: PrecisionName | None) -> None:
+    """Writes a model; progress goes to stderr, the hash that A1111 will show to stdout."""
+    from dbsweep.sweep.exporting import export_checkpoint
+
+    done = export_checkpoint(
+        name, runs, out, form=form, precision=precision, note=lambda line: typer.echo(line, err=True)
+    )
+    typer.echo(f"Model written to {done.path}", err=True)
+    if done.model_hash is not None:
+        print_lines([f"Model hash: {done.model_hash}"])
+
+
+def export_model(
+    checkpoint: Annotated[
+        str, typer.Argument(metavar="RUN[@CHECKPOINT]", help="A run's checkpoint: `@best` (default) or `@b01-000120`.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="Where to write; must not exist.")],
+    form: Annotated[
+        Literal["single-file", "diffusers", "lora", "peft"],
+        typer.Option(
+            "--format",
+            help="One .safetensors file for A1111, ComfyUI and Forge, a diffusers folder, or a LoRA file: of kohya's "
+            "kind (lora), or of diffusers' (peft).",
+        ),
+    ] = "single-file",
+    precision: Annotated[
+        Literal["fp16", "bf16", "fp32"] | None,
+        typer.Option(help="Of the weights; default: as the checkpoint was kept."),
+    ] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Write a checkpoint as a model for other programs."""
+    write_model(checkpoint, runs, out, form, precision)
+
+
+def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files.")]) -> None:
+    """Print the hashes of model files as A1111 shows them: new, old, path; a file that has not changed is not read."""
+    from dbsweep.models.hash_cache import file_hashes
+
+    for file in files:
+        found = file_hashes(file)
+        print_lines([f"{found.short}  {found.old}  {file}"])

@@ -1,0 +1,18 @@
+"""Arguments and options that several commands have."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+File = Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (YAML).")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, or its folder.")]
+Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override one value of the file.")]
+Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to run on, or `auto`.")]
+Alone = Annotated[bool, typer.Option("--alone", help="Train every trial by itself, to check what sharing gives.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]
+
+RUNS = Path("runs")

@@ -1,0 +1,84 @@
+"""Commands that show, correct and copy runs that exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dbsweep.commands.models import write_model
+from dbsweep.commands.options import RUNS, Json, Run, Runs
+from dbsweep.commands.output import print_json, print_lines
+
+
+def best(
+    run_name: Run,
+    as_json: Json = False,
+    export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the model as a diffusers folder.")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Show the chosen checkpoint and why; `--export` writes it as a model."""
+    from dbsweep.reports.listings import best_json, best_text
+    from dbsweep.sweep.answers import find_run, read_run
+
+    folder = find_run(run_name, runs)
+    record = read_run(folder)
+    if as_json:
+        print_json(best_json(record, folder.path))
+    else:
+        print_lines(best_text(record, folder.path, folder.handle))
+    if export is not None:
+        write_model(run_name, runs, export, "diffusers", None)
+
+
+def choose(
+    run_name: Run,
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Its id, such as b01-000120.")],
+    because: Annotated[str, typer.Option(metavar="REASON", help="Why this one; kept in the ledger.")],
+    runs: Runs = RUNS,
+) -> None:
+    """Take another checkpoint than dbsweep recommends; both are kept."""
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.overruling import overrule
+
+    made, page = overrule(find_run(run_name, runs), checkpoint, because)
+    typer.echo(f"Kept {made.candidate.checkpoint} as your choice; report written again: {page}", err=True)
+
+
+def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
+    """List the trials of a run with their checkpoints' scores."""
+    from dbsweep.reports.listings import trials_json, trials_text
+    from dbsweep.sweep.answers import find_run, read_run
+
+    record = read_run(find_run(run_name, runs))
+    print_json(trials_json(record)) if as_json else print_lines(trials_text(record))
+
+
+def report(run_name: Run, runs: Runs = RUNS) -> None:
+    """Write the report page of a run again from its ledger."""
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.report import write_report
+
+    print_lines([str(write_report(find_run(run_name, runs)))])
+
+
+def track(
+    run_name: Run,
+    uri: Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, if not the experiment's.")] = None,
+    runs: Runs = RUNS,
+) -> None:
+    """Log to MLflow what a run could not, because the server was away; nothing is logged twice."""
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.tracking import track_run
+
+    typer.echo(track_run(find_run(run_name, runs), uri), err=True)
+
+
+def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
+    """List all runs."""
+    from dbsweep.reports.listings import runs_json, runs_text
+    from dbsweep.sweep.answers import read_runs
+
+    records = read_runs(runs)
+    print_json(runs_json(records)) if as_json else print_lines(runs_text(records))

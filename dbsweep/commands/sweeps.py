@@ -1,0 +1,99 @@
+"""Commands that plan and lead a sweep."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from dbsweep.commands.options import RUNS, Address, Alone, File, Json, Run, Runs, Sets
+from dbsweep.commands.output import print_json, print_lines
+
+if TYPE_CHECKING:  # these load more than --help needs
+    from dbsweep.execution.folder import RunFolder
+    from dbsweep.reports.terminal import TerminalView
+
+
+def plan(file: File, sets: Sets = None, alone: Alone = False, as_json: Json = False) -> None:
+    """Show what a sweep will do and cost, without starting it."""
+    from dbsweep.plan.plan import plan_json
+    from dbsweep.plan.text import plan_lines
+    from dbsweep.sweep.loading import load
+    from dbsweep.sweep.planning import planned
+
+    _, result = planned(load(file, sets or ()), alone=alone)
+    print_json(plan_json(result)) if as_json else print_lines(plan_lines(result))
+
+
+def run(
+    file: File,
+    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run; default: the file's.")] = None,
+    address: Address = None,
+    sets: Sets = None,
+    alone: Alone = False,
+) -> None:
+    """Run a sweep: train, score, judge, choose, report."""
+    from dbsweep.sweep.running import run_file
+
+    with _leading():
+        folder = run_file(file, sets or (), name=name, address=address, view=_view(), alone=alone)
+    _print_outcome(folder)
+
+
+def resume(run_name: Run, address: Address = None, runs: Runs = RUNS) -> None:
+    """Go on with a run that was interrupted; what is done is kept."""
+    from dbsweep.sweep.answers import find_run
+    from dbsweep.sweep.running import on_ray, resume_run
+
+    folder = find_run(run_name, runs)
+    with _leading():
+        resume_run(folder, on_ray(address), _view())
+    _print_outcome(folder)
+
+
+def _view() -> TerminalView:
+    from rich.console import Console
+
+    from dbsweep.reports.terminal import TerminalView
+
+    return TerminalView(Console(stderr=True))
+
+
+def _print_outcome(folder: RunFolder) -> None:
+    """The choice; exit code 1 where there is none."""
+    from dbsweep.reports.listings import best_text
+    from dbsweep.sweep.answers import read_run
+
+    record = read_run(folder)
+    if record.choice is None:
+        typer.echo(f"dbsweep: nothing could be chosen; see `dbsweep trials {folder.handle}`", err=True)
+        raise typer.Exit(1)
+    print_lines(best_text(record, folder.path, folder.handle))
+
+
+def _interrupt_once(*_: object) -> NoReturn:
+    """As Ctrl-C; `timeout` and others send the signal twice, which is no wish to leave the workers alone."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _leading() -> Iterator[None]:
+    """Around a sweep.
+
+    Ctrl-C ends with the shell's exit code for it; how to go on has been said. So does SIGTERM, with which batch systems
+    and containers end what they run. What libraries print meanwhile goes to stderr (Ray tells the death of a node on
+    stdout): stdout is for the outcome.
+    """
+    before = signal.signal(signal.SIGTERM, _interrupt_once)
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+    finally:
+        signal.signal(signal.SIGTERM, before)
