@@ -28,7 +28,7 @@ from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
 from dbsweep.models.refusals import read_or_refuse
-from dbsweep.models.safetensors_file import save_tensors
+from dbsweep.models.safetensors_file import cast, save_tensors
 from dbsweep.models.sources import BaseSource
 from dbsweep.models.tensor_tree import State, read_tree, write_tree
 from dbsweep.records.record import Record, Scalar
@@ -112,7 +112,8 @@ def write_checkpoint(
     _check_room(folder, sum(_kept_bytes(values, precision) for values in kept.values()) + _state_bytes(state))
     with new_folder(folder) as temporary:
         for name, values in kept.items():
-            save_tensors(temporary / f"{name}.safetensors", _rounded(values, precision))
+            rounded = {key: cast(value, precision.dtype) for key, value in values.items()}
+            save_tensors(temporary / f"{name}.safetensors", rounded)
         if state is not None:
             write_tree(temporary, state)
         files = sorted(temporary.iterdir())
@@ -229,14 +230,6 @@ def _manifest_for(folder: Path, models: StableDiffusion) -> CheckpointManifest:
     if not any(name in manifest.files for name in WEIGHT_FILES):
         raise ModelError(f"checkpoint {folder}: {DROPPED}")
     return manifest
-
-
-def _rounded(values: Mapping[str, Tensor], precision: Precision) -> dict[str, Tensor]:
-    def round_one(value: Tensor) -> Tensor:
-        value = value.detach().cpu()
-        return (value.to(precision.dtype) if value.is_floating_point() else value).contiguous()
-
-    return {name: round_one(value) for name, value in values.items()}
 
 
 def _load(file: Path, network: nn.Module) -> None:
