@@ -164,11 +164,6 @@ class Ledger:
         with self._writing() as sql:
             sql.execute("UPDATE run SET finished = ?", (time.time(),))
 
-    def reopen(self) -> None:
-        """Takes the end back, because the run goes on."""
-        with self._writing() as sql:
-            sql.execute("UPDATE run SET finished = NULL")
-
     def read(self) -> RunRecord:
         """Everything that is known, as of one moment."""
         with self._reading() as sql:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +15,6 @@ from rich.console import Console
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.records.names import Metric
 from dbsweep.records.record import Scalar
@@ -98,8 +99,8 @@ def test_a_wrong_overrule_is_refused(folder: RunFolder, checkpoint: str, because
 def test_a_run_that_is_going_on_is_left_alone(folder: RunFolder) -> None:
     record = read_run(folder)
     assert record.choice is not None
-    with Ledger.open(folder.ledger) as ledger:
-        ledger.reopen()
+    with closing(sqlite3.connect(folder.ledger)) as connection, connection:
+        connection.execute("UPDATE run SET finished = NULL")
     with pytest.raises(RunError, match=r"run 'demo' is not over, and only it may write its ledger now"):
         overrule(folder, record.choice.best.checkpoint, "x")
     assert read_run(folder).overrule is None
