@@ -1,7 +1,8 @@
-"""What the pages say exists: links, commands with their options, settings by their paths."""
+"""What pages and docstrings name exists: links, commands with their options, settings by their paths, the code."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from dbsweep.config.train import Train
 
 ROOT = Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted(ROOT.glob("docs/*.md"))]
+MODULES = sorted(ROOT.glob("dbsweep/**/*.py"))
 SECTIONS = ("train", "evaluate", "checkpoints", "search", "resources", "tracking", "choose", "verdict", "class_images")
 
 
@@ -90,3 +92,31 @@ def keys() -> list[tuple[str, ...]]:
 def test_keys_of_tables_are_settings_of_the_training(row: tuple[str, ...]) -> None:
     assert row
     assert set(row) <= {*Train.model_fields, "clip_skip"}
+
+
+def named_in_code() -> list[tuple[Path, str]]:
+    """The dotted names in backticks of all modules, and where."""
+    found = [(file, re.findall(r"`(dbsweep(?:\.\w+)+)`", file.read_text(encoding="utf-8"))) for file in MODULES]
+    return sorted({(file, name) for file, names in found for name in names})
+
+
+@pytest.mark.parametrize(("file", "name"), named_in_code())
+def test_names_in_docstrings_exist(file: Path, name: str) -> None:
+    path = ROOT.joinpath(*name.split("."))
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return
+    module = path.parent.with_suffix(".py")
+    assert module.is_file(), f"{file.name}: {name} is in no module of that name"
+    assert path.name in top_names(module), f"{file.name}: {module.name} has no {path.name}"
+
+
+def top_names(module: Path) -> set[str]:
+    """Functions, classes and constants that a module defines."""
+    names: set[str] = set()
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        for target in node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]:
+            if isinstance(target, ast.Name):
+                names.add(target.id)
+    return names

@@ -95,7 +95,7 @@ def _size_of_file(file: Path) -> ModelSize | None:
     if not (parameters["unet"] and parameters["text_encoder"]):
         return None
     like = SD2 if any(name.startswith(OPEN_CLIP) for name in shapes) else SD1
-    vae = parameters["vae"] or like.vae  # the VAE may come from elsewhere (`base_model_vae`)
+    vae = parameters["vae"] or like.vae  # the VAE may come from elsewhere (`vae`)
     return ModelSize(
         NAME, parameters["unet"], parameters["text_encoder"], vae, like.lora, like.unet_shape, like.text_shape
     )

@@ -15,7 +15,7 @@ class Node:
     """A stage while the tree is built.
 
     Attributes:
-        stage_id: see `dbsweep.records.Stage`.
+        stage_id: see `dbsweep.records.plan.Stage`.
         start, end: the steps ``start + 1 … end`` are trained here.
         phase: of these steps.
         courses: all that lead through it, in the order of the trials.

@@ -11,7 +11,7 @@ from dbsweep.config.schema import Concept
 from dbsweep.records.names import PromptKind
 
 PromptKey: TypeAlias = tuple[PromptKind, int, int]
-"""(kind, concept, prompt_index), as in `dbsweep.records.SampleImage`."""
+"""(kind, concept, prompt_index), as in `dbsweep.records.results.SampleImage`."""
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ WATCHED = (Metric.STYLE, Metric.PRIOR)
 class VerdictSettings:
     """When a verdict calls a training overtrained, ready or collapsed.
 
-    Identity, style and prior are on the scale 0 to 1 of `dbsweep.records.Metric`.
+    Identity, style and prior are on the scale 0 to 1 of `dbsweep.records.names.Metric`.
 
     Attributes:
         drop: smallest fall of style or prior that matters, in units of the base model's.
