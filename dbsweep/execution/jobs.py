@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from dbsweep.concepts.framing import Framing
 from dbsweep.config.schema import Experiment
+from dbsweep.errors import RunError
 from dbsweep.models.sources import BaseSource
 from dbsweep.plan.buckets import Size
 from dbsweep.plan.photos import Photos, photos_of
@@ -46,6 +47,7 @@ class SweepJob(Record):
         inputs: with `storage` in the experiment, where in it the photos and models lie that the driver has: path
             on the driver → path below the storage's inputs.
         base_on_driver: the base model as the driver names it, where a worker has a copy elsewhere.
+        began_with: SHA-256 of the base model's weights when the run began; None as long as nobody has loaded it.
     """
 
     run_folder: Path
@@ -57,6 +59,15 @@ class SweepJob(Record):
     framings: tuple[Framing, ...] = ()
     inputs: dict[str, str] = Field(default_factory=dict)
     base_on_driver: BaseSource | None = None
+    began_with: str | None = None
+
+    def refuse_another_base(self, sha256: str) -> None:
+        """RunError for weights of another base model than the run began with."""
+        if self.began_with not in (None, sha256):
+            raise RunError(
+                f"base_model {self.experiment.base_model} is another than this run began with, whose scores could "
+                "not be compared: put that one back and resume, or run the experiment file under another --name"
+            )
 
 
 class Fork(Record):

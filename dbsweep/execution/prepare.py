@@ -35,8 +35,11 @@ def draw_class_images(job: SweepJob, shard: int = 0, shards: int = 1) -> int:
 
     Returns:
         How many were drawn.
+
+    Raises:
+        RunError: the base model is another than the run began with.
     """
-    models = loaded.untrained_models(job.base)
+    models = _untrained_models(job)
     drawn = 0
     # By index, not by position: while this worker looks, others are filling the pool.
     for pool, part in _parts(job):
@@ -67,9 +70,12 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
 
     Returns:
         The base model's hash and its scorecard.
+
+    Raises:
+        RunError: the base model is another than the run began with; what it drew stays.
     """
     run, experiment = RunFolder(job.run_folder), job.experiment
-    models, encoder = loaded.untrained_models(job.base), loaded.encoder(job.encoder)
+    models, encoder = _untrained_models(job), loaded.encoder(job.encoder)
     photos, held_out = (
         [[read_square(path, experiment.train.resolution) for path in of(concept)] for concept in experiment.concepts]
         for of in (training_photos, held_out_photos)
@@ -96,6 +102,12 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     run.base_scorecard.write_text(card.model_dump_json(), encoding="utf-8")
     write_key(run, key)
     return models.sha256, card
+
+
+def _untrained_models(job: SweepJob) -> StableDiffusion:
+    models = loaded.untrained_models(job.base)
+    job.refuse_another_base(models.sha256)
+    return models
 
 
 def _look_at_tokens(

@@ -71,13 +71,9 @@ class Conductor:
             return choice
 
     def _prepare(self, backend: Backend) -> Prepared:
-        prepared = backend.prepare(self._job, self._on_preparation)
-        began = self._ledger.read().base_sha256
-        if began not in (None, prepared.base_sha256):
-            raise RunError(
-                f"base_model {self._job.experiment.base_model} is another than this run began with, whose scores could "
-                "not be compared: put that one back and resume, or run the experiment file under another --name"
-            )
+        job = self._job.model_copy(update={"began_with": self._ledger.read().base_sha256})
+        prepared = backend.prepare(job, self._on_preparation)
+        job.refuse_another_base(prepared.base_sha256)
         self._ledger.set_base(prepared.base, prepared.base_sha256)
         self._progress.utility = utility_for(self._job.experiment.choose, prepared.base)
         return prepared

@@ -12,6 +12,7 @@ from PIL import Image
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
+from dbsweep.errors import RunError
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
 from dbsweep.execution.folder import RunFolder
@@ -99,6 +100,18 @@ def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
     changed = tiny_job.experiment.model_copy(update={"concepts": (other,)})
     prepare.draw_references(tiny_job.model_copy(update={"experiment": changed}))
     assert draws
+
+
+def test_nothing_is_drawn_with_another_base_model_than_the_run_began_with(tiny_job: SweepJob) -> None:
+    run = RunFolder(tiny_job.run_folder)
+    shutil.rmtree(tiny_job.cache_folder / "class_images")
+    before = {path: path.stat().st_mtime_ns for path in run.path.rglob("*")}
+    replaced = tiny_job.model_copy(update={"began_with": "0" * 64})
+    for prepared in (prepare.draw_references, prepare.draw_class_images):
+        with pytest.raises(RunError, match=r"base_model .* is another than this run began with"):
+            prepared(replaced)
+    assert {path: path.stat().st_mtime_ns for path in run.path.rglob("*")} == before
+    assert drawn(tiny_job) == {}
 
 
 def test_references_are_drawn_again_when_a_caption_changes(

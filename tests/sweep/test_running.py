@@ -244,6 +244,26 @@ def test_a_run_does_not_go_on_with_another_base_model(tmp_path):
     assert read_run(folder).choice is not None
 
 
+def test_workers_are_told_the_base_model_that_a_run_began_with(tmp_path):
+    told = []
+
+    class Told(SimulatedBackend):
+        def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+            told.append(job.began_with)
+            return super().prepare(job, on_progress)
+
+    class Interrupted(Told, _Interrupted):
+        """The first of the two."""
+
+    view = TerminalView(Console(file=io.StringIO()))
+    experiment = load_experiment(write_experiment(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, lambda *_: Interrupted(curve), view)
+    folder = RunFolder.open(experiment.output, "demo")
+    resume_run(folder, lambda *_: Told(curve), view)
+    assert told == [None, read_run(folder).base_sha256]
+
+
 def test_resuming_tells_what_is_skipped_continued_and_begun(tmp_path):
     record, _, _ = run(tmp_path, curve)
     b1, b2, b3, b4 = record.plan.branches
