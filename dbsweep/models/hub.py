@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from huggingface_hub import HfApi, snapshot_download
-from huggingface_hub.constants import DEFAULT_REVISION
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import HfApi, constants, snapshot_download
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import DiskError, ModelError
 
 CONFIG_FILES = ("model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json")
 # No safety checker, no pickles, no second precision of the same weights.
@@ -21,9 +22,11 @@ WEIGHT_FILES = (
 VAE_FILES = ("config.json", "diffusion_pytorch_model.safetensors")
 
 _TIMEOUT_S = 10.0
-# Its bases are OSError and the error of its HTTP library, which a proxy's and a broken connection's are too.
+# Its bases are OSError and the error of its HTTP library, which a proxy's and a broken connection's are too; its
+# transfer library (hf_xet) raises RuntimeError as well.
 _HUB_ERRORS: tuple[type[Exception], ...] = (
     OSError,
+    RuntimeError,
     ValueError,
     *(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)),
 )
@@ -33,18 +36,45 @@ def download(hub_id: str, files: Sequence[str]) -> Path:
     """The folder of a repository with the files of these patterns.
 
     Raises:
-        ModelError: the hub does not answer, or has no such repository, and neither has the cache.
+        ModelError: the hub does not answer, or has no such repository, or not for everybody, and neither has the cache.
+        DiskError: there is no room for them.
     """
     try:
         # The next line asks the same without a timeout, and waits minutes for a hub that does not answer.
-        HfApi().model_info(hub_id, revision=DEFAULT_REVISION, timeout=_TIMEOUT_S)
+        HfApi().model_info(hub_id, revision=constants.DEFAULT_REVISION, timeout=_TIMEOUT_S)
         return Path(snapshot_download(hub_id, allow_patterns=list(files)))
     except _HUB_ERRORS as error:
+        if any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT)):  # hf_xet tells no errno
+            raise DiskError(
+                f"base model {hub_id}: no disk space left to download it to {constants.HF_HUB_CACHE}: free some, or "
+                "set HF_HOME to a folder on another disk"
+            ) from error
         refusal = error
+    folder = find_cached(hub_id, files)
+    if folder is None:
+        raise ModelError(f"base model {hub_id}: no such folder here, and {_why_not(hub_id, refusal)}") from refusal
+    return folder
+
+
+def find_cached(hub_id: str, files: Sequence[str]) -> Path | None:
+    """The folder of a repository in the hub's cache on this machine; None where it is not there, or known to lack some.
+
+    The hub is not asked.
+    """
     try:
         return Path(snapshot_download(hub_id, allow_patterns=list(files), local_files_only=True))
     except _HUB_ERRORS:
-        raise ModelError(
-            f"base model {hub_id}: no such folder here, and not to be had from the hub or its local cache; "
-            "check the name, the network and HF_HUB_OFFLINE"
-        ) from refusal
+        return None
+
+
+def _why_not(hub_id: str, refusal: Exception) -> str:
+    match refusal:
+        case GatedRepoError():
+            return (
+                "the hub gives it only to those who have accepted its terms: accept them on "
+                f"https://huggingface.co/{hub_id}, then log in with `hf auth login`"
+            )
+        case RepositoryNotFoundError():
+            return "the hub has none of this name for you; check the name, or `hf auth login` where it is private"
+    reason = " ".join(f"{type(refusal).__name__}: {refusal}".split())[:200]
+    return f"not to be had from the hub or its local cache ({reason}); check the name, the network and HF_HUB_OFFLINE"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from huggingface_hub import HfApi
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import DiskError, ModelError
 from dbsweep.models import hub
 from dbsweep.models.hub import CONFIG_FILES, download
 
@@ -55,3 +58,39 @@ def test_a_hub_that_answers_is_fetched_from(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: None)
     monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
     assert download("somebody/new", ("config.json",)) == tmp_path
+
+
+def refuse(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the hub has is told, and then not given; nothing is cached."""
+
+    def snapshot_download(repo_id: str, *, local_files_only: bool = False, **others: Any) -> str:
+        raise LocalEntryNotFoundError("not cached") if local_files_only else error
+
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: None)
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (GatedRepoError, r"accepted its terms: accept them on https://huggingface\.co/somebody/new, then log in"),
+        (RepositoryNotFoundError, "the hub has none of this name for you; check the name"),
+    ],
+)
+def test_why_the_hub_gives_nothing_is_told(
+    monkeypatch: pytest.MonkeyPatch, kind: type[HfHubHTTPError], message: str
+) -> None:
+    refuse(kind("403 Client Error.", response=Mock()), monkeypatch)
+    with pytest.raises(ModelError, match=message):
+        download("somebody/new", CONFIG_FILES)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), RuntimeError("No space left on device (os error 28)")],
+    ids=["http", "xet"],
+)
+def test_a_full_disk_is_no_fault_of_the_name(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    refuse(error, monkeypatch)
+    with pytest.raises(DiskError, match=r"base model somebody/new: no disk space left to download it to .*: free some"):
+        download("somebody/new", CONFIG_FILES)
