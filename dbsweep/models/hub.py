@@ -11,6 +11,7 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 from dbsweep.errors import DiskError, ModelError
+from dbsweep.models.sources import BaseSource, check_folder
 
 CONFIG_FILES = ("model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json")
 # No safety checker, no pickles, no second precision of the same weights.
@@ -19,7 +20,8 @@ WEIGHT_FILES = (
     "vae/diffusion_pytorch_model.safetensors",
     "text_encoder/model.safetensors",
 )
-VAE_FILES = ("config.json", "diffusion_pytorch_model.safetensors")
+VAE_CONFIG = "config.json"
+VAE_FILES = (VAE_CONFIG, "diffusion_pytorch_model.safetensors")
 
 _TIMEOUT_S = 10.0
 # Its bases are OSError and the error of its HTTP library, which a proxy's and a broken connection's are too; its
@@ -30,6 +32,21 @@ _HUB_ERRORS: tuple[type[Exception], ...] = (
     ValueError,
     *(base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)),
 )
+
+
+def check_hub(base: BaseSource) -> None:
+    """Fetches the configuration of what is named by a hub id, base model or VAE, so that a wrong one is found at once.
+
+    Raises:
+        ModelError: it is not to be had, is no Stable Diffusion 1.x or 2.x, or no VAE.
+        DiskError: as `download`.
+    """
+    if not Path(base.source).exists():
+        check_folder(download(base.source, CONFIG_FILES), needs_weights=False)
+    if base.vae is not None and not Path(base.vae).exists():
+        folder = download(base.vae, (VAE_CONFIG,))
+        if not (folder / VAE_CONFIG).is_file():
+            raise ModelError(f"vae {base.vae}: not an autoencoder's repository, it has no {VAE_CONFIG}")
 
 
 def download(hub_id: str, files: Sequence[str]) -> Path:

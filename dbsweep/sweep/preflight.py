@@ -44,6 +44,7 @@ def check_inputs(
     from dbsweep.concepts.class_images import own_class_images
     from dbsweep.concepts.photo_sets import held_out_photos, training_photos
     from dbsweep.concepts.photos import check_photos
+    from dbsweep.models.hub import check_hub
     from dbsweep.models.single_file_config import check_single_file
     from dbsweep.models.sources import check_base
     from dbsweep.scoring.encoder_source import encoder_source
@@ -59,6 +60,7 @@ def check_inputs(
     bring_base(experiment.base_model)
     base = base_source(experiment)
     check_base(base)
+    check_hub(base)
     if Path(base.source).is_file():
         check_single_file(base)
     encoder_source(resolve_encoder(experiment.evaluate.encoder))

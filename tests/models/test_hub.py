@@ -14,7 +14,8 @@ from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNot
 
 from dbsweep.errors import DiskError, ModelError
 from dbsweep.models import hub
-from dbsweep.models.hub import CONFIG_FILES, download
+from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, check_hub, download
+from dbsweep.models.sources import BaseSource
 
 HTTP_ERROR = next(base for base in HfHubHTTPError.__bases__ if base is not OSError)
 """Of the library by which huggingface_hub asks."""
@@ -94,3 +95,25 @@ def test_a_full_disk_is_no_fault_of_the_name(monkeypatch: pytest.MonkeyPatch, er
     refuse(error, monkeypatch)
     with pytest.raises(DiskError, match=r"base model somebody/new: no disk space left to download it to .*: free some"):
         download("somebody/new", CONFIG_FILES)
+
+
+def test_what_is_named_by_hub_ids_is_checked_by_its_configuration(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub_has = {"somebody/sd": tiny_sd, "somebody/vae": tiny_sd / "vae", "somebody/else": tmp_path}
+    asked = []
+
+    def fetch(hub_id: str, files: tuple[str, ...]) -> Path:
+        asked.append((hub_id, files))
+        return hub_has[hub_id]
+
+    monkeypatch.setattr(hub, "download", fetch)
+    check_hub(BaseSource(source="somebody/sd", vae="somebody/vae"))
+    assert asked == [("somebody/sd", CONFIG_FILES), ("somebody/vae", (VAE_CONFIG,))]
+    with pytest.raises(ModelError, match="not a diffusers pipeline folder, it lacks unet/config"):
+        check_hub(BaseSource(source="somebody/else"))
+    with pytest.raises(ModelError, match=r"vae somebody/else: not an autoencoder's repository"):
+        check_hub(BaseSource(source="somebody/sd", vae="somebody/else"))
+    asked.clear()
+    check_hub(BaseSource(source=str(tiny_sd), vae=str(tiny_sd / "vae")))
+    assert asked == []

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
+from huggingface_hub import HfApi
 from rich.console import Console
 from safetensors.numpy import save_file
 
@@ -76,6 +78,16 @@ def test_a_photo_that_is_text_is_named_before_anything_is_written(tmp_path: Path
     with pytest.raises(InputError, match=r"notes\.png"):
         begin(load_experiment(file))
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_base_model_that_is_not_to_be_had_is_missed_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HfApi, "model_info", Mock(side_effect=ConnectionError("no answer")))
+    experiment = load_experiment(write_experiment(tmp_path, base="somebody/mispelt"), ["resources.gpus_per_trial=0"])
+    with pytest.raises(ModelError, match=r"base model somebody/mispelt: .* not to be had"):
+        begin(experiment)
+    assert not experiment.output.exists()
 
 
 def test_an_encoder_that_is_none_is_named_before_anything_is_written(tmp_path: Path) -> None:
