@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dbsweep.config.schema import Experiment
+from dbsweep.plan.cost import LONE_IMAGE
 from dbsweep.plan.plan import make_plan
 from dbsweep.plan.rates import Rates
 from dbsweep.records.plan import Cost
@@ -145,6 +146,14 @@ def test_steps_that_are_not_full_take_the_time_of_their_images(batch_size: int, 
     assert found.alone is not None
     assert found.seconds == pytest.approx(4 * 12)
     assert found.alone.seconds == pytest.approx(4 * 12)
+
+
+def test_steps_without_class_images_take_less_time():
+    free = RATES.model_copy(update={"seconds_per_unet_pass": 0.0})
+    for without in ({"class_images_per_instance": [0]}, {"prior_loss_weight": [0]}):
+        assert cost(small(search=without), rates=free).seconds == pytest.approx(48 * LONE_IMAGE)
+    # Two branches, one of them without.
+    assert cost(small(search={"class_images_per_instance": [0, 2]}), rates=free).seconds == 48 * (1 + LONE_IMAGE)
 
 
 def test_time_is_unknown_without_rates():
