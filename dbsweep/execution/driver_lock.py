@@ -51,6 +51,18 @@ def driving(run: RunFolder) -> Iterator[None]:
         yield
 
 
+def is_led(run: RunFolder) -> bool:
+    """Whether a process leads the run; True too where it cannot be told."""
+    try:
+        with run.lock.open(encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
+
+
 def _lock(file: IO[str], run: RunFolder) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

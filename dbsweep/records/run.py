@@ -14,6 +14,8 @@ from dbsweep.records.plan import Plan, TrialPath
 from dbsweep.records.record import Record
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard, StepLog, Verdict
 
+LEFT_ALONE = "dbsweep was killed, or its machine went down"
+
 
 class RunRecord(Record):
     """All that the ledger knows of a run, for reports, tracking and the command line.
@@ -30,6 +32,7 @@ class RunRecord(Record):
         base_sha256: of the base model's weights; None before they are loaded.
         hosts: branch id → the machine that trains it; branches that have not started are absent.
         started, finished: seconds since the epoch; None while running.
+        interrupted: it is not over, and no process leads it; the ledger itself cannot tell.
     """
 
     name: str
@@ -50,6 +53,7 @@ class RunRecord(Record):
     hosts: dict[str, str] = Field(default_factory=dict)
     started: float
     finished: float | None
+    interrupted: bool = False
 
     @property
     def kept(self) -> Candidate | None:
@@ -57,6 +61,17 @@ class RunRecord(Record):
         if self.overrule is not None:
             return self.overrule.candidate
         return self.choice.best if self.choice is not None else None
+
+    def without_driver(self) -> Self:
+        """As it is when nobody leads it: a driver that was killed could not say that nothing runs any more."""
+
+        def ended(states: Mapping[str, TrialState]) -> dict[str, TrialState]:
+            running, interrupted = TrialState.RUNNING, TrialState.INTERRUPTED
+            return {key: interrupted if state is running else state for key, state in states.items()}
+
+        left = {key: LEFT_ALONE for key, state in self.branch_states.items() if state is TrialState.RUNNING}
+        states = {"states": ended(self.states), "branch_states": ended(self.branch_states)}
+        return self.model_copy(update={**states, "failures": self.failures | left, "interrupted": True})
 
     def card_of(self, checkpoint: str) -> Scorecard:
         """The scorecard of a checkpoint over most images: of the race, else of its first look; KeyError for none."""

@@ -189,10 +189,14 @@ def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str], utility: U
 
 
 def runs_json(records: Iterable[RunRecord]) -> list[dict[str, object]]:
-    """One object a run: `run, started, finished, trials, completed, failed, best, utility`."""
+    """One object a run: `run, state, started, finished, trials, completed, failed, best, utility`.
+
+    The state is `finished`, `running` or `interrupted`.
+    """
     return [
         {
             "run": record.name,
+            "state": _state(record),
             "started": record.started,
             "finished": record.finished,
             "trials": len(record.plan.trials),
@@ -205,12 +209,18 @@ def runs_json(records: Iterable[RunRecord]) -> list[dict[str, object]]:
     ]
 
 
+def _state(record: RunRecord) -> str:
+    if record.finished is not None:
+        return "finished"
+    return str(TrialState.INTERRUPTED if record.interrupted else TrialState.RUNNING)
+
+
 def runs_text(records: Iterable[RunRecord]) -> list[str]:
     """One line a run, or a sentence where there is none."""
     rows = runs_json(records)
     if not rows:
         return ["No runs yet: `dbsweep run experiments/quickstart.yaml` makes one."]
-    header = ("run", "started", "trials", "done", "failed", "best", "utility")
+    header = ("run", "state", "started", "trials", "done", "failed", "best", "utility")
     return _table(header, (_run_row(row) for row in rows))
 
 
@@ -218,7 +228,7 @@ def _run_row(row: dict[str, object]) -> tuple[str, ...]:
     started = time.strftime("%Y-%m-%d %H:%M", time.localtime(float(str(row["started"]))))
     score = "–" if row["utility"] is None else f"{row['utility']:.2f}"
     counts = (str(row[key]) for key in ("trials", "completed", "failed"))
-    return (str(row["run"]), started, *counts, str(row["best"] or "–"), score)
+    return (str(row["run"]), str(row["state"]), started, *counts, str(row["best"] or "–"), score)
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

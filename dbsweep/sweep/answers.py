@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from dbsweep.errors import RunError
+from dbsweep.execution.driver_lock import is_led
 from dbsweep.execution.folder import RunFolder, list_runs
 from dbsweep.execution.ledger import Ledger
 from dbsweep.models.checkpoint_files import MANIFEST
@@ -36,9 +37,11 @@ def find_run(run: str, runs: Path) -> RunFolder:
 
 
 def read_run(folder: RunFolder) -> RunRecord:
-    """All that the ledger knows; a run that is going on may be read too."""
+    """All that the ledger knows, and whether anybody still leads the run; one that is going on may be read too."""
+    led = is_led(folder)  # asked first: a run that ends meanwhile is not taken for a dead one
     with Ledger.open(folder.ledger, read_only=True) as ledger:
-        return ledger.read()
+        record = ledger.read()
+    return record if led or record.finished is not None else record.without_driver()
 
 
 def read_runs(runs: Path) -> list[RunRecord]:

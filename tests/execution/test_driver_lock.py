@@ -14,7 +14,7 @@ import pytest
 
 from dbsweep.errors import RunError
 from dbsweep.execution import driver_lock
-from dbsweep.execution.driver_lock import driving
+from dbsweep.execution.driver_lock import driving, is_led
 from dbsweep.execution.folder import RunFolder
 
 HOLDER = """
@@ -43,6 +43,18 @@ def test_a_second_driver_is_told_who_leads_and_a_killed_one_does_not_block(tmp_p
         """Again: the lock ends with the block."""
 
 
+def test_who_leads_a_run_can_be_asked_without_disturbing_it(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    assert not is_led(run)
+    with driving(run):
+        named = run.lock.read_text()
+        assert is_led(run)
+        assert run.lock.read_text() == named
+    assert not is_led(run)
+    with driving(run):
+        """Nobody holds it because somebody has asked."""
+
+
 def test_a_driver_that_has_not_written_its_name_yet_blocks_too(tmp_path: Path) -> None:
     run = RunFolder(tmp_path)
     with run.lock.open("w") as file:
@@ -55,7 +67,9 @@ def test_a_disk_that_cannot_lock_is_refused(tmp_path: Path, monkeypatch: pytest.
     def refuse(*_: object) -> None:
         raise OSError(37, "No locks available")
 
+    (tmp_path / "driver.lock").touch()
     monkeypatch.setattr(fcntl, "flock", refuse)
+    assert is_led(RunFolder(tmp_path))  # for all that anybody can tell
     with (
         pytest.raises(RunError, match=r"driver\.lock cannot be locked \(No locks available\)"),
         driving(RunFolder(tmp_path)),

@@ -26,10 +26,11 @@ from dbsweep.execution.simulated import Curve, SimulatedBackend
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.record import Scalar
-from dbsweep.records.run import RunRecord
+from dbsweep.records.run import LEFT_ALONE, RunRecord
+from dbsweep.reports.listings import runs_json, runs_text
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.utility import utility_of
-from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.answers import read_run, read_runs
 from dbsweep.sweep.loading import load
 from dbsweep.sweep.running import describe_rest, resume_run, run_experiment
 from tests.sweep.files import write_experiment
@@ -220,6 +221,37 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
     assert resumed.choice == undisturbed.choice
     with pytest.raises(RunError, match="is over"):
         resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+
+
+def test_a_run_that_nobody_leads_any_more_is_not_told_as_running(tmp_path):
+    class Killed(SimulatedBackend):
+        """After the first checkpoint nothing more is heard of the driver."""
+
+        def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
+            def hearing(event: Event) -> None:
+                on_event(event)
+                if isinstance(event, CheckpointScored):
+                    told.append(read_run(RunFolder.open(experiment.output, "demo")))
+                    raise MemoryError
+
+            super().run(jobs, hearing)
+
+    told: list[RunRecord] = []
+    experiment = load_experiment(write_experiment(tmp_path))
+    with pytest.raises(MemoryError):
+        run_experiment(experiment, lambda *_: Killed(curve), TerminalView(Console(file=io.StringIO())))
+    (alive,) = told
+    (dead,) = read_runs(experiment.output)
+    assert not alive.interrupted
+    assert runs_json([alive])[0]["state"] == "running"
+    assert "state" in runs_text([alive])[0]
+    assert dead.interrupted
+    assert runs_json([dead])[0]["state"] == "interrupted"
+    for before, after in ((alive.states, dead.states), (alive.branch_states, dead.branch_states)):
+        assert {TrialState.RUNNING, TrialState.PENDING} <= set(before.values())
+        replaced = {TrialState.RUNNING: TrialState.INTERRUPTED}
+        assert after == {key: replaced.get(state, state) for key, state in before.items()}
+    assert dead.failures == dict.fromkeys((b for b, s in alive.branch_states.items() if s == "running"), LEFT_ALONE)
 
 
 class _OtherBase(SimulatedBackend):
