@@ -26,8 +26,11 @@ def held_out_photos(concept: Concept) -> tuple[Path, ...]:
     Raises:
         InputError: a folder has none, or all photos of `instance_images` are held out.
     """
-    own = () if concept.validation_images is None else list_photos(concept.validation_images)
-    return (*_taken_out(concept, list_photos(concept.instance_images)), *own)
+    return (*_taken_out(concept, list_photos(concept.instance_images)), *_own(concept))
+
+
+def _own(concept: Concept) -> tuple[Path, ...]:
+    return () if concept.validation_images is None else list_photos(concept.validation_images)
 
 
 def _taken_out(concept: Concept, photos: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -47,7 +50,9 @@ def held_out_sentence(concept: Concept) -> str | None:
     if not held_out:
         return None
     training = len(training_photos(concept))
-    names = ", ".join(photo.name for photo in held_out)
+    own = _own(concept)
+    folders = [held_out[: len(held_out) - len(own)], own]  # names may be the same in both
+    names = " and of validation_images ".join(", ".join(p.name for p in photos) for photos in folders if photos)
     return (
         f"{concept.instance_token}: {training} photos train, {len(held_out)} are held out to measure validation_loss"
         f" and memorisation by ({names})"

@@ -50,8 +50,11 @@ def test_a_folder_of_their_own_is_added(tmp_path: Path) -> None:
     given = concept(tmp_path / "photos", 3, validation_photos=1, validation_images=own)
     assert held_out_photos(given) == (tmp_path / "photos" / "01.png", own / "00.png", own / "01.png")
     assert held_out_sentence(given) == (
-        "ohwx: 2 photos train, 3 are held out to measure validation_loss and memorisation by (01.png, 00.png, 01.png)"
+        "ohwx: 2 photos train, 3 are held out to measure validation_loss and memorisation by "
+        "(01.png and of validation_images 00.png, 01.png)"
     )
+    alone = concept(tmp_path / "photos", 3, validation_images=own)
+    assert str(held_out_sentence(alone)).endswith("memorisation by (00.png, 01.png)")
     assert held_out_sentence(concept(tmp_path / "photos", 3)) is None
 
 
