@@ -196,12 +196,17 @@ def _kept(experiment: Experiment, legs: Sequence[Leg], trials: int) -> int:
     return every if keep == "all" else min(every, keep * trials)
 
 
+def latest_checkpoints(rates: Rates, branches: int) -> int:
+    """How many checkpoints running branches keep whole, to go on from after an interruption: the two latest of each."""
+    return 2 * min(rates.workers, branches)
+
+
 def _disk_bytes(legs: Sequence[Leg], kept: int, drawings: Sequence[Drawing], rates: Rates) -> int:
-    # A branch that is being trained keeps its two latest states, to go on from after an interruption.
-    states = sum(leg.forks for leg in legs) + 2 * min(rates.workers, len(legs))
+    latest = latest_checkpoints(rates, len(legs))
+    states = sum(leg.forks for leg in legs) + latest
     pixels = sum(drawing.count * drawing.resolution**2 for drawing in drawings)
-    # The two latest checkpoints of a running branch have their weights, whether or not they will keep them.
-    checkpoints = min(sum(leg.checkpoints for leg in legs), kept + 2 * min(rates.workers, len(legs)))
+    # The latest have their weights, whether or not they will keep them.
+    checkpoints = min(sum(leg.checkpoints for leg in legs), kept + latest)
     weights = checkpoints * rates.weight_bytes + states * rates.state_bytes
     return weights + round(pixels * _PNG_BYTES_PER_PIXEL)
 

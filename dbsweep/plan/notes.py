@@ -8,6 +8,7 @@ from dataclasses import replace
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
+from dbsweep.plan.cost import latest_checkpoints
 from dbsweep.plan.courses import Course
 from dbsweep.plan.photos import Photos, steps_per_epoch, uses_by_size, uses_per_epoch
 from dbsweep.plan.rates import Rates
@@ -114,4 +115,5 @@ def _disk(branches: Sequence[Branch], rates: Rates) -> str:
     forks = sum(milestone.fork for milestone in milestones)
     states = f", {forks:,} of them with {bytes_text(rates.state_bytes)} of state to fork from" if forks else ""
     basis = f" ({rates.basis})" if rates.basis else ""
-    return f"{len(milestones):,} checkpoints of {bytes_text(rates.weight_bytes)}{states}{basis}"
+    latest = f"; {latest_checkpoints(rates, len(branches)):,} states of {bytes_text(rates.state_bytes)} to resume from"
+    return f"{len(milestones):,} checkpoints of {bytes_text(rates.weight_bytes)}{states}{basis}{latest}"

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from dbsweep.plan.plan import make_plan
+from dbsweep.plan.rates import Rates
 from tests.plan.experiments import experiment
 
 
@@ -55,6 +56,11 @@ def test_checkpoints_and_their_size():
     # 60 epochs, the text encoder in all or half of them: evaluations at 10 … 60, and at 40 … 60 after the fork.
     found = notes(search={"epochs": [60], "text_encoder_ratio": [0.5, 1]})
     assert "9 checkpoints of 14 MB, 1 of them with 85 MB of state to fork from" in found
+    # Of each branch that is being trained the two latest.
+    assert found.endswith("(MiniSD's size); 2 states of 85 MB to resume from")
+    rates = Rates(weight_bytes=1, state_bytes=10**9, workers=4)
+    two_branches = experiment(search={"epochs": [60], "text_encoder_ratio": [0.5, 1]})
+    assert make_plan(two_branches, [12], rates).notes[-1].endswith("; 4 states of 1.0 GB to resume from")
 
 
 def test_removed_duplicates():

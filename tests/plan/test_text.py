@@ -40,7 +40,7 @@ def test_a_small_plan_word_for_word():
         "",
         "note: 2 of 4 trials have fewer than 3 checkpoints, too few to see when overtraining begins; "
         "lower evaluate.every_epochs (10)",
-        "note: 7 checkpoints of 1.0 GB, 2 of them with 1.0 GB of state to fork from",
+        "note: 7 checkpoints of 1.0 GB, 2 of them with 1.0 GB of state to fork from; 2 states of 1.0 GB to resume from",
     ]
 
 
