@@ -182,9 +182,10 @@ class Experiment(Section):
         told = {
             "train.epochs": self.train.epochs != default,
             "search.epochs": "epochs" in axes,
+            "search.steps": "steps" in axes,
         }
         for place, given in (("train", self.train.steps is not None), ("search", "steps" in axes)):
-            other = next((name for name, is_told in told.items() if is_told), None)
+            other = next((name for name, is_told in told.items() if is_told and name != f"{place}.steps"), None)
             if given and other is not None:
                 problems.add((place, "steps"), f"says the length a second time: remove it, or {other}")
         every = self.evaluate

@@ -73,6 +73,7 @@ def test_epochs_of_different_lengths_have_no_steps_in_common() -> None:
         ({"train": {"epochs": 5, "steps": 9}}, "remove it, or train.epochs"),
         ({"train": {"steps": 9}, "search": {"epochs": [1]}}, "remove it, or search.epochs"),
         ({"search": {"steps": [9], "epochs": [1]}}, "remove it, or search.epochs"),
+        ({"train": {"steps": 9}, "search": {"steps": [1]}}, "remove it, or search.steps"),
         ({"evaluate": {"every_steps": 9, "every_epochs": 3}}, "remove it, or every_epochs"),
     ],
     ids=str,
