@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,6 +16,9 @@ from pydantic import ValidationError
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.records.record import Record
+
+PATIENCE_S = 0.2
+"""How long a driver waits for the lock: whoever asks `is_led` has it for a moment."""
 
 
 class Driver(Record):
@@ -64,18 +68,27 @@ def is_led(run: RunFolder) -> bool:
 
 
 def _lock(file: IO[str], run: RunFolder) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not _locked(file, run):
+        if time.monotonic() >= deadline:
+            raise RunError(
+                f"run {run.name!r} is led by {_named(file)} already: wait until it has ended, or end it there (Ctrl-C "
+                f"or kill), then go on with: dbsweep resume {run.handle}"
+            )
+        time.sleep(PATIENCE_S / 10)
+
+
+def _locked(file: IO[str], run: RunFolder) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise RunError(
-            f"run {run.name!r} is led by {_named(file)} already: wait until it has ended, or end it there (Ctrl-C or "
-            f"kill), then go on with: dbsweep resume {run.handle}"
-        ) from error
+    except BlockingIOError:
+        return False
     except OSError as error:
         raise RunError(
             f"{run.lock} cannot be locked ({error.strerror}), so nobody could tell whether another dbsweep leads this "
             "run: put output on a disk that can lock files"
         ) from error
+    return True
 
 
 def _named(file: IO[str]) -> str:

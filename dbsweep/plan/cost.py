@@ -18,8 +18,8 @@ from dbsweep.records.plan import Branch, Cost
 _PNG_BYTES_PER_PIXEL = 1.7  # of photo-like images, which PNG compresses by less than half
 
 LONE_IMAGE = 0.7
-"""Share of a step's time that it takes without class images. Not a half: smaller passes use a machine worse, 0.71 by
-`dbsweep.plan.ladder.FULL_PASS` (an A100), 0.76 measured with MiniSD on a CPU core."""
+"""Share of a step's time that it takes without class images. Not a half: smaller passes use a machine worse
+(`dbsweep.plan.ladder.FULL_PASS`)."""
 
 
 @dataclass(frozen=True, slots=True)

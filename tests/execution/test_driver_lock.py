@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -61,6 +62,17 @@ def test_a_driver_that_has_not_written_its_name_yet_blocks_too(tmp_path: Path) -
         fcntl.flock(file, fcntl.LOCK_EX)
         with pytest.raises(RunError, match="led by another dbsweep already"), driving(run):
             pytest.fail("two drivers")
+
+
+def test_whoever_asks_keeps_no_driver_out(tmp_path: Path) -> None:
+    run = RunFolder(tmp_path)
+    with run.lock.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        answered = threading.Timer(driver_lock.PATIENCE_S / 4, fcntl.flock, (file, fcntl.LOCK_UN))
+        answered.start()
+        with driving(run):
+            assert is_led(run)
+        answered.join()
 
 
 def test_a_disk_that_cannot_lock_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
