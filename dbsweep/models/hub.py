@@ -88,8 +88,8 @@ def _why_not(hub_id: str, refusal: Exception) -> str:
     match refusal:
         case GatedRepoError():
             return (
-                "the hub gives it only to those who have accepted its terms: accept them on "
-                f"https://huggingface.co/{hub_id}, then log in with `hf auth login`"
+                "the hub gives it only to those who have accepted its terms: accept them on its page there, then log "
+                "in with `hf auth login`"
             )
         case RepositoryNotFoundError():
             return "the hub has none of this name for you; check the name, or `hf auth login` where it is private"

@@ -74,7 +74,7 @@ def refuse(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("kind", "message"),
     [
-        (GatedRepoError, r"accepted its terms: accept them on https://huggingface\.co/somebody/new, then log in"),
+        (GatedRepoError, r"accepted its terms: accept them on its page there, then log in"),
         (RepositoryNotFoundError, "the hub has none of this name for you; check the name"),
     ],
 )
