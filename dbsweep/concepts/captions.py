@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,8 +66,12 @@ def read_caption(image: Path) -> str:
     try:
         words = " ".join(path.read_text(encoding="utf-8-sig").split())
     except FileNotFoundError as error:
+        kohyas = image.with_suffix(".caption")
+        fix = f"rename {kohyas.name} to {path.name}" if kohyas.is_file() else f"describe it in {path.name} beside it"
+        raise InputError(f"{image} has no caption: {fix}, or take {FILEWORDS} out of the prompt") from error
+    except OSError as error:
         raise InputError(
-            f"{image} has no caption: describe it in {path.name} beside it, or take {FILEWORDS} out of the prompt"
+            f"caption {path} cannot be read ({error.strerror}): make it a file that you may read"
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"caption {path} is not UTF-8 text: save it as UTF-8") from error
@@ -76,13 +80,31 @@ def read_caption(image: Path) -> str:
     return words
 
 
+def read_captions(images: Iterable[Path]) -> tuple[str, ...]:
+    """The texts of several images.
+
+    Raises:
+        InputError: of the first ones that `read_caption` refuses, and how many more there are.
+    """
+    words, faults = [], []
+    for image in images:
+        try:
+            words.append(read_caption(image))
+        except InputError as error:
+            faults.append(str(error))
+    if faults:
+        more = len(faults) - _NAMED
+        raise InputError("; ".join([*faults[:_NAMED], *([f"and {more} more captions like these"] if more > 0 else [])]))
+    return tuple(words)
+
+
 def instance_captions(concept: Concept, photos: Sequence[Path]) -> tuple[Caption, ...]:
     """The caption of each of some photos of the concept."""
     template = concept.instance_prompt
     if FILEWORDS not in template:
         return (Caption(template),) * len(photos)
     token = concept.instance_token if concept.captions == "hybrid" else None
-    return tuple(Caption(template, read_caption(photo), token, concept.class_token) for photo in photos)
+    return tuple(Caption(template, words, token, concept.class_token) for words in read_captions(photos))
 
 
 def class_captions(concept: Concept, images: Sequence[Path]) -> tuple[Caption, ...]:
@@ -91,7 +113,7 @@ def class_captions(concept: Concept, images: Sequence[Path]) -> tuple[Caption, .
     if FILEWORDS not in template:
         return (Caption(template),) * len(images)
     # The file has the whole prompt that the image was drawn from, or the user's description in its place.
-    return tuple(Caption(read_caption(image)) for image in images)
+    return tuple(map(Caption, read_captions(images)))
 
 
 def class_prompts(concept: Concept) -> tuple[str, ...]:
@@ -99,7 +121,7 @@ def class_prompts(concept: Concept) -> tuple[str, ...]:
     template = concept.class_prompt
     if FILEWORDS not in template:
         return (template,)
-    texts = (template.replace(FILEWORDS, read_caption(photo)) for photo in training_photos(concept))
+    texts = (template.replace(FILEWORDS, words) for words in read_captions(training_photos(concept)))
     return tuple(leave_subject_out(text, concept.instance_token, concept.class_token) for text in texts)
 
 
@@ -140,7 +162,7 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
         return ()
     token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
     photos = (*training_photos(concept), *held_out_photos(concept))
-    words = {photo.with_suffix(".txt").name: read_caption(photo) for photo in photos}
+    words = dict(zip([photo.with_suffix(".txt").name for photo in photos], read_captions(photos), strict=True))
     lacking = [name for name, text in words.items() if not contains_words(text, noun)]
     holding = [name for name, text in words.items() if contains_words(text, token)]
     warnings = []

@@ -135,6 +135,32 @@ def test_a_caption_that_cannot_be_read_is_an_error(tmp_path: Path, content: byte
         read_caption(tmp_path / "0.png")
 
 
+def test_a_caption_that_is_no_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "0.txt").mkdir()
+    with pytest.raises(InputError, match=r"caption .*0\.txt cannot be read \(Is a directory\)"):
+        read_caption(tmp_path / "0.png")
+
+
+def test_kohyas_caption_files_are_to_be_renamed(tmp_path: Path) -> None:
+    (tmp_path / "0.caption").write_text("a man")
+    with pytest.raises(InputError, match=r"0\.png has no caption: rename 0\.caption to 0\.txt, or take"):
+        read_caption(tmp_path / "0.png")
+
+
+def test_all_faults_of_captions_are_told_at_once(tmp_path: Path) -> None:
+    concept = captioned(tmp_path, "a man", "", "a man", "", "", "")
+    (tmp_path / "2.txt").unlink()
+    told = r"1\.txt is empty: .*; .*2\.png has no caption: .*; caption .*3\.txt is empty: .*; and 2 more captions like"
+    for reads in (
+        caption_warnings,
+        class_prompts,
+        lambda concept: instance_captions(concept, list_photos(tmp_path)),
+        lambda concept: class_captions(concept, list_photos(tmp_path)),
+    ):
+        with pytest.raises(InputError, match=told):
+            reads(concept)
+
+
 @pytest.mark.parametrize(
     ("changes", "captions", "expected"),
     [
