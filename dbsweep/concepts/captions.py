@@ -159,7 +159,7 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
         InputError: a caption is asked for and missing.
     """
     if FILEWORDS not in concept.instance_prompt:
-        return ()
+        return _unread(concept)
     token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
     photos = (*training_photos(concept), *held_out_photos(concept))
     words = dict(zip([photo.with_suffix(".txt").name for photo in photos], read_captions(photos), strict=True))
@@ -174,6 +174,16 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
     if not holding and not is_hybrid:
         warnings.append(f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing")
     return tuple(warnings)
+
+
+def _unread(concept: Concept) -> tuple[str, ...]:
+    """That caption files lie beside the photos, where nothing reads them; kohya's scripts would, unasked."""
+    prompts = (concept.class_prompt, concept.sample_prompt or "", *concept.sanity_prompts)
+    beside = [path.name for photo in training_photos(concept) if (path := photo.with_suffix(".txt")).is_file()]
+    if not beside or any(FILEWORDS in prompt for prompt in prompts):
+        return ()
+    are, they = ("is", "it") if len(beside) == 1 else ("are", "they")
+    return (f"{_some(beside)} {are} not read: put {FILEWORDS} into instance_prompt if {they} should be",)
 
 
 def _some(names: Sequence[str]) -> str:

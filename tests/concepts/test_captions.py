@@ -40,6 +40,9 @@ def captioned(folder: Path, *captions: str, **changes: object) -> Concept:
     return Concept.model_validate(given)
 
 
+PLAIN = {"instance_prompt": "photo of ohwx man", "class_prompt": "photo of man"}
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [
@@ -100,7 +103,8 @@ def test_class_images_are_drawn_from_the_captions_and_keep_theirs(tmp_path: Path
 
 
 def test_without_filewords_no_caption_is_read(tmp_path: Path) -> None:
-    concept = captioned(tmp_path, instance_prompt="photo of ohwx man", class_prompt="photo of man")
+    (tmp_path / "0.png").touch()
+    concept = captioned(tmp_path, **PLAIN)
     assert class_prompts(concept) == ("photo of man",)
     assert [c.text() for c in class_captions(concept, [tmp_path / "own.png"])] == ["photo of man"]
     assert as_drawn(concept) == concept
@@ -169,6 +173,13 @@ def test_all_faults_of_captions_are_told_at_once(tmp_path: Path) -> None:
         ({}, ["ohwx man", "a man"], ["1 caption (0.txt) with the token 'ohwx': leave it out"]),
         ({"captions": "fine_tuning"}, ["ohwx man", "a man"], []),
         ({"captions": "fine_tuning"}, ["a man"], ["no caption has the token 'ohwx'"]),
+        (
+            PLAIN,
+            ["a man", "a man"],
+            ["2 captions (0.txt, 1.txt) are not read: put [filewords] into instance_prompt if they should be"],
+        ),
+        (PLAIN, ["a man"], ["1 caption (0.txt) is not read: put [filewords] into instance_prompt if it should be"]),
+        ({**PLAIN, "sanity_prompts": ["[filewords], ink"]}, ["a man"], []),
     ],
     ids=str,
 )
