@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from dbsweep.config.other_names import OTHER_NAMES
+
 # By pydantic's error types; the placeholders are the error's context.
 _MUST = {
     "greater_than": "must be greater than {gt:g}",
@@ -55,9 +57,13 @@ def closest(word: object, allowed: Iterable[str]) -> str | None:
 
 
 def did_you_mean(word: object, allowed: Iterable[str]) -> str:
-    """``did you mean `seed`?``, or the list of what is allowed when nothing is close."""
+    """``did you mean `seed`?``, or the list of what is allowed when nothing is close.
+
+    What another trainer calls by that word goes before what only looks like it.
+    """
     names = list(allowed)
-    meant = closest(word, names)
+    known = OTHER_NAMES.get(str(word).lower())
+    meant = known if known in names else closest(word, names)
     return f"did you mean `{meant}`?" if meant is not None else f"allowed: {', '.join(names)}"
 
 
