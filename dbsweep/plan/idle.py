@@ -38,6 +38,11 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Train], bool]], ...] = (
         "a text_encoder_ratio with which the text encoder trains",
         lambda train: text_encoder_epochs(train) > 0,
     ),
+    (
+        ("prior_loss_weight",),
+        "class_images_per_instance above 0",
+        lambda train: train.class_images_per_instance > 0,
+    ),
     (("keep_tags",), "shuffle_tags or tag_dropout", lambda train: train.shuffle_tags or train.tag_dropout > 0.0),
 )
 """Settings, what they need, and whether a trial has it."""

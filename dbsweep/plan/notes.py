@@ -10,7 +10,7 @@ from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
 from dbsweep.plan.cost import latest_checkpoints
 from dbsweep.plan.courses import Course
-from dbsweep.plan.photos import Photos, steps_per_epoch, uses_by_size, uses_per_epoch
+from dbsweep.plan.photos import Photos, class_images_used, steps_per_epoch, uses_by_size, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.plan.space import longest_epochs
 from dbsweep.plan.tree import grow_tree
@@ -60,6 +60,22 @@ def outrun(experiment: Experiment) -> Iterator[str]:
             f"scheduler {search.scheduler.value} ends nothing: grace_epochs is {search.grace_epochs} and the longest "
             f"trial has {longest} epochs; lower it"
         )
+
+
+def left_over_class_images(
+    experiment: Experiment, courses: Sequence[Course], photos: Sequence[Photos]
+) -> Iterator[str]:
+    """Which concepts have class images of the user's own that no trial uses."""
+    for index, (concept, each) in enumerate(zip(experiment.concepts, photos, strict=True)):
+        if each.class_images == 0:
+            continue
+        used = max(class_images_used(each, course.train) for course in courses)
+        if used < each.class_images:
+            yield (
+                f"concepts[{index}]: {used:,} of the {each.class_images:,} class images in"
+                f" {concept.class_images.folder} are used, the first by name; the others need a higher"
+                " class_images_per_instance"
+            )
 
 
 def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:

@@ -53,6 +53,12 @@ def photos_of(
     )
 
 
+def class_images_used(photos: Photos, train: Train) -> int:
+    """The class images of a concept that a trial trains on; photos of several sizes use the same of the user's own."""
+    per_photo = train.class_images_per_instance if train.prior_loss_weight > 0 else 0
+    return per_photo * max(photos.by_size(train).values())
+
+
 def uses_per_epoch(photos: Sequence[Photos]) -> int:
     """Instance images in an epoch."""
     return sum(each.count * each.repeats for each in photos)

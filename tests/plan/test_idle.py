@@ -29,6 +29,7 @@ def test_rules_that_no_schedule_takes_are_said():
         ({"lora_dora": True}, "lora_rank above 0"),
         ({"lora_alpha": 8}, "lora_rank above 0"),
         ({"keep_tags": 1}, "shuffle_tags or tag_dropout"),
+        ({"prior_loss_weight": 0.5, "class_images_per_instance": 0}, "class_images_per_instance above 0"),
         ({"tag_dropout": 0.1}, "[filewords] in an instance_prompt"),
         ({"text_encoder_learning_rate": 1e-6, "text_encoder_ratio": 0}, "a text_encoder_ratio with which"),
     ],

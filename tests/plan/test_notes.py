@@ -43,6 +43,21 @@ def test_photos_that_do_not_fill_the_last_step():
     assert "divisible" not in notes(12, train={"batch_size": 4})
 
 
+@pytest.mark.parametrize(
+    ("train", "used"),
+    [
+        ({"class_images_per_instance": 2}, "24"),
+        ({"class_images_per_instance": 0}, "0"),
+        ({"prior_loss_weight": 0}, "0"),
+        ({"class_images_per_instance": 4}, None),
+    ],
+)
+def test_own_class_images_that_nothing_uses(train: dict[str, Any], used: str | None):
+    found = "\n".join(make_plan(experiment(train=train), [12], class_images=[40]).notes)
+    assert (f"concepts[0]: {used} of the 40 class images in" in found) is (used is not None)
+    assert ("class images in" in found) is (used is not None)
+
+
 def test_too_few_checkpoints():
     search = {"epochs": [20, 21]}
     assert "1 of 2 trials have fewer than 3 checkpoints" in notes(search=search)
