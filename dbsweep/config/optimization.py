@@ -37,6 +37,11 @@ class LearningRateSchedule(StrEnum):
         """Whether trials of different length differ from their first step on."""
         return self not in _OF_ANY_LENGTH
 
+    @property
+    def warms_up(self) -> bool:
+        """Whether `lr_warmup_steps` counts: not for `constant` and `piecewise_constant`, as in diffusers."""
+        return self not in (LearningRateSchedule.CONSTANT, LearningRateSchedule.PIECEWISE_CONSTANT)
+
 
 _OF_ANY_LENGTH = (
     LearningRateSchedule.CONSTANT,

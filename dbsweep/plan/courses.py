@@ -112,8 +112,7 @@ def _key(train: Train) -> str:
     values["learning_rate"] = unet_rate
     values["text_encoder_learning_rate"] = text_rate if text_encoder_epochs(train) > 0 else None
     schedule = train.lr_scheduler
-    if schedule in (LearningRateSchedule.CONSTANT, LearningRateSchedule.PIECEWISE_CONSTANT):
-        # Neither has a warm-up, as in diffusers, and where the second changes is in the phases.
+    if not schedule.warms_up:  # constant and piecewise_constant, and where the second changes is in the phases
         values |= {"lr_scheduler": LearningRateSchedule.CONSTANT.value, "lr_warmup_steps": 0}
     if schedule is not LearningRateSchedule.COSINE_WITH_RESTARTS:
         del values["lr_num_cycles"]

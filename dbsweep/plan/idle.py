@@ -20,7 +20,7 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Train], bool]], ...] = (
     (
         ("lr_warmup_steps",),
         "another lr_scheduler, such as constant_with_warmup",
-        lambda train: train.lr_scheduler not in (_RATE.CONSTANT, _RATE.PIECEWISE_CONSTANT),
+        lambda train: train.lr_scheduler.warms_up,
     ),
     (
         ("lr_num_cycles",),

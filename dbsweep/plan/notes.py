@@ -30,6 +30,7 @@ def notes_on(
     """All notes on a plan, the costly ones first."""
     return (
         *_unshared_schedules(courses, cost),
+        *_long_warmups(courses),
         *_uneven_epochs(courses, uses_per_epoch(photos)),
         *_bucketed(courses, photos),
         *_few_evaluations(courses, every_epochs),
@@ -88,6 +89,19 @@ def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:
         yield (
             f"lr_scheduler {' and '.join(sorted(dependent))} depends on the total length, so trials of different "
             f"epochs share nothing: {more:,} steps more than with a constant schedule"
+        )
+
+
+def _long_warmups(courses: Sequence[Course]) -> Iterator[str]:
+    late = [
+        course.steps
+        for course in courses
+        if course.train.lr_scheduler.warms_up and course.train.lr_warmup_steps >= course.steps
+    ]
+    if late:
+        yield (
+            f"lr_warmup_steps is not less than the length of {len(late):,} of {len(courses):,} trials (the shortest has"
+            f" {min(late):,} steps), which never reach their learning rate; lower it"
         )
 
 

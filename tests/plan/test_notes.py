@@ -43,6 +43,14 @@ def test_photos_that_do_not_fill_the_last_step():
     assert "divisible" not in notes(12, train={"batch_size": 4})
 
 
+def test_a_warmup_that_no_training_outlasts():
+    search, warm = {"epochs": [5, 6, 7]}, {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 72}
+    found = notes(12, search=search, train=warm)  # 60, 72 and 84 steps
+    assert "lr_warmup_steps is not less than the length of 2 of 3 trials (the shortest has 60 steps)" in found
+    assert "lr_warmup_steps" not in notes(12, search=search, train={**warm, "lr_warmup_steps": 59})
+    assert "never reach" not in notes(12, search=search, train={"lr_warmup_steps": 500})  # has no effect
+
+
 @pytest.mark.parametrize(
     ("train", "used"),
     [
