@@ -17,7 +17,10 @@ from dbsweep.errors import InputError
 SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 """Files that are read as photos; captions and other files beside them are left alone."""
 
-UNREADABLE_SUFFIXES = (".arw", ".avif", ".cr2", ".dng", ".heic", ".heif", ".nef", ".psd", ".svg")
+UNREADABLE_SUFFIXES = (
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
+    *(".avif", ".heic", ".heif", ".jp2", ".jxl", ".psd", ".svg", ".tga"),
+)
 """Pictures that would be missed if they were passed over in silence."""
 
 _LYING = (5, 6, 7, 8)
@@ -39,16 +42,19 @@ def list_photos(folder: Path) -> tuple[Path, ...]:
     """The photos in a folder, sorted by name; sub-folders are not searched.
 
     Raises:
-        InputError: the folder is missing or holds no photo, or holds a picture of a kind that is not read.
+        InputError: the folder is missing or holds no photo, or holds a picture of a kind that is not read and no
+            photo of the same name beside it.
     """
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise InputError(f"photo folder {folder} {what}: give the folder that holds the photos")
-    files = sorted(p for p in folder.iterdir() if p.is_file() or p.is_symlink())
-    unread = [p.name for p in files if p.suffix.lower() in UNREADABLE_SUFFIXES]
+    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    files = sorted(path for path in visible if path.is_file() or path.is_symlink())
+    photos = tuple(path for path in files if path.suffix.lower() in SUFFIXES)
+    converted = {photo.stem for photo in photos}
+    unread = [p.name for p in files if p.suffix.lower() in UNREADABLE_SUFFIXES and p.stem not in converted]
     if unread:
         raise InputError(f"{folder} holds pictures that cannot be read ({', '.join(unread)}): convert them to PNG")
-    photos = tuple(p for p in files if p.suffix.lower() in SUFFIXES and not p.name.startswith("."))
     if not photos:
         below = [sub.name for sub in sorted(folder.iterdir()) if sub.is_dir() and _holds_photos(sub)]
         where = f"; they are not looked for in its folders, such as {below[0]}: give that one" if below else ""

@@ -21,8 +21,15 @@ def test_photos_are_listed_by_name_without_captions_and_hidden_files(tmp_path: P
     for name in ("b.PNG", "a.jpg", "c.webp", ".hidden.png"):
         photo(tmp_path / name)
     (tmp_path / "a.txt").write_text("a caption")
+    (tmp_path / "._e.HEIC").touch()  # macOS leaves these on disks of other systems
     (tmp_path / "d.png").mkdir()
     assert [path.name for path in list_photos(tmp_path)] == ["a.jpg", "b.PNG", "c.webp"]
+
+
+def test_a_picture_that_has_been_converted_may_stay_beside_its_photo(tmp_path: Path) -> None:
+    for name in ("a.HEIC", "a.png", "b.cr2", "b.JPG"):
+        (tmp_path / name).touch()
+    assert [path.name for path in list_photos(tmp_path)] == ["a.png", "b.JPG"]
 
 
 @pytest.mark.parametrize(
@@ -33,6 +40,7 @@ def test_photos_are_listed_by_name_without_captions_and_hidden_files(tmp_path: P
         (["notes.txt"], r"no photos in .*x: put some there"),
         (["20_ohwx man/1.png"], r"not looked for in its folders, such as 20_ohwx man: give that one"),
         (["a.png", "b.HEIC", "c.dng"], r"cannot be read \(b\.HEIC, c\.dng\): convert them to PNG"),
+        (["a.png", "b.CR3", "c.jxl"], r"cannot be read \(b\.CR3, c\.jxl\): convert them to PNG"),
     ],
 )
 def test_a_folder_without_photos_is_an_error(tmp_path: Path, files: list[str] | None, message: str) -> None:
