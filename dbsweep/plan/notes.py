@@ -31,7 +31,7 @@ def notes_on(
     return (
         *_unshared_schedules(courses, cost),
         *_long_warmups(courses),
-        *_uneven_epochs(courses, uses_per_epoch(photos)),
+        *_uneven_epochs(courses, photos),
         *_bucketed(courses, photos),
         *_few_evaluations(courses, every_epochs),
         _disk(branches, rates),
@@ -105,15 +105,18 @@ def _long_warmups(courses: Sequence[Course]) -> Iterator[str]:
         )
 
 
-def _uneven_epochs(courses: Sequence[Course], photos: int) -> Iterator[str]:
+def _uneven_epochs(courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[str]:
+    uses = uses_per_epoch(photos)
+    counted = "" if uses == sum(each.count for each in photos) else ", repeats counted,"
+    are = "photo is" if uses == 1 else f"photos{counted} are"
     trains = [course.train for course in courses if not course.train.aspect_ratio_buckets]
     batches = sorted({(train.batch_size, train.gradient_accumulation) for train in trains})
     for batch_size, accumulation in batches:
         images = batch_size * accumulation
-        if photos % images:
+        if uses % images:
             yield (
-                f"{photos} photos are not divisible by batch_size × gradient_accumulation = {batch_size} × "
-                f"{accumulation}: the last step of every epoch has {photos % images} of {images} images"
+                f"{uses} {are} not divisible by batch_size × gradient_accumulation = {batch_size} × "
+                f"{accumulation}: the last step of every epoch has {uses % images} of {images} images"
             )
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dbsweep.plan.plan import make_plan
 from dbsweep.plan.rates import Rates
-from tests.plan.experiments import experiment
+from tests.plan.experiments import CONCEPT, experiment
 
 
 def notes(photos: int = 12, **changes: Any) -> str:
@@ -41,6 +41,9 @@ def test_photos_that_do_not_fill_the_last_step():
     assert "the last step of every epoch has 2 of 10 images" in found
     assert "1 × 2" not in found
     assert "divisible" not in notes(12, train={"batch_size": 4})
+    assert notes(1, train={"batch_size": 4}).count("1 photo is not divisible") == 1
+    repeated = notes(3, concepts=[{**CONCEPT, "repeats": 10}], train={"batch_size": 4})
+    assert "30 photos, repeats counted, are not divisible" in repeated
 
 
 def test_a_warmup_that_no_training_outlasts():
