@@ -71,7 +71,14 @@ def is_full(error: OSError) -> bool:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Removes the temporary folders that killed processes have left in a folder; nobody may be writing there."""
+    """Removes the temporary folders that killed processes have left in a folder; nobody may be writing there.
+
+    A folder that stepped aside for a new one that then did not take its name is put back.
+    """
+    for aside in parent.glob(".*.old"):
+        folder = aside.with_name(aside.name.rsplit(".", 2)[0].removeprefix("."))
+        if not folder.exists():
+            aside.rename(folder)
     for pattern in (".*.tmp", ".*.old"):
         for folder in parent.glob(pattern):
             shutil.rmtree(folder, ignore_errors=True)
