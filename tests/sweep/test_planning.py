@@ -1,0 +1,62 @@
+"""Tests of what planning finds out about this machine and the inputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.plan.rates import rates_for
+from dbsweep.sweep import planning
+from dbsweep.sweep.planning import local_rates, make_plan
+from tests.sweep.files import write_experiment
+
+SD1 = "base_model=stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "cpus_per_trial", "gpus_per_trial", "workers"),
+    [
+        (8, 0, 2, 0, 4),
+        (8, 0, 3, 0, 2),
+        (None, 0, 1, 0, 1),
+        (2, 0, 4, 0, 1),  # a trial asks for more than there is: still one at a time
+        (16, 4, 1, 1, 4),
+        (16, 4, 1, 0.5, 8),
+        (4, 4, 1, 0.5, 4),  # eight would fit the GPUs, the processors have room for four
+        (16, 3, 1, 2, 1),
+        (16, 4, 2, 0, 8),  # GPUs that no trial asks for do not count
+    ],
+)
+def test_as_many_train_at_once_as_the_machine_has_room_for(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cpus: int | None,
+    gpus: int,
+    cpus_per_trial: int,
+    gpus_per_trial: float,
+    workers: int,
+) -> None:
+    monkeypatch.setattr("os.cpu_count", lambda: cpus)
+    monkeypatch.setattr(planning, "ask_driver", lambda what: ("NVIDIA A100-SXM4-80GB",) * gpus)
+    sets = [f"resources.cpus_per_trial={cpus_per_trial}", f"resources.gpus_per_trial={gpus_per_trial}"]
+    assert local_rates(load_experiment(write_experiment(tmp_path), sets)).workers == workers
+
+
+def test_the_gpu_of_this_machine_decides_the_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    experiment = load_experiment(write_experiment(tmp_path), [SD1, "resources.gpus_per_trial=1"])
+    monkeypatch.setattr(planning, "ask_driver", lambda what: ("NVIDIA H100 80GB HBM3", "NVIDIA A100-SXM4-80GB"))
+    assert local_rates(experiment).seconds_per_step == rates_for(experiment, gpu="H100").seconds_per_step
+    monkeypatch.setattr(planning, "ask_driver", lambda what: ())
+    assert local_rates(experiment).seconds_per_step is None
+
+
+def test_captions_and_held_out_photos_are_noted_first(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, photos=4)
+    for photo in (tmp_path / "photos").glob("*.png"):
+        photo.with_suffix(".txt").write_text("smiling", encoding="utf-8")
+    sets = ["concepts.0.validation_photos=1", "concepts.0.instance_prompt='[filewords]'"]
+    captions, held_out, *_ = make_plan(load_experiment(file, sets)).notes
+    assert captions.startswith("4 captions (0.txt, ")
+    assert held_out.startswith("ohwx: 3 photos train, 1 are held out")
