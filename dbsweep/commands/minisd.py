@@ -19,6 +19,7 @@ def subject(
     photos: Annotated[int, typer.Option(min=1, max=1000, help="How many photos.")] = 12,
 ) -> None:
     """Write photos of a made-up subject, to teach it to MiniSD."""
+    from dbsweep.config.messages import counted
     from dbsweep.minisd.subject import draw_subject, write_subject_photos
 
     try:
@@ -28,4 +29,4 @@ def subject(
         raise DbsweepError(str(error)) from error
     except OSError as error:
         raise DbsweepError(f"{out} cannot be written ({error.strerror}); choose another folder") from error
-    typer.echo(f"{len(paths)} photo{'' if len(paths) == 1 else 's'} of a {drawn} in {out}")
+    typer.echo(f"{counted(len(paths), 'photo')} of a {drawn} in {out}")

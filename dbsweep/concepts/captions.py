@@ -9,6 +9,7 @@ from pathlib import Path
 
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
+from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
 
 _NAMED = 3
@@ -189,4 +190,4 @@ def _unread(concept: Concept) -> tuple[str, ...]:
 def _some(names: Sequence[str]) -> str:
     """``1 caption (a.txt)``, ``5 captions (a.txt, b.txt, c.txt, …)``."""
     shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    return f"{len(names)} caption{'s' if len(names) > 1 else ''} ({shown})"
+    return f"{counted(len(names), 'caption')} ({shown})"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dbsweep.concepts.photos import list_photos
 from dbsweep.config.concept import Concept
+from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
 
 
@@ -38,8 +39,8 @@ def _taken_out(concept: Concept, photos: tuple[Path, ...]) -> tuple[Path, ...]:
     count = concept.validation_photos
     if count >= len(photos):
         raise InputError(
-            f"validation_photos holds out {count} of {len(photos)} photos in {concept.instance_images}: nothing would"
-            " be left to train; lower it"
+            f"validation_photos holds out {count} of {counted(len(photos), 'photo')} in {concept.instance_images}: "
+            "nothing would be left to train; lower it"
         )
     return tuple(photos[(2 * place + 1) * len(photos) // (2 * count)] for place in range(count))
 
@@ -53,7 +54,8 @@ def held_out_sentence(concept: Concept) -> str | None:
     own = _own(concept)
     folders = [held_out[: len(held_out) - len(own)], own]  # names may be the same in both
     names = " and of validation_images ".join(", ".join(p.name for p in photos) for photos in folders if photos)
+    train, are = "trains" if training == 1 else "train", "is" if len(held_out) == 1 else "are"
     return (
-        f"{concept.instance_token}: {training} photos train, {len(held_out)} are held out to measure validation_loss"
-        f" and memorisation by ({names})"
+        f"{concept.instance_token}: {counted(training, 'photo')} {train}, {len(held_out)} {are} held out to measure"
+        f" validation_loss and memorisation by ({names})"
     )

@@ -49,6 +49,12 @@ def shown(value: object) -> str:
     return text if len(text) <= _SHOWN_LENGTH else text[: _SHOWN_LENGTH - 1] + "…"
 
 
+def counted(count: int, noun: str) -> str:
+    """``1 trial``, ``3 branches``, ``1,840 optimizer steps``."""
+    plural = "es" if noun.endswith("nch") else "s"
+    return f"{count:,} {noun}{'' if count == 1 else plural}"
+
+
 def closest(word: object, allowed: Iterable[str]) -> str | None:
     """The allowed word that was probably meant, if any."""
     by_lower = {name.lower(): name for name in allowed}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
+from dbsweep.config.messages import counted
 from dbsweep.execution.dropping import Dropping
 from dbsweep.execution.store import Store
 from dbsweep.models.checkpoint_files import MANIFEST, STATE_FILES, WEIGHT_FILES, manifest_without
@@ -40,8 +41,8 @@ class StorageDropping(Dropping):
                 again()
             except OSError:
                 failed += 1
-        noun = "checkpoint" if failed == 1 else "checkpoints"
-        return f"The storage failed: files of {failed} {noun} that nothing needs are left in it" if failed else ""
+        files = f"files of {counted(failed, 'checkpoint')} that nothing needs"
+        return f"The storage failed: {files} are left in it" if failed else ""
 
     def _begin(self, checkpoint: Checkpoint, names: Sequence[str]) -> None:
         def drop() -> None:

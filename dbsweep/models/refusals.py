@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from safetensors import SafetensorError
 
+from dbsweep.config.messages import counted
 from dbsweep.errors import ModelError
 
 T = TypeVar("T")
@@ -45,4 +46,4 @@ def refuse_lacking(source: str, part: str, keys: Collection[str]) -> None:
     """ModelError, naming the source and the part, if there are keys of weights that its files lack."""
     if keys:
         named = ", ".join(sorted(keys)[:_NAMED])
-        raise ModelError(f"base model {source}: {part} lacks {len(keys)} weights, e.g. {named}")
+        raise ModelError(f"base model {source}: {part} lacks {counted(len(keys), 'weight')}, e.g. {named}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from dbsweep.config.concept import FILEWORDS
-from dbsweep.config.messages import shown
+from dbsweep.config.messages import counted, shown
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
 from dbsweep.plan.courses import Course, text_encoder_epochs
 
@@ -69,4 +69,5 @@ def _idle(names: Sequence[str], need: str, trains: Sequence[Train], has_need: Ca
         default = Train.model_fields[name].default
         idle = sum(getattr(train, name) != default for train in lacking)
         if idle:
-            yield f"{name} has no effect on {idle:,} of {len(trains):,} trials: it needs {need}"
+            some = f" on {idle:,} of {counted(len(trains), 'trial')}" if idle < len(trains) else ""
+            yield f"{name} has no effect{some}: it needs {need}"

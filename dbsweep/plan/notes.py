@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
@@ -59,7 +60,7 @@ def outrun(experiment: Experiment) -> Iterator[str]:
     else:
         yield (
             f"scheduler {search.scheduler.value} ends nothing: grace_epochs is {search.grace_epochs} and the longest "
-            f"trial has {longest} epochs; lower it"
+            f"trial has {counted(longest, 'epoch')}; lower it"
         )
 
 
@@ -88,7 +89,7 @@ def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:
     if more:
         yield (
             f"lr_scheduler {' and '.join(sorted(dependent))} depends on the total length, so trials of different "
-            f"epochs share nothing: {more:,} steps more than with a constant schedule"
+            f"epochs share nothing: {counted(more, 'step')} more than with a constant schedule"
         )
 
 
@@ -129,7 +130,7 @@ def _bucketed(courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[s
         steps, full = steps_per_epoch(photos, train), train.batch_size * train.gradient_accumulation
         found[f"aspect_ratio_buckets: an epoch has {sizes} pixels"] = max(0, steps - -(-uses.total() // full))
     for sentence, more in found.items():
-        yield f"{sentence}, {more} step{'s' if more > 1 else ''} more than if all had one size" if more else sentence
+        yield f"{sentence}, {counted(more, 'step')} more than if all had one size" if more else sentence
 
 
 def _few_evaluations(courses: Sequence[Course], every_epochs: int) -> Iterator[str]:
@@ -138,8 +139,8 @@ def _few_evaluations(courses: Sequence[Course], every_epochs: int) -> Iterator[s
     if few:
         fix = f"lower evaluate.every_epochs ({every_epochs})" if every_epochs > 1 else "train for more epochs"
         yield (
-            f"{few:,} of {len(courses):,} trials have fewer than {_FEW_EVALUATIONS} checkpoints, too few to see when "
-            f"overtraining begins; {fix}"
+            f"{few:,} of {counted(len(courses), 'trial')} {'has' if few == 1 else 'have'} fewer than "
+            f"{_FEW_EVALUATIONS} checkpoints, too few to see when overtraining begins; {fix}"
         )
 
 
@@ -149,4 +150,4 @@ def _disk(branches: Sequence[Branch], rates: Rates) -> str:
     states = f", {forks:,} of them with {bytes_text(rates.state_bytes)} of state to fork from" if forks else ""
     basis = f" ({rates.basis})" if rates.basis else ""
     latest = f"; {latest_checkpoints(rates, len(branches)):,} states of {bytes_text(rates.state_bytes)} to resume from"
-    return f"{len(milestones):,} checkpoints of {bytes_text(rates.weight_bytes)}{states}{basis}{latest}"
+    return f"{counted(len(milestones), 'checkpoint')} of {bytes_text(rates.weight_bytes)}{states}{basis}{latest}"

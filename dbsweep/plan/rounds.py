@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from dbsweep.config.axes import SearchAxis, Selected, Values
+from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SearcherName
 from dbsweep.plan.branches import make_branches
@@ -63,11 +64,12 @@ def proposals(experiment: Experiment, cost: Cost, photos: Sequence[Photos]) -> I
     left = search.samples - search.points_known
     if search.searcher is SearcherName.RANDOM or left == 0:
         return
+    are = "is" if search.points_known == 1 else "are"
     steps = cost.steps_shared + left * _steps_at_most(experiment, photos)
     yield (
-        f"searcher {search.searcher.value}: the {search.points_known} points above are drawn at random; up to {left} "
-        f"more are proposed from their results, {search.suggest_at_once} at a time, and join as trees of their own: at "
-        f"most {search.samples * grid_size(experiment):,} trials and {steps:,} steps"
+        f"searcher {search.searcher.value}: the {counted(search.points_known, 'point')} above {are} drawn at random; "
+        f"up to {left} more are proposed from their results, {search.suggest_at_once} at a time, and join as trees of "
+        f"their own: at most {search.samples * grid_size(experiment):,} trials and {steps:,} steps"
     )
 
 

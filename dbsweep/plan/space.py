@@ -9,6 +9,7 @@ from itertools import product
 from typing import TypeAlias
 
 from dbsweep.config.axes import SearchAxis, Selected, Uniform, Values
+from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.errors import ConfigError, Fault
 from dbsweep.records.plan import Trial
@@ -43,7 +44,7 @@ def make_trials(experiment: Experiment) -> tuple[tuple[Trial, ...], tuple[str, .
     found = _distinct(experiment, samples)
     numbered = len(found) if experiment.search.points_known == experiment.search.samples else count
     twice = len(samples) * grid_size(experiment) - len(found)
-    notes = (f"{_trials(twice)} removed: the same settings as another",) if twice else ()
+    notes = (f"{counted(twice, 'trial')} removed: the same settings as another",) if twice else ()
     return _numbered(found, 1, max(3, len(str(numbered)))), notes
 
 
@@ -87,10 +88,6 @@ def grid_size(experiment: Experiment) -> int:
 
 def _numbered(settings: Sequence[Point], first: int, width: int) -> tuple[Trial, ...]:
     return tuple(Trial(id=f"t{number:0{width}d}", settings=each) for number, each in enumerate(settings, first))
-
-
-def _trials(count: int) -> str:
-    return f"{count:,} trial{'' if count == 1 else 's'}"
 
 
 def _count(experiment: Experiment) -> int:

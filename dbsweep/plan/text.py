@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dbsweep.config.messages import counted
 from dbsweep.plan.amounts import bytes_text, duration_text
 from dbsweep.records.plan import Branch, Cost, Plan, Stage
 from dbsweep.records.record import Scalar
@@ -21,14 +22,9 @@ def plan_lines(plan: Plan) -> list[str]:
     """The plan line by line, without markup: trials, tree of stages, cost, notes."""
     tree = list(_tree_lines(plan))
     cut = len(tree) - TREE_LINES
-    shown = tree[:TREE_LINES] + ([f"  … {cut:,} more lines"] if cut > 0 else [])
+    shown = tree[:TREE_LINES] + ([f"  … {counted(cut, 'more line')}"] if cut > 0 else [])
     notes = [f"note: {note}" for note in plan.notes]
     return [*_trial_lines(plan), "", *shown, "", *_cost_lines(plan.cost), *([""] if notes else []), *notes]
-
-
-def _counted(count: int, noun: str) -> str:
-    plural = "es" if noun.endswith("ch") else "s"
-    return f"{count:,} {noun}{'' if count == 1 else plural}"
 
 
 def _value_text(value: Scalar) -> str:
@@ -44,7 +40,7 @@ def _swept(plan: Plan) -> dict[str, list[Scalar]]:
 
 
 def _trial_lines(plan: Plan) -> Iterator[str]:
-    yield f"{_counted(len(plan.trials), 'trial')} on {_counted(len(plan.branches), 'branch')}"
+    yield f"{counted(len(plan.trials), 'trial')} on {counted(len(plan.branches), 'branch')}"
     for name, values in _swept(plan).items():
         more = f", … {len(values) - _SHOWN_VALUES:,} more" if len(values) > _SHOWN_VALUES else ""
         yield f"  {name}: {', '.join(map(_value_text, values[:_SHOWN_VALUES]))}{more}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.records.names import BASE, TrialState
 from dbsweep.records.run import RunRecord
@@ -17,7 +18,7 @@ from dbsweep.reports.story import Chapter, story
 from dbsweep.reports.strips import FilmStrip, film_strips
 from dbsweep.reports.tokens import token_sentences
 from dbsweep.reports.trials import TrialTable, trial_table
-from dbsweep.reports.words import count, duration, listing, moment
+from dbsweep.reports.words import duration, listing, moment
 from dbsweep.selection.unmeasurable import unmeasurable
 
 STRIPS_SHOWN = 40
@@ -106,7 +107,7 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     experiment = Experiment.model_validate(record.experiment)
     subjects = listing(f"{c.instance_token} {c.class_token}" for c in experiment.concepts)
     plan, cost = record.plan, record.plan.cost
-    work = f"{count(len(plan.trials), 'trial')}, {count(cost.steps_shared, 'optimizer step')}"
+    work = f"{counted(len(plan.trials), 'trial')}, {counted(cost.steps_shared, 'optimizer step')}"
     if cost.steps_shared < cost.steps_alone:
         work += f" ({cost.steps_alone:,} if each trained alone)"
     facts = [("Base model", experiment.base_model), ("Subject", subjects), ("Sweep", work)]
@@ -114,7 +115,7 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     if record.finished is not None:
         facts.append(("Took", duration(record.finished - record.started)))
     if saved := steps_saved(record):
-        facts.append(("Saved by early ends", f"{count(saved, 'step')} ({saved / cost.steps_shared:.0%})"))
+        facts.append(("Saved by early ends", f"{counted(saved, 'step')} ({saved / cost.steps_shared:.0%})"))
     if record.hosts:
         facts.append(("Machine" if len(set(record.hosts.values())) == 1 else "Machines", _hosts(record)))
     return tuple(facts)
@@ -131,7 +132,7 @@ def _progress(record: RunRecord) -> str:
     open_states = (TrialState.PENDING, TrialState.RUNNING, TrialState.INTERRUPTED)
     left = sum(state in open_states for state in record.states.values())
     return (
-        f"This run is not over: {count(left, 'trial')} of {len(record.states)} to come. If it was interrupted, go on "
+        f"This run is not over: {counted(left, 'trial')} of {len(record.states)} to come. If it was interrupted, go on "
         f"with: dbsweep resume {record.name}"
     )
 

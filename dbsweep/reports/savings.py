@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbsweep.config.messages import counted
 from dbsweep.plan.ladder import Savings, savings_text
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.words import listing
@@ -27,4 +28,4 @@ def savings_sentences(record: RunRecord) -> tuple[str, ...]:
 
 def _names(trials: list[str]) -> str:
     left = len(trials) - _SHOWN
-    return listing(trials) if left <= 0 else f"{', '.join(trials[:_SHOWN])} and {left} more trials"
+    return listing(trials) if left <= 0 else f"{', '.join(trials[:_SHOWN])} and {counted(left, 'more trial')}"

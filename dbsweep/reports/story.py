@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from dbsweep.config.messages import counted
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.learned import asked_identity, identity_below, is_unlearned
@@ -67,7 +68,7 @@ def _fall(values: list[float]) -> float:
 def _little_sentence(record: RunRecord, strip: FilmStrip) -> str:
     identity = number(_scores(record, strip, Metric.IDENTITY)[-1])
     last = strip.columns[-1].epoch
-    return f"{strip.trial} ends after {last} epochs with identity {identity}: the subject has not arrived."
+    return f"{strip.trial} ends after {counted(last, 'epoch')} with identity {identity}: the subject has not arrived."
 
 
 def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
@@ -98,4 +99,4 @@ def _end(record: RunRecord, strip: FilmStrip) -> str:
     left = record.plan.path_of(strip.trial).end_step - max(c.step for c in record.checkpoints_of(strip.trial))
     if record.states[strip.trial] is not TrialState.STOPPED or left <= 0:
         return ""
-    return f" It was ended there, {left:,} steps before its plan."
+    return f" It was ended there, {counted(left, 'step')} before its plan."

@@ -11,7 +11,7 @@ from dbsweep.records.results import Checkpoint, SampleImage, Scorecard, Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
-from dbsweep.reports.words import count, listing, number, setting, setting_name, standing
+from dbsweep.reports.words import listing, number, setting, setting_name, standing
 from dbsweep.selection.utility import Utility, utility_of
 
 
@@ -197,5 +197,7 @@ def _note(record: RunRecord, head: str, members: tuple[str, ...]) -> str:
     if len(segments) > 1:
         own = next(branch for branch in record.plan.branches if branch.id == segments[-1][0])
         epochs = own.fork_step // own.steps_per_epoch
-        sentences.append(f"Its first {count(epochs, 'epoch')} are shared with other trials, trained once.")
+        sentences.append(
+            f"Its first {'epoch is' if epochs == 1 else f'{epochs} epochs are'} shared with other trials, trained once."
+        )
     return " ".join(sentences)

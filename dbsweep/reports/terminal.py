@@ -14,6 +14,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from dbsweep.config.messages import counted
 from dbsweep.records.events import BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.reports.progress import BranchProgress, Progress
@@ -146,7 +147,7 @@ def _headline(progress: Progress) -> Text:
         phase += f" {progress.phase_done}/{progress.phase_total}"
     counts = ", ".join(f"{progress.count(s)} {s}" for s in TrialState if progress.count(s))
     return Text(
-        f"{phase} · {len(plan.trials)} trials on {len(plan.branches)} branches ({counts}) · "
+        f"{phase} · {counted(len(plan.trials), 'trial')} on {counted(len(plan.branches), 'branch')} ({counts}) · "
         f"elapsed {duration(progress.elapsed_s)} · left about {duration(progress.eta_s)}"
     )
 

@@ -68,11 +68,6 @@ def setting(value: Scalar) -> str:
     return f"{value:.4g}"
 
 
-def count(amount: int, noun: str) -> str:
-    """`1 trial`, `24 epochs`, `1,840 optimizer steps`."""
-    return f"{amount:,} {noun}" if amount == 1 else f"{amount:,} {noun}s"
-
-
 def listing(names: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *rest, last = names

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
 from dbsweep.records.names import PromptKind
 from dbsweep.scoring.encoders import Embeddings, ImageEncoder, Pixels
@@ -51,7 +52,7 @@ def build_likeness(
     for concept, rows in enumerate(embedded):
         if not np.isfinite(rows).all(axis=1).any():
             raise InputError(
-                f"concepts[{concept}]: {encoder.name} finds no face in any of {len(rows)} photos: "
+                f"concepts[{concept}]: {encoder.name} finds no face in any of {counted(len(rows), 'photo')}: "
                 "leave evaluate.identity out, or give photos that show the face"
             )
     return Likeness(

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dbsweep.config.choosing import Choosing
+from dbsweep.config.messages import counted
 from dbsweep.errors import RunError
 from dbsweep.records.choice import Candidate, Choice, Reweighted, Rival
 from dbsweep.records.names import Metric
@@ -141,8 +142,8 @@ def choose(
     pick = pick_smoothed(candidates, utility, paths, settings, finalists)
     if not pick.best.sound:
         raise RunError(
-            f"none of the {len(candidates)} scored checkpoints has scores that are numbers: their images are blank, or "
-            "the base model's were; lower `learning_rate`, or check the base model and the encoder"
+            f"of {counted(len(candidates), 'scored checkpoint')} none has scores that are numbers: their images are "
+            "blank, or the base model's were; lower `learning_rate`, or check the base model and the encoder"
         )
     rows = tuple(entry.row for entry in pick.ranked)
     unsound = sum(not entry.sound for entry in pick.ranked)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dbsweep.config.messages import counted
 from dbsweep.records.choice import Candidate, Reweighted, Rival
 from dbsweep.records.names import Metric
 from dbsweep.selection.differences import StepBack
@@ -83,9 +84,10 @@ def _rank(outcome: Outcome) -> str:
         return "It is the only checkpoint with scores and weights, so there was nothing to compare."
     count = sound if outcome.finalists is None else outcome.finalists
     what = "checkpoint" if outcome.finalists is None else "finalist"
-    compared = f"{count} {what}{'' if count == 1 else 's'}{'' if outcome.finalists is None else ' of the race'}"
+    compared = f"{counted(count, what)}{'' if outcome.finalists is None else ' of the race'}"
     able = sum(not row.unmet for row in outcome.ranked[:count]) if not top.unmet else count
-    among = compared if able == count else f"the {able} of {compared} that meet the constraints"
+    meet = "meets" if able == 1 else "meet"
+    among = compared if able == count else f"the {able} of {compared} that {meet} the constraints"
     if outcome.back is None:
         if top.unmet:
             return f"Of {compared} it comes nearest to the constraints."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dbsweep.config.messages import counted
 from dbsweep.config.search import SearcherName
 from dbsweep.errors import DbsweepError, DiskError, RunError
 from dbsweep.execution.backend import Backend, Prepared
@@ -93,7 +94,8 @@ class Conductor:
         needs = {"class_images": class_image_needs(experiment, plan, photos), "framings": framings_of(experiment, plan)}
         self._job = self._job.model_copy(update=needs)
         self._progress.extend(plan)
-        self._view.note(f"{experiment.search.searcher} proposes {len(plan.trials) - len(planned.trials)} more trials")
+        more = counted(len(plan.trials) - len(planned.trials), "more trial")
+        self._view.note(f"{experiment.search.searcher} proposes {more}")
         return branch_jobs(self._job, plan)[len(planned.branches) :]
 
     def _on_preparation(self, preparation: Preparation) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dbsweep.config.loading import load_experiment
+from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import DbsweepError, DiskError, RunError, WorkerError
 from dbsweep.execution.backend import Backend
@@ -140,17 +141,13 @@ def describe_rest(record: RunRecord, saved: Mapping[str, Checkpoint]) -> str:
     fresh = [b.id for b in left if b.id not in begun]
     failed = [b.id for b in left if record.branch_states[b.id] is TrialState.FAILED]
     parts = [
-        f"{_branches(len(done))} done and skipped",
+        f"{counted(len(done), 'branch')} done and skipped",
         *([f"{len(exact)} to continue where they were stopped{_named(exact)}"] if exact else []),
         *([f"{len(back)} to continue from the last checkpoint{_named(back)}, {_AGAIN}"] if back else []),
         *([f"{len(fresh)} to train from the start{_named(fresh)}"] if fresh else []),
         *([f"tried again although failed: {', '.join(failed[:_NAMED])}"] if failed else []),
     ]
     return f"Going on with {record.name}: {'; '.join(parts)}"
-
-
-def _branches(count: int) -> str:
-    return f"{count:,} {'branch' if count == 1 else 'branches'}"
 
 
 def _named(words: Sequence[str]) -> str:

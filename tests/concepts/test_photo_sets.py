@@ -53,6 +53,8 @@ def test_a_folder_of_their_own_is_added(tmp_path: Path) -> None:
         "ohwx: 2 photos train, 3 are held out to measure validation_loss and memorisation by "
         "(01.png and of validation_images 00.png, 01.png)"
     )
+    two = concept(tmp_path / "two", 2, validation_photos=1)
+    assert str(held_out_sentence(two)).startswith("ohwx: 1 photo trains, 1 is held out to measure")
     alone = concept(tmp_path / "photos", 3, validation_images=own)
     assert str(held_out_sentence(alone)).endswith("memorisation by (00.png, 01.png)")
     assert held_out_sentence(concept(tmp_path / "photos", 3)) is None

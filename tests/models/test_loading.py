@@ -151,7 +151,7 @@ def test_weights_that_a_file_lacks_are_not_filled_with_noise(own_copy: Path) -> 
         weights = load_file(path)
         dropped = sorted(weights)[0]
         save_file({key: value for key, value in weights.items() if key != dropped}, path, metadata={"format": "pt"})
-        with pytest.raises(ModelError, match=f"lacks 1 weights, e.g. {dropped}"):
+        with pytest.raises(ModelError, match=f"lacks 1 weight, e.g. {dropped}"):
             load_base(str(own_copy))
         save_file(weights, path, metadata={"format": "pt"})
 

@@ -40,6 +40,7 @@ def test_photos_that_do_not_fill_the_last_step():
     assert "12 photos are not divisible by batch_size × gradient_accumulation = 5 × 2" in found
     assert "the last step of every epoch has 2 of 10 images" in found
     assert "1 × 2" not in found
+    assert "1 photo is not divisible" in notes(1, train={"batch_size": 2})
     assert "divisible" not in notes(12, train={"batch_size": 4})
     assert notes(1, train={"batch_size": 4}).count("1 photo is not divisible") == 1
     repeated = notes(3, concepts=[{**CONCEPT, "repeats": 10}], train={"batch_size": 4})
@@ -71,7 +72,9 @@ def test_own_class_images_that_nothing_uses(train: dict[str, Any], used: str | N
 
 def test_too_few_checkpoints():
     search = {"epochs": [20, 21]}
-    assert "1 of 2 trials have fewer than 3 checkpoints" in notes(search=search)
+    assert "1 of 2 trials has fewer than 3 checkpoints" in notes(search=search)
+    assert "1 of 1 trial has fewer than 3 checkpoints" in notes(train={"epochs": 20})
+    assert "2 of 2 trials have fewer than 3 checkpoints" in notes(search={"epochs": [10, 20]})
     assert "fewer" not in notes(search={"epochs": [21, 30]})
     assert "lower evaluate.every_epochs (10)" in notes(search=search)
     assert "train for more epochs" in notes(train={"epochs": 2}, evaluate={"every_epochs": 1})
@@ -79,6 +82,7 @@ def test_too_few_checkpoints():
 
 def test_checkpoints_and_their_size():
     assert "10 checkpoints of 14 MB (MiniSD's size)" in notes()
+    assert "1 checkpoint of 14 MB (MiniSD's size)" in notes(train={"epochs": 1})
     # 60 epochs, the text encoder in all or half of them: evaluations at 10 … 60, and at 40 … 60 after the fork.
     found = notes(search={"epochs": [60], "text_encoder_ratio": [0.5, 1]})
     assert "9 checkpoints of 14 MB, 1 of them with 85 MB of state to fork from" in found

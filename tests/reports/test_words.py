@@ -6,7 +6,7 @@ import pytest
 
 from dbsweep.records.names import TrialState, VerdictState
 from dbsweep.records.record import Scalar
-from dbsweep.reports.words import count, duration, listing, moment, number, setting, setting_name, standing
+from dbsweep.reports.words import duration, listing, moment, number, setting, setting_name, standing
 
 
 @pytest.mark.parametrize(
@@ -41,14 +41,6 @@ def test_setting(value: Scalar, text: str) -> None:
 )
 def test_setting_name(dotted: str, text: str) -> None:
     assert setting_name(dotted) == text
-
-
-@pytest.mark.parametrize(
-    ("amount", "noun", "text"),
-    [(1, "trial", "1 trial"), (24, "trial", "24 trials"), (1840, "step", "1,840 steps"), (20, "epoch", "20 epochs")],
-)
-def test_count(amount: int, noun: str, text: str) -> None:
-    assert count(amount, noun) == text
 
 
 @pytest.mark.parametrize(("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])

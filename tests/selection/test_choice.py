@@ -188,11 +188,11 @@ def test_a_metric_that_the_base_cannot_give_has_no_say() -> None:
         ([], "no checkpoint of this run has been scored"),
         (
             [candidate("t001", "b01", 100, NAN, NAN, NAN)],
-            "none of the 1 scored checkpoints has scores that are numbers",
+            "of 1 scored checkpoint none has scores that are numbers",
         ),
         (
             [candidate("t001", "b01", 100, NAN, 1.0, 1.0), candidate("t001", "b01", 200, 1.0, NAN, 1.0)],
-            "none of the 2 scored checkpoints",
+            "of 2 scored checkpoints none has scores",
         ),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None
     choice = choose(rows, utility=limited)
     assert choice.best.trial == "t001"
     assert "No checkpoint has" not in choice.reason
-    assert "That is the highest of the 1 of 2 checkpoints that meet the constraints" in choice.reason
+    assert "That is the highest of the 1 of 2 checkpoints that meets the constraints" in choice.reason
     assert "Without the constraints t002 at epoch 8 (step 100) with 0.52 would be chosen." in choice.changes
     assert "all above 0; this is only the nearest to the constraints." in choose(rows[:1], utility=limited).reason
 
@@ -313,7 +313,7 @@ def test_what_meets_the_constraints_goes_first_and_is_said() -> None:
     rows = [candidate("t001", "b01", 100, 0.55, 1.0, 1.0), candidate("t002", "b02", 100, 0.65, 0.4, 0.6)]
     choice = choose(rows, utility=utility_for(Choosing(constraints=("identity >= 0.6",)), None))
     assert [(row.trial, row.unmet) for row in choice.candidates] == [("t002", ()), ("t001", ("identity >= 0.6",))]
-    assert "the highest of the 1 of 2 checkpoints that meet the constraints" in choice.reason
+    assert "the highest of the 1 of 2 checkpoints that meets the constraints" in choice.reason
     assert "It meets `identity >= 0.6`." in choice.reason
     # 3 / (1/.55 + 1/.55 + 1) = 0.65; t002 has 3 / (1/.65 + .7/.26 + 1/.6) = 0.51
     assert "Without the constraints t001 at epoch 8 (step 100) with 0.65 would be chosen." in choice.changes
