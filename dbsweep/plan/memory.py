@@ -85,7 +85,9 @@ def training_memory(train: Train, size: ModelSize, *, prompts: int, scoring_byte
 
 def trained_parameters(train: Train, size: ModelSize) -> int:
     """How many numbers train."""
-    return size.trained(train.lora_rank, train.lora_targets, text_encoder=text_encoder_epochs(train) > 0)
+    return size.trained(
+        train.lora_rank, train.lora_targets, dora=train.lora_dora, text_encoder=text_encoder_epochs(train) > 0
+    )
 
 
 def pass_bytes(train: Train, size: ModelSize, *, prompts: int) -> int:

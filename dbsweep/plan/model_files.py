@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
-from dbsweep.config.lora import LAYERS
+from dbsweep.config.lora import LAYERS, Targets
 from dbsweep.plan.activations import TextShape, UNetShape
 from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
 
@@ -65,10 +65,8 @@ def _size_of_folder(folder: Path) -> ModelSize:
     return ModelSize(
         name=NAME,
         **{name: _parameters(shapes[name]) for name in SINGLE_FILE},
-        lora={
-            network: {targets: _rank_one(shapes[network], layers) for targets, layers in of_targets.items()}
-            for network, of_targets in LAYERS.items()
-        },
+        lora=_by_targets(shapes, _rank_one),
+        dora=_by_targets(shapes, _magnitudes),
         unet_shape=UNetShape(
             channels=tuple(unet["block_out_channels"]),
             layers=int(unet["layers_per_block"]),
@@ -96,8 +94,8 @@ def _size_of_file(file: Path) -> ModelSize | None:
         return None
     like = SD2 if any(name.startswith(OPEN_CLIP) for name in shapes) else SD1
     vae = parameters["vae"] or like.vae  # the VAE may come from elsewhere (`vae`)
-    return ModelSize(
-        NAME, parameters["unet"], parameters["text_encoder"], vae, like.lora, like.unet_shape, like.text_shape
+    return dataclasses.replace(
+        like, name=NAME, unet=parameters["unet"], text_encoder=parameters["text_encoder"], vae=vae
     )
 
 
@@ -130,7 +128,26 @@ def _parameters(shapes: Shapes) -> int:
     return sum(math.prod(shape) for shape in shapes.values())
 
 
-def _rank_one(shapes: Shapes, layers: Sequence[str]) -> int:
+def _by_targets(shapes: Mapping[str, Shapes], count: Callable[[Sequence[int]], int]) -> dict[str, dict[Targets, int]]:
+    """Sums over the layers that `train.lora_targets` adapts, by network and targets."""
+    return {
+        network: {
+            targets: sum(count(shape) for name, shape in shapes[network].items() if name.endswith(_weights(layers)))
+            for targets, layers in of_targets.items()
+        }
+        for network, of_targets in LAYERS.items()
+    }
+
+
+def _weights(layers: Sequence[str]) -> tuple[str, ...]:
+    return tuple(f".{layer}.weight" for layer in layers)
+
+
+def _rank_one(shape: Sequence[int]) -> int:
     """Parameters of a LoRA of rank 1: a row of all that a weight reads, a column of what it gives."""
-    endings = tuple(f".{layer}.weight" for layer in layers)
-    return sum(math.prod(shape[1:]) + shape[0] for name, shape in shapes.items() if name.endswith(endings))
+    return math.prod(shape[1:]) + shape[0]
+
+
+def _magnitudes(shape: Sequence[int]) -> int:
+    """What DoRA adds: a number for each feature that a weight gives."""
+    return shape[0]

@@ -80,8 +80,9 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
 def _trained_parameters(experiment: Experiment, size: ModelSize) -> int:
     """Of the trial that trains most."""
     longest, largest = (max(_values(experiment, setting)) for setting in ("epochs", "text_encoder_ratio"))
+    dora = any(_values(experiment, "lora_dora"))
     return max(
-        size.trained(math.ceil(rank), targets, text_encoder=round(longest * largest) > 0)
+        size.trained(math.ceil(rank), targets, dora=dora, text_encoder=round(longest * largest) > 0)
         for rank in _values(experiment, "lora_rank")
         for targets in _values(experiment, "lora_targets")
     )

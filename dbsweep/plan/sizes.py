@@ -31,6 +31,7 @@ class ModelSize:
         name: for the person.
         unet, text_encoder, vae: parameters.
         lora: parameters of a LoRA of rank 1, by the network that it is around and `train.lora_targets`: counted.
+        dora: those that DoRA adds at any rank, likewise: a magnitude of each feature that a layer gives.
         unet_shape, text_shape: what a training pass keeps depends on.
     """
 
@@ -39,15 +40,17 @@ class ModelSize:
     text_encoder: int
     vae: int
     lora: Mapping[str, Mapping[Targets, int]]
+    dora: Mapping[str, Mapping[Targets, int]]
     unet_shape: UNetShape
     text_shape: TextShape
 
-    def trained(self, lora_rank: int, lora_targets: Targets, *, text_encoder: bool) -> int:
+    def trained(self, lora_rank: int, lora_targets: Targets, *, dora: bool, text_encoder: bool) -> int:
         """Parameters that train; the text encoder's count where it trains."""
         if lora_rank == 0:
             return self.unet + (self.text_encoder if text_encoder else 0)
         networks = ("unet", "text_encoder") if text_encoder else ("unet",)
-        return lora_rank * sum(self.lora[network][lora_targets] for network in networks)
+        factors = lora_rank * sum(self.lora[network][lora_targets] for network in networks)
+        return factors + (sum(self.dora[network][lora_targets] for network in networks) if dora else 0)
 
 
 _VAE = 83_700_000
@@ -62,6 +65,10 @@ MINISD = ModelSize(
         "unet": {"attention": 8_448, "linear": 17_664, "convolution": 46_848},
         "text_encoder": {"attention": 5_120, "linear": 10_240, "convolution": 10_240},
     },
+    dora={
+        "unet": {"attention": 4_096, "linear": 9_728, "convolution": 12_544},
+        "text_encoder": {"attention": 2_560, "linear": 5_120, "convolution": 5_120},
+    },
     unet_shape=UNetShape(channels=(128, 128), layers=1, attends=(True, False)),
     text_shape=TextShape(width=160, layers=4, hidden=480, quick=True),
 )
@@ -74,6 +81,10 @@ SD1 = ModelSize(
         "unet": {"attention": 199_296, "linear": 423_936, "convolution": 1_002_496},
         "text_encoder": {"attention": 73_728, "linear": 165_888, "convolution": 165_888},
     },
+    dora={
+        "unet": {"attention": 99_840, "linear": 237_120, "convolution": 295_360},
+        "text_encoder": {"attention": 36_864, "linear": 82_944, "convolution": 82_944},
+    },
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=768, layers=12, hidden=3072, quick=True),
 )
@@ -85,6 +96,10 @@ SD2 = ModelSize(
     lora={
         "unet": {"attention": 207_488, "linear": 432_128, "convolution": 1_010_688},
         "text_encoder": {"attention": 188_416, "linear": 423_936, "convolution": 423_936},
+    },
+    dora={
+        "unet": {"attention": 99_840, "linear": 237_120, "convolution": 295_360},
+        "text_encoder": {"attention": 94_208, "linear": 211_968, "convolution": 211_968},
     },
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=1024, layers=23, hidden=4096, quick=False),

@@ -72,6 +72,7 @@ def test_a_lora_has_hardly_any_gradients_and_moments():
     train = Train(lora_rank=8)
     assert trained_parameters(train, SD1) == 8 * 273_024
     assert trained_parameters(Train(lora_rank=8, text_encoder_ratio=0), SD1) == 2 * 797_184  # 797,184 at rank 4
+    assert trained_parameters(Train(lora_rank=8, lora_dora=True), SD1) == 8 * 273_024 + 36_864 + 99_840
     found = training_memory(train, SD1, prompts=2, scoring_bytes=0)
     assert found.moments < 0.02 * GIB
     assert "moments" not in found.parts_text()

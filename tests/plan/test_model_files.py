@@ -41,7 +41,8 @@ def published_folder(version: int, folder: Path) -> Path:
 def same_model(found: ModelSize, known: ModelSize) -> None:
     for network in ("unet", "text_encoder", "vae"):
         assert getattr(found, network) == pytest.approx(getattr(known, network), rel=2e-3)
-    assert (found.lora, found.unet_shape, found.text_shape) == (known.lora, known.unet_shape, known.text_shape)
+    assert (found.lora, found.dora) == (known.lora, known.dora)
+    assert (found.unet_shape, found.text_shape) == (known.unet_shape, known.text_shape)
     assert found.name == NAME
 
 

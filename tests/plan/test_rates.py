@@ -57,6 +57,16 @@ def test_a_lora_takes_the_disk_of_its_adapter():
     assert rates_for(some).weight_bytes == rates_for(experiment(base_model=sd15)).weight_bytes
 
 
+def test_doras_magnitudes_take_disk_too():
+    sd15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
+    plain, dora = ({"lora_rank": 4, "lora_dora": dora} for dora in (False, True))
+    found, without = (rates_for(experiment(base_model=sd15, train=train)) for train in (dora, plain))
+    # One of each output: 36,864 in the text encoder, of 12 layers' 4 squares; 99,840 in the UNet.
+    assert found.weight_bytes - without.weight_bytes == 2 * (12 * 4 * 768 + 99_840)
+    swept = experiment(base_model=sd15, train={"lora_rank": 4}, search={"lora_dora": [False, True]})
+    assert rates_for(swept) == found
+
+
 @pytest.mark.parametrize("search", [{"text_encoder_ratio": [0]}, {"text_encoder_ratio": [0.2], "epochs": [2]}], ids=str)
 def test_a_text_encoder_that_never_trains_is_in_no_checkpoint(search: dict[str, object]):
     sd15 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
