@@ -55,22 +55,31 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else plural}"
 
 
+def nearest(word: object, allowed: Iterable[str], most: int, cutoff: float = 0.6) -> list[str]:
+    """The allowed words that are most like a word, the likest first; with cutoff 0 however unlike they are."""
+    by_lower = {name.lower(): name for name in allowed}
+    return [by_lower[name] for name in difflib.get_close_matches(str(word).lower(), by_lower, n=most, cutoff=cutoff)]
+
+
 def closest(word: object, allowed: Iterable[str]) -> str | None:
     """The allowed word that was probably meant, if any."""
-    by_lower = {name.lower(): name for name in allowed}
-    matches = difflib.get_close_matches(str(word).lower(), by_lower, n=1, cutoff=0.6)
-    return by_lower[matches[0]] if matches else None
+    return next(iter(nearest(word, allowed, most=1)), None)
 
 
-def did_you_mean(word: object, allowed: Iterable[str]) -> str:
+def did_you_mean(word: object, allowed: Iterable[str], most: int = 1) -> str:
     """``did you mean `seed`?``, or the list of what is allowed when nothing is close.
 
     What another trainer calls by that word goes before what only looks like it.
+
+    Args:
+        most: how many words are offered; names of a series are all much alike.
     """
     names = list(allowed)
     known = OTHER_NAMES.get(str(word).lower())
-    meant = known if known in names else closest(word, names)
-    return f"did you mean `{meant}`?" if meant is not None else f"allowed: {', '.join(names)}"
+    if not (meant := [known] if known in names else nearest(word, names, most)):
+        return f"allowed: {', '.join(names)}"
+    *others, last = (f"`{name}`" for name in meant)
+    return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"
 
 
 def describe(error: ErrorDetails) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import os
 import re
 import shutil
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dbsweep.config.loading import dump_experiment
+from dbsweep.config.messages import closest
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import RunError
 from dbsweep.records.names import BASE
@@ -62,8 +62,8 @@ class RunFolder:
         run = _named(output, name)
         if not run.ledger.is_file():
             names = [other.name for other in list_runs(output)]
-            close = difflib.get_close_matches(name, names, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"there are: {', '.join(names) or 'none'}"
+            meant = closest(name, names)
+            hint = f"there are: {', '.join(names) or 'none'}" if meant is None else f"did you mean {meant!r}?"
             raise RunError(f"no run {name!r} in {output}; {hint}")
         return run
 

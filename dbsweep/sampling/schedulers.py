@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import diffusers
 
+from dbsweep.config.messages import closest
 from dbsweep.errors import DbsweepError
 
 _KARRAS = {"use_karras_sigmas": True}
@@ -63,7 +63,6 @@ def check_sampler(name: str) -> None:
     """DbsweepError when no sampler has this name."""
     if name in SAMPLERS:
         return
-    by_lower = {known.lower(): known for known in SAMPLERS}
-    near = difflib.get_close_matches(name.lower(), by_lower, n=1)
-    hint = f"; did you mean {by_lower[near[0]]!r}?" if near else ""
+    meant = closest(name, SAMPLERS)
+    hint = "" if meant is None else f"; did you mean {meant!r}?"
     raise DbsweepError(f"unknown sampler {name!r}{hint} (known: {', '.join(SAMPLERS)})")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 from pathlib import Path
 
+from dbsweep.config.messages import nearest
 from dbsweep.errors import RunError
 from dbsweep.execution.driver_lock import is_led
 from dbsweep.execution.folder import RunFolder, list_runs
@@ -67,7 +67,7 @@ def find_checkpoint(name: str, runs: Path, *, interrupted: bool = False) -> tupl
     found = {**(interrupted_checkpoints(folder, record) if interrupted else {}), **record.checkpoints}
     if checkpoint not in found or not found[checkpoint].kept:
         whole = [name for name, each in found.items() if each.kept]
-        near = ", ".join(sorted(difflib.get_close_matches(checkpoint, whole, n=_NAMED, cutoff=0.0))) or "none yet"
+        near = ", ".join(sorted(nearest(checkpoint, whole, most=_NAMED, cutoff=0.0))) or "none yet"
         there = f"{near} and {len(whole) - _NAMED:,} more" if len(whole) > _NAMED else near
         if checkpoint not in found:
             raise RunError(f"run {record.name!r} has no checkpoint {wanted!r}: give {BEST} or one of {there}")

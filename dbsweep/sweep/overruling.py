@@ -52,4 +52,5 @@ def _candidate(record: RunRecord, checkpoint: str) -> Candidate:
         raise RunError(f"checkpoint {checkpoint!r} has no scores, so it cannot be chosen; see `dbsweep best` for those")
     if not candidates:
         raise RunError(f"run {record.name!r} has no scored checkpoint to choose; see `dbsweep trials {record.name}`")
-    raise RunError(f"run {record.name!r} has no checkpoint {checkpoint!r}; {did_you_mean(checkpoint, candidates)}")
+    meant = did_you_mean(checkpoint, candidates, most=3)
+    raise RunError(f"run {record.name!r} has no checkpoint {checkpoint!r}; {meant}")

@@ -84,7 +84,7 @@ def test_the_latest_word_counts(folder: RunFolder) -> None:
 @pytest.mark.parametrize(
     ("checkpoint", "because", "message"),
     [
-        ("b01-00012", "x", r"has no checkpoint 'b01-00012'; did you mean `b01-000012`"),
+        ("b01-00012", "x", r"no checkpoint 'b01-00012'; did you mean `b01-000012`, `b0\d-\d+` or `b0\d-\d+`\?$"),
         ("{best}", "  ", "--because must say why"),
     ],
 )
