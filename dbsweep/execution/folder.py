@@ -98,6 +98,11 @@ class RunFolder:
         return self.path / "plan.json"
 
     @property
+    def fingerprints(self) -> Path:
+        """What photos and captions were when the run began (`dbsweep.concepts.fingerprints`), as JSON."""
+        return self.path / "photos.json"
+
+    @property
     def report(self) -> Path:
         """Folder of the offline page."""
         return self.path / "report"

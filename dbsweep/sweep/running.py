@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from dbsweep.concepts.fingerprints import differences, fingerprints
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
@@ -92,6 +94,7 @@ def run_experiment(
         view.note(note)
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)
     try:
+        folder.fingerprints.write_text(json.dumps(fingerprints(experiment.concepts), indent=1), encoding="utf-8")
         with driving(folder), Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
             _lead(experiment, plan, folder, ledger, make_backend, view)
     except DbsweepError as error:
@@ -109,17 +112,31 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
     """Goes on with a run that was interrupted; what is finished is not done again.
 
     Raises:
-        RunError: the run is over already, or another process leads it.
+        RunError: the run is over already, or another process leads it, or its photos are others by now.
     """
     experiment = load_experiment(folder.experiment)
     with driving(folder), Ledger.open(folder.ledger) as ledger:
         record = ledger.read()
         if record.finished is not None:
             raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
+        _check_photos_are_the_same(experiment, folder)
         check_inputs(experiment, record.plan, view.watch)
         view.note(describe_rest(record, interrupted_checkpoints(folder, record)))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)
     return folder
+
+
+def _check_photos_are_the_same(experiment: Experiment, folder: RunFolder) -> None:
+    """RunError where they are not: what is trained already and what is left would be of different photos."""
+    if not folder.fingerprints.is_file():  # the run began under a version that kept none
+        return
+    before = json.loads(folder.fingerprints.read_text(encoding="utf-8"))
+    changes = differences(before, fingerprints(experiment.concepts))
+    if changes is not None:
+        raise RunError(
+            f"run {folder.name!r} began with other photos, captions or class images ({changes}): make them again what"
+            " they were, or begin a new run"
+        )
 
 
 def describe_rest(record: RunRecord, saved: Mapping[str, Checkpoint]) -> str:

@@ -254,6 +254,22 @@ def test_a_run_that_nobody_leads_any_more_is_not_told_as_running(tmp_path):
     assert dead.failures == dict.fromkeys((b for b, s in alive.branch_states.items() if s == "running"), LEFT_ALONE)
 
 
+def test_a_run_does_not_go_on_with_other_photos(tmp_path):
+    view = TerminalView(Console(file=io.StringIO()))
+    experiment = load_experiment(write_experiment(tmp_path))
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
+    folder = RunFolder.open(experiment.output, "demo")
+    photos = tmp_path / "photos"
+    (photos / "1.png").rename(photos / "new.png")
+    told = r"new: concepts\[0\]\.instance_images/new\.png; gone: concepts\[0\]\.instance_images/1\.png\): make them"
+    with pytest.raises(RunError, match=told):
+        resume_run(folder, lambda *_: pytest.fail("trained"), view)
+    (photos / "new.png").rename(photos / "1.png")
+    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+    assert read_run(folder).choice is not None
+
+
 class _OtherBase(SimulatedBackend):
     """The base model's file has been replaced."""
 

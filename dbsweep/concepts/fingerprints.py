@@ -1,0 +1,57 @@
+"""Fingerprints of photos, own class images and captions: whether they are still those with which a run began."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from dbsweep.concepts.class_images import own_class_images
+from dbsweep.concepts.photos import list_photos
+from dbsweep.config.concept import FILEWORDS, Concept
+
+_NAMED = 3
+
+
+def fingerprints(concepts: Sequence[Concept]) -> dict[str, str]:
+    """SHA-256 of each file that trains or measures, by a name that is the same wherever the folders lie.
+
+    Raises:
+        InputError: a folder is missing or holds no photo.
+    """
+    found: dict[str, str] = {}
+    for index, concept in enumerate(concepts):
+        for use, file in _files(concept):
+            with file.open("rb") as content:
+                found[f"concepts[{index}].{use}/{file.name}"] = hashlib.file_digest(content, "sha256").hexdigest()
+    return found
+
+
+def _files(concept: Concept) -> Iterator[tuple[str, Path]]:
+    """Each file and the setting whose folder holds it; captions where a prompt asks for them."""
+    folders = {
+        "instance_images": list_photos(concept.instance_images),
+        "validation_images": () if concept.validation_images is None else list_photos(concept.validation_images),
+        "class_images.folder": own_class_images(concept),
+    }
+    prompts = (concept.instance_prompt, concept.class_prompt, concept.sample_prompt or "", *concept.sanity_prompts)
+    has_captions = any(FILEWORDS in prompt for prompt in prompts)
+    for use, images in folders.items():
+        captions = [path for image in images if (path := image.with_suffix(".txt")).is_file()] if has_captions else []
+        yield from ((use, file) for file in (*images, *captions))
+
+
+def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:
+    """Which files came, went or have other content, in words; None where all are as they were."""
+    kinds = {
+        "new": [name for name in now if name not in before],
+        "gone": [name for name in before if name not in now],
+        "changed": [name for name, digest in now.items() if before.get(name, digest) != digest],
+    }
+    told = [f"{kind}: {_some(names)}" for kind, names in kinds.items() if names]
+    return "; ".join(told) or None
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more} more" if more > 0 else "")
