@@ -86,6 +86,15 @@ class Concept(Section):
             raise ValueError(f"must be the noun for the class and not instance_token, got {words!r} for both")
         return words
 
+    @field_validator("class_token")
+    @classmethod
+    def _the_noun_is_not_in_the_token(cls, noun: str, info: ValidationInfo) -> str:
+        token = info.data.get("instance_token", "")
+        if f" {noun} ".lower() in f" {token} ".lower():
+            # A caption's "a man" would be trained as "ohwx man man".
+            raise ValueError(f"must not be part of instance_token, got {noun!r} in {token!r}: leave it out there")
+        return noun
+
     @field_validator("instance_prompt", "sample_prompt", "sanity_prompts")
     @classmethod
     def _prompts_name_the_subject(

@@ -126,6 +126,11 @@ def concept(**changes: str) -> str:
             "concepts[0].class_token",
             "must be the noun for the class and not instance_token, got 'ohwx' for both (line 6)",
         ),
+        (
+            {"instance_token": "ohwx Man"},
+            "concepts[0].class_token",
+            "must not be part of instance_token, got 'man' in 'ohwx Man': leave it out there (line 6)",
+        ),
     ],
 )
 def test_prompts_fit_the_tokens(faults: Faults, changes: dict[str, str], path: str, message: str):
