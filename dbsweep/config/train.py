@@ -38,7 +38,7 @@ class Train(Optimization, LoraSettings, Compute):
     input_perturbation: NotNegative = Field(
         0.0, description="more noise on the input than has to be predicted, usually 0.1, against exposure bias"
     )
-    caption_dropout: Fraction = Field(
+    caption_dropout: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
         0.0, description="share of images that train with an empty prompt, usually 0.1: keeps guidance working"
     )
     shuffle_tags: bool = Field(False, description="the words of [filewords] between commas change places at every use")

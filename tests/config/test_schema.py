@@ -45,6 +45,7 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
             "train.gradient_checkpointing",
             "must be true or false, got 'maybe'",
         ),
+        ("train: {caption_dropout: 1}", "train.caption_dropout", "must be less than 1, got 1"),
         ("train: {text_encoder_ratio: 1.5}", "train.text_encoder_ratio", "must be at most 1, got 1.5"),
         (
             "train: {lr_scheduler: cosin}",
