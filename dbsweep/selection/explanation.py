@@ -103,7 +103,9 @@ def _constraints(outcome: Outcome) -> list[str]:
     if not outcome.utility.constraints:
         return []
     if outcome.best.unmet:
-        return [f"No checkpoint meets all constraints; this one misses {_listed(outcome.best.unmet)}."]
+        # One that has left the race, or has no number for something else, may meet them all.
+        none = "No checkpoint" if all(row.unmet for row in outcome.ranked) else "None that could be chosen"
+        return [f"{none} meets all constraints; this one misses {_listed(outcome.best.unmet)}."]
     return [f"It meets {_listed([str(limit) for limit in outcome.utility.constraints])}."]
 
 

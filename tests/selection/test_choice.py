@@ -327,6 +327,20 @@ def test_where_none_meets_the_constraints_the_nearest_is_taken_and_said() -> Non
     assert "No checkpoint meets all constraints; this one misses `identity >= 0.6`." in choice.reason
 
 
+@pytest.mark.parametrize(
+    ("style", "finalists"), [(0.3, {"b01-000100", "b02-000100"}), (NAN, None)], ids=["left", "NaN"]
+)
+def test_one_that_meets_the_constraints_and_cannot_be_chosen_is_not_denied(
+    style: float, finalists: set[str] | None
+) -> None:
+    rows = [candidate("t001", "b01", 100, 0.58, 0.8, 0.9), candidate("t002", "b02", 100, 0.55, 0.8, 0.9)]
+    rows.append(candidate("t003", "b03", 100, 0.7, style, 0.9))
+    limited = utility_for(Choosing(constraints=("identity >= 0.6",)), None)
+    choice = choose(rows, settings=FAST, utility=limited, finalists=finalists)
+    assert (choice.best.trial, choice.candidates[-1].unmet) == ("t001", ())
+    assert "None that could be chosen meets all constraints; this one misses `identity >= 0.6`." in choice.reason
+
+
 def test_an_earlier_checkpoint_that_breaks_a_constraint_is_not_taken() -> None:
     rows = close(0.05)
     assert choose(rows, settings=FAST).best.step == 200
