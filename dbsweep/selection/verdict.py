@@ -22,17 +22,17 @@ def judge(
 ) -> Verdict:
     """Judge a training by its checkpoints so far.
 
-    A verdict depends on the cards alone, so judging again gives the same one. What it can see, of 500 simulated
+    A verdict depends on the cards alone, so judging again gives the same one. What it can see, of 300 simulated
     trainings whose style falls for good (`benchmarks/results/verdict.json`; 10 planned looks, samples that scatter by
     0.15 from one checkpoint to the next, seen at the first or second checkpoint after the fall):
 
-        fall of style                       0.4   0.3   0.2   0.15
-        2 sanity prompts x 4 seeds          97%   74%   27%    12%
-        2 x 8                              100%   98%   71%    33%
-        4 x 10                             100%   99%   93%    60%
+        fall of style below what is enough  0.4   0.3   0.2   0.15
+        2 sanity prompts x 4 seeds          93%   65%   14%     5%
+        2 x 8                              100%  100%   73%    27%
+        4 x 10                             100%   99%   95%    63%
 
-    With a scatter of 0.1 two prompts and four seeds see 98% of falls by 0.3 and 67% by 0.2. Where nothing changes it
-    cries overtrained in at most 3% of trainings of 3 to 30 looks (wanted: 5%). 95% intervals of paired differences
+    With a scatter of 0.1 two prompts and four seeds see 95% of falls by 0.3 and 59% by 0.2. Where nothing changes it
+    cries overtrained in at most 0.7% of trainings of 3 to 30 looks (wanted: 5%). 95% intervals of paired differences
     cover 93.5 to 96.2% (wanted: 93 to 97%).
 
     Args:
