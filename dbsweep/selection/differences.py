@@ -72,12 +72,17 @@ def paired(a: Scorecard, b: Scorecard, metric: Metric) -> Floats:
 
 
 def utility_difference(a: Scorecard, b: Scorecard, utility: Utility) -> float:
-    """a's utility minus b's, over the images that both have drawn where one has drawn more."""
-    if all(len(a.scores[metric].samples) == len(b.scores[metric].samples) for metric in utility.weights):
+    """a's utility minus b's, over the images that both have where one has drawn more, or shows nothing on some."""
+    if all(_same_images(a, b, metric) for metric in utility.weights):
         return utility.value_of(a) - utility.value_of(b)
     means = {metric: paired(a, b, metric).mean(axis=1) for metric in utility.weights}
     first, second = (utility.value({metric: float(both[i]) for metric, both in means.items()}) for i in (0, 1))
     return first - second
+
+
+def _same_images(a: Scorecard, b: Scorecard, metric: Metric) -> bool:
+    first, second = (np.isfinite(card.scores[metric].samples) for card in (a, b))
+    return np.array_equal(first, second)
 
 
 def paired_mean_draws(a: Scorecard, b: Scorecard, metric: Metric, seed: int, resamples: int, tail: float) -> Floats:

@@ -10,7 +10,7 @@ import pytest
 from dbsweep.config.choosing import Choosing, Weights
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.differences import step_back, utility_lead
+from dbsweep.selection.differences import step_back, utility_difference, utility_lead
 from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import card
 
@@ -48,6 +48,14 @@ def test_an_interval_stays_within_what_utilities_can_be() -> None:
 
 def test_one_sample_gives_no_interval() -> None:
     assert all(math.isnan(end) for end in utility_lead(styled(0.8), styled(0.7), Utility(), 500, 0))
+
+
+def test_a_sample_that_one_misses_is_left_out_for_both() -> None:
+    """Without the seed that is hardest for b, 0.5 against 0.49."""
+    a, b = styled(0.6, 0.5, 0.4, math.nan), styled(0.59, 0.49, 0.39, 0.1)
+    assert utility_difference(a, b, STYLE_ALONE) == pytest.approx(0.01)
+    back, (low, high) = step_back(a, b, STYLE_ALONE, 500, 0), utility_lead(a, b, STYLE_ALONE, 500, 0)
+    assert [back.lead, back.expected_loss, low, high] == pytest.approx([0.01] * 4)
 
 
 def test_intervals_cover_the_true_lead() -> None:
