@@ -173,6 +173,7 @@ def _losses(cards: Sequence[Scorecard], settings: VerdictSettings, looks: range)
 def _losses_of(
     metric: Metric, cards: Sequence[Scorecard], worth: Floats, settings: VerdictSettings, looks: range
 ) -> list[Loss]:
+    """Those of the first look that has any: later ones are told by it."""
     samples = paired_samples(cards, metric)
     if samples.shape[1] < 2:
         return []  # not measurable with this base model and encoder: nothing can be said
@@ -180,14 +181,14 @@ def _losses_of(
     counted = samples - np.maximum(samples.mean(axis=1, keepdims=True) - enough, 0.0)
     given_away = _given_away(counted.mean(axis=1), cards, worth, settings)
     for_good = np.logical_and.accumulate(given_away[:, ::-1], axis=1)[:, ::-1]  # at the column's and all later ones
-    found = []
     for after in looks:
         lasting = for_good[:after, after]
         if not lasting.any():
             continue  # spares the bootstrap
-        for before in np.flatnonzero(lasting & _real_drops(counted[: after + 1], settings)):
-            found.append(_loss(samples, cards, metric, int(before), after))
-    return found
+        real = np.flatnonzero(lasting & _real_drops(counted[: after + 1], settings))
+        if real.size > 0:
+            return [_loss(samples, cards, metric, int(before), after) for before in real]
+    return []
 
 
 def most_that_counts(metric: Metric, settings: VerdictSettings) -> float:

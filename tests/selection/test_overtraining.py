@@ -14,6 +14,7 @@ from dbsweep.selection.overtraining import (
     paired_samples,
     raises_alarm,
 )
+from dbsweep.selection.resampling import Floats, resampled_means
 from tests.selection.curves import Level, base_card, card, flat_card, noisy_cards
 
 FAST = VerdictSettings(resamples=2000)
@@ -58,6 +59,20 @@ def test_the_loss_carries_its_numbers() -> None:
     loss = find_overtraining(path((0.8, 0.82, 0.9), (0.81, 0.41, 0.9)), FAST)
     assert loss is not None
     assert (loss.drop, loss.low, loss.high, loss.gain) == pytest.approx((0.41, 0.41, 0.41, 0.01))
+
+
+def test_looks_after_the_onset_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Style falls for good at the second of five checkpoints: there it is compared with the base and the first."""
+    compared: list[int] = []
+
+    def counted(samples: Floats, weights: Floats) -> Floats:
+        compared.append(len(samples))
+        return resampled_means(samples, weights)
+
+    monkeypatch.setattr("dbsweep.selection.overtraining.resampled_means", counted)
+    loss = find_overtraining(path((0.8, 0.82, 0.9), *[(0.81, 0.41, 0.9)] * 4), FAST)
+    assert loss is not None
+    assert (loss.after, compared) == (2, [2])
 
 
 def test_samples_that_disagree_are_no_evidence() -> None:
