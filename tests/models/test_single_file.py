@@ -83,15 +83,15 @@ def test_what_is_trained_does_not_change_the_file(state: dict[str, Tensor], sing
 @pytest.mark.parametrize(
     ("dropped", "message"),
     [
-        ("model.diffusion_model.out.2.weight", r"unet lacks 1 weights, e\.g\. conv_out\.weight"),
-        ("first_stage_model.decoder.conv_out.weight", r"vae lacks 1 weights, e\.g\. decoder\.conv_out\.weight"),
+        ("model.diffusion_model.out.2.weight", r"unet lacks 1 weight, e\.g\. conv_out\.weight"),
+        ("first_stage_model.decoder.conv_out.weight", r"vae lacks 1 weight, e\.g\. decoder\.conv_out\.weight"),
         (
             "first_stage_model.encoder.down.0.downsample.conv.bias",
-            r"vae lacks 1 weights, e\.g\. encoder\.down_blocks\.0\.downsamplers\.0\.conv\.bias",
+            r"vae lacks 1 weight, e\.g\. encoder\.down_blocks\.0\.downsamplers\.0\.conv\.bias",
         ),
         (
             "cond_stage_model.transformer.text_model.final_layer_norm.weight",
-            r"text_encoder lacks 1 weights, e\.g\. final_layer_norm\.weight",
+            r"text_encoder lacks 1 weight, e\.g\. final_layer_norm\.weight",
         ),
     ],
 )

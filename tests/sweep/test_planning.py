@@ -59,4 +59,4 @@ def test_captions_and_held_out_photos_are_noted_first(tmp_path: Path) -> None:
     sets = ["concepts.0.validation_photos=1", "concepts.0.instance_prompt='[filewords]'"]
     captions, held_out, *_ = make_plan(load_experiment(file, sets)).notes
     assert captions.startswith("4 captions (0.txt, ")
-    assert held_out.startswith("ohwx: 3 photos train, 1 are held out")
+    assert held_out.startswith("ohwx: 3 photos train, 1 is held out")
