@@ -25,6 +25,7 @@ from benchmarks.selection_costs import costs, races, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
+from benchmarks.selection_schedule import WAYS
 from dbsweep.config.choosing import Choosing
 from dbsweep.selection.choice import ChoiceSettings
 from dbsweep.selection.overtraining import VerdictSettings
@@ -101,6 +102,8 @@ def _way(subjects: Sequence[Judged], way: str) -> dict[str, float]:
     ratio, lost = steps_saved(subjects, way)
     told = {
         "regret": float(np.mean([regret(s, [s.ours[way].place]) for s in subjects])),
+        "onset_within_1": detection(subjects, look_every=WAYS[way].look_every)["onset_within_1"],
+        "looks": float(np.mean([s.ours[way].looks for s in subjects])),
         "steps_saved": ratio,
         "utility_lost_by_stopping": lost,
         **costs(subjects, way),

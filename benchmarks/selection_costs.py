@@ -69,9 +69,8 @@ def tree(subject: Judged, way: str = WAY) -> Spent:
 def spent_on(curves: SubjectCurves, ours: Outcome, evaluate: Evaluate = EVALUATED) -> Spent:
     """What one of our outcomes took, under these settings of the race."""
     total = curves.base_evaluations * evaluate.levels[-1] / MOST_IMAGES
-    total += ours.race_images * curves.card_evaluations / FIRST_LOOK
-    for trial, end in zip(curves.trials, ours.ends, strict=True):
-        total += curves.step_evaluations * trial.steps[end] + curves.card_evaluations * (end + 1)
+    total += ours.race_images * curves.card_evaluations / FIRST_LOOK + ours.looks * curves.card_evaluations
+    total += sum(curves.step_evaluations * t.steps[end] for t, end in zip(curves.trials, ours.ends, strict=True))
     return Spent(total, ours.place)
 
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from benchmarks.selection_curves import SubjectCurves, TrialCurve, name_of
 from benchmarks.selection_methods import Judged
+from benchmarks.selection_race import looks
 from dbsweep.records.names import BASE, Metric, VerdictState
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.overtraining import WATCHED, VerdictSettings, most_that_counts
@@ -35,9 +36,11 @@ def true_onset(utility: Floats, fall: float = FALL) -> int:
     return int(held[-1]) + 1 if len(held) else 0
 
 
-def told_onset(trial: TrialCurve, curves: SubjectCurves, settings: VerdictSettings | None = None) -> int:
+def told_onset(
+    trial: TrialCurve, curves: SubjectCurves, settings: VerdictSettings | None = None, look_every: int = 1
+) -> int:
     """Index of the onset in the product's verdict on the whole training; n if it does not call it overtrained."""
-    cards = [(point.step, point.card.card(name_of(trial, point))) for point in trial.checkpoints]
+    cards = [(point.step, point.card.card(name_of(trial, point))) for point in looks(trial, look_every)]
     verdict = judge(
         cards,
         curves.base.card(BASE),
@@ -46,7 +49,7 @@ def told_onset(trial: TrialCurve, curves: SubjectCurves, settings: VerdictSettin
         settings=(settings or VerdictSettings()).for_looks(len(cards)),
     )
     if verdict.state not in OVERTRAINED or verdict.onset_step is None:
-        return len(cards)
+        return len(trial.checkpoints)
     return trial.steps.index(verdict.onset_step)
 
 
@@ -89,13 +92,14 @@ def auc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
 
 
 def detection(
-    subjects: Sequence[Judged], settings: VerdictSettings | None = None, *, fall: float = FALL
+    subjects: Sequence[Judged], settings: VerdictSettings | None = None, *, fall: float = FALL, look_every: int = 1
 ) -> dict[str, float]:
     """The keys `onset_within_1`, `auc` and `false_alarms`, and what they are shares of.
 
-    `onset_within_1`: share of trainings whose told onset is at most one checkpoint from the true one, "none" being the
-    place after the last. `auc`: over all checkpoints, of `severity` for lying at or after the true onset.
-    `false_alarms`: of the trainings that are never overtrained, the share that is called so.
+    `onset_within_1`: share of trainings whose told onset, by every `look_every`-th checkpoint, is at most one
+    checkpoint from the true one, "none" being the place after the last. `auc`: over all checkpoints, of `severity` for
+    lying at or after the true onset. `false_alarms`: of the trainings that are never
+    overtrained, the share that is called so.
     """
     settings = settings or VerdictSettings()
     truth, told, scores, positive = [], [], [], []
@@ -103,7 +107,7 @@ def detection(
         base = subject.curves.base.card(BASE)
         for row, trial in zip(subject.utility, subject.curves.trials, strict=True):
             truth.append(true_onset(row, fall))
-            told.append(told_onset(trial, subject.curves, settings))
+            told.append(told_onset(trial, subject.curves, settings, look_every))
             cards = [base, *(point.card.card(name_of(trial, point)) for point in trial.checkpoints)]
             scores.append(severity(cards, settings))
             positive.append(np.arange(len(row)) >= truth[-1])

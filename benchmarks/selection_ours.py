@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from benchmarks.selection_curves import SubjectCurves
 from benchmarks.selection_plan import EVALUATE
 from benchmarks.selection_race import race, rows_until
-from benchmarks.selection_schedule import all_ends
+from benchmarks.selection_schedule import WAYS, all_ends
 from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import BASE
@@ -32,11 +32,13 @@ class Outcome:
     Attributes:
         ends: index of the last checkpoint of each trial.
         place: the choice.
+        looks: checkpoints that were looked at.
         race_images: images of each prompt that the race drew, over all checkpoints.
     """
 
     ends: tuple[int, ...]
     place: Place
+    looks: int
     race_images: int
 
 
@@ -47,6 +49,7 @@ def outcome(
     choice: ChoiceSettings | None = None,
     evaluate: Evaluate | None = None,
     choosing: Choosing | None = None,
+    look_every: int = 1,
 ) -> Outcome:
     """Race and choice of the product, its defaults where nothing else is given.
 
@@ -54,12 +57,13 @@ def outcome(
         ends: what is trained.
     """
     utility = utility_for(choosing or Choosing(), curves.base.card(BASE))
-    raced = race(rows_until(curves, ends), curves.closer_look, utility, evaluate=evaluate, choice=choice)
+    rows = rows_until(curves, ends, utility, look_every)
+    raced = race(rows, curves.closer_look, utility, evaluate=evaluate, choice=choice)
     best = choose(raced.rows, utility=utility, settings=choice, finalists=raced.finalists).best
     trial = [trial.id for trial in curves.trials].index(best.trial)
-    return Outcome(tuple(ends), (trial, curves.trials[trial].steps.index(best.step)), raced.images)
+    return Outcome(tuple(ends), (trial, curves.trials[trial].steps.index(best.step)), len(rows), raced.images)
 
 
 def outcomes(curves: SubjectCurves) -> dict[str, Outcome]:
     """By way."""
-    return {way: outcome(curves, ends) for way, ends in all_ends(curves).items()}
+    return {way: outcome(curves, ends, look_every=WAYS[way].look_every) for way, ends in all_ends(curves).items()}

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
-from benchmarks.selection_curves import SubjectCurves
+from benchmarks.selection_curves import CheckpointCurve, SubjectCurves, TrialCurve, name_of
 from benchmarks.selection_plan import EVALUATE
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.choice import ChoiceSettings
+from dbsweep.selection.late_looks import beside_the_best
 from dbsweep.selection.race import contenders
 from dbsweep.selection.smoothing import Row
 from dbsweep.selection.utility import Utility
@@ -63,7 +64,19 @@ def race(
     return Raced(list(latest.values()), finalists, images)
 
 
-def rows_until(curves: SubjectCurves, ends: Sequence[int]) -> list[Row]:
-    """The candidates of a sweep whose trials were trained to these checkpoints."""
+def rows_until(curves: SubjectCurves, ends: Sequence[int], utility: Utility, look_every: int = 1) -> list[Row]:
+    """The candidates of a sweep whose trials were trained to these checkpoints, late looks included."""
     last = {trial.id: trial.steps[end] for trial, end in zip(curves.trials, ends, strict=True)}
-    return [row for row in curves.candidates() if row[1].step <= last[row[0]]]
+    trained = [row for row in curves.candidates() if row[1].step <= last[row[0]]]
+    looked_at = {name_of(t, point) for t in curves.trials for point in looks(t, look_every)}
+    for _ in range(look_every if look_every > 1 else 0):
+        unseen = [checkpoint for _, checkpoint, _ in trained if checkpoint.id not in looked_at]
+        late = beside_the_best([row for row in trained if row[1].id in looked_at], unseen, utility)
+        looked_at |= {checkpoint.id for checkpoint in late}
+    return [row for row in trained if row[1].id in looked_at]
+
+
+def looks(trial: TrialCurve, look_every: int) -> tuple[CheckpointCurve, ...]:
+    """The checkpoints that are looked at while a trial trains: every so many, and its end."""
+    last = len(trial.checkpoints) - 1
+    return tuple(p for index, p in enumerate(trial.checkpoints) if (index + 1) % look_every == 0 or index == last)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,13 +42,39 @@ class CurvesBackend(SimulatedBackend):
         return trial.checkpoints[trial.steps.index(step)].card.card(name)
 
 
-def ends(curves: SubjectCurves, search: Mapping[str, Any], workers: int = WORKERS) -> tuple[int, ...]:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a sweep may be run.
+
+    Attributes:
+        stops: the verdict ends what is overtrained.
+        halves: learning rates are compared at rungs besides.
+        look_every: checkpoints from one look to the next.
+    """
+
+    stops: bool = True
+    halves: bool = False
+    look_every: int = 1
+
+
+WAYS: Final[Mapping[str, Way]] = {
+    "whole": Way(stops=False),
+    "verdict": Way(),
+    "halved": Way(halves=True),
+    "spaced": Way(look_every=2),
+    "spaced_halved": Way(halves=True, look_every=2),
+}
+
+
+def ends(
+    curves: SubjectCurves, search: Mapping[str, Any], workers: int = WORKERS, *, look_every: int = 1
+) -> tuple[int, ...]:
     """Index of the last checkpoint of each trial, where the verdict ends those that are overtrained.
 
     Args:
         search: keys of that section of the experiment file beside the axes, such as a scheduler.
     """
-    jobs = _jobs(curves, search)
+    jobs = _jobs(curves, search, look_every)
     last: dict[str, int] = {}
 
     def note(event: Event) -> None:
@@ -59,17 +86,19 @@ def ends(curves: SubjectCurves, search: Mapping[str, Any], workers: int = WORKER
 
 
 def all_ends(curves: SubjectCurves) -> dict[str, tuple[int, ...]]:
-    """`ends` by how a sweep may be run: to the end, until overtrained, and with learning rates compared besides."""
+    """`ends` by the names of `WAYS`."""
+    return {name: _ends_by(curves, way) for name, way in WAYS.items()}
+
+
+def _ends_by(curves: SubjectCurves, way: Way) -> tuple[int, ...]:
+    if not way.stops:
+        return tuple(len(trial.checkpoints) - 1 for trial in curves.trials)
     rung = curves.trials[0].steps[min(RUNG, len(curves.trials[0].steps)) - 1] // curves.steps_per_epoch
     halving = {"scheduler": "asha", "grace_epochs": rung, "reduction_factor": REDUCTION}
-    return {
-        "whole": tuple(len(trial.checkpoints) - 1 for trial in curves.trials),
-        "verdict": ends(curves, {}),
-        "halved": ends(curves, halving),
-    }
+    return ends(curves, halving if way.halves else {}, look_every=way.look_every)
 
 
-def _jobs(curves: SubjectCurves, search: Mapping[str, Any]) -> tuple[BranchJob, ...]:
+def _jobs(curves: SubjectCurves, search: Mapping[str, Any], look_every: int) -> tuple[BranchJob, ...]:
     """Branches of the same lengths and checkpoints as the curves' trials."""
     steps, epoch = curves.trials[0].steps, curves.steps_per_epoch
     prompt = f"photo of ohwx {curves.klass}"
@@ -94,7 +123,7 @@ def _jobs(curves: SubjectCurves, search: Mapping[str, Any]) -> tuple[BranchJob, 
             "class_images_per_instance": [1],
             "text_encoder_ratio": [1.0],
         },
-        "evaluate": {"every_epochs": steps[0] // epoch, "encoder": "minisd", **EVALUATE},
+        "evaluate": {"every_epochs": steps[0] // epoch, "look_every": look_every, "encoder": "minisd", **EVALUATE},
     }
     experiment = Experiment.model_validate(content)
     plan = make_plan(experiment, [curves.photos])

@@ -16,7 +16,7 @@ from benchmarks.selection_curves import CardData, SubjectCurves, TrialCurve
 from benchmarks.selection_judge import ceilings, draw_for_oracle, look
 from benchmarks.selection_plan import SubjectPlan, asked_styles
 from benchmarks.selection_race import race, rows_until
-from benchmarks.selection_schedule import all_ends
+from benchmarks.selection_schedule import WAYS, all_ends
 from benchmarks.selection_training import scored, train_trial
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.choosing import Choosing
@@ -125,8 +125,9 @@ class SubjectWork(SubjectPlan, CachedSweep):
                 seen[name, level] = look_closer(self.job, given)
             return seen[name, level]
 
-        for ends in all_ends(curves).values():
-            race(rows_until(curves, ends), closer, utility, evaluate=self.experiment.evaluate)
+        for way, ends in all_ends(curves).items():
+            rows = rows_until(curves, ends, utility, WAYS[way].look_every)
+            race(rows, closer, utility, evaluate=self.experiment.evaluate)
         found: dict[str, dict[int, object]] = {}
         for (name, level), card in seen.items():
             found.setdefault(name, {})[level] = CardData.of(card).model_dump(mode="json")

@@ -30,6 +30,9 @@ def _context(text: str) -> str:
 _TOKEN_IMAGES = 16
 """Enough to tell a word with a meaning from one without; see `dbsweep.scoring.token_meaning`."""
 
+LEADERS = 2
+"""The best checkpoints, whose neighbours are looked at late."""
+
 
 class Identity(Section):
     """Whose eyes tell identity, if not the encoder of style; one of the three."""
@@ -78,6 +81,9 @@ class Evaluate(Section):
     every_steps: Count | None = Field(
         None, description="optimizer steps between checkpoints in place of every_epochs, rounded up to whole epochs"
     )
+    look_every: Count = Field(
+        1, description="look at every so many checkpoints, and at those between only beside the best, at the end"
+    )
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
     contexts: tuple[Annotated[str, AfterValidator(_context)], ...] = Field(
         (), description="surroundings in which subject and class are drawn too: blue background, wearing a red shirt"
@@ -102,6 +108,16 @@ class Evaluate(Section):
         if len(set(self.contexts)) < len(self.contexts):
             raise ValueError(f"contexts must differ, got {', '.join(self.contexts)}")
         return self
+
+    @property
+    def look_epochs(self) -> int:
+        """Epochs from one look to the next while trials train."""
+        return self.every_epochs * self.look_every
+
+    @property
+    def most_late_looks(self) -> int:
+        """At checkpoints that were passed over: at both sides of the leaders, in as many rounds as `look_every`."""
+        return 2 * LEADERS * self.look_every if self.look_every > 1 else 0
 
     @property
     def levels(self) -> tuple[int, ...]:

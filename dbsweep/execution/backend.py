@@ -86,7 +86,7 @@ class Backend(Protocol):
         ...
 
     def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
-        """Draws further images of checkpoints and scores them.
+        """Draws images, further ones or the first, of checkpoints that are there and scores them.
 
         Raises:
             DbsweepError: one of them cannot be drawn; those that were told before stay told.

@@ -14,7 +14,7 @@ from dbsweep.errors import DbsweepError, DiskError, DivergedError, ResourceError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch_trainer import make_trainer
-from dbsweep.execution.evaluation import draw_evaluation
+from dbsweep.execution.closer_look import first_look
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.history import History, stopped_file, write_event
 from dbsweep.execution.jobs import BranchJob
@@ -30,9 +30,7 @@ from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.scoring.scorecard import score_checkpoint, with_validation_loss
 from dbsweep.training.trainer import Trainer
-from dbsweep.training.validation import validation_losses
 
 STOP_CHECK_INTERVAL_S = 1.0
 """How often a worker looks whether it has been asked to stop."""
@@ -190,7 +188,7 @@ class BranchWork:
         if milestone.step == self._job.branch.end_step:
             self._trainer.end()  # drawing and scoring need the memory
         with self._trainer.weights_to_keep():
-            card = self._score(checkpoint) if milestone.evaluate else None
+            card = first_look(self._models, self._job.sweep, checkpoint) if milestone.evaluate else None
         verdict = None
         if card is not None:
             verdict = judgement.add(milestone.step, card, finished=milestone.step == self._job.branch.end_step)
@@ -279,16 +277,3 @@ class BranchWork:
         """Drops all but the latest states that only a resumption would have needed."""
         while len(self._states) > keep:
             drop_state(self._states.pop(0))
-
-    def _score(self, checkpoint: Checkpoint) -> Scorecard:
-        sweep = self._job.sweep
-        folder = self._run.images(checkpoint.branch, checkpoint.step)
-        drawn = draw_evaluation(self._models, sweep.experiment, self._run, folder, model_hash=checkpoint.sha256[:10])
-        encoder, reference = loaded.encoder(sweep.encoder), loaded.reference(self._run.reference)
-        identity_encoder = loaded.identity_encoder(sweep.experiment.evaluate.identity)
-        card = score_checkpoint(checkpoint.id, drawn.images, drawn.samples, encoder, reference, identity_encoder)
-        experiment = sweep.experiment
-        losses = validation_losses(
-            self._models, loaded.held_out(sweep), seed=experiment.evaluate.seed, clip_skip=experiment.clip_skip
-        )
-        return with_validation_loss(card, losses)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.records.events import Event
 from dbsweep.records.results import Checkpoint
 
@@ -37,8 +37,8 @@ class Courier:
         yield
 
     @contextmanager
-    def looking_closer(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """The checkpoint and its images are here at the start, and the further ones are everywhere at the end."""
+    def looking_closer(self, look: CloserLook) -> Iterator[None]:
+        """The checkpoint and its images are here at the start, and those that it draws are everywhere at the end."""
         yield
 
     def told_before(self, job: BranchJob) -> tuple[Event, ...]:

@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from dbsweep.concepts.framing import Framing
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import RunError
+from dbsweep.execution.folder import RunFolder
 from dbsweep.models.sources import BaseSource
 from dbsweep.plan.buckets import Size
 from dbsweep.plan.photos import Photos, photos_of
@@ -85,17 +86,22 @@ class Fork(Record):
 
 
 class CloserLook(Record):
-    """Further images of a checkpoint that can still win.
+    """Images of a checkpoint that has been trained: further ones where it can still win, or the first.
 
     Attributes:
         checkpoint: its weights are kept.
-        card: of the images that it has drawn so far.
+        card: of the images that it has drawn so far; None if there are none.
         images_per_prompt: seeds that every prompt has afterwards.
     """
 
     checkpoint: Checkpoint
-    card: Scorecard
+    card: Scorecard | None
     images_per_prompt: int
+
+    def images_folder(self, run: RunFolder) -> Path:
+        """Where the images go."""
+        branch, step = self.checkpoint.branch, self.checkpoint.step
+        return run.images(branch, step) if self.card is None else run.race_images(branch, step)
 
 
 HALVED = "asha"

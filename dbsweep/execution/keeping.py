@@ -38,7 +38,8 @@ class Keeping:
     behind never comes back, so what is left in the end does not depend on the order of events. A fork's state is kept
     until its branch and all that start there have ended, or have two states of their own.
 
-    Nothing is told of the two latest checkpoints of a running branch: its worker may still drop their states.
+    Nothing is told of the two latest checkpoints of a running branch: its worker may still drop their states. Nor of
+    those that are passed over: whether they are among the best is not known before the end.
 
     Args:
         plan: of the sweep, later rounds included.
@@ -50,6 +51,9 @@ class Keeping:
         self._best = best
         self._rank = rank
         self._branches = {branch.id: branch for branch in plan.branches}
+        self._passed_over = {
+            (branch.id, m.step) for branch in plan.branches for m in branch.milestones if not m.evaluate and not m.fork
+        }
         self._followers = followers_of(plan)
         self._children: defaultdict[tuple[str, int], list[str]] = defaultdict(list)
         for branch in plan.branches:
@@ -115,6 +119,8 @@ class Keeping:
 
     def _is_settled(self, event: CheckpointScored) -> bool:
         branch = event.checkpoint.branch
+        if (branch, event.checkpoint.step) in self._passed_over:
+            return False
         return branch in self._ends or sum(s > event.checkpoint.step for s in self._found[branch]) >= SPARE_STATES
 
     def _states(self, branch: str) -> list[Checkpoint]:

@@ -120,6 +120,12 @@ class Ledger:
             sql.execute("UPDATE run SET base_sha256 = ?", (sha256,))
             sql.execute("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (BASE, scorecard.model_dump_json()))
 
+    def add_looks(self, scorecards: Iterable[Scorecard]) -> None:
+        """Keeps the first looks at checkpoints that were passed over while they were trained, all at once."""
+        with self._writing() as sql:
+            rows = [(card.checkpoint, card.model_dump_json()) for card in scorecards]
+            sql.executemany("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", rows)
+
     def add_further(self, images_per_prompt: int, scorecard: Scorecard) -> None:
         """Keeps a scorecard of the race beside that of the first look."""
         row = (scorecard.checkpoint, images_per_prompt, scorecard.model_dump_json())

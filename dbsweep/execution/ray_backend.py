@@ -112,8 +112,7 @@ class RayBackend:
         while waiting:
             (done,), waiting = ray.wait(waiting, num_returns=1)
             on_card(result(done))
-        drawn = [look.checkpoint for look in looks]
-        self._exchange_of(job).fetch([self._run.race_images(c.branch, c.step) for c in drawn])
+        self._exchange_of(job).fetch([look.images_folder(self._run) for look in looks])
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
         """Draws the experiment's grids in one worker."""

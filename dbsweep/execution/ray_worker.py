@@ -115,7 +115,7 @@ def look_closer(job: SweepJob, look: CloserLook) -> Scorecard:
 
     claim_resources(job.experiment.resources)
     courier = courier_for(job)
-    with courier.looking_closer(look.checkpoint):
+    with courier.looking_closer(look):
         return closer_look.look_closer(courier.sweep, look)
 
 

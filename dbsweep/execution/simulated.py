@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import DiskError, DivergedError, TrialError
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.judgement import Judgement, diverged
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, Metric, TrialState
-from dbsweep.records.plan import Milestone
+from dbsweep.records.plan import Milestone, Plan
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Checkpoint, GridImage, Score, Scorecard, StepLog
 
@@ -123,11 +124,19 @@ class SimulatedBackend:
         return iter([(0.0, _end(job, TrialState.STOPPED, event.checkpoint.step, reason))])
 
     def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
-        """The same means over more samples."""
+        """The same means over more samples, or those of a first look."""
         for look in looks:
+            if look.card is None:
+                on_card(self._late_card(job, look.checkpoint))
+                continue
             times = look.images_per_prompt // job.experiment.evaluate.images_per_prompt
             scores = {m: s.model_copy(update={"samples": s.samples * times}) for m, s in look.card.scores.items()}
             on_card(look.card.model_copy(update={"scores": scores}))
+
+    def _late_card(self, job: SweepJob, checkpoint: Checkpoint) -> Scorecard:
+        plan = Plan.model_validate_json(RunFolder(job.run_folder).plan.read_text(encoding="utf-8"))
+        (branch,) = (branch for branch in plan.branches if branch.id == checkpoint.branch)
+        return self._card(BranchJob(sweep=job, branch=branch), checkpoint.step, checkpoint.id)
 
     def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
         """No weights, no pictures."""

@@ -17,7 +17,7 @@ from dbsweep.execution import loaded
 from dbsweep.execution.courier import Courier
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.history import read_event
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.scratch import alone, process_scratch, scratch_root
 from dbsweep.execution.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import MANIFEST
@@ -80,13 +80,13 @@ class StorageCourier(Courier):
             self._store.put(folder)
 
     @contextmanager
-    def looking_closer(self, checkpoint: Checkpoint) -> Iterator[None]:
-        run, branch, step = self._run, checkpoint.branch, checkpoint.step
-        race = run.race_images(branch, step)
-        for folder in (run.path, run.path / checkpoint.path, run.images(branch, step), race):
+    def looking_closer(self, look: CloserLook) -> Iterator[None]:
+        run, checkpoint = self._run, look.checkpoint
+        drawn = look.images_folder(run)
+        for folder in (run.path, run.path / checkpoint.path, run.images(checkpoint.branch, checkpoint.step), drawn):
             self._store.get(folder)
         yield
-        self._store.put(race)
+        self._store.put(drawn)
 
     def told_before(self, job: BranchJob) -> tuple[Event, ...]:
         branch, images = job.branch.id, self._run.branch_images(job.branch.id)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dbsweep.config.evaluate import Evaluate
 from dbsweep.plan.tree import Node
 from dbsweep.records.plan import Branch, Milestone, TrialPath
 
@@ -26,7 +27,7 @@ class _Chain:
 
 
 def make_branches(
-    nodes: Sequence[Node], every_epochs: int, *, earlier: int = 0
+    nodes: Sequence[Node], evaluate: Evaluate, *, earlier: int = 0
 ) -> tuple[tuple[Branch, ...], tuple[TrialPath, ...]]:
     """Branches, parents before children, and the path of every trial, by trial id.
 
@@ -34,13 +35,14 @@ def make_branches(
 
     Args:
         nodes: the tree, parents before children.
-        every_epochs: checkpoints are drawn and scored at multiples of it, and at the end of every trial.
+        evaluate: checkpoints are at multiples of its `every_epochs` and at the end of every trial; there and at every
+            `look_every`-th of the others they are drawn and scored.
         earlier: branches that have their numbers already.
     """
     chains = _chains(nodes)
     width = max(2, len(str(earlier + len(chains))))
     ids = [f"b{number:0{width}d}" for number in range(earlier + 1, earlier + len(chains) + 1)]
-    branches = tuple(_branch(chain, ids, own, every_epochs) for chain, own in zip(chains, ids, strict=True))
+    branches = tuple(_branch(chain, ids, own, evaluate) for chain, own in zip(chains, ids, strict=True))
     return branches, _paths(chains, ids)
 
 
@@ -60,7 +62,7 @@ def _chains(nodes: Sequence[Node]) -> list[_Chain]:
     return chains
 
 
-def _branch(chain: _Chain, ids: Sequence[str], own: str, every_epochs: int) -> Branch:
+def _branch(chain: _Chain, ids: Sequence[str], own: str, evaluate: Evaluate) -> Branch:
     last = chain.last
     # All courses that end here have the same weights; the first one stands for them.
     course = last.ended[0]
@@ -69,22 +71,24 @@ def _branch(chain: _Chain, ids: Sequence[str], own: str, every_epochs: int) -> B
         parent=None if chain.parent is None else ids[chain.parent],
         fork_step=chain.fork_step,
         stages=tuple(node.stage_id for node in chain.nodes),
-        milestones=_milestones(chain, every_epochs),
+        milestones=_milestones(chain, evaluate),
         trials=tuple(sorted(course.trial.id for node in chain.nodes for course in node.ended)),
         settings=course.trial.settings,
         text_encoder_steps=course.text_encoder_epochs * course.steps_per_epoch,
     )
 
 
-def _milestones(chain: _Chain, every_epochs: int) -> tuple[Milestone, ...]:
+def _milestones(chain: _Chain, evaluate: Evaluate) -> tuple[Milestone, ...]:
     last, per_epoch = chain.last, chain.last.steps_per_epoch
-    every = every_epochs * per_epoch
+    every = evaluate.every_epochs * per_epoch
     first = chain.fork_step - chain.fork_step % every + every
-    scored = set(range(first, last.end + 1, every)) | {node.end for node in chain.nodes if node.ended}
+    regular = range(first, last.end + 1, every)
+    looks = {step for step in regular if step // every % evaluate.look_every == 0}
+    looks |= {node.end for node in chain.nodes if node.ended}
     forks = {node.end for node in chain.nodes if len(node.children) > 1}
     return tuple(
-        Milestone(step=step, epoch=step // per_epoch, evaluate=step in scored, fork=step in forks)
-        for step in sorted(scored | forks)
+        Milestone(step=step, epoch=step // per_epoch, evaluate=step in looks, fork=step in forks)
+        for step in sorted(looks.union(regular, forks))
     )
 
 

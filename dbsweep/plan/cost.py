@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dbsweep.config.concept import FILEWORDS
+from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.schema import Concept, Experiment, Train
 from dbsweep.plan.buckets import Size
 from dbsweep.plan.courses import Course
@@ -68,7 +69,7 @@ def cost_of(
     """Steps, images, disk and time of a sweep, and what they would be alone; time is None where no rate is known."""
     trains = {course.trial.id: course.train for course in courses}
     shared = [_leg_of(branch, trains, photos) for branch in branches]
-    alone = [_leg_alone(course, experiment.evaluate.every_epochs, photos) for course in courses]
+    alone = [_leg_alone(course, experiment.evaluate, photos) for course in courses]
     once = [*_class_images(experiment.concepts, courses, photos), *_grids(experiment)]
     steps = sum(leg.steps for leg in alone)
     apart = _cost(experiment, alone, once, rates, steps, trials=len(courses))
@@ -85,7 +86,8 @@ def _cost(
     trials: int,
 ) -> Cost:
     drawings = [*once, _evaluations(experiment, legs)]
-    further = race_images(experiment, sum(leg.evaluations for leg in legs))
+    looks, checkpoints = sum(leg.evaluations for leg in legs), sum(leg.checkpoints for leg in legs)
+    further = race_images(experiment, looks) + late_images(experiment, checkpoints - looks)
     race = Drawing(further, experiment.train.resolution, _passes_of(experiment))
     return Cost(
         steps_alone=steps_alone,
@@ -111,15 +113,14 @@ def _leg_of(branch: Branch, trains: dict[str, Train], photos: Sequence[Photos]) 
     )
 
 
-def _leg_alone(course: Course, every_epochs: int, photos: Sequence[Photos]) -> Leg:
-    evaluations = math.ceil(course.epochs / every_epochs)
+def _leg_alone(course: Course, evaluate: Evaluate, photos: Sequence[Photos]) -> Leg:
     return Leg(
         train=course.train,
         steps=course.steps,
         end_step=course.steps,
         images_per_step=uses_per_epoch(photos) / course.steps_per_epoch,
-        evaluations=evaluations,
-        checkpoints=evaluations,
+        evaluations=math.ceil(course.epochs / evaluate.look_epochs),
+        checkpoints=math.ceil(course.epochs / evaluate.every_epochs),
         forks=0,
     )
 
@@ -137,6 +138,17 @@ def race_images(experiment: Experiment, evaluations: int) -> int:
     if finalists < 2:
         return 0
     return finalists * prompts_per_evaluation(experiment) * (evaluate.levels[-1] - evaluate.images_per_prompt)
+
+
+def late_images(experiment: Experiment, unseen: int) -> int:
+    """The most images that late looks can draw, at both sides of the best: see `dbsweep.sweep.late_looks`.
+
+    Args:
+        unseen: checkpoints that nobody looks at while trials train.
+    """
+    evaluate = experiment.evaluate
+    looks = min(unseen, evaluate.most_late_looks)
+    return looks * prompts_per_evaluation(experiment) * evaluate.images_per_prompt
 
 
 def _passes_of(experiment: Experiment) -> int:

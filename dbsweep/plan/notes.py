@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
@@ -25,7 +26,7 @@ def notes_on(
     branches: Sequence[Branch],
     cost: Cost,
     photos: Sequence[Photos],
-    every_epochs: int,
+    evaluate: Evaluate,
     rates: Rates,
 ) -> tuple[str, ...]:
     """All notes on a plan, the costly ones first."""
@@ -34,7 +35,7 @@ def notes_on(
         *_long_warmups(courses),
         *_uneven_epochs(courses, photos),
         *_bucketed(courses, photos),
-        *_few_evaluations(courses, every_epochs),
+        *_few_evaluations(courses, evaluate),
         _disk(branches, rates),
     )
 
@@ -133,14 +134,16 @@ def _bucketed(courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[s
         yield f"{sentence}, {counted(more, 'step')} more than if all had one size" if more else sentence
 
 
-def _few_evaluations(courses: Sequence[Course], every_epochs: int) -> Iterator[str]:
+def _few_evaluations(courses: Sequence[Course], evaluate: Evaluate) -> Iterator[str]:
     # The end of a trial is evaluated too, whether or not it is a multiple.
-    few = sum(-(-course.epochs // every_epochs) < _FEW_EVALUATIONS for course in courses)
+    few = sum(-(-course.epochs // evaluate.look_epochs) < _FEW_EVALUATIONS for course in courses)
     if few:
-        fix = f"lower evaluate.every_epochs ({every_epochs})" if every_epochs > 1 else "train for more epochs"
+        lower = next((name for name in ("look_every", "every_epochs") if getattr(evaluate, name) > 1), None)
+        fix = f"lower evaluate.{lower} ({getattr(evaluate, lower)})" if lower is not None else "train for more epochs"
+        seen = " that are looked at" if evaluate.look_every > 1 else ""
         yield (
             f"{few:,} of {counted(len(courses), 'trial')} {'has' if few == 1 else 'have'} fewer than "
-            f"{_FEW_EVALUATIONS} checkpoints, too few to see when overtraining begins; {fix}"
+            f"{_FEW_EVALUATIONS} checkpoints{seen}, too few to see when overtraining begins; {fix}"
         )
 
 

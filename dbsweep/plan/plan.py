@@ -48,12 +48,11 @@ def make_plan(
     if experiment.counts_steps:
         raise ValueError("lengths in steps must be made epochs first: dbsweep.plan.lengths.in_epochs")
     rates = rates_for(experiment) if rates is None else rates
-    every_epochs = experiment.evaluate.every_epochs
     photos = photos_of(experiment, photo_counts, photo_sizes, class_images)
     trials, removed = make_trials(experiment)
     courses = courses_of(experiment, trials, photos)
     nodes = grow_tree(courses, share=not alone)
-    branches, paths = make_branches(nodes, every_epochs)
+    branches, paths = make_branches(nodes, experiment.evaluate)
     cost = cost_of(experiment, courses, branches, photos, rates)
     return Plan(
         steps_per_epoch=steps_per_epoch(photos, experiment.train),
@@ -68,7 +67,7 @@ def make_plan(
             *outrun(experiment),
             *idle_settings(experiment, courses),
             *left_over_class_images(experiment, courses, photos),
-            *notes_on(courses, branches, cost, photos, every_epochs, rates),
+            *notes_on(courses, branches, cost, photos, experiment.evaluate, rates),
         ),
     )
 

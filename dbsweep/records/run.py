@@ -83,6 +83,15 @@ class RunRecord(Record):
         """Ids of the checkpoints that the race looked at most closely; None where there was none."""
         return frozenset(self.further[max(self.further)]) if self.further else None
 
+    def is_late(self, checkpoint: Checkpoint) -> bool:
+        """Whether it was passed over while it was trained, and has been looked at since."""
+        return checkpoint.id in self.scorecards and (checkpoint.branch, checkpoint.step) not in self._planned_looks
+
+    @cached_property
+    def _planned_looks(self) -> frozenset[tuple[str, int]]:
+        """Branch and step of every checkpoint that is looked at while it is trained."""
+        return frozenset((branch.id, m.step) for branch in self.plan.branches for m in branch.milestones if m.evaluate)
+
     def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
         """The trial's checkpoints by rising step, shared ones included."""
         paths, by_branch = self._lookup

@@ -27,9 +27,10 @@ from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
 from dbsweep.sweep.housekeeping import Housekeeping
+from dbsweep.sweep.late_looks import look_late
 from dbsweep.sweep.photo_counts import count_photos, photo_sizes
 from dbsweep.sweep.proposing import next_round
-from dbsweep.sweep.racing import race
+from dbsweep.sweep.racing import OnLook, race
 
 
 class Conductor:
@@ -139,6 +140,7 @@ class Conductor:
         return explained(event, RunFolder(self._job.run_folder), resources.stall_timeout_s)
 
     def _conclude(self, backend: Backend) -> Choice | None:
+        self._look_late(backend)
         self._race(backend)
         record = self._ledger.read()
         try:
@@ -159,17 +161,26 @@ class Conductor:
         self._ledger.finish()
         return choice
 
+    def _look_late(self, backend: Backend) -> None:
+        """Looks that break off are said, and the choice is made without them."""
+        try:
+            look_late(backend, self._job, self._ledger, self._telling("looks beside the best"))
+        except DbsweepError as error:
+            self._view.note(f"The looks beside the best checkpoints were broken off: {error}")
+
     def _race(self, backend: Backend) -> None:
         """A race that breaks off is said, and the choice is made with what it has measured in whole rounds."""
-
-        def on_progress(done: int, total: int) -> None:
-            self._progress.begin_phase("race of the best", done, total)
-            self._view.on_phase("race of the best", done, total)
-
         try:
-            race(backend, self._job, self._ledger, on_progress)
+            race(backend, self._job, self._ledger, self._telling("race of the best"))
         except DbsweepError as error:
             self._view.note(f"The race of the best checkpoints was broken off: {error}")
+
+    def _telling(self, stage: str) -> OnLook:
+        def on_look(done: int, total: int) -> None:
+            self._progress.begin_phase(stage, done, total)
+            self._view.on_phase(stage, done, total)
+
+        return on_look
 
     def _draw_grids(self, backend: Backend, checkpoint: Checkpoint) -> None:
         """Grids are pictures beside the choice: one that cannot be drawn is said, and the run goes on."""

@@ -10,6 +10,7 @@ from dbsweep.execution.ledger import Ledger
 from dbsweep.records.events import Event
 from dbsweep.records.plan import Plan
 from dbsweep.records.results import Scorecard
+from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_for
 
 
@@ -32,7 +33,10 @@ class Housekeeping:
         self._dropping = dropping_for(job.run_folder, experiment.storage)
         self._plan = plan
         self._ledger = ledger
-        self._keeping = Keeping(plan, None if keep == "all" else keep, rank)
+        self._best = None if keep == "all" else keep
+        self._rank = rank
+        self._looks_late = experiment.evaluate.look_every > 1
+        self._keeping = Keeping(plan, self._best, rank)
         # A search that proposes points may start further branches at any fork. A worker that reaches the storage alone
         # could not tell that a fork must be trained again because what started there is damaged.
         self._drops_states = experiment.storage is None and experiment.search.searcher is SearcherName.RANDOM
@@ -50,13 +54,29 @@ class Housekeeping:
             self._dropping.state(checkpoint)
 
     def conclude(self) -> None:
-        """Frees the states that are left when the run is over and nothing will go on from them."""
+        """Frees states when the run is over, and weights that were kept because nobody had looked."""
         record = self._ledger.read()
+        self._drop_outdone(record)
         forks = {(branch.id, m.step) for branch in self._plan.branches for m in branch.milestones if m.fork}
         for checkpoint in record.checkpoints.values():
             ended = record.branch_states[checkpoint.branch] in DONE
             if not ended or (checkpoint.branch, checkpoint.step) in forks:
                 self._dropping.state(checkpoint)
+
+    def _drop_outdone(self, record: RunRecord) -> None:
+        """Weights that late looks have shown not to be among the best of a trial, and those that nobody looked at."""
+        if self._best is None or not self._looks_late:
+            return
+        best = {record.kept.checkpoint} if record.kept is not None else set()
+        for path in self._plan.paths:
+            seen = [c for c in record.checkpoints_of(path.trial) if c.kept and c.id in record.scorecards]
+            ranked = sorted(seen, key=lambda c: (self._rank(record.scorecards[c.id]), c.step))
+            best |= {c.id for c in ranked[: self._best]}
+        ended = {branch for branch, state in record.branch_states.items() if state in DONE}
+        free = [c for c in record.checkpoints.values() if c.kept and c.id not in best and c.branch in ended]
+        self._ledger.drop_weights([c.id for c in free])
+        for checkpoint in free:
+            self._dropping.weights(checkpoint)
 
     def settle(self) -> str:
         """Waits until all is freed; returns what could not be, in a sentence, empty if all was."""

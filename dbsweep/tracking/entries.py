@@ -17,6 +17,9 @@ TRIAL_TAG = "dbsweep.trial"
 STEP_TAG = "dbsweep.step"
 """On a trial's run: the last step that has been logged, pictures included; it goes with the step's metrics."""
 
+LATE_TAG = "dbsweep.late_steps"
+"""On a trial's run: steps whose scores came after those of later ones and have been logged, with spaces between."""
+
 SERIES = "steps/"
 """Begins the names of metrics that are told step by step, beside those of the checkpoints."""
 
@@ -42,14 +45,18 @@ class Point:
     """Everything about one step of one trial.
 
     Attributes:
+        metrics: of its training; scores: of its images, none where nobody has looked.
         series: (metric, step, value) of the steps since the point before, thinned.
+        late: it was passed over while it was trained, and has been looked at since.
         timestamp_ms: when it was drawn, or the start of the run: telling it again gives the same point.
     """
 
     checkpoint: Checkpoint
     metrics: Mapping[str, float]
+    scores: Mapping[str, float]
     series: tuple[tuple[str, int, float], ...]
     scorecard: Scorecard | None
+    late: bool
     timestamp_ms: int
 
 
@@ -117,10 +124,19 @@ def _point(record: RunRecord, checkpoint: Checkpoint, run_folder: Path) -> Point
         "images_per_s": log.images_per_s,
         "memory_bytes": log.memory_bytes,
     }
+    scores: dict[str, float] = {}
     if card is not None:
-        metrics |= {metric.value: score.value for metric, score in card.scores.items()}
-        metrics["utility"] = utility_of(record).value_of(card)
-    return Point(checkpoint, metrics, tuple(_series(log)), card, _timestamp_ms(record, card, run_folder))
+        scores = {metric.value: score.value for metric, score in card.scores.items()}
+        scores["utility"] = utility_of(record).value_of(card)
+    return Point(
+        checkpoint=checkpoint,
+        metrics=metrics,
+        scores=scores,
+        series=tuple(_series(log)),
+        scorecard=card,
+        late=record.is_late(checkpoint),
+        timestamp_ms=_timestamp_ms(record, card, run_folder),
+    )
 
 
 def _series(log: StepLog) -> Iterator[tuple[str, int, float]]:

@@ -13,6 +13,7 @@ from dbsweep.records.names import TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.tracking.client import artifact_location, connect, default_uri, set_environment, without_password
 from dbsweep.tracking.entries import (
+    LATE_TAG,
     RUN_TAG,
     STATUS,
     STEP_TAG,
@@ -167,7 +168,7 @@ class MlflowTracker:
         settings = next(t.settings for t in record.plan.trials if t.id == trial)
         self._add(client, run, {name: str(value) for name, value in settings.items()}, trial_tags(record, trial))
         for point in trial_points(record, trial, run_folder):
-            if point.checkpoint.step > run.step:
+            if point.checkpoint.step > run.step or (point.late and point.checkpoint.step not in _late_steps(run)):
                 self._log_point(client, run, point, run_folder)
         if record.states[trial] not in (TrialState.PENDING, TrialState.RUNNING):
             self._set_status(client, run, STATUS[record.states[trial]], record.finished)
@@ -195,29 +196,40 @@ class MlflowTracker:
         run.tags.update(new_tags)
 
     def _log_point(self, client: MlflowClient, run: _Logged, point: Point, run_folder: Path) -> None:
-        """Pictures first: the step's tag, which comes with the metrics, says that all is there."""
+        """Pictures first: the step's tag, which comes with the metrics, says that all is there.
+
+        Of a late look at a step that has been logged only what is new.
+        """
         from mlflow.entities import Metric, RunTag
 
         step, time_ms = point.checkpoint.step, point.timestamp_ms
-        tags = {STEP_TAG: str(step)}
+        is_new = step > run.step
+        tags = {STEP_TAG: str(step)} if is_new else {}
+        if point.late:
+            tags[LATE_TAG] = " ".join(map(str, sorted({*_late_steps(run), step})))
         if point.scorecard is not None and point.scorecard.images:
             with tempfile.TemporaryDirectory() as folder:
                 write_sheet(point.scorecard, run_folder, Path(folder), step=step, timestamp_ms=time_ms)
                 client.log_artifacts(run.run_id, folder, "images")
             tags["mlflow.loggedImages"] = "True"  # shows the pictures on the run's page
-        series = [Metric(name, value, time_ms, at) for name, at, value in point.series]
+        series = [Metric(name, value, time_ms, at) for name, at, value in point.series] if is_new else []
+        metrics = {**(point.metrics if is_new else {}), **point.scores}
         client.log_batch(
             run.run_id,
-            metrics=[*series, *(Metric(name, value, time_ms, step) for name, value in point.metrics.items())],
+            metrics=[*series, *(Metric(name, value, time_ms, step) for name, value in metrics.items())],
             tags=[RunTag(name, value) for name, value in tags.items()],
         )
-        run.step = step
+        run.step = max(step, run.step)
         run.tags.update(tags)
 
     def _set_status(self, client: MlflowClient, run: _Logged, status: str, end: float | None) -> None:
         if run.status != status:
             client.set_terminated(run.run_id, status, None if end is None else int(end * 1000))
             run.status = status
+
+
+def _late_steps(run: _Logged) -> frozenset[int]:
+    return frozenset(map(int, run.tags.get(LATE_TAG, "").split()))
 
 
 def _logged(run: Any) -> _Logged:  # noqa: ANN401  (MLflow's Run)

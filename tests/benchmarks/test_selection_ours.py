@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from benchmarks.selection_curves import CardData
-from benchmarks.selection_ours import outcome, outcomes
-from benchmarks.selection_race import race, rows_until
+from benchmarks.selection_ours import NO_RACE, outcome, outcomes
+from benchmarks.selection_race import looks, race, rows_until
 from benchmarks.selection_schedule import ends
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import Metric
@@ -23,7 +23,10 @@ WHOLE = (3, 3)
 def test_the_hard_training_is_ended_by_its_verdict_or_sooner_by_the_gentle_one() -> None:
     found = outcomes(subject().curves)
     # HARD: onset at index 2, one more for patience; compared after three checkpoints it is behind.
-    assert {way: each.ends for way, each in found.items()} == {"whole": WHOLE, "verdict": WHOLE, "halved": (3, 2)}
+    assert {way: each.ends for way, each in found.items()} == {
+        **{"whole": WHOLE, "verdict": WHOLE, "halved": (3, 2)},
+        **{"spaced": WHOLE, "spaced_halved": WHOLE},  # two looks are too few for either
+    }
     assert {each.place for each in found.values()} == {(0, 3)}
     longer = sweep(trial(HARD + HARD[-1:] * 3))
     assert ends(longer, {}) == (3,)
@@ -69,7 +72,7 @@ def test_rounds_draw_for_those_that_can_still_win(tied: dict[tuple[str, int], Sc
         asked.append((name, level))
         return tied.get((name, level))
 
-    raced = race(rows_until(curves, (3,)), look, Utility(), evaluate=Evaluate(images_per_prompt=4))
+    raced = race(rows_until(curves, (3,), Utility()), look, Utility(), evaluate=Evaluate(images_per_prompt=4))
     # Two have closer looks and draw four more of each prompt; then the better one has won.
     assert raced.images == 8
     assert raced.finalists == frozenset({"lr1e-05-000030", "lr1e-05-000040"})
@@ -80,6 +83,18 @@ def test_rounds_draw_for_those_that_can_still_win(tied: dict[tuple[str, int], Sc
 
 
 def test_without_closer_looks_there_is_no_race() -> None:
-    raced = race(rows_until(subject().curves, WHOLE), lambda name, level: None, Utility())
+    raced = race(rows_until(subject().curves, WHOLE, Utility()), lambda name, level: None, Utility())
     assert (raced.finalists, raced.images) == (None, 0)
     assert raced.rows == subject().curves.candidates()
+
+
+def test_spaced_looks_are_every_so_many_and_the_end_and_late_ones_beside_the_best() -> None:
+    (known,) = sweep(trial(GENTLE)).trials
+    assert [point.step for point in looks(known, 1)] == [10, 20, 30, 40]
+    assert [point.step for point in looks(known, 2)] == [20, 40]
+    assert [point.step for point in looks(known, 3)] == [30, 40]
+    curves = sweep(known)
+    assert [row[1].step for row in rows_until(curves, (3,), Utility(), 2)] == [10, 20, 30, 40]
+    assert [row[1].step for row in rows_until(curves, (1,), Utility(), 3)] == []
+    spaced = outcome(curves, (3,), evaluate=NO_RACE, look_every=2)
+    assert spaced.looks == 4

@@ -109,11 +109,10 @@ class StoredBackend:
     def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
         for look in looks:
             courier = self._courier(job)
-            with courier.looking_closer(look.checkpoint):
+            with courier.looking_closer(look):
                 card = look_closer(courier.sweep, look)
             on_card(card)
-        drawn = [look.checkpoint for look in looks]
-        self._exchange.fetch([self._run.race_images(c.branch, c.step) for c in drawn])
+        self._exchange.fetch([look.images_folder(self._run) for look in looks])
 
     def _courier(self, sweep: SweepJob) -> StorageCourier:
         return StorageCourier(self._exchange.equip(sweep), self._storage)

@@ -13,7 +13,7 @@ from PIL import Image
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ModelError
 from dbsweep.execution import branch as branch_module
-from dbsweep.execution import loaded, prepare
+from dbsweep.execution import closer_look, loaded, prepare
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.evaluation import draw_evaluation
@@ -236,7 +236,7 @@ def test_dying_while_scoring_costs_one_checkpoint_interval(tiny_job: SweepJob, m
             raise KeyboardInterrupt
         return score_checkpoint(checkpoint, *rest)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(branch_module, "score_checkpoint", die)
+    monkeypatch.setattr(closer_look, "score_checkpoint", die)
     with pytest.raises(KeyboardInterrupt):
         train(tiny_job, make_branch("b02", 3))
     monkeypatch.undo()
@@ -290,7 +290,7 @@ def test_a_picture_that_finds_no_room_interrupts_the_branch(
     def fail(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(branch_module, "draw_evaluation", fail)
+    monkeypatch.setattr(closer_look, "draw_evaluation", fail)
     driver = train(tiny_job, make_branch("b01", 2))
     assert (driver.end.state, driver.end.out_of_disk) == (TrialState.INTERRUPTED, True)
 

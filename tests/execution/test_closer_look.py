@@ -64,6 +64,18 @@ def test_the_first_samples_stay_what_they_were(tiny_job: SweepJob) -> None:
         assert len(card.scores[metric].samples) == 2 * count
 
 
+def test_a_late_first_look_sees_what_one_in_training_would_have_seen(tiny_job: SweepJob) -> None:
+    scored, run = first_look(tiny_job), RunFolder(tiny_job.run_folder)
+    assert scored.scorecard is not None
+    drawn = run.images(scored.checkpoint.branch, scored.checkpoint.step)
+    for picture in drawn.glob("*.png"):
+        picture.unlink()
+    card = look_closer(tiny_job, CloserLook(checkpoint=scored.checkpoint, card=None, images_per_prompt=2))
+    assert card.images == scored.scorecard.images
+    assert all((run.path / image.path).is_file() for image in card.images)
+    assert card.scores == scored.scorecard.scores  # the tiny job keeps fp32
+
+
 def test_images_that_are_gone_are_named(tiny_job: SweepJob) -> None:
     scored, run = first_look(tiny_job), RunFolder(tiny_job.run_folder)
     assert scored.scorecard is not None

@@ -121,3 +121,16 @@ def lines_for_the_last_checkpoint(passing: int) -> int:
     finally:
         sys.settrace(before)
     return lines
+
+
+def test_what_nobody_has_looked_at_is_not_told() -> None:
+    plan = make_plan()
+    (first, *others) = plan.branches
+    spaced = tuple(m.model_copy(update={"evaluate": m.step in (20, 40)}) for m in first.milestones)
+    plan = plan.model_copy(update={"branches": (first.model_copy(update={"milestones": spaced}), *others)})
+    unseen = [event.model_copy(update={"scorecard": None}) for event in (scored("b01", s, 0.0) for s in (10, 30))]
+    keeping = Keeping(plan, 1, by_identity)
+    events: list[Event] = [unseen[0], scored("b01", 20, 0.4), unseen[1], scored("b01", 40, 0.7), end("b01", 40)]
+    weights, _ = told(keeping, events)
+    assert "b01-000010" not in weights
+    assert "b01-000030" not in weights

@@ -49,6 +49,18 @@ def test_checkpoints_are_at_multiples_ends_and_forks():
     assert plan.branches[2].milestones == (milestone(4), milestone(8))
 
 
+def test_of_spaced_looks_the_checkpoints_between_are_kept_and_passed_over():
+    search = {"epochs": [5, 7], "text_encoder_ratio": [0.6, 1]}
+    plan = make_plan(experiment(search=search, evaluate={"every_epochs": 1, "look_every": 2}), [PHOTOS])
+    trunk, frozen_at_3, frozen_at_4 = plan.branches
+    assert [m.epoch for m in trunk.milestones] == [1, 2, 3, 4, 5, 6, 7]
+    assert [m.epoch for m in trunk.milestones if m.evaluate] == [2, 4, 5, 6, 7]  # every second, and ends of trials
+    assert [m.epoch for m in trunk.milestones if m.fork] == [3, 4]
+    # Counted from the base model, not from the fork: paths that part are looked at in the same epochs.
+    assert [(m.epoch, m.evaluate) for m in frozen_at_3.milestones] == [(4, True), (5, True)]
+    assert [(m.epoch, m.evaluate) for m in frozen_at_4.milestones] == [(5, False), (6, True), (7, True)]
+
+
 def test_a_fork_at_an_evaluation_is_evaluated():
     plan = plan_of(2, epochs=[4], text_encoder_ratio=[0.5, 1])
     assert plan.branches[0].milestones[0].epoch == 2

@@ -82,6 +82,16 @@ def test_the_race_is_forecast_at_its_most():
     assert six.race_images == 6 * 3 * 6  # of eight checkpoints
 
 
+def test_spaced_looks_and_the_late_ones_at_their_most():
+    evaluate = {"race": {"enabled": False}}
+    every = cost(small(evaluate={"every_epochs": 1, **evaluate}))
+    spaced = cost(small(evaluate={"every_epochs": 1, "look_every": 2, **evaluate}))
+    assert every.images - spaced.images == 2 * EVALUATION  # in training two of four epochs
+    assert (every.race_images, spaced.race_images) == (0, 2 * EVALUATION)  # and at most the other two at the end
+    many = cost(small(evaluate={"every_epochs": 1, "look_every": 2, **evaluate}, search={"epochs": [40]}))
+    assert many.race_images == 8 * EVALUATION  # both sides of two, in two rounds
+
+
 def test_shared_checkpoints_are_evaluated_once():
     search = {"epochs": [2, 4, 8], "text_encoder_ratio": [1]}
     assert cost(small(search=search)).images == 12 * 2 + REFERENCES + 4 * EVALUATION

@@ -75,6 +75,9 @@ def test_too_few_checkpoints():
     assert "1 of 2 trials has fewer than 3 checkpoints" in notes(search=search)
     assert "1 of 1 trial has fewer than 3 checkpoints" in notes(train={"epochs": 20})
     assert "2 of 2 trials have fewer than 3 checkpoints" in notes(search={"epochs": [10, 20]})
+    spaced = notes(search=search, evaluate={"every_epochs": 5, "look_every": 2})
+    assert "fewer than 3 checkpoints that are looked at, too few" in spaced
+    assert "lower evaluate.look_every (2)" in spaced
     assert "fewer" not in notes(search={"epochs": [21, 30]})
     assert "lower evaluate.every_epochs (10)" in notes(search=search)
     assert "train for more epochs" in notes(train={"epochs": 2}, evaluate={"every_epochs": 1})

@@ -14,6 +14,7 @@ from PIL import Image
 from dbsweep import __version__
 from dbsweep.config.schema import Tracking
 from dbsweep.records.names import TrialState
+from dbsweep.records.run import RunRecord
 from dbsweep.tracking.client import default_uri
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.tracking.records import STARTED, make_record
@@ -96,6 +97,32 @@ def test_telling_more_and_again_logs_each_thing_once(output: Path, same_tracker:
     run = runs_in(output)["t002"]
     assert [step for step, _ in history(output, run.info.run_id, "loss")] == [10, 20, 30]
     assert len(pictures(output, run.info.run_id)) == 2 * 3
+
+
+@pytest.mark.parametrize("same_tracker", [True, False])
+def test_a_late_look_is_added_to_its_step_once(output: Path, same_tracker: bool) -> None:
+    folder = output / "demo"
+    record = passing_over(make_record(folder), step=20)
+    unseen = record.model_copy(
+        update={"scorecards": {k: v for k, v in record.scorecards.items() if v.checkpoint != "b01-000020"}}
+    )
+    tracker = MlflowTracker(SETTINGS, output)
+    for told in (unseen, record, record):
+        tracker = tracker if same_tracker else MlflowTracker(SETTINGS, output)
+        assert tracker.sync(told, folder).worked
+    run = runs_in(output)["t002"]
+    assert [step for step, _ in history(output, run.info.run_id, "loss")] == [10, 20, 30]
+    assert history(output, run.info.run_id, "identity") == [(10, 0.1), (20, 0.2), (30, 0.3)]
+    assert len(pictures(output, run.info.run_id)) == 2 * 3
+    assert run.data.tags["dbsweep.step"] == "30"
+
+
+def passing_over(record: RunRecord, step: int) -> RunRecord:
+    """The record with a plan that does not look at a step in training."""
+    (branch,) = record.plan.branches
+    spaced = tuple(m.model_copy(update={"evaluate": m.step != step}) for m in branch.milestones)
+    plan = record.plan.model_copy(update={"branches": (branch.model_copy(update={"milestones": spaced}),)})
+    return record.model_copy(update={"plan": plan})
 
 
 def test_a_step_that_was_half_told_is_told_again_without_duplicates(

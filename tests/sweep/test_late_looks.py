@@ -1,0 +1,126 @@
+"""Looks that are spaced while trials train, and late ones beside the best: whole runs on the simulated back end."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.errors import ModelError
+from dbsweep.execution.backend import OnCard
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.jobs import CloserLook, SweepJob
+from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.records.names import Metric
+from dbsweep.records.record import Scalar
+from dbsweep.records.run import RunRecord
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.running import resume_run, run_experiment
+from tests.sweep.files import write_experiment
+
+PHOTOS, BEST = 3, 5
+SETS = (
+    "evaluate.every_epochs=1",
+    "search.learning_rate=[1e-4]",
+    "search.epochs=[8]",
+    "evaluate.race.enabled=false",
+    "choose.standard_errors=0",
+)
+
+
+@pytest.fixture(autouse=True)
+def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The simulated back end needs none."""
+    monkeypatch.setattr("dbsweep.models.sources.check_source", lambda source: None)
+
+
+def peaked(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
+    """Best in epoch `BEST`."""
+    return dict.fromkeys(Metric, 0.9 - 0.05 * abs(step / PHOTOS - BEST))
+
+
+class LookingBackend(SimulatedBackend):
+    """Remembers what it was asked to look at late; may be damaged, or be interrupted after so many."""
+
+    def __init__(self, *, damaged: bool = False, stop_after: int = 1000) -> None:
+        super().__init__(peaked)
+        self.asked: list[int] = []
+        self._damaged = damaged
+        self._left = stop_after
+
+    def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
+        for look in looks:
+            if self._damaged:
+                raise ModelError(f"{look.checkpoint.path} is damaged")
+            if self._left == 0:
+                raise KeyboardInterrupt
+            self._left -= 1
+            assert look.card is None
+            assert look.images_per_prompt == job.experiment.evaluate.images_per_prompt
+            self.asked.append(look.checkpoint.epoch)
+            super().look_closer(job, [look], on_card)
+
+
+def run(folder: Path, backend: SimulatedBackend, *sets: str) -> tuple[RunRecord, str]:
+    experiment = load_experiment(write_experiment(folder), [*SETS, *sets])
+    out = io.StringIO()
+    done = run_experiment(experiment, lambda *_: backend, TerminalView(Console(file=out, width=200)))
+    return read_run(done), out.getvalue()
+
+
+def looked_at(record: RunRecord) -> list[int]:
+    return sorted(c.epoch for c in record.checkpoints.values() if c.id in record.scorecards)
+
+
+def test_the_best_is_found_between_two_looks(tmp_path: Path) -> None:
+    record, _ = run(tmp_path, backend := LookingBackend(), "evaluate.look_every=2")
+    assert sorted(backend.asked) == [3, 5, 7]  # beside epochs 4 and 6, the best of 2, 4, 6 and 8
+    assert looked_at(record) == [2, 3, 4, 5, 6, 7, 8]
+    assert record.choice is not None
+    assert record.choice.best.epoch == BEST
+    assert {c.epoch for c in record.checkpoints.values() if record.is_late(c)} == {3, 5, 7}
+
+
+def test_wider_spaces_are_narrowed_in_rounds(tmp_path: Path) -> None:
+    record, _ = run(tmp_path, backend := LookingBackend(), "evaluate.look_every=4")
+    assert backend.asked[:2] == [3, 5]  # beside epoch 4; then on from there
+    assert record.choice is not None
+    assert record.choice.best.epoch == BEST
+
+
+def test_without_spaces_nobody_looks_late(tmp_path: Path) -> None:
+    record, _ = run(tmp_path, backend := LookingBackend())
+    assert backend.asked == []
+    assert looked_at(record) == [1, 2, 3, 4, 5, 6, 7, 8]
+
+
+def test_an_interrupted_round_is_begun_again_and_ends_alike(tmp_path: Path) -> None:
+    undisturbed, _ = run(tmp_path / "a", whole := LookingBackend(), "evaluate.look_every=2")
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "b", LookingBackend(stop_after=2), "evaluate.look_every=2")
+    folder = RunFolder(tmp_path / "b" / "runs" / "demo")
+    assert looked_at(read_run(folder)) == [2, 4, 6, 8]
+    resume_run(folder, lambda *_: LookingBackend(), TerminalView(Console(file=io.StringIO())))
+    record = read_run(folder)
+    assert looked_at(record) == looked_at(undisturbed)
+    assert record.choice == undisturbed.choice
+    assert whole.asked
+
+
+def test_looks_that_break_off_leave_a_choice_among_what_was_seen(tmp_path: Path) -> None:
+    record, shown = run(tmp_path, LookingBackend(damaged=True), "evaluate.look_every=2")
+    assert "The looks beside the best checkpoints were broken off" in shown
+    assert record.choice is not None
+    assert record.choice.best.epoch in (4, 6)
+
+
+def test_weights_between_looks_are_kept_until_the_best_are_known(tmp_path: Path) -> None:
+    record, _ = run(tmp_path, LookingBackend(), "evaluate.look_every=2", "checkpoints.keep=1")
+    assert record.choice is not None
+    assert record.choice.best.epoch == BEST
+    assert {c.epoch for c in record.checkpoints.values() if c.kept} == {BEST}
