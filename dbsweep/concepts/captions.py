@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,11 +126,14 @@ def class_prompts(concept: Concept) -> tuple[str, ...]:
     return tuple(leave_subject_out(text, concept.instance_token, concept.class_token) for text in texts)
 
 
-def as_drawn(concept: Concept) -> Concept:
+def as_drawn(concept: Concept, escape: Callable[[str], str]) -> Concept:
     """The concept with prompts that can be drawn: `[filewords]` of prompt i is the caption of photo i.
 
     An instance or class prompt of captions is drawn as "photo of" the subject or its class, the same at every
     checkpoint; `sample_prompt` says it better.
+
+    Args:
+        escape: a caption as it stands in a prompt; in training its brackets are no weights either.
     """
     token, noun = concept.instance_token, concept.class_token
     subject = token if concept.captions == "hybrid" else None
@@ -139,7 +142,7 @@ def as_drawn(concept: Concept) -> Concept:
         if FILEWORDS not in prompt:
             return prompt
         photos = training_photos(concept)
-        return Caption(prompt, read_caption(photos[index % len(photos)]), subject, noun).text()
+        return Caption(prompt, escape(read_caption(photos[index % len(photos)])), subject, noun).text()
 
     instance = concept.sample_prompt if concept.sample_prompt is not None else concept.instance_prompt
     if instance is concept.instance_prompt and FILEWORDS in instance:

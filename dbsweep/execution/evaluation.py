@@ -11,6 +11,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import SampleImage
+from dbsweep.sampling.grammar import escape
 from dbsweep.sampling.infotext import write_png
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
@@ -40,7 +41,9 @@ def evaluation_seeds(experiment: Experiment, images_per_prompt: int | None = Non
 
 def prompts_to_draw(experiment: Experiment) -> tuple[EvaluationPrompt, ...]:
     """The evaluation's prompts, captions filled in."""
-    return evaluation_prompts([as_drawn(concept) for concept in experiment.concepts], experiment.evaluate.contexts)
+    return evaluation_prompts(
+        [as_drawn(concept, escape) for concept in experiment.concepts], experiment.evaluate.contexts
+    )
 
 
 def draw_evaluation(

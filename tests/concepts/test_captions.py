@@ -21,6 +21,7 @@ from dbsweep.concepts.class_images import class_image_pool
 from dbsweep.concepts.photos import list_photos
 from dbsweep.config.schema import Concept
 from dbsweep.errors import InputError
+from dbsweep.sampling.grammar import escape
 
 
 def captioned(folder: Path, *captions: str, **changes: object) -> Concept:
@@ -107,21 +108,26 @@ def test_without_filewords_no_caption_is_read(tmp_path: Path) -> None:
     concept = captioned(tmp_path, **PLAIN)
     assert class_prompts(concept) == ("photo of man",)
     assert [c.text() for c in class_captions(concept, [tmp_path / "own.png"])] == ["photo of man"]
-    assert as_drawn(concept) == concept
+    assert as_drawn(concept, escape) == concept
     assert caption_warnings(concept) == ()
+
+
+def test_brackets_of_a_caption_are_no_weights_when_it_is_drawn(tmp_path: Path) -> None:
+    concept = captioned(tmp_path, "a man (the series)", sample_prompt="[filewords], (film:1.2)")
+    assert as_drawn(concept, escape).instance_prompt == r"ohwx man \(the series\), (film:1.2)"
 
 
 def test_what_is_drawn_has_no_filewords_left(tmp_path: Path) -> None:
     sanity = ["[filewords], ink", "photo of ohwx man, neon", "[filewords], neon"]
     concept = captioned(tmp_path, "a man, hat", "a man at sea", sanity_prompts=sanity)
-    drawn = as_drawn(concept)
+    drawn = as_drawn(concept, escape)
     assert drawn.instance_prompt == "photo of ohwx man"
     assert drawn.class_prompt == "photo of man"
     assert drawn.sanity_prompts == ("ohwx man, hat, ink", "photo of ohwx man, neon", "ohwx man, hat, neon")
     sampled = captioned(tmp_path, "a man, hat", sample_prompt="[filewords], studio")
-    assert as_drawn(sampled).instance_prompt == "ohwx man, hat, studio"
+    assert as_drawn(sampled, escape).instance_prompt == "ohwx man, hat, studio"
     plain = captioned(tmp_path, "a man", instance_prompt="ohwx man", sample_prompt="ohwx man at sea")
-    assert as_drawn(plain).instance_prompt == "ohwx man at sea"
+    assert as_drawn(plain, escape).instance_prompt == "ohwx man at sea"
 
 
 @pytest.mark.parametrize(
