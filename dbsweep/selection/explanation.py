@@ -142,6 +142,9 @@ def what_would_change(
 def _rival(rival: Rival, outcome: Outcome) -> str:
     row = rival.candidate
     lead = f"The best of another trial is {_place(row)} with {row.utility:.2f}"
+    differs = any(_level(row, metric) != _level(outcome.best, metric) for metric in outcome.utility.weights)
+    if differs and rival.low == rival.high == 0.0:  # of whatever images: both have enough of it
+        return f"{lead}, which is as much: what counts does not tell the two apart."
     if math.isfinite(rival.low):
         chance = "no more than chance" if rival.low <= 0.0 else "more than chance"
         how_much = _signed(rival.lead) if round(rival.lead, 2) else "as much"

@@ -414,3 +414,10 @@ def test_a_lead_that_rounds_to_nothing_has_no_side() -> None:
     rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.8, 0.8, 0.8)], scatter=0.3)]
     choice = choose(rows, settings=FAST)
     assert f"with {choice.rivals[0].candidate.utility:.2f}: as much (95% interval" in choice.changes[0]
+
+
+def test_what_is_enough_in_two_trials_is_not_to_be_told_apart_by_more_images() -> None:
+    utility = utility_for(Choosing(weights=Weights(identity=0, style=0), enough_prior=0.5), flat_card(BASE, 0, 1, 1))
+    rows = [candidate("t001", "b01", 100, 0.58, 0.8, 0.9), candidate("t002", "b02", 100, 0.55, 0.8, 0.8)]
+    (rival, *_) = choose(rows, utility=utility, settings=FAST).changes
+    assert rival.endswith("with 1.00, which is as much: what counts does not tell the two apart.")
