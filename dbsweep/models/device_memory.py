@@ -11,8 +11,8 @@ import torch
 _WORDS = ("out of memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 """Of RuntimeErrors by which torch's CPU allocator and CUDA's libraries say so."""
 
-KEPT_BYTES = 256 * 2**20
-"""Of freed memory that a process at work keeps: what a training step on the CPU takes and frees."""
+KEPT_BYTES = 16 * 2**20
+"""Of freed memory at the end of the heap: more than a step frees there, little beside what a worker needs."""
 
 LARGEST_ON_HEAP_BYTES = 32 * 2**20
 """What is larger is a mapping of its own, given back as soon as it is free; the most that glibc takes."""
