@@ -75,7 +75,7 @@ def _lock(file: IO[str], run: RunFolder) -> None:
                 f"run {run.name!r} is led by {_named(file)} already: wait until it has ended, or end it there (Ctrl-C "
                 f"or kill), then go on with: dbsweep resume {run.handle}"
             )
-        time.sleep(PATIENCE_S / 10)
+        time.sleep(0.02)
 
 
 def _locked(file: IO[str], run: RunFolder) -> bool:
