@@ -8,8 +8,10 @@ from collections.abc import Sequence
 
 
 def print_json(value: object) -> None:
+    """Writes a value as indented JSON."""
     sys.stdout.write(json.dumps(value, indent=2) + "\n")
 
 
 def print_lines(lines: Sequence[str]) -> None:
+    """Writes text, a line each."""
     sys.stdout.write("\n".join(lines) + "\n")

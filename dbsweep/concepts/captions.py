@@ -95,7 +95,8 @@ def read_captions(images: Iterable[Path]) -> tuple[str, ...]:
             faults.append(str(error))
     if faults:
         more = len(faults) - _NAMED
-        raise InputError("; ".join([*faults[:_NAMED], *([f"and {more} more captions like these"] if more > 0 else [])]))
+        rest = [f"and {counted(more, 'more caption')} like these"] if more > 0 else []
+        raise InputError("; ".join([*faults[:_NAMED], *rest]))
     return tuple(words)
 
 
@@ -182,9 +183,8 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
 
 def _unread(concept: Concept) -> tuple[str, ...]:
     """That caption files lie beside the photos, where nothing reads them; kohya's scripts would, unasked."""
-    prompts = (concept.class_prompt, concept.sample_prompt or "", *concept.sanity_prompts)
     beside = [path.name for photo in training_photos(concept) if (path := photo.with_suffix(".txt")).is_file()]
-    if not beside or any(FILEWORDS in prompt for prompt in prompts):
+    if not beside or concept.reads_captions:
         return ()
     are, they = ("is", "it") if len(beside) == 1 else ("are", "they")
     return (f"{_some(beside)} {are} not read: put {FILEWORDS} into instance_prompt if {they} should be",)

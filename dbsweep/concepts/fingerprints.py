@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from dbsweep.concepts.class_images import own_class_images
+from dbsweep.concepts.photo_sets import own_validation_photos
 from dbsweep.concepts.photos import list_photos
-from dbsweep.config.concept import FILEWORDS, Concept
+from dbsweep.config.concept import Concept
+from dbsweep.models.hashes import file_sha256
 
 _NAMED = 3
 
@@ -22,8 +23,7 @@ def fingerprints(concepts: Sequence[Concept]) -> dict[str, str]:
     found: dict[str, str] = {}
     for index, concept in enumerate(concepts):
         for use, file in _files(concept):
-            with file.open("rb") as content:
-                found[f"concepts[{index}].{use}/{file.name}"] = hashlib.file_digest(content, "sha256").hexdigest()
+            found[f"concepts[{index}].{use}/{file.name}"] = file_sha256(file)
     return found
 
 
@@ -31,14 +31,13 @@ def _files(concept: Concept) -> Iterator[tuple[str, Path]]:
     """Each file and the setting whose folder holds it; captions where a prompt asks for them."""
     folders = {
         "instance_images": list_photos(concept.instance_images),
-        "validation_images": () if concept.validation_images is None else list_photos(concept.validation_images),
+        "validation_images": own_validation_photos(concept),
         "class_images.folder": own_class_images(concept),
     }
-    prompts = (concept.instance_prompt, concept.class_prompt, concept.sample_prompt or "", *concept.sanity_prompts)
-    has_captions = any(FILEWORDS in prompt for prompt in prompts)
     for use, images in folders.items():
-        captions = [path for image in images if (path := image.with_suffix(".txt")).is_file()] if has_captions else []
-        yield from ((use, file) for file in (*images, *captions))
+        yield from ((use, image) for image in images)
+        captions = [image.with_suffix(".txt") for image in images] if concept.reads_captions else []
+        yield from ((use, caption) for caption in captions if caption.is_file())
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:

@@ -27,10 +27,11 @@ def held_out_photos(concept: Concept) -> tuple[Path, ...]:
     Raises:
         InputError: a folder has none, or all photos of `instance_images` are held out.
     """
-    return (*_taken_out(concept, list_photos(concept.instance_images)), *_own(concept))
+    return (*_taken_out(concept, list_photos(concept.instance_images)), *own_validation_photos(concept))
 
 
-def _own(concept: Concept) -> tuple[Path, ...]:
+def own_validation_photos(concept: Concept) -> tuple[Path, ...]:
+    """Those of the concept's `validation_images`; InputError for a folder without any."""
     return () if concept.validation_images is None else list_photos(concept.validation_images)
 
 
@@ -51,7 +52,7 @@ def held_out_sentence(concept: Concept) -> str | None:
     if not held_out:
         return None
     training = len(training_photos(concept))
-    own = _own(concept)
+    own = own_validation_photos(concept)
     folders = [held_out[: len(held_out) - len(own)], own]  # names may be the same in both
     names = " and of validation_images ".join(", ".join(p.name for p in photos) for photos in folders if photos)
     train, are = "trains" if training == 1 else "train", "is" if len(held_out) == 1 else "are"

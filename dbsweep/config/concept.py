@@ -66,6 +66,12 @@ class Concept(Section):
         """Whether some photos are only looked at."""
         return self.validation_images is not None or self.validation_photos > 0
 
+    @property
+    def reads_captions(self) -> bool:
+        """Whether a prompt asks for the files beside the images."""
+        prompts = (self.instance_prompt, self.class_prompt, self.sample_prompt or "", *self.sanity_prompts)
+        return any(FILEWORDS in prompt for prompt in prompts)
+
     @model_validator(mode="after")
     def _other_folders_hold_other_images(self) -> Concept:
         problems = Problems()

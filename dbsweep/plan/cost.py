@@ -203,9 +203,10 @@ def _grids(experiment: Experiment) -> Iterator[Drawing]:
 
 
 def _kept(experiment: Experiment, legs: Sequence[Leg], trials: int) -> int:
-    """At most so many checkpoints keep their weights when the sweep is over."""
+    """At most so many checkpoints keep their weights: when the sweep is over, or until those passed over are judged."""
     every, keep = sum(leg.checkpoints for leg in legs), experiment.checkpoints.keep
-    return every if keep == "all" else min(every, keep * trials)
+    passed_over = every - sum(leg.evaluations for leg in legs) if experiment.evaluate.look_every > 1 else 0
+    return every if keep == "all" else min(every, keep * trials + passed_over)
 
 
 def latest_checkpoints(rates: Rates, branches: int) -> int:

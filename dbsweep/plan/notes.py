@@ -109,15 +109,15 @@ def _long_warmups(courses: Sequence[Course]) -> Iterator[str]:
 
 def _uneven_epochs(courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[str]:
     uses = uses_per_epoch(photos)
-    counted = "" if uses == sum(each.count for each in photos) else ", repeats counted,"
-    are = "photo is" if uses == 1 else f"photos{counted} are"
+    repeats = "" if uses == sum(each.count for each in photos) else ", repeats counted,"
+    are = f"{repeats} {'is' if uses == 1 else 'are'}"
     trains = [course.train for course in courses if not course.train.aspect_ratio_buckets]
     batches = sorted({(train.batch_size, train.gradient_accumulation) for train in trains})
     for batch_size, accumulation in batches:
         images = batch_size * accumulation
         if uses % images:
             yield (
-                f"{uses} {are} not divisible by batch_size × gradient_accumulation = {batch_size} × "
+                f"{counted(uses, 'photo')}{are} not divisible by batch_size × gradient_accumulation = {batch_size} × "
                 f"{accumulation}: the last step of every epoch has {uses % images} of {images} images"
             )
 

@@ -92,6 +92,19 @@ def test_spaced_looks_and_the_late_ones_at_their_most():
     assert many.race_images == 8 * EVALUATION  # both sides of two, in two rounds
 
 
+def test_weights_that_were_passed_over_need_their_disk_until_the_end():
+    def checkpoints(look_every: int, keep: object) -> int:
+        evaluate = {"every_epochs": 1, "look_every": look_every, "race": {"enabled": False}}
+        found = cost(small(evaluate=evaluate, search={"epochs": [40]}, checkpoints={"keep": keep}))
+        pictures = round((found.images + found.race_images) * 64**2 * 1.7)
+        return found.disk_bytes - pictures
+
+    assert checkpoints(2, 1) - checkpoints(1, 1) == pytest.approx(
+        20 * RATES.weight_bytes, rel=1e-6
+    )  # every second of forty
+    assert checkpoints(2, "all") == pytest.approx(checkpoints(1, "all"), rel=1e-6)
+
+
 def test_shared_checkpoints_are_evaluated_once():
     search = {"epochs": [2, 4, 8], "text_encoder_ratio": [1]}
     assert cost(small(search=search)).images == 12 * 2 + REFERENCES + 4 * EVALUATION

@@ -254,12 +254,16 @@ def test_a_run_that_nobody_leads_any_more_is_not_told_as_running(tmp_path):
     assert dead.failures == dict.fromkeys((b for b, s in alive.branch_states.items() if s == "running"), LEFT_ALONE)
 
 
-def test_a_run_does_not_go_on_with_other_photos(tmp_path):
-    view = TerminalView(Console(file=io.StringIO()))
+def interrupted(tmp_path: Path, view: TerminalView) -> RunFolder:
     experiment = load_experiment(write_experiment(tmp_path))
     with pytest.raises(KeyboardInterrupt):
         run_experiment(experiment, lambda *_: _Interrupted(curve), view)
-    folder = RunFolder.open(experiment.output, "demo")
+    return RunFolder.open(experiment.output, "demo")
+
+
+def test_a_run_does_not_go_on_with_other_photos(tmp_path):
+    view = TerminalView(Console(file=io.StringIO()))
+    folder = interrupted(tmp_path, view)
     photos = tmp_path / "photos"
     (photos / "1.png").rename(photos / "new.png")
     told = r"new: concepts\[0\]\.instance_images/new\.png; gone: concepts\[0\]\.instance_images/1\.png\): make them"
@@ -279,10 +283,7 @@ class _OtherBase(SimulatedBackend):
 
 def test_a_run_does_not_go_on_with_another_base_model(tmp_path):
     view = TerminalView(Console(file=io.StringIO()))
-    experiment = load_experiment(write_experiment(tmp_path))
-    with pytest.raises(KeyboardInterrupt):
-        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
-    folder = RunFolder.open(experiment.output, "demo")
+    folder = interrupted(tmp_path, view)
     before = read_run(folder)
     with pytest.raises(RunError, match=r"base_model .* is another than this run began with"):
         resume_run(folder, lambda *_: _OtherBase(curve), view)

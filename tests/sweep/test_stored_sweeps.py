@@ -111,6 +111,26 @@ def test_a_sweep_with_storage_is_stopped_resumed_elsewhere_and_tidied_up(
     assert not list((tmp_path / "here").rglob("state.safetensors"))
 
 
+def test_late_looks_by_way_of_a_storage_are_those_of_one_disk(
+    tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, storage = write_experiment(tmp_path, base=tiny_sd), tmp_path / "storage"
+    sets = (*SHORT, "evaluate.every_epochs=1", "evaluate.look_every=2", "choose.weights.identity=1")
+    here = read_run(
+        run_experiment(load(file, (*sets, f"output={tmp_path / 'here'}")), lambda *_: InProcessBackend(), view())
+    )
+    go_to(tmp_path / "machine", monkeypatch)
+    there = load(file, (*sets, f"output={tmp_path / 'there'}", f"storage=file://{storage}"))
+    folder = run_experiment(there, stored, view())
+    record = read_run(folder)
+    late = {key for key, checkpoint in record.checkpoints.items() if record.is_late(checkpoint)}
+    assert late == {key for key, checkpoint in here.checkpoints.items() if here.is_late(checkpoint)}
+    assert late
+    assert results(record) == results(here)
+    for image in (image for key in late for image in record.scorecards[key].images):
+        assert (folder.path / image.path).is_file(), "the driver's report shows it"
+
+
 def test_a_run_with_storage_is_built_upon_by_others_with_storage_or_without(
     tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
