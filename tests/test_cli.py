@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import get_type_hints
+
 import pytest
+from typer.models import OptionInfo
 
 from dbsweep import __version__
+from dbsweep.cli import app, minisd_app
 from tests.sweep.files import write_experiment
 
 
@@ -28,3 +33,12 @@ def test_a_wrong_setting_is_one_message_and_exit_code_2(dbsweep, tmp_path, words
 
 def test_the_version_is_printed(dbsweep):
     assert dbsweep("--version") == (0, f"dbsweep {__version__}\n", "")
+
+
+@pytest.mark.parametrize("command", [each.callback for app in (app, minisd_app) for each in app.registered_commands])
+def test_options_are_not_named_by_their_metavar(command: Callable[..., None]):
+    """typer 0.27 takes a metavar that is a parameter's name in capitals for the option itself: ``--NAME``."""
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        for option in (each for each in getattr(hint, "__metadata__", ()) if isinstance(each, OptionInfo)):
+            says_its_name = isinstance(option.default, str)  # which is where Annotated puts "--name"
+            assert says_its_name or option.metavar != name.upper()

@@ -65,7 +65,9 @@ def report(run_name: Run, runs: Runs = RUNS) -> None:
 
 def track(
     run_name: Run,
-    uri: Annotated[str | None, typer.Option(metavar="URI", help="MLflow store, if not the experiment's.")] = None,
+    uri: Annotated[
+        str | None, typer.Option("--uri", metavar="URI", help="MLflow store, if not the experiment's.")
+    ] = None,
     runs: Runs = RUNS,
 ) -> None:
     """Log to MLflow what a run could not, because the server was away; nothing is logged twice."""

@@ -31,7 +31,9 @@ def plan(file: File, sets: Sets = None, alone: Alone = False, as_json: Json = Fa
 
 def run(
     file: File,
-    name: Annotated[str | None, typer.Option(metavar="NAME", help="Name of the run; default: the file's.")] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", metavar="NAME", help="Name of the run; default: the file's.")
+    ] = None,
     address: Address = None,
     sets: Sets = None,
     alone: Alone = False,
