@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -26,6 +26,8 @@ def _context(text: str) -> str:
         raise ValueError(f"must say where the subject is, such as 'blue background', got {text!r}")
     return text.strip(" ,")
 
+
+DrawingPrecision: TypeAlias = Literal["auto", "fp32", "fp16", "bf16"]
 
 _TOKEN_IMAGES = 16
 """Enough to tell a word with a meaning from one without; see `dbsweep.scoring.token_meaning`."""
@@ -91,6 +93,9 @@ class Evaluate(Section):
     guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
     num_inference_steps: Count = Field(20, description="sampling steps")
     sampler: SamplerName = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
+    precision: DrawingPrecision = Field(
+        "auto", description="of all that is drawn, class images too; auto is fp16 on a GPU and fp32 on the CPU"
+    )
     negative_prompt: str = Field("", description="negative prompt of all evaluation images")
     seed: Seed = Field(420420, description="image i of a prompt has seed + i (A1111's rule; D8ahazard's default)")
     encoder: ModelSource = Field(

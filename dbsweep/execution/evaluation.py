@@ -76,7 +76,8 @@ def draw_evaluation(
     texts = [prompt.base_prompt if base else prompt.prompt for prompt in prompts]
     wanted = [(text, seed) for text in dict.fromkeys(texts) for seed in seeds]
     requests = [_request(experiment, text, seed) for text, seed in wanted]
-    drawn = dict(zip(wanted, draw(models, requests, clip_skip=experiment.clip_skip), strict=True))
+    images = draw(models, requests, clip_skip=experiment.clip_skip, precision=experiment.evaluate.precision)
+    drawn = dict(zip(wanted, images, strict=True))
     files = {key: folder / f"{prefix}{index:03d}-{key[1]}.png" for index, key in enumerate(wanted)}
     folder.mkdir(parents=True, exist_ok=True)
     for key, request in zip(wanted, requests, strict=True):

@@ -45,7 +45,12 @@ def draw_grids(job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
     grids = []
     for index, grid in enumerate(experiment.grids):
         requests = cell_requests(grid, experiment)
-        images = draw(models, [request for _, request in requests], clip_skip=experiment.clip_skip)
+        images = draw(
+            models,
+            [request for _, request in requests],
+            clip_skip=experiment.clip_skip,
+            precision=experiment.evaluate.precision,
+        )
         folder = run.grids / f"{index:02d}-{checkpoint.id}"
         folder.mkdir(parents=True, exist_ok=True)
         files = [folder / f"{place:04d}.png" for place in range(len(images))]

@@ -45,7 +45,13 @@ def draw_class_images(job: SweepJob, shard: int = 0, shards: int = 1) -> int:
     for pool, part in _parts(job):
         if part[0].index // IMAGES_PER_PART % shards != shard:
             continue
-        images = draw(models, _whole_batch(part), batch_size=IMAGES_PER_PART, clip_skip=job.experiment.clip_skip)
+        images = draw(
+            models,
+            _whole_batch(part),
+            batch_size=IMAGES_PER_PART,
+            clip_skip=job.experiment.clip_skip,
+            precision=job.experiment.evaluate.precision,
+        )
         for request in part:
             pool.store(request, images[request.index % IMAGES_PER_PART])
         drawn += len(part)

@@ -125,10 +125,10 @@ def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
 
     The mask is (n, longest) bool, or None where all are of one length.
     """
-    lengths = torch.tensor([len(row) for row in rows], device=rows[0].device)
     padded = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
     if all(len(row) == padded.shape[1] for row in rows):
         return padded, None  # attention without a mask is faster
+    lengths = torch.tensor([len(row) for row in rows], device=padded.device)
     return padded, torch.arange(padded.shape[1], device=lengths.device) < lengths[:, None]
 
 

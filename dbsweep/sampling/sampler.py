@@ -11,10 +11,12 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.errors import ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.device_memory import is_out_of_memory, release_memory
 from dbsweep.sampling.conditioning import encode_prompts, pad_rows
+from dbsweep.sampling.precision import converted, drawing_dtype
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.schedulers import make_scheduler
 
@@ -37,12 +39,17 @@ class Work:
     unet_evaluations: int = 0
 
 
+class _OutOfRange(Exception):
+    """A batch in half precision came out as what is not finite."""
+
+
 def draw(
     models: StableDiffusion,
     requests: Sequence[ImageRequest],
     *,
     batch_size: int = 16,
     clip_skip: int = 1,
+    precision: DrawingPrecision = "auto",
     progress: Callable[[int], None] | None = None,
     work: Work | None = None,
 ) -> list[Image]:
@@ -54,6 +61,8 @@ def draw(
     Args:
         batch_size: images at once; guided ones take two places in the UNet's batch.
         clip_skip: as in `encode_prompts`.
+        precision: of UNet and VAE, as in `evaluate.precision`. Latents, and what the sampler does to them, are float32
+            in any case. What is not finite in half precision is drawn in float32, and so is all that follows it.
         progress: called with the number of images done so far, after each batch.
         work: where to add what this drawing costs.
 
@@ -69,9 +78,14 @@ def draw(
     with models.evaluating():
         texts = _encode_all(models, requests, clip_skip)
         waiting = list(_batches(requests, batch_size))
+        drawing = converted(models, drawing_dtype(precision, models.device))
         while waiting:
             batch = waiting.pop(0)
-            drawn = _try(models, [requests[index] for index in batch], texts, work)
+            try:
+                drawn = _try(drawing, [requests[index] for index in batch], texts, work)
+            except _OutOfRange:
+                drawing, waiting = converted(models, torch.float32), [batch, *waiting]
+                continue
             if drawn is None:
                 waiting = list(_cut([batch, *waiting], (len(batch) + 1) // 2))
                 continue
@@ -105,7 +119,11 @@ def _cut(batches: Sequence[list[int]], largest: int) -> Iterator[list[int]]:
 def _try(
     models: StableDiffusion, requests: Sequence[ImageRequest], texts: Mapping[str, Tensor], work: Work
 ) -> list[Image] | None:
-    """The images of one batch; None if there is no memory for so many."""
+    """The images of one batch; None if there is no memory for so many.
+
+    Raises:
+        _OutOfRange: half precision was not enough.
+    """
     try:
         return _decode(models, _denoise(models, requests, texts, work))
     except (RuntimeError, MemoryError) as error:
@@ -129,16 +147,17 @@ def _denoise(
     options = {"generator": generators} if takes_noise else {}
     guided = torch.tensor([i for i, r in enumerate(requests) if r.is_guided], dtype=torch.long, device=models.device)
     scales = torch.tensor([r.guidance_scale for r in requests if r.is_guided], device=models.device)
-    scales = scales.to(models.dtype)[:, None, None, None]
+    scales = scales[:, None, None, None]
     context, mask = _context(requests, texts)
+    context = context.to(models.dtype)
 
     latents: Tensor = _starting_noise(models, requests[0], generators) * scheduler.init_noise_sigma
     for timestep in scheduler.timesteps:
         inputs = scheduler.scale_model_input(latents, timestep)
-        inputs = torch.cat([inputs, inputs[guided]])
+        inputs = torch.cat([inputs, inputs[guided]]).to(models.dtype)
         output = models.unet(
             inputs, timestep, encoder_hidden_states=context, encoder_attention_mask=mask, return_dict=False
-        )[0]
+        )[0].float()
         prediction, without = output[: len(requests)], output[len(requests) :]
         prediction[guided] = without + scales * (prediction[guided] - without)
         latents = scheduler.step(prediction, timestep, latents, return_dict=False, **options)[0]
@@ -157,14 +176,16 @@ def _starting_noise(models: StableDiffusion, request: ImageRequest, generators: 
     factor = models.latent_factor
     shape = (models.unet.config.in_channels, request.height // factor, request.width // factor)
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
-    return noise.to(models.device, models.dtype)
+    return noise.to(models.device)
 
 
 def _decode(models: StableDiffusion, latents: Tensor) -> list[Image]:
     pixels = latents.shape[-1] * latents.shape[-2] * models.latent_factor**2
     images: list[Image] = []
     for part in (latents / models.vae.config.scaling_factor).split(max(1, DECODE_PIXELS // pixels)):
-        decoded = models.vae.decode(part, return_dict=False)[0].float()
+        decoded = models.vae.decode(part.to(models.dtype), return_dict=False)[0].float()
+        if models.dtype is not torch.float32 and not torch.isfinite(decoded).all():
+            raise _OutOfRange
         scaled = ((decoded / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
         images.extend(scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy())
     return images

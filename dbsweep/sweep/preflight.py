@@ -107,10 +107,13 @@ def check_compute(experiment: Experiment) -> None:
         from dbsweep.training.attention import check_xformers
 
         check_xformers(on_gpu=on_gpu)
-    if "fp16" in _asked(experiment, "precision"):
+    drawn = experiment.evaluate.precision
+    if "fp16" in (drawn, *_asked(experiment, "precision")):
         from dbsweep.training.precision import check_precision
 
-        check_precision("fp16", on_gpu=on_gpu)
+        for name in _asked(experiment, "precision"):
+            check_precision(name, on_gpu=on_gpu)
+        check_precision(drawn, on_gpu=on_gpu, field="evaluate.precision")
     for name in _asked(experiment, "optimizer"):
         if name.startswith("paged_"):
             from dbsweep.training.optimizer import check_optimizer

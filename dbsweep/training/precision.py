@@ -68,7 +68,7 @@ class Precision:
             self.scaler.load_state_dict(own)
 
 
-def check_precision(name: str, *, on_gpu: bool) -> None:
-    """ResourceError where the device cannot train in this precision."""
+def check_precision(name: str, *, on_gpu: bool, field: str = "train.precision") -> None:
+    """ResourceError where the device cannot compute in the precision that a field of the experiment file names."""
     if name == "fp16" and not on_gpu:
-        raise ResourceError("train.precision fp16 needs a GPU, and trials run on the CPU: use bf16 or fp32")
+        raise ResourceError(f"{field} fp16 needs a GPU, and trials run on the CPU: use bf16 or fp32")
