@@ -28,6 +28,7 @@ quickstart: venv  ## sweep a real DreamBooth on the embedded model and write its
 
 test: venv  ## every test that can run on this machine
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup
+	@if nvidia-smi -L > /dev/null 2>&1; then $(BIN)/python -m pytest -m gpu; fi
 
 check: lint types test  ## format, lint, types and tests
 

@@ -32,7 +32,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from benchmarks.training_case import LEARNING_RATE, PHOTOS, Case, Inputs, steps_per_second, write_inputs
-from benchmarks.training_gpu import measure_gpu
 from benchmarks.training_ours import Clock, run_clocked, startups, sweep_seconds, write_experiment
 from benchmarks.training_peer import PeerError, PeerRun, peer_arguments, run_peer
 from benchmarks.training_phases import step_shares
@@ -205,7 +204,7 @@ def table(result: Mapping[str, Any]) -> list[str]:
     lines += [f"{key}: {reason}" for key, reason in result.get("failed", {}).items()]
     for name, shares in result["phases"].items():
         lines.append(f"a step, {name}: " + ", ".join(f"{phase} {share:.1%}" for phase, share in shares.items()))
-    return [*lines, f"GPU: {result['gpu']}"] if "gpu" in result else lines
+    return lines
 
 
 def machine() -> str:
@@ -275,7 +274,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only-sweep", action="store_true", help="leave out trials by themselves")
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--quick", action="store_true", help="one repeat of few steps: whether it runs, not how fast")
-    parser.add_argument("--gpu", action="store_true", help="measure training on a GPU too")
     parser.add_argument("--out", type=Path, help="file for the result as JSON")
     given = parser.parse_args(arguments)
     if given.steps % PHOTOS:
@@ -285,7 +283,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = replace(options, repeats=1, steps=2 * PHOTOS, trials=min(2, given.trials))
     with tempfile.TemporaryDirectory() as name:
         result = measure({"": given.peer, "lora_": given.peer_lora}, options, Path(name))
-    result |= {"gpu": measure_gpu()} if given.gpu else {}
     result |= {"steps": options.steps, "trials": options.trials, "machine": machine()}
     result |= {"date": datetime.date.today().isoformat(), "command": command(given)}
     if given.out is not None:

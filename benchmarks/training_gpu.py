@@ -1,41 +1,97 @@
-"""Training on a GPU: images/s, peak memory and the share of the card's measured matmul rate.
+"""`python -m benchmarks.training_gpu [--peer PATH_TO_train_dreambooth.py]`: training and drawing on a GPU.
 
-Not run yet: it was written where there was no GPU. An SD-1.5-shaped UNet and text encoder of random weights at 512 px,
-bf16 autocast, AdamW, cached latents, no class images, both networks training.
+Networks of SD 1.5's shapes with random weights at 512 px: UNet and text encoder train in bf16 with AdamW on cached
+latents, without class images. By batch size: images/s (median over the steps), peak memory beside the forecast of
+`dbsweep plan`, and the share of the card's measured rate of a large bf16 matrix product. With ``--peer`` diffusers'
+example script trains the same networks on as many photos, in the same process on the same card, and ``ratio`` is our
+images/s over its.
+
+``--small`` tries the command on the CPU with tiny networks; its figures mean nothing.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
+import datetime
+import gc
+import json
+import sys
+import tempfile
 import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
+from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.training_case import Case
+from benchmarks.training_gpu_peer import PeerCase, load_script, median_seconds, step_ends
 from benchmarks.training_phases import trainer_of
+from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.config.schema import Train
+from dbsweep.errors import DbsweepError
 from dbsweep.minisd.paths import pipeline_path
+from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
+from dbsweep.plan.memory import training_memory
+from dbsweep.plan.sizes import SD1
+from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.sampler import Work, draw
 
-BATCHES: Final = (1, 4, 16)
+BATCHES: Final = (1, 4, 16, 32)
+PEER_BATCHES: Final = (1, 4, 16)
 PHOTOS: Final = 48
-STEPS: Final = 20
-WARM_UP: Final = 5
+STEPS: Final = 12
+WARM_UP: Final = 4
+"""Steps that are left out; passes are captured in the third."""
 STEP_FLOP: Final = 3 * 0.80e12
 """Of the UNet for one image at 512 px: a forward pass of SD 1.5 is 0.80 TFLOP, a backward pass twice that."""
 
+WAYS: Final[dict[str, dict[str, Any]]] = {
+    "cuda_graphs false": {"cuda_graphs": False},
+    "deterministic false": {"deterministic": False},
+    "channels_last true": {"channels_last": True},
+    "text_encoder frozen": {"text_encoder_ratio": 0.0},
+    "LoRA of rank 16": {"lora_rank": 16, "learning_rate": 1e-4},
+    "adamw_8bit, gradient_checkpointing": {"optimizer": "adamw_8bit", "gradient_checkpointing": True},
+    "fp32": {"precision": "fp32"},
+}
+"""Settings beside the case that is measured for all batch sizes."""
+WAYS_BATCH: Final = 16
 
-def measure_gpu() -> dict[str, Any] | str:
-    """By batch size: images/s, peak bytes and share of the matmul rate; a sentence where there is no GPU."""
-    if not torch.cuda.is_available():
-        return "there is no GPU here: nothing was measured"
-    rate = matmul_rate()
-    found: dict[str, Any] = {"card": torch.cuda.get_device_name(), "matmul_tflops": round(rate / 1e12, 1)}
-    return found | {f"batch_{batch}": measure_batch(batch, rate) for batch in BATCHES}
+_PRECISIONS: Final[tuple[DrawingPrecision, ...]] = ("fp32", "fp16")
+
+KINDS: Final = {
+    "attention": ("sdpa", "flash", "fmha", "attention"),
+    "convolution": ("conv", "fprop", "dgrad", "wgrad", "implicit_gemm", "cudnn"),
+    "matrix product": ("gemm", "nvjet", "cutlass", "matmul"),
+    "layout": ("nchwtonhwc", "nhwctonchw", "transpose"),
+    "norms": ("norm", "gammabeta", "rowwisemoments", "welford"),
+    "optimizer": ("fusedopti", "multi_tensor", "lpnorm"),
+    "copies and casts": ("copy",),
+}
+"""Words in the names of CUDA kernels; the first kind that has one counts."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scene:
+    """What is measured on: SD 1.5's shapes on a GPU, or tiny ones on the CPU to try the command."""
+
+    models: StableDiffusion
+    resolution: int
+    rate: float
+
+    @property
+    def device(self) -> torch.device:
+        """Of the models."""
+        return self.models.device
 
 
 def matmul_rate(size: int = 8192, repeats: int = 20) -> float:
@@ -50,27 +106,250 @@ def matmul_rate(size: int = 8192, repeats: int = 20) -> float:
     return 2 * size**3 * repeats / (time.perf_counter() - begun)
 
 
-def measure_batch(batch: int, rate: float) -> dict[str, float]:
-    """One trainer on fresh networks."""
-    train = Train(resolution=512, batch_size=batch, class_images_per_instance=0, precision="bf16")
-    trainer = trainer_of(sd15_shaped(), train, Case(STEPS, text_encoder=True), photos=PHOTOS)
-    trainer.train_until(WARM_UP)
-    torch.cuda.reset_peak_memory_stats()
-    torch.cuda.synchronize()
-    begun = time.perf_counter()
-    trainer.train_until(WARM_UP + STEPS)
-    torch.cuda.synchronize()
-    images_per_s = batch * STEPS / (time.perf_counter() - begun)
+def sd15_shaped(device: str, *, small: bool) -> StableDiffusion:
+    """SD 1.5's networks in shape, which are the libraries' defaults; tokenizer and schedule are MiniSD's."""
+    mini = load_base(str(pipeline_path()))
+    channels, text_layers = ((32, 64, 64, 64), 2) if small else ((320, 640, 1280, 1280), 12)
+    with torch.device(device):
+        unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, block_out_channels=channels)
+        text_encoder = CLIPTextModel(
+            CLIPTextConfig(
+                hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=text_layers
+            )
+        )
+        vae = AutoencoderKL(
+            block_out_channels=(32, 32, 32, 32) if small else (128, 256, 512, 512),
+            down_block_types=("DownEncoderBlock2D",) * 4,
+            up_block_types=("UpDecoderBlock2D",) * 4,
+            layers_per_block=2,
+        )
+    return dataclasses.replace(mini, unet=unet, text_encoder=text_encoder, vae=vae).to(device)
+
+
+def train_settings(scene: Scene, batch: int, **changes: object) -> Train:
+    """As the benchmark trains, but for the changes."""
+    given = {"resolution": scene.resolution, "batch_size": batch, "class_images_per_instance": 0, "precision": "bf16"}
+    return Train.model_validate({**given, "text_encoder_ratio": 1.0, **changes})
+
+
+def measured(scene: Scene, batch: int, **changes: object) -> dict[str, float]:
+    """A fresh trainer on the scene's networks."""
+    train = train_settings(scene, batch, **changes)
+    with _fresh_memory():
+        trainer = trainer_of(scene.models, train, Case(STEPS, text_encoder=train.text_encoder_ratio > 0), photos=PHOTOS)
+        ends: list[float] = []
+        trainer.train_until(WARM_UP + STEPS, lambda _: ends.append(_now()))
+        memory = torch.cuda.max_memory_allocated() if scene.device.type == "cuda" else 0
+        del trainer
+    remove_adapters(scene.models.networks)
+    seconds = median_seconds(ends, WARM_UP)
+    forecast = training_memory(train, SD1, prompts=1, scoring_bytes=0)
     return {
-        "images_per_s": round(images_per_s, 2),
-        "memory_bytes": torch.cuda.max_memory_allocated(),
-        "share_of_matmul_rate": round(images_per_s * STEP_FLOP / rate, 3),
+        "images_per_s": round(batch / seconds, 2),
+        "ms_per_step": round(1e3 * seconds, 1),
+        "share_of_matmul_rate": round(batch / seconds * STEP_FLOP / scene.rate, 3),
+        "memory_gib": round(memory / 2**30, 2),
+        "forecast_gib": round((forecast.total - forecast.reserve) / 2**30, 2),
     }
 
 
-def sd15_shaped() -> StableDiffusion:
-    """SD 1.5's UNet and text encoder in shape, which are the libraries' defaults, on the GPU."""
-    small = load_base(str(pipeline_path()))  # for its tokenizer and schedule; its autoencoder is not used
-    unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768)
-    text_encoder = CLIPTextModel(CLIPTextConfig(hidden_size=768, intermediate_size=3072, num_attention_heads=12))
-    return dataclasses.replace(small, unet=unet, text_encoder=text_encoder).to("cuda")
+def kernel_shares(scene: Scene, batch: int) -> dict[str, float]:
+    """The time of a step on the GPU by kind of kernel, in milliseconds; the longest kernels are told on stderr."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with _fresh_memory():
+        train = train_settings(scene, batch)
+        trainer = trainer_of(scene.models, train, Case(STEPS, text_encoder=True), photos=PHOTOS)
+        trainer.train_until(WARM_UP)
+        with profile(activities=[ProfilerActivity.CUDA]) as profiled:
+            trainer.train_until(WARM_UP + 6)
+            _now()
+        del trainer
+    found: dict[str, float] = {}
+    events = [event for event in profiled.key_averages() if event.self_device_time_total > 0]
+    for event in events:
+        found[_kind(event.key)] = found.get(_kind(event.key), 0.0) + event.self_device_time_total / 6e3
+    for event in sorted(events, key=lambda event: -event.self_device_time_total)[:16]:
+        print(f"  {event.self_device_time_total / 6e3:7.2f} ms {event.key[:100]}", file=sys.stderr, flush=True)
+    return {kind: round(spent, 2) for kind, spent in sorted(found.items(), key=lambda item: -item[1])}
+
+
+def _kind(kernel: str) -> str:
+    name = kernel.lower()
+    return next((kind for kind, words in KINDS.items() if any(word in name for word in words)), "other")
+
+
+def drawing(scene: Scene) -> dict[str, dict[str, float]]:
+    """UNet evaluations a second of 8 guided images, by precision, and how far the pictures are from float32's."""
+    steps = 8 if scene.device.type == "cuda" else 1
+    requests = [
+        ImageRequest("photo of man", "", seed, 7.5, steps, "DPM++ 2M Karras", scene.resolution, scene.resolution)
+        for seed in range(8)
+    ]
+    found: dict[str, dict[str, float]] = {}
+    exact = None
+    for precision in _PRECISIONS:
+        draw(scene.models, requests[:2], precision=precision)
+        begun, work = _now(), Work()
+        images = draw(scene.models, requests, precision=precision, work=work)
+        seconds = _now() - begun
+        exact = images if exact is None else exact
+        apart = [np.abs(one.astype(float) - other).mean() for one, other in zip(images, exact, strict=True)]
+        found[precision] = {
+            "unet_evaluations_per_s": round(work.unet_evaluations / seconds, 1),
+            "levels_from_fp32": round(float(np.mean(apart)), 3),
+        }
+    return found
+
+
+def write_for_peer(scene: Scene, folder: Path) -> tuple[Path, Path]:
+    """The networks as a diffusers folder, and photos of noise."""
+    models = scene.models
+    StableDiffusionPipeline(
+        vae=models.vae,
+        text_encoder=models.text_encoder,
+        tokenizer=models.tokenizer,
+        unet=models.unet,
+        scheduler=DDPMScheduler.from_config(dict(models.scheduler_config)),
+        safety_checker=None,
+        feature_extractor=None,
+        requires_safety_checker=False,
+    ).save_pretrained(folder / "model")
+    photos = folder / "photos"
+    photos.mkdir()
+    for index in range(PHOTOS):
+        pixels = np.random.default_rng(index).integers(0, 256, (scene.resolution, scene.resolution, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(photos / f"{index:02d}.png")
+    return folder / "model", photos
+
+
+def measured_peer(script: Path, scene: Scene, folders: tuple[Path, Path], batch: int, out: Path) -> dict[str, float]:
+    """The script on the same networks, photos and batch."""
+    case = PeerCase(*folders, resolution=scene.resolution, precision="bf16", batch_size=batch)
+    ends, memory = step_ends(load_script(script), case, out, WARM_UP + STEPS)
+    seconds = median_seconds(ends, WARM_UP)
+    return {
+        "images_per_s": round(batch / seconds, 2),
+        "ms_per_step": round(1e3 * seconds, 1),
+        "memory_gib": round(memory / 2**30, 2),
+    }
+
+
+def measure(
+    scene: Scene,
+    batches: Sequence[int],
+    script: Path | None,
+    peer_batches: Sequence[int],
+    tell: Callable[[dict[str, Any]], None],
+) -> dict[str, Any]:
+    """Everything; `tell` gets all that is known after each figure, for a machine that may be taken away before."""
+    on_gpu = scene.device.type == "cuda"
+    found: dict[str, Any] = {
+        "card": torch.cuda.get_device_name() if on_gpu else "none: the figures mean nothing",
+        "torch": torch.__version__,
+        "matmul_tflops": round(scene.rate / 1e12, 1),
+    }
+
+    def add(key: str, value: object) -> None:
+        found[key] = value
+        tell(found)
+
+    for batch in batches:
+        add(f"batch_{batch}", _attempt(lambda batch=batch: measured(scene, batch)))
+    add("drawing", _attempt(lambda: drawing(scene)))
+    if script is not None:
+        with tempfile.TemporaryDirectory() as name:
+            folders, out = write_for_peer(scene, Path(name)), Path(name) / "out"
+            with _away(scene.models):
+                for batch in peer_batches:
+                    peer = _attempt(lambda batch=batch: measured_peer(script, scene, folders, batch, out))
+                    add(f"peer_batch_{batch}", peer)
+                    ours = found.get(f"batch_{batch}", {})
+                    if "images_per_s" in ours and "images_per_s" in peer:
+                        add(f"ratio_batch_{batch}", round(ours["images_per_s"] / peer["images_per_s"], 2))
+    for way, changes in WAYS.items():
+        if on_gpu or "8bit" not in way:  # minutes on the CPU
+            add(f"batch_{WAYS_BATCH}, {way}", _attempt(lambda changes=changes: measured(scene, WAYS_BATCH, **changes)))
+    if on_gpu:
+        add(f"kernels_ms_batch_{WAYS_BATCH}", _attempt(lambda: kernel_shares(scene, WAYS_BATCH)))
+    return found
+
+
+def _attempt(work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
+    """What it gives, or why it failed: out of memory, say."""
+    try:
+        return work()
+    except (RuntimeError, DbsweepError) as error:
+        return {"failed": " ".join(str(error).split())[:200]}
+
+
+def _now() -> float:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+@contextmanager
+def _away(models: StableDiffusion) -> Iterator[None]:
+    """Inside, the device's memory belongs to others."""
+    device = models.device
+    models.to("cpu")
+    with _fresh_memory():
+        yield
+    models.to(device)
+
+
+@contextmanager
+def _fresh_memory() -> Iterator[None]:
+    _empty()
+    yield
+    _empty()
+
+
+def _empty() -> None:
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; 2 without a GPU."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.training_gpu", description=__doc__)
+    parser.add_argument("--peer", type=Path, help="diffusers' train_dreambooth.py")
+    parser.add_argument("--batches", type=int, nargs="+", default=list(BATCHES))
+    parser.add_argument("--peer-batches", type=int, nargs="+", default=list(PEER_BATCHES))
+    parser.add_argument("--small", action="store_true", help="try the command on the CPU with tiny networks")
+    parser.add_argument("--out", type=Path, help="file for the result as JSON, written anew after each figure")
+    given = parser.parse_args(arguments)
+    if not given.small and not torch.cuda.is_available():
+        print("benchmarks.training_gpu: there is no GPU here; --small tries the command without one", file=sys.stderr)
+        return 2
+    resolution = 64 if given.small else 512
+    models = sd15_shaped("cpu" if given.small else "cuda", small=given.small)
+    scene = Scene(models, resolution, 1e12 if given.small else matmul_rate())
+
+    def tell(found: dict[str, Any]) -> None:
+        key = list(found)[-1]
+        print(f"{key}: {json.dumps(found[key])}", file=sys.stderr, flush=True)
+        write(found, is_whole=False)
+
+    def write(found: dict[str, Any], *, is_whole: bool) -> None:
+        stamp = {"is_whole": is_whole, "date": datetime.date.today().isoformat(), "command": _command(given)}
+        if given.out is not None:
+            given.out.write_text(json.dumps({**found, **stamp}, indent=1) + "\n", encoding="utf-8")
+
+    found = measure(scene, given.batches, given.peer, given.peer_batches, tell)
+    write(found, is_whole=True)
+    print(json.dumps(found, indent=1))
+    return 0
+
+
+def _command(given: argparse.Namespace) -> str:
+    batches, peer_batches = (" ".join(map(str, each)) for each in (given.batches, given.peer_batches))
+    peer = f" --peer {given.peer.name} --peer-batches {peer_batches}" if given.peer is not None else ""
+    return f"python -m benchmarks.training_gpu{peer} --batches {batches}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

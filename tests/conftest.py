@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -19,12 +20,30 @@ settings.register_profile("dbsweep", deadline=None)
 settings.load_profile("dbsweep")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Hides GPUs unless ``-m`` chooses: what runs in this process is compared bit for bit with workers on the CPU."""
+    if not config.option.markexpr:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where several processes share the tests, one gets all that need a Ray, the others whole files."""
+    """Where several processes share the tests, one gets all that need a Ray, the others whole files.
+
+    Without a GPU those that need one are skipped.
+    """
     for item in items:
+        if item.get_closest_marker("gpu"):
+            item.add_marker(pytest.mark.skipif(not _has_gpu(), reason="needs a CUDA device"))
         needs_ray = "ray_session" in getattr(item, "fixturenames", ()) or item.get_closest_marker("cluster")
         item.add_marker(pytest.mark.xdist_group("ray" if needs_ray else item.nodeid.partition("::")[0]))
+
+
+@functools.cache
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 @pytest.fixture(autouse=True)

@@ -23,5 +23,11 @@ class Compute(Section):
     attention: Attention = Field(
         "auto", description="kernel: sdpa is torch's own, xformers needs its package and a GPU; auto is sdpa"
     )
-    channels_last: bool = Field(False, description="convolutions on channels-last tensors: faster on GPUs, not on CPUs")
+    cuda_graphs: bool = Field(
+        True, description="launch a GPU's training pass as a whole; not with checkpointing, accumulation or compile"
+    )
+    deterministic: bool = Field(
+        True, description="a GPU's training gives the same bits every time, as a CPU's does; false may be faster"
+    )
+    channels_last: bool = Field(False, description="convolutions on channels-last tensors; hardly ever faster")
     compile: bool = Field(False, description="torch.compile of the UNet: minutes at the start of a branch, then faster")

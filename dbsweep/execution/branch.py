@@ -216,6 +216,7 @@ class BranchWork:
 
     def _after_step(self, step: int) -> None:
         self.reached = step
+        self._watch.alive()  # a pass that is replayed on a GPU does not call the networks
         if time.monotonic() - self._stop_checked < STOP_CHECK_INTERVAL_S:
             return
         self._stop_checked = time.monotonic()

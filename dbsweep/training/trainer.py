@@ -17,13 +17,15 @@ from dbsweep.records.results import StepLog
 from dbsweep.training.attention import set_attention
 from dbsweep.training.average import WeightAverage
 from dbsweep.training.compiling import denoiser
-from dbsweep.training.conditioning import PromptEncoder
-from dbsweep.training.data import ConceptData, TrainingSet
+from dbsweep.training.conditioning import PromptEncoder, Prompts
+from dbsweep.training.data import Batch, ConceptData, TrainingSet
+from dbsweep.training.determinism import same_bits
 from dbsweep.training.log import Meter
 from dbsweep.training.lora import begin_lora, lora_shape
 from dbsweep.training.objective import Losses, Objective, losses
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
 from dbsweep.training.order import Order
+from dbsweep.training.passes import Pass, Replayed, can_replay
 from dbsweep.training.precision import Precision
 from dbsweep.training.randomness import Purpose, key
 from dbsweep.training.schedule import learning_rates
@@ -99,6 +101,8 @@ class Trainer:
             begin_lora(self._trained, self.lora, train.seed)
         self._trains: Callable[[str], bool] = is_adapter if self.lora is not None else lambda _: True
         self._denoise = denoiser(models.unet, train)  # with its adapters, which lie around it now
+        self._passes = Replayed(self._pass) if can_replay(train, self._device) else None
+        self._ahead: dict[tuple[int, tuple[int, ...]], Batch] = {}
         self._begin()
         self._weights = weight_tensors(self._modules, self._trains)  # last, for an optimizer may lay them out anew
 
@@ -118,12 +122,15 @@ class Trainer:
             raise ValueError(f"already at step {self.step}, asked to train until {step}")
         meter = Meter(self._device)
         while self.step < step:
-            meter.add(*self._train_step())
+            with self._same_bits():
+                meter.add(*self._train_step())
             self.step += 1
             if on_step is not None:
                 on_step(self.step)
         for parameter in self._parameters:
             parameter.grad = None  # drawing and scoring, which may follow, need the memory
+        if self._passes is not None:
+            self._passes.forget()
         return meter.log(self.step)
 
     def end(self) -> None:
@@ -211,18 +218,21 @@ class Trainer:
             parameter.grad = None
         figures = torch.zeros(3, device=self._device)
         for batch in batches:
-            share = len(batch) / images  # batches of a step weigh by their images: exactly the large batch
-            found = self._losses(epoch, batch)
-            loss = found.instance + train.prior_loss_weight * found.prior
-            with record_function("backward"):
-                torch.autograd.backward(self._precision.scale(share * loss))
-            figures += share * torch.stack([loss, found.instance, found.prior]).detach()
+            # Batches of a step weigh by their images: exactly the large batch.
+            given = self._given(epoch, batch, share=len(batch) / images)
+            figures += self._passes(given, self._parameters) if self._passes is not None else self._pass(given)
+        self._look_ahead()
         unet_rate, text_rate = rates = learning_rates(train, self.step, self._total_steps)
         with record_function("optimizer"):
             norm = self._update(figures[0], rates)
         trained = (unet_rate, text_rate if self.step < self._text_encoder_steps else 0.0)
         halves = 2 if train.class_images_per_instance > 0 else 1
         return torch.cat([figures, norm[None]]), trained, halves * images
+
+    def _same_bits(self) -> AbstractContextManager[None]:
+        if self._device.type == "cpu":  # whose kernels do so by themselves
+            return nullcontext()
+        return same_bits(self._train.deterministic)
 
     def _set_modes(self) -> None:
         """Training mode again: sampling between two steps may have changed it."""
@@ -234,23 +244,52 @@ class Trainer:
         elif not self._text_encoder.training:
             self._text_encoder.train()
 
-    def _losses(self, epoch: int, images: Sequence[int]) -> Losses:
-        """Forward pass of instance and class images together."""
+    def _given(self, epoch: int, images: tuple[int, ...], share: float) -> Pass:
+        """The pass over these instance images, and their class images, which weighs as much as `share` in its step."""
         with record_function("data"):
-            batch = self._data.batch(epoch, images)
-            latents, noise, seen, timesteps = (
-                x.to(self._device) for x in (batch.latents, batch.noise, batch.seen_noise, batch.timesteps)
-            )
-            noisy = self._objective.add_noise(latents, seen, timesteps)
+            batch = self._ahead.pop((epoch, images), None) or self._data.batch(epoch, images)
+            tensors = {
+                "latents": batch.latents,
+                "noise": batch.noise,
+                "seen_noise": batch.seen_noise,
+                "timesteps": batch.timesteps,
+            }
+            tensors = {name: each.to(self._device) for name, each in tensors.items()}
+        with self._precision.autocast(), record_function("encode"):
+            prompts = self._prompts.prepare(batch.prompts)
+        fixed = (batch.instance_images, share, prompts.chunks, prompts.places)
+        return Pass({**tensors, **prompts.tensors}, fixed)
+
+    def _look_ahead(self) -> None:
+        """Makes the next step's batches while the GPU computes this one's."""
+        if self._device.type == "cpu":
+            return
+        epoch, batches = self._order.step(self.step + 1)
+        self._ahead = {(epoch, images): self._data.batch(epoch, images) for images in batches}
+
+    def _pass(self, given: Pass) -> torch.Tensor:
+        """Forward and backward pass; returns its share of the step's loss, instance loss and prior loss, (3,)."""
+        instance_images, share, chunks, places = given.fixed
+        found = self._losses(given.tensors, Prompts(given.tensors, chunks, places), instance_images)
+        loss = found.instance + self._train.prior_loss_weight * found.prior
+        with record_function("backward"):
+            torch.autograd.backward(self._precision.scale(share * loss))
+        figures: torch.Tensor = share * torch.stack([loss, found.instance, found.prior]).detach()
+        return figures
+
+    def _losses(self, tensors: Mapping[str, torch.Tensor], prompts: Prompts, instance_images: int) -> Losses:
+        """Forward pass of instance and class images together."""
+        latents, noise, timesteps = tensors["latents"], tensors["noise"], tensors["timesteps"]
+        noisy = self._objective.add_noise(latents, tensors["seen_noise"], timesteps)
         with self._precision.autocast():
             with record_function("encode"):
-                states, mask = self._prompts.encode(batch.prompts)
+                states, mask = self._prompts.states(prompts)
             with record_function("forward"):
                 prediction = self._denoise(
                     noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
                 )[0]
         target, weights = self._objective.target(latents, noise, timesteps), self._objective.weights(timesteps)
-        return losses(prediction, target, batch.instance_images, weights)
+        return losses(prediction, target, instance_images, weights)
 
     def _update(self, loss: torch.Tensor, rates: tuple[float, float]) -> torch.Tensor:
         """Clips the gradients and moves the weights; returns the norm before clipping."""

@@ -47,11 +47,13 @@ class Seen:
 
 
 def let_only_fit(patch: pytest.MonkeyPatch, fits: Callable[[Train, int], bool]) -> None:
-    """Every step for which ``fits(settings, steps done)`` is false ends as on a GPU that is full."""
+    """Every step for which ``fits(settings, steps done)`` is false ends as on a GPU that is full; on one, it is."""
     real = Trainer._losses
 
     def losses(self: Trainer, *args: object) -> object:
         if not fits(self._train, self.step):
+            if self._device.type == "cuda":
+                torch.empty(2**45, dtype=torch.uint8, device=self._device)
             raise torch.OutOfMemoryError(CUDA_SAYS)
         return real(self, *args)  # type: ignore[arg-type]
 
@@ -82,6 +84,12 @@ def test_one_step_that_keeps_the_weights_is_taken_and_told(tiny_job: SweepJob, m
     assert [event.checkpoint.sha256 for event in saved.scored.values()] == [
         event.checkpoint.sha256 for event in undisturbed.scored.values()
     ]
+
+
+@pytest.mark.gpu
+def test_a_gpu_that_was_full_is_trained_on_again(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert half_of("cuda") is not None
+    test_one_step_that_keeps_the_weights_is_taken_and_told(tiny_job, monkeypatch)
 
 
 def test_without_auto_there_is_no_second_step(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,6 +50,14 @@ def test_batching_changes_nothing(clip_folder: Path) -> None:
     assert alone.encode_texts(texts) == pytest.approx(together.encode_texts(texts), abs=1e-5)
 
 
+@pytest.mark.gpu
+def test_a_gpu_embeds_as_the_cpu_does(clip_folder: Path) -> None:
+    images = some_images(5)
+    cpu, gpu = load_encoder(str(clip_folder)), load_encoder(str(clip_folder), "cuda")
+    assert gpu.encode_images(images) == pytest.approx(cpu.encode_images(images), abs=2e-3)
+    assert gpu.encode_texts(["a", "b c"]) == pytest.approx(cpu.encode_texts(["a", "b c"]), abs=2e-3)
+
+
 def test_nothing_to_embed_is_no_error(clip_folder: Path) -> None:
     assert len(load_encoder(str(clip_folder)).encode_images([])) == 0
 

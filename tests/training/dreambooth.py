@@ -89,5 +89,5 @@ def state_sha256(state: dict[str, torch.Tensor]) -> str:
 
 def distance(one: torch.nn.Module, other: torch.nn.Module, start: torch.nn.Module) -> float:
     """Length of the difference of two trained networks over the length of what training changed."""
-    a, b, s = (torch.nn.utils.parameters_to_vector(m.parameters()).detach().double() for m in (one, other, start))
+    a, b, s = (torch.cat([p.detach().flatten().double() for p in m.parameters()]) for m in (one, other, start))
     return float((a - b).norm() / (b - s).norm())

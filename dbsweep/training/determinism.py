@@ -1,0 +1,35 @@
+"""The same bits from a GPU every time, as from the CPU: what branches share, and go on from, depends on it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.utils.deterministic
+
+os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+"""cuBLAS gives the same bits only with a work space of fixed size; it looks once, when it is first used."""
+
+_MEMORY: Any = torch.utils.deterministic
+"""Whose settings are properties of a module, which no type checker knows."""
+
+
+@contextmanager
+def same_bits(wanted: bool) -> Iterator[None]:
+    """Inside, torch takes none of the faster kernels whose sums depend on which thread comes first.
+
+    Raises:
+        RuntimeError: from an operation that has no other kernel.
+    """
+    was_on, was_filling = torch.are_deterministic_algorithms_enabled(), _MEMORY.fill_uninitialized_memory
+    only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(wanted)
+    _MEMORY.fill_uninitialized_memory = False  # nothing here reads what it has not written
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(was_on, warn_only=only_warned)
+        _MEMORY.fill_uninitialized_memory = was_filling

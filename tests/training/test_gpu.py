@@ -1,0 +1,97 @@
+"""What training does on the CPU it does on a GPU: the same weights up to rounding, the same again from a state."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.tensor_tree import read_tree, write_tree
+from dbsweep.training.attention import check_xformers
+from tests.training.dreambooth import ALWAYS, distance, fresh_models, make_trainer, settings, state_sha256
+
+pytestmark = pytest.mark.gpu
+
+WAYS: dict[str, dict[str, object]] = {
+    "fp32": {},
+    "fp16": {"precision": "fp16"},
+    "bf16": {"precision": "bf16"},
+    "bf16 with less memory": {"precision": "bf16", "gradient_checkpointing": True, "optimizer": "adamw_8bit"},
+    "channels last": {"precision": "bf16", "channels_last": True},
+    "paged moments": {"optimizer": "paged_adamw_8bit"},
+    "lion": {"optimizer": "lion_8bit", "learning_rate": 1e-4},
+    "paged lion": {"optimizer": "paged_lion_8bit", "learning_rate": 1e-4},
+    "adafactor": {"optimizer": "adafactor"},
+    "prodigy": {"optimizer": "prodigy", "learning_rate": 1.0},
+    "moving average": {"ema_decay": 0.9},
+    "LoRA": {"lora_rank": 2, "lora_dropout": 0.2, "precision": "bf16"},
+    "DoRA": {"lora_rank": 2, "lora_dora": True},
+    "accumulated": {"batch_size": 2, "gradient_accumulation": 2, "noise_offset": 0.1, "min_snr_gamma": 5.0},
+}
+
+
+def on_gpu(tiny_sd: Path) -> StableDiffusion:
+    return fresh_models(tiny_sd).to("cuda")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_continuing_from_a_state_is_bit_identical(tiny_sd: Path, way: str, tmp_path: Path) -> None:
+    """The text encoder freezes after step 3; the state goes through a file, as between two branches."""
+    train = settings(**WAYS[way])
+    alone = make_trainer(on_gpu(tiny_sd), train, 3)
+    alone.train_until(5)
+    first = make_trainer(on_gpu(tiny_sd), train, 3)
+    first.train_until(2)
+    write_tree(tmp_path, first.state_to_write())
+    second = make_trainer(on_gpu(tiny_sd), train, 3)
+    second.load_state(read_tree(tmp_path))  # type: ignore[arg-type]
+    second.train_until(5)
+    assert state_sha256(second.state()) == state_sha256(alone.state())
+
+
+@pytest.mark.parametrize(("way", "furthest"), [("fp32", 0.02), ("bf16", 0.2), ("fp16", 0.1), ("channels last", 0.2)])
+def test_the_weights_are_the_cpu_s_up_to_rounding(tiny_sd: Path, way: str, furthest: float) -> None:
+    start, cpu, gpu = fresh_models(tiny_sd), fresh_models(tiny_sd), on_gpu(tiny_sd)
+    make_trainer(cpu, settings(), ALWAYS).train_until(3)
+    log = make_trainer(gpu, settings(**WAYS[way]), ALWAYS).train_until(3)
+    gpu.to("cpu")
+    assert 0.0 < distance(gpu.unet, cpu.unet, start.unet) < furthest
+    assert 0 < log.memory_bytes < 2**30
+
+
+def test_torch_s_compiler_trains_the_same_weights(tiny_sd: Path) -> None:
+    start, plain, compiled = fresh_models(tiny_sd), on_gpu(tiny_sd), on_gpu(tiny_sd)
+    make_trainer(plain, settings(), 2).train_until(3)
+    make_trainer(compiled, settings(compile=True), 2).train_until(3)
+    plain.to("cpu")
+    compiled.to("cpu")
+    assert distance(compiled.unet, plain.unet, start.unet) < 0.02
+
+
+def test_xformers_trains_the_same_weights(tiny_sd: Path) -> None:
+    pytest.importorskip("xformers")
+    check_xformers(on_gpu=True)
+    start, plain, other = fresh_models(tiny_sd), on_gpu(tiny_sd), on_gpu(tiny_sd)
+    make_trainer(plain, settings(precision="bf16"), 2).train_until(3)
+    make_trainer(other, settings(precision="bf16", attention="xformers"), 2).train_until(3)
+    plain.to("cpu")
+    other.to("cpu")
+    assert distance(other.unet, plain.unet, start.unet) < 0.2
+
+
+REPLAYED = [way for way in WAYS if way not in ("bf16 with less memory", "accumulated")]
+
+
+@pytest.mark.parametrize("way", REPLAYED)
+def test_replayed_passes_give_the_same_weights(tiny_sd: Path, way: str) -> None:
+    """The text encoder freezes after step 5: two graphs, one with and one without it."""
+    plain = make_trainer(on_gpu(tiny_sd), settings(**WAYS[way], cuda_graphs=False), 5)
+    plain.train_until(10)
+    replaying = make_trainer(on_gpu(tiny_sd), settings(**WAYS[way]), 5)
+    assert replaying._passes is not None
+    seen: list[bool] = []
+    replaying.train_until(10, lambda step: seen.append(replaying._passes.is_replaying))  # type: ignore[union-attr]
+    assert seen == [False, False, True, True, True] * 2
+    assert not replaying._passes.is_replaying  # what follows needs the memory
+    assert state_sha256(replaying.state()) == state_sha256(plain.state())
