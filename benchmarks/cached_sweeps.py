@@ -99,7 +99,9 @@ class SubjectSweep(ABC):
                 "class_images_per_instance": [CLASS_IMAGES // shape.photos],
                 "text_encoder_ratio": [1.0],
             },
-            "evaluate": {"every_epochs": shape.every_steps // shape.photos, "encoder": "minisd", **shape.evaluate},
+            # Every checkpoint is scored: which of them a sweep would look at is told apart on the finished curves.
+            "evaluate": {"every_epochs": shape.every_steps // shape.photos, "look_every": 1, "encoder": "minisd"}
+            | dict(shape.evaluate),
         }
         return Experiment.model_validate(content)
 

@@ -3,8 +3,10 @@
 Against scoring every checkpoint by the DreamBooth protocol, 25 prompts × 4 images × 50 steps (Ruiz et al. 2022, section
 4.1), on MiniSD sweeps of twelve checkpoints (`benchmarks.scoring_sweeps`). Adaptive scoring draws the same 25 prompts
 from the same seeds in 15 steps: a first look at every checkpoint with two images a prompt, then a race with four for
-those that can still win (`dbsweep.selection.race`). Both ways choose by `dbsweep.selection.choice`. Cost is counted in
-UNet evaluations, the untrained model's references included on both sides.
+those that can still win (`dbsweep.selection.race`). Both ways look at every checkpoint, where a sweep would pass over
+every second of so many (`evaluate.look_every`): this is about images, `benchmarks.selection` about looks. Both choose
+by `dbsweep.selection.choice`. Cost is counted in UNet evaluations, the untrained model's references included on both
+sides.
 
 Without `--subjects` the tables of `benchmarks/data/scoring_tables.json.gz` are read, in seconds. With it, sweeps that
 are missing in `--cache` are trained and drawn, eight to fifteen minutes of one core each, from where they were

@@ -18,6 +18,7 @@ from dbsweep.config.fields import (
     SamplerName,
     Section,
     Seed,
+    count_or,
 )
 
 
@@ -77,14 +78,16 @@ class Race(Section):
 
 
 class Evaluate(Section):
-    """What is drawn at every checkpoint."""
+    """What is drawn at checkpoints, and at which."""
 
     every_epochs: Count = Field(10, description="epochs between checkpoints; the last epoch of a trial always has one")
     every_steps: Count | None = Field(
         None, description="optimizer steps between checkpoints in place of every_epochs, rounded up to whole epochs"
     )
-    look_every: Count = Field(
-        1, description="look at every so many checkpoints, and at those between only beside the best, at the end"
+    look_every: Annotated[Literal["auto"] | Count, count_or("auto")] = Field(
+        "auto",
+        description="look at every so many checkpoints, and at those between only beside the best, at the end; auto is"
+        " 2 where every trial has 8 checkpoints or more and all are kept, else 1",
     )
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
     contexts: tuple[Annotated[str, AfterValidator(_context)], ...] = Field(
@@ -113,16 +116,6 @@ class Evaluate(Section):
         if len(set(self.contexts)) < len(self.contexts):
             raise ValueError(f"contexts must differ, got {', '.join(self.contexts)}")
         return self
-
-    @property
-    def look_epochs(self) -> int:
-        """Epochs from one look to the next while trials train."""
-        return self.every_epochs * self.look_every
-
-    @property
-    def most_late_looks(self) -> int:
-        """At checkpoints that were passed over: at both sides of the leaders, in as many rounds as `look_every`."""
-        return 2 * LEADERS * self.look_every if self.look_every > 1 else 0
 
     @property
     def levels(self) -> tuple[int, ...]:

@@ -7,7 +7,19 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from dbsweep.config.messages import shown
 
 
 class Section(BaseModel):
@@ -30,6 +42,20 @@ NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False), NotBool]
 GuidanceScale = Annotated[float, Field(ge=1.0, allow_inf_nan=False), NotBool]
 Count = Annotated[int, Field(ge=1), NotBool]
 CountOrNone = Annotated[int, Field(ge=0), NotBool]
+
+
+def count_or(word: str) -> WrapValidator:
+    """Of a `Count` or one word: a fault names both, where pydantic has one in its words for types for each."""
+
+    def check(value: object, inner: ValidatorFunctionWrapHandler) -> object:
+        try:
+            return inner(value)
+        except ValidationError as error:
+            raise ValueError(f"must be {word!r} or a whole number from 1 on, got {shown(value)}") from error
+
+    return WrapValidator(check)
+
+
 ClipSkip = Annotated[int, Field(ge=1, le=12), NotBool]
 """SD 1's text encoder has 12 layers; 1 takes the last, 2 the one before."""
 Seed = Annotated[int, Field(ge=0, lt=2**32), NotBool]

@@ -7,14 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-    model_validator,
-)
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from dbsweep.config.axes import AxisKind, GridAxis
 from dbsweep.config.choosing import Choosing, Judging
@@ -30,8 +23,8 @@ from dbsweep.config.fields import (
     Section,
     Seed,
     StorageUri,
+    count_or,
 )
-from dbsweep.config.messages import shown
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
@@ -61,20 +54,13 @@ def _run_name(name: str) -> str:
     return name
 
 
-def _keep(value: object, check: ValidatorFunctionWrapHandler) -> object:
-    try:
-        return check(value)
-    except ValidationError as error:  # of both alternatives, in pydantic's words for types
-        raise ValueError(f"must be 'all' or a whole number from 1 on, got {shown(value)}") from error
-
-
 class Checkpoints(Section):
     """How checkpoints are kept."""
 
     precision: Literal["fp16", "bf16", "fp32"] = Field(
         "fp16", description="of the kept weights; what training goes on from is always kept in fp32"
     )
-    keep: Annotated[Literal["all"] | Count, WrapValidator(_keep)] = Field(
+    keep: Annotated[Literal["all"] | Count, count_or("all")] = Field(
         "all", description="weights that are kept: all, or those of so many checkpoints of each trial, the best ones"
     )
 

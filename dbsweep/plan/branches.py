@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbsweep.config.evaluate import Evaluate
+from dbsweep.config.schema import Experiment
+from dbsweep.plan.looks import look_every_of
 from dbsweep.plan.tree import Node
 from dbsweep.records.plan import Branch, Milestone, TrialPath
 
@@ -27,7 +28,7 @@ class _Chain:
 
 
 def make_branches(
-    nodes: Sequence[Node], evaluate: Evaluate, *, earlier: int = 0
+    nodes: Sequence[Node], experiment: Experiment, *, earlier: int = 0
 ) -> tuple[tuple[Branch, ...], tuple[TrialPath, ...]]:
     """Branches, parents before children, and the path of every trial, by trial id.
 
@@ -35,14 +36,19 @@ def make_branches(
 
     Args:
         nodes: the tree, parents before children.
-        evaluate: checkpoints are at multiples of its `every_epochs` and at the end of every trial; there and at every
+        experiment: checkpoints are at multiples of its `every_epochs` and at the end of every trial; there and at every
             `look_every`-th of the others they are drawn and scored.
         earlier: branches that have their numbers already.
     """
     chains = _chains(nodes)
     width = max(2, len(str(earlier + len(chains))))
     ids = [f"b{number:0{width}d}" for number in range(earlier + 1, earlier + len(chains) + 1)]
-    branches = tuple(_branch(chain, ids, own, evaluate) for chain, own in zip(chains, ids, strict=True))
+    look_every = look_every_of(experiment)
+    every_epochs = experiment.evaluate.every_epochs
+    branches = tuple(
+        _branch(chain, ids, own, _milestones(chain, every_epochs, look_every))
+        for chain, own in zip(chains, ids, strict=True)
+    )
     return branches, _paths(chains, ids)
 
 
@@ -62,7 +68,7 @@ def _chains(nodes: Sequence[Node]) -> list[_Chain]:
     return chains
 
 
-def _branch(chain: _Chain, ids: Sequence[str], own: str, evaluate: Evaluate) -> Branch:
+def _branch(chain: _Chain, ids: Sequence[str], own: str, milestones: tuple[Milestone, ...]) -> Branch:
     last = chain.last
     # All courses that end here have the same weights; the first one stands for them.
     course = last.ended[0]
@@ -71,19 +77,19 @@ def _branch(chain: _Chain, ids: Sequence[str], own: str, evaluate: Evaluate) -> 
         parent=None if chain.parent is None else ids[chain.parent],
         fork_step=chain.fork_step,
         stages=tuple(node.stage_id for node in chain.nodes),
-        milestones=_milestones(chain, evaluate),
+        milestones=milestones,
         trials=tuple(sorted(course.trial.id for node in chain.nodes for course in node.ended)),
         settings=course.trial.settings,
         text_encoder_steps=course.text_encoder_epochs * course.steps_per_epoch,
     )
 
 
-def _milestones(chain: _Chain, evaluate: Evaluate) -> tuple[Milestone, ...]:
+def _milestones(chain: _Chain, every_epochs: int, look_every: int) -> tuple[Milestone, ...]:
     last, per_epoch = chain.last, chain.last.steps_per_epoch
-    every = evaluate.every_epochs * per_epoch
+    every = every_epochs * per_epoch
     first = chain.fork_step - chain.fork_step % every + every
     regular = range(first, last.end + 1, every)
-    looks = {step for step in regular if step // every % evaluate.look_every == 0}
+    looks = {step for step in regular if step // every % look_every == 0}
     looks |= {node.end for node in chain.nodes if node.ended}
     forks = {node.end for node in chain.nodes if len(node.children) > 1}
     return tuple(

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dbsweep.config.concept import FILEWORDS
-from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.schema import Concept, Experiment, Train
 from dbsweep.plan.buckets import Size
 from dbsweep.plan.courses import Course
 from dbsweep.plan.ladder import images_per_pass
+from dbsweep.plan.looks import look_epochs, look_every_of, most_late_looks
 from dbsweep.plan.photos import Photos, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.records.plan import Branch, Cost
@@ -69,7 +69,7 @@ def cost_of(
     """Steps, images, disk and time of a sweep, and what they would be alone; time is None where no rate is known."""
     trains = {course.trial.id: course.train for course in courses}
     shared = [_leg_of(branch, trains, photos) for branch in branches]
-    alone = [_leg_alone(course, experiment.evaluate, photos) for course in courses]
+    alone = [_leg_alone(course, experiment, photos) for course in courses]
     once = [*_class_images(experiment.concepts, courses, photos), *_grids(experiment)]
     steps = sum(leg.steps for leg in alone)
     apart = _cost(experiment, alone, once, rates, steps, trials=len(courses))
@@ -113,14 +113,14 @@ def _leg_of(branch: Branch, trains: dict[str, Train], photos: Sequence[Photos]) 
     )
 
 
-def _leg_alone(course: Course, evaluate: Evaluate, photos: Sequence[Photos]) -> Leg:
+def _leg_alone(course: Course, experiment: Experiment, photos: Sequence[Photos]) -> Leg:
     return Leg(
         train=course.train,
         steps=course.steps,
         end_step=course.steps,
         images_per_step=uses_per_epoch(photos) / course.steps_per_epoch,
-        evaluations=math.ceil(course.epochs / evaluate.look_epochs),
-        checkpoints=math.ceil(course.epochs / evaluate.every_epochs),
+        evaluations=math.ceil(course.epochs / look_epochs(experiment)),
+        checkpoints=math.ceil(course.epochs / experiment.evaluate.every_epochs),
         forks=0,
     )
 
@@ -146,9 +146,8 @@ def late_images(experiment: Experiment, unseen: int) -> int:
     Args:
         unseen: checkpoints that nobody looks at while trials train.
     """
-    evaluate = experiment.evaluate
-    looks = min(unseen, evaluate.most_late_looks)
-    return looks * prompts_per_evaluation(experiment) * evaluate.images_per_prompt
+    looks = min(unseen, most_late_looks(experiment))
+    return looks * prompts_per_evaluation(experiment) * experiment.evaluate.images_per_prompt
 
 
 def _passes_of(experiment: Experiment) -> int:
@@ -205,7 +204,7 @@ def _grids(experiment: Experiment) -> Iterator[Drawing]:
 def _kept(experiment: Experiment, legs: Sequence[Leg], trials: int) -> int:
     """At most so many checkpoints keep their weights: when the sweep is over, or until those passed over are judged."""
     every, keep = sum(leg.checkpoints for leg in legs), experiment.checkpoints.keep
-    passed_over = every - sum(leg.evaluations for leg in legs) if experiment.evaluate.look_every > 1 else 0
+    passed_over = every - sum(leg.evaluations for leg in legs) if look_every_of(experiment) > 1 else 0
     return every if keep == "all" else min(every, keep * trials + passed_over)
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.plan.amounts import bytes_text
 from dbsweep.plan.cost import latest_checkpoints
 from dbsweep.plan.courses import Course
+from dbsweep.plan.looks import look_epochs, look_every_of
 from dbsweep.plan.photos import Photos, class_images_used, steps_per_epoch, uses_by_size, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.plan.space import longest_epochs
@@ -22,11 +22,11 @@ _FEW_EVALUATIONS = 3
 
 
 def notes_on(
+    experiment: Experiment,
     courses: Sequence[Course],
     branches: Sequence[Branch],
     cost: Cost,
     photos: Sequence[Photos],
-    evaluate: Evaluate,
     rates: Rates,
 ) -> tuple[str, ...]:
     """All notes on a plan, the costly ones first."""
@@ -35,7 +35,7 @@ def notes_on(
         *_long_warmups(courses),
         *_uneven_epochs(courses, photos),
         *_bucketed(courses, photos),
-        *_few_evaluations(courses, evaluate),
+        *_few_evaluations(experiment, courses),
         _disk(branches, rates),
     )
 
@@ -134,13 +134,15 @@ def _bucketed(courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[s
         yield f"{sentence}, {counted(more, 'step')} more than if all had one size" if more else sentence
 
 
-def _few_evaluations(courses: Sequence[Course], evaluate: Evaluate) -> Iterator[str]:
+def _few_evaluations(experiment: Experiment, courses: Sequence[Course]) -> Iterator[str]:
     # The end of a trial is evaluated too, whether or not it is a multiple.
-    few = sum(-(-course.epochs // evaluate.look_epochs) < _FEW_EVALUATIONS for course in courses)
+    apart = look_epochs(experiment)
+    few = sum(-(-course.epochs // apart) < _FEW_EVALUATIONS for course in courses)
     if few:
-        lower = next((name for name in ("look_every", "every_epochs") if getattr(evaluate, name) > 1), None)
-        fix = f"lower evaluate.{lower} ({getattr(evaluate, lower)})" if lower is not None else "train for more epochs"
-        seen = " that are looked at" if evaluate.look_every > 1 else ""
+        distances = {"look_every": look_every_of(experiment), "every_epochs": experiment.evaluate.every_epochs}
+        lower = next((name for name, distance in distances.items() if distance > 1), None)
+        fix = f"lower evaluate.{lower} ({distances[lower]})" if lower is not None else "train for more epochs"
+        seen = " that are looked at" if distances["look_every"] > 1 else ""
         yield (
             f"{few:,} of {counted(len(courses), 'trial')} {'has' if few == 1 else 'have'} fewer than "
             f"{_FEW_EVALUATIONS} checkpoints{seen}, too few to see when overtraining begins; {fix}"

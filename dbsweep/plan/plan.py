@@ -52,7 +52,7 @@ def make_plan(
     trials, removed = make_trials(experiment)
     courses = courses_of(experiment, trials, photos)
     nodes = grow_tree(courses, share=not alone)
-    branches, paths = make_branches(nodes, experiment.evaluate)
+    branches, paths = make_branches(nodes, experiment)
     cost = cost_of(experiment, courses, branches, photos, rates)
     return Plan(
         steps_per_epoch=steps_per_epoch(photos, experiment.train),
@@ -67,7 +67,7 @@ def make_plan(
             *outrun(experiment),
             *idle_settings(experiment, courses),
             *left_over_class_images(experiment, courses, photos),
-            *notes_on(courses, branches, cost, photos, experiment.evaluate, rates),
+            *notes_on(experiment, courses, branches, cost, photos, rates),
         ),
     )
 

@@ -44,7 +44,7 @@ def extend_plan(
         return plan
     photos = photos_of(experiment, photo_counts, photo_sizes, class_images)
     nodes = grow_tree(courses_of(experiment, trials, photos), planting=trials[0].id)
-    branches, paths = make_branches(nodes, experiment.evaluate, earlier=len(plan.branches))
+    branches, paths = make_branches(nodes, experiment, earlier=len(plan.branches))
     branches, paths = (*plan.branches, *branches), (*plan.paths, *paths)
     courses = courses_of(experiment, (*plan.trials, *trials), photos)
     return plan.model_copy(

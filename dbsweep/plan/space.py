@@ -75,10 +75,20 @@ def points_of(experiment: Experiment, trials: Sequence[Trial]) -> list[Point]:
 
 def longest_epochs(experiment: Experiment) -> int:
     """The most epochs that a trial of the search can have."""
+    return max(_lengths(experiment))
+
+
+def shortest_epochs(experiment: Experiment) -> int:
+    """The fewest epochs that a trial of the search can have."""
+    return min(_lengths(experiment))
+
+
+def _lengths(experiment: Experiment) -> list[int]:
+    """In epochs: all that a trial can have, or the bounds between which they are."""
     axis = experiment.search.axes.get("epochs")
     if axis is None:
-        return experiment.train.epochs
-    return math.floor(max(float(value) for values in axis.model_dump().values() for value in values))
+        return [experiment.train.epochs]
+    return [math.floor(float(value)) for values in axis.model_dump().values() for value in values]
 
 
 def grid_size(experiment: Experiment) -> int:

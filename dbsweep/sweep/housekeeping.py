@@ -7,6 +7,7 @@ from dbsweep.execution.dropping import dropping_for
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.keeping import DONE, Keeping
 from dbsweep.execution.ledger import Ledger
+from dbsweep.plan.looks import look_every_of
 from dbsweep.records.events import Event
 from dbsweep.records.plan import Plan
 from dbsweep.records.results import Scorecard
@@ -35,7 +36,7 @@ class Housekeeping:
         self._ledger = ledger
         self._best = None if keep == "all" else keep
         self._rank = rank
-        self._looks_late = experiment.evaluate.look_every > 1
+        self._looks_late = look_every_of(experiment) > 1
         self._keeping = Keeping(plan, self._best, rank)
         # A search that proposes points may start further branches at any fork. A worker that reaches the storage alone
         # could not tell that a fork must be trained again because what started there is damaged.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.jobs import CloserLook, SweepJob
 from dbsweep.execution.ledger import Ledger
+from dbsweep.plan.looks import look_every_of
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.choice import choice_settings
@@ -23,10 +24,10 @@ def look_late(backend: Backend, job: SweepJob, ledger: Ledger, on_look: OnLook) 
     Raises:
         DbsweepError: a checkpoint cannot be drawn; the rounds before stay in the ledger.
     """
-    evaluate = job.experiment.evaluate
-    if evaluate.look_every == 1:
+    look_every = look_every_of(job.experiment)
+    if look_every == 1:
         return
-    for _ in range(evaluate.look_every):
+    for _ in range(look_every):
         record = ledger.read()
         unseen = beside_the_best(
             list_candidates(record),

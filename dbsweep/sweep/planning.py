@@ -17,17 +17,19 @@ if TYPE_CHECKING:
 
 
 def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment, Plan]:
-    """The experiment as it will run, fitted to the memory that a trial has, and its plan.
+    """The experiment as it will run, fitted to the memory that a trial has and looked at as often, and its plan.
 
     Raises:
         ResourceError: it is to be fitted, and how much memory there is is not known.
     """
     from dbsweep.plan.fitting import fit
+    from dbsweep.plan.looks import look_notes, settled
 
     fitted = fit(with_base_of_base(experiment), trial_device(experiment))
-    experiment = experiment.model_copy(update={"train": fitted.experiment.train})
+    notes = (*fitted.notes, *look_notes(experiment))
+    experiment = settled(experiment.model_copy(update={"train": fitted.experiment.train}))
     plan = make_plan(experiment, alone=alone)
-    return experiment, plan.model_copy(update={"notes": (*fitted.notes, *plan.notes)})
+    return experiment, plan.model_copy(update={"notes": (*notes, *plan.notes)})
 
 
 def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:

@@ -34,6 +34,8 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
         ("tracking: {uri: ''}", "tracking.uri", "must not be empty, got ''"),
         ("checkpoints: {keep: 0}", "checkpoints.keep", "must be 'all' or a whole number from 1 on, got 0"),
         ("checkpoints: {keep: best}", "checkpoints.keep", "must be 'all' or a whole number from 1 on, got 'best'"),
+        ("evaluate: {look_every: 0}", "evaluate.look_every", "must be 'auto' or a whole number from 1 on, got 0"),
+        ("evaluate: {look_every: yes}", "evaluate.look_every", "must be 'auto' or a whole number from 1 on, got true"),
         ("train: {learning_rate: yes}", "train.learning_rate", "must be a number, got true"),
         ("train: {learning_rate: fast}", "train.learning_rate", "must be a number, got 'fast'"),
         ("train: {learning_rate: .nan}", "train.learning_rate", "must be a finite number, got nan"),

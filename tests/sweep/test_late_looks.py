@@ -94,9 +94,31 @@ def test_wider_spaces_are_narrowed_in_rounds(tmp_path: Path) -> None:
 
 
 def test_without_spaces_nobody_looks_late(tmp_path: Path) -> None:
-    record, _ = run(tmp_path, backend := LookingBackend())
-    assert backend.asked == []
-    assert looked_at(record) == [1, 2, 3, 4, 5, 6, 7, 8]
+    for folder, *sets in (("told", "evaluate.look_every=1"), ("few", "evaluate.every_epochs=2")):
+        record, shown = run(tmp_path / folder, backend := LookingBackend(), *sets)
+        assert backend.asked == []
+        assert looked_at(record) == [c.epoch for c in record.checkpoints.values()]
+        assert "look_every auto" not in shown
+
+
+def test_eight_checkpoints_are_spaced_without_being_asked(tmp_path: Path) -> None:
+    chosen, shown = run(tmp_path / "a", LookingBackend())
+    told, _ = run(tmp_path / "b", LookingBackend(), "evaluate.look_every=2")
+    assert "look_every auto: every trial has 8 checkpoints or more, so every second is looked at" in shown
+    assert looked_at(chosen) == looked_at(told)
+    assert {c.epoch for c in chosen.checkpoints.values() if chosen.is_late(c)} == {3, 5, 7}
+
+
+def test_what_was_chosen_stands_in_the_run_whatever_would_be_chosen_when_it_is_resumed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, LookingBackend(stop_after=0))
+    folder = RunFolder(tmp_path / "runs" / "demo")
+    assert load_experiment(folder.experiment).evaluate.look_every == 2
+    monkeypatch.setattr("dbsweep.plan.looks.ENOUGH", 100)
+    resume_run(folder, lambda *_: LookingBackend(), TerminalView(Console(file=io.StringIO())))
+    assert looked_at(read_run(folder)) == [2, 3, 4, 5, 6, 7, 8]
 
 
 def test_an_interrupted_round_is_begun_again_and_ends_alike(tmp_path: Path) -> None:
