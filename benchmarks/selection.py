@@ -3,9 +3,10 @@
 For each MiniSD subject a sweep from under- to overtraining is trained and scored by the product, and judged by the
 oracle: another network, other prompts, other seeds (`benchmarks.selection_judge`). Ours and the rivals' ways of
 choosing (`benchmarks.selection_methods`), of seeing overtraining (`benchmarks.selection_detection`) and of spending
-compute (`benchmarks.selection_costs`) are compared on the same curves. `--cache` keeps what was trained, so that a
-change of selection code alone is measured in seconds; `--curves` takes the curves that come with the repository, with
-`--subjects` some of them.
+compute (`benchmarks.selection_costs`) are compared on the same curves. Ours is run as by default, so it looks at every
+second of their eight checkpoints; `ways` has it run otherwise too (`benchmarks.selection_schedule`). `--cache` keeps
+what was trained, so that a change of selection code alone is measured in seconds; `--curves` takes the curves that come
+with the repository, with `--subjects` some of them.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from benchmarks.selection_costs import costs, races, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
-from benchmarks.selection_schedule import WAYS
+from benchmarks.selection_ours import WAY
 from dbsweep.config.choosing import Choosing
 from dbsweep.selection.choice import ChoiceSettings
 from dbsweep.selection.overtraining import VerdictSettings
@@ -75,7 +76,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "false_alarms": _round(found["false_alarms"]),
         "auc_at_enough_prior_1": _round(all_of_prior["auc"]),
         "false_alarms_at_enough_prior_1": _round(all_of_prior["false_alarms"]),
-        "onset_at_enough_style_1": _round(detection(subjects, VerdictSettings(enough_style=1.0))["onset_within_1"]),
+        "onset_at_enough_style_1": _round(_onset_at_enough_style_1(subjects)),
         "overtrained_trials": f"{found['overtrained_trials']:.0f} of {found['trials']:.0f}",
         "steps_saved": _round(ratio),
         "utility_lost_by_stopping": _round(lost),
@@ -97,12 +98,19 @@ def _regret_of_first_looks(subjects: Sequence[Judged], enough_style: float) -> f
     return _round(float(np.mean([regret(s, [s.choice_without_race(choosing)]) for s in subjects])))
 
 
+def _onset_at_enough_style_1(subjects: Sequence[Judged], way: str = WAY) -> float:
+    return detection(subjects, VerdictSettings(enough_style=1.0), way=way)["onset_within_1"]
+
+
 def _way(subjects: Sequence[Judged], way: str) -> dict[str, float]:
     """What one way of running dbsweep comes to."""
     ratio, lost = steps_saved(subjects, way)
+    found = detection(subjects, way=way)
     told = {
+        "look_every": float(np.mean([s.ours[way].look_every for s in subjects])),
         "regret": float(np.mean([regret(s, [s.ours[way].place]) for s in subjects])),
-        "onset_within_1": detection(subjects, look_every=WAYS[way].look_every)["onset_within_1"],
+        **{key: found[key] for key in ("onset_within_1", "auc", "false_alarms")},
+        "onset_at_enough_style_1": _onset_at_enough_style_1(subjects, way),
         "looks": float(np.mean([s.ours[way].looks for s in subjects])),
         "steps_saved": ratio,
         "utility_lost_by_stopping": lost,

@@ -12,6 +12,8 @@ from benchmarks.selection_curves import CardData, SubjectCurves
 from benchmarks.selection_detection import told_onset, true_onset
 from benchmarks.selection_judge import worth
 from benchmarks.selection_methods import Floats, Judged
+from benchmarks.selection_ours import WAY
+from benchmarks.selection_schedule import WAYS
 from dbsweep.config.choosing import Choosing
 from dbsweep.records.names import BASE, Metric
 from dbsweep.selection.smoothing import smoothed
@@ -33,8 +35,9 @@ def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
     best = [np.unravel_index(int(s.utility.argmax()), s.utility.shape) for s in subjects]
     onsets = {rate: {"within_1": 0, "early": 0, "late": 0} for rate in rates}
     for subject in subjects:
+        look_every = WAYS[WAY].look_every(subject.curves)
         for rate, row, trial in zip(rates, subject.utility, subject.curves.trials, strict=True):
-            off = told_onset(trial, subject.curves) - true_onset(row)
+            off = told_onset(trial, subject.curves, look_every=look_every) - true_onset(row)
             onsets[rate]["within_1" if abs(off) <= 1 else "early" if off < 0 else "late"] += 1
     return {
         "best_at_rate": _counts(rates, [int(trial) for trial, _ in best]),

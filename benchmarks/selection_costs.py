@@ -9,8 +9,9 @@ need too. Class images, which all need alike, are left out. All ways take the sa
 - ASHA: the same independent trials, but Ray's `ASHAScheduler` ends those that are not among the best third at rungs of
   1, 3, 9 ... checkpoints; scored at rungs and at their ends. Two trials at a time, in random order, averaged over
   orders. The best last result is taken.
-- dbsweep: one training for each learning rate, of which every length is a checkpoint, ended where its verdict is
-  overtrained, or where the others are better (`benchmarks.selection_schedule`); then the race.
+- dbsweep: one training for each learning rate, of which every length is a checkpoint, and looked at or passed over; it
+  is ended where its verdict is overtrained, or where the others are better (`benchmarks.selection_schedule`); then late
+  looks beside the best, and the race.
 """
 
 from __future__ import annotations
@@ -69,25 +70,27 @@ def tree(subject: Judged, way: str = WAY) -> Spent:
 def spent_on(curves: SubjectCurves, ours: Outcome, evaluate: Evaluate = EVALUATED) -> Spent:
     """What one of our outcomes took, under these settings of the race."""
     total = curves.base_evaluations * evaluate.levels[-1] / MOST_IMAGES
-    total += ours.race_images * curves.card_evaluations / FIRST_LOOK + ours.looks * curves.card_evaluations
+    total += ours.raced.images * curves.card_evaluations / FIRST_LOOK + ours.looks * curves.card_evaluations
     total += sum(curves.step_evaluations * t.steps[end] for t, end in zip(curves.trials, ours.ends, strict=True))
     return Spent(total, ours.place)
 
 
 def races(subjects: Sequence[Judged]) -> dict[str, dict[str, float]]:
     """By the most images a prompt that a race may draw, none being no race: regret, UNet evaluations, the grid's over
-    ours."""
+    ours, and how many closer looks the curves were asked for and do not have."""
     found = {}
     theirs = sum(grid(subject).evaluations for subject in subjects)
     for name, race in RACES.items():
         evaluate = Evaluate.model_validate({**EVALUATE, "race": race})
-        outcomes = [outcome(subject.curves, subject.ours[WAY].ends, evaluate=evaluate) for subject in subjects]
+        outcomes = [subject.run_again(evaluate=evaluate) for subject in subjects]
         pairs = list(zip(subjects, outcomes, strict=True))
         ours = sum(spent_on(subject.curves, each, evaluate).evaluations for subject, each in pairs)
         found[name] = {
             "regret": float(np.mean([regret(subject, [each.place]) for subject, each in pairs])),
             "evaluations": ours / len(subjects),
             "cost_vs_grid": theirs / ours,
+            "closer_looks": sum(each.raced.asked for _, each in pairs),
+            "closer_looks_missing": sum(each.raced.missing for _, each in pairs),
         }
     return found
 

@@ -10,7 +10,9 @@ import numpy.typing as npt
 
 from benchmarks.selection_curves import SubjectCurves, TrialCurve, name_of
 from benchmarks.selection_methods import Judged
+from benchmarks.selection_ours import WAY
 from benchmarks.selection_race import looks
+from benchmarks.selection_schedule import WAYS
 from dbsweep.records.names import BASE, Metric, VerdictState
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.overtraining import WATCHED, VerdictSettings, most_that_counts
@@ -92,32 +94,37 @@ def auc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
 
 
 def detection(
-    subjects: Sequence[Judged], settings: VerdictSettings | None = None, *, fall: float = FALL, look_every: int = 1
+    subjects: Sequence[Judged], settings: VerdictSettings | None = None, *, fall: float = FALL, way: str = WAY
 ) -> dict[str, float]:
     """The keys `onset_within_1`, `auc` and `false_alarms`, and what they are shares of.
 
-    `onset_within_1`: share of trainings whose told onset, by every `look_every`-th checkpoint, is at most one
-    checkpoint from the true one, "none" being the place after the last. `auc`: over all checkpoints, of `severity` for
-    lying at or after the true onset. `false_alarms`: of the trainings that are never
-    overtrained, the share that is called so.
+    All are by the checkpoints that are looked at while a trial trains. `onset_within_1`: share of trainings whose told
+    onset is at most one checkpoint, looked at or not, from the true one, "none" being the place after the last. `auc`:
+    of `severity` for lying at or after the true onset. `false_alarms`: of the trainings that are never overtrained, the
+    share that is called so.
+
+    Args:
+        way: of `WAYS`, which says how far apart looks are.
     """
     settings = settings or VerdictSettings()
-    truth, told, scores, positive = [], [], [], []
+    truth, told, lengths, scores, positive = [], [], [], [], []
     for subject in subjects:
-        base = subject.curves.base.card(BASE)
-        for row, trial in zip(subject.utility, subject.curves.trials, strict=True):
+        curves, base = subject.curves, subject.curves.base.card(BASE)
+        look_every = WAYS[way].look_every(curves)
+        for row, trial in zip(subject.utility, curves.trials, strict=True):
             truth.append(true_onset(row, fall))
-            told.append(told_onset(trial, subject.curves, settings, look_every))
-            cards = [base, *(point.card.card(name_of(trial, point)) for point in trial.checkpoints)]
+            told.append(told_onset(trial, curves, settings, look_every))
+            lengths.append(len(row))
+            seen = looks(trial, look_every)
+            cards = [base, *(point.card.card(name_of(trial, point)) for point in seen)]
             scores.append(severity(cards, settings))
-            positive.append(np.arange(len(row)) >= truth[-1])
-    lengths = np.array([len(row) for row in positive])
-    true, said = np.array(truth), np.array(told)
-    sound = true == lengths
+            positive.append(np.array([trial.steps.index(point.step) for point in seen]) >= truth[-1])
+    true, said, none = np.array(truth), np.array(told), np.array(lengths)
+    sound = true == none
     return {
         "onset_within_1": float((np.abs(true - said) <= 1).mean()),
         "auc": auc(np.concatenate(scores), np.concatenate(positive)),
-        "false_alarms": float((said < lengths)[sound].mean()) if sound.any() else float("nan"),
+        "false_alarms": float((said < none)[sound].mean()) if sound.any() else float("nan"),
         "trials": float(len(true)),
         "overtrained_trials": float((~sound).sum()),
     }

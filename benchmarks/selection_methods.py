@@ -19,6 +19,7 @@ from benchmarks.selection_curves import SubjectCurves, TrialCurve
 from benchmarks.selection_judge import worth
 from benchmarks.selection_ours import NO_RACE, WAY, Outcome, Place, outcome, outcomes
 from dbsweep.config.choosing import Choosing
+from dbsweep.config.evaluate import Evaluate
 from dbsweep.errors import RunError
 from dbsweep.records.names import Metric
 from dbsweep.selection.choice import ChoiceSettings
@@ -52,11 +53,24 @@ class Judged:
 
     def choice_with(self, choice: ChoiceSettings) -> Place:
         """What it would choose with other settings of the choice."""
-        return outcome(self.curves, self.ours[WAY].ends, choice=choice).place
+        return self.run_again(choice=choice).place
 
     def choice_without_race(self, choosing: Choosing | None = None) -> Place:
         """What it would choose by the first looks."""
-        return outcome(self.curves, self.ours[WAY].ends, evaluate=NO_RACE, choosing=choosing).place
+        return self.run_again(evaluate=NO_RACE, choosing=choosing).place
+
+    def run_again(
+        self,
+        *,
+        choice: ChoiceSettings | None = None,
+        evaluate: Evaluate | None = None,
+        choosing: Choosing | None = None,
+    ) -> Outcome:
+        """What it comes to with other settings, looked at while it trained as by default."""
+        ours = self.ours[WAY]
+        return outcome(
+            self.curves, ours.ends, choice=choice, evaluate=evaluate, choosing=choosing, look_every=ours.look_every
+        )
 
     @property
     def places(self) -> list[Place]:

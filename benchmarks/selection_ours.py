@@ -8,7 +8,7 @@ from typing import Final, TypeAlias
 
 from benchmarks.selection_curves import SubjectCurves
 from benchmarks.selection_plan import EVALUATE
-from benchmarks.selection_race import race, rows_until
+from benchmarks.selection_race import Raced, race, rows_until
 from benchmarks.selection_schedule import WAYS, all_ends
 from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
@@ -19,8 +19,8 @@ from dbsweep.selection.utility import utility_for
 Place: TypeAlias = tuple[int, int]
 """A checkpoint: index of its trial, index in it."""
 
-WAY: Final = "verdict"
-"""The way of `selection_schedule.all_ends` that is compared with others: that of the defaults."""
+WAY: Final = "spaced"
+"""The one of `selection_schedule.WAYS` that is compared with others: that of the defaults."""
 
 NO_RACE: Final = Evaluate.model_validate({**EVALUATE, "race": {"enabled": False}})
 
@@ -32,14 +32,16 @@ class Outcome:
     Attributes:
         ends: index of the last checkpoint of each trial.
         place: the choice.
+        look_every: checkpoints from one look to the next while trials train.
         looks: checkpoints that were looked at.
-        race_images: images of each prompt that the race drew, over all checkpoints.
+        raced: the race, and what it drew.
     """
 
     ends: tuple[int, ...]
     place: Place
+    look_every: int
     looks: int
-    race_images: int
+    raced: Raced
 
 
 def outcome(
@@ -61,9 +63,12 @@ def outcome(
     raced = race(rows, curves.closer_look, utility, evaluate=evaluate, choice=choice)
     best = choose(raced.rows, utility=utility, settings=choice, finalists=raced.finalists).best
     trial = [trial.id for trial in curves.trials].index(best.trial)
-    return Outcome(tuple(ends), (trial, curves.trials[trial].steps.index(best.step)), len(rows), raced.images)
+    place = (trial, curves.trials[trial].steps.index(best.step))
+    return Outcome(tuple(ends), place, look_every, len(rows), raced)
 
 
 def outcomes(curves: SubjectCurves) -> dict[str, Outcome]:
     """By way."""
-    return {way: outcome(curves, ends, look_every=WAYS[way].look_every) for way, ends in all_ends(curves).items()}
+    return {
+        way: outcome(curves, ends, look_every=WAYS[way].look_every(curves)) for way, ends in all_ends(curves).items()
+    }

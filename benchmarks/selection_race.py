@@ -30,11 +30,14 @@ class Raced:
         rows: the candidates, each with the latest of its scorecards.
         finalists: ids of those that stayed to the end; None if there was no race.
         images: further images of each prompt that were drawn, over all checkpoints.
+        asked: closer looks that were asked for; missing: those of them that cannot be had.
     """
 
     rows: list[Row]
     finalists: frozenset[str] | None
     images: int
+    asked: int
+    missing: int
 
 
 def race(
@@ -52,16 +55,17 @@ def race(
     """
     evaluate = evaluate or Evaluate.model_validate(EVALUATE)
     latest = {checkpoint.id: (trial, checkpoint, card) for trial, checkpoint, card in rows}
-    racing, finalists, images = frozenset(latest), None, 0
+    racing, finalists, images, asked, missing = frozenset(latest), None, 0, 0, 0
     for before, level in pairwise(evaluate.levels):
         able = contenders(list(latest.values()), utility, race_settings(evaluate), choice=choice, racing=racing)
         closer = {name: card for name in able if (card := look(name, level)) is not None}
+        asked, missing = asked + len(able), missing + len(able) - len(closer)
         if len(closer) < 2:
             break
         latest |= {name: (*latest[name][:2], card) for name, card in closer.items()}
         images += (level - before) * len(closer)
         racing = finalists = frozenset(closer)
-    return Raced(list(latest.values()), finalists, images)
+    return Raced(list(latest.values()), finalists, images, asked, missing)
 
 
 def rows_until(curves: SubjectCurves, ends: Sequence[int], utility: Utility, look_every: int = 1) -> list[Row]:

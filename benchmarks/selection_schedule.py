@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from benchmarks.selection_curves import SubjectCurves
 from benchmarks.selection_plan import EVALUATE
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.jobs import BranchJob, branch_jobs, sweep_job
 from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.plan.looks import look_every_of
 from dbsweep.plan.plan import make_plan
 from dbsweep.records.events import BranchEnded, Event
 from dbsweep.records.names import BASE
@@ -49,32 +50,41 @@ class Way:
     Attributes:
         stops: the verdict ends what is overtrained.
         halves: learning rates are compared at rungs besides.
-        look_every: checkpoints from one look to the next.
+        looks: `evaluate.look_every`; by default, as all that is not given, the product's.
     """
 
     stops: bool = True
     halves: bool = False
-    look_every: int = 1
+    looks: Literal["auto"] | int = "auto"
+
+    def look_every(self, curves: SubjectCurves) -> int:
+        """Checkpoints from one look to the next: where it is auto, what the product makes of trainings so long."""
+        return look_every_of(_experiment(curves, {}, self.looks))
 
 
 WAYS: Final[Mapping[str, Way]] = {
-    "whole": Way(stops=False),
-    "verdict": Way(),
-    "halved": Way(halves=True),
-    "spaced": Way(look_every=2),
-    "spaced_halved": Way(halves=True, look_every=2),
+    "whole": Way(stops=False, looks=1),
+    "every": Way(looks=1),
+    "every_halved": Way(halves=True, looks=1),
+    "spaced": Way(),
+    "spaced_halved": Way(halves=True),
 }
 
 
 def ends(
-    curves: SubjectCurves, search: Mapping[str, Any], workers: int = WORKERS, *, look_every: int = 1
+    curves: SubjectCurves,
+    search: Mapping[str, Any],
+    workers: int = WORKERS,
+    *,
+    looks: Literal["auto"] | int = 1,
 ) -> tuple[int, ...]:
     """Index of the last checkpoint of each trial, where the verdict ends those that are overtrained.
 
     Args:
         search: keys of that section of the experiment file beside the axes, such as a scheduler.
+        looks: `evaluate.look_every`.
     """
-    jobs = _jobs(curves, search, look_every)
+    jobs = _jobs(curves, _experiment(curves, search, looks))
     last: dict[str, int] = {}
 
     def note(event: Event) -> None:
@@ -95,11 +105,11 @@ def _ends_by(curves: SubjectCurves, way: Way) -> tuple[int, ...]:
         return tuple(len(trial.checkpoints) - 1 for trial in curves.trials)
     rung = curves.trials[0].steps[min(RUNG, len(curves.trials[0].steps)) - 1] // curves.steps_per_epoch
     halving = {"scheduler": "asha", "grace_epochs": rung, "reduction_factor": REDUCTION}
-    return ends(curves, halving if way.halves else {}, look_every=way.look_every)
+    return ends(curves, halving if way.halves else {}, looks=way.looks)
 
 
-def _jobs(curves: SubjectCurves, search: Mapping[str, Any], look_every: int) -> tuple[BranchJob, ...]:
-    """Branches of the same lengths and checkpoints as the curves' trials."""
+def _experiment(curves: SubjectCurves, search: Mapping[str, Any], looks: Literal["auto"] | int) -> Experiment:
+    """The sweep of trials of the same lengths and checkpoints as the curves'."""
     steps, epoch = curves.trials[0].steps, curves.steps_per_epoch
     prompt = f"photo of ohwx {curves.klass}"
     content: dict[str, Any] = {
@@ -123,9 +133,13 @@ def _jobs(curves: SubjectCurves, search: Mapping[str, Any], look_every: int) -> 
             "class_images_per_instance": [1],
             "text_encoder_ratio": [1.0],
         },
-        "evaluate": {"every_epochs": steps[0] // epoch, "look_every": look_every, "encoder": "minisd", **EVALUATE},
+        "evaluate": {"every_epochs": steps[0] // epoch, "look_every": looks, "encoder": "minisd", **EVALUATE},
     }
-    experiment = Experiment.model_validate(content)
+    return Experiment.model_validate(content)
+
+
+def _jobs(curves: SubjectCurves, experiment: Experiment) -> tuple[BranchJob, ...]:
+    """Its branches, one a trial of the curves."""
     plan = make_plan(experiment, [curves.photos])
     nowhere = Path("nowhere")
     job = sweep_job(nowhere, nowhere, experiment, plan, [curves.photos], base="minisd", encoder="minisd")

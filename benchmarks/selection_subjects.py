@@ -126,7 +126,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
             return seen[name, level]
 
         for way, ends in all_ends(curves).items():
-            rows = rows_until(curves, ends, utility, WAYS[way].look_every)
+            rows = rows_until(curves, ends, utility, WAYS[way].look_every(curves))
             race(rows, closer, utility, evaluate=self.experiment.evaluate)
         found: dict[str, dict[int, object]] = {}
         for (name, level), card in seen.items():

@@ -19,20 +19,21 @@ def test_the_grid_trains_every_length_by_itself() -> None:
 
 def test_ours_trains_each_rate_once_and_ends_it_when_outrun_or_overtrained() -> None:
     """GENTLE: 40 * 6 + 4 * 100. HARD, worse at the third checkpoint, ends there; by the verdict alone at the fourth."""
-    assert tree(subject(), "halved").evaluations == 200 + 640 + (30 * 6 + 3 * 100)
+    assert tree(subject(), "every_halved").evaluations == 200 + 640 + (30 * 6 + 3 * 100)
     assert tree(subject()).evaluations == 200 + 2 * 640
     curves = sweep(trial(GENTLE + GENTLE[-1:] * 3), trial(HARD + HARD[-1:] * 3, rate=1e-4))
     truth = np.array([[0.2, 0.4, 0.7, 0.8, 0.8, 0.8, 0.8], [0.5, 0.6, 0.3, 0.1, 0.1, 0.1, 0.1]])
     judged = Judged(curves, truth, np.array([truth, truth]))
     assert tree(judged).evaluations == 200 + (70 * 6 + 7 * 100) + 640
     assert steps_saved([judged]) == pytest.approx((140 / 110, 0.0))
-    assert steps_saved([judged], "halved") == pytest.approx((140 / 100, 0.0))
+    assert steps_saved([judged], "every_halved") == pytest.approx((140 / 100, 0.0))
 
 
 def test_images_of_the_race_are_paid_for() -> None:
     """Six of each prompt in all; a scorecard's four cost 100."""
     raced = subject()
-    raced.ours["verdict"] = replace(raced.ours["verdict"], race_images=6)
+    ours = raced.ours["spaced"]
+    raced.ours["spaced"] = replace(ours, raced=replace(ours.raced, images=6))
     assert tree(raced).evaluations == tree(subject()).evaluations + 150
 
 

@@ -59,6 +59,18 @@ def test_detection_of_a_sweep_that_the_oracle_sees_alike() -> None:
     assert (found["trials"], found["overtrained_trials"]) == (2, 1)
 
 
+def test_only_what_is_looked_at_tells() -> None:
+    """Of eight checkpoints the defaults look at every second. HARD's onset, the third, is told one late; that another
+    training has lost its style at its third goes unseen, which passes and is no overtraining."""
+    fine = (*GENTLE[:2], (0.8, 0.1, 0.9), *GENTLE[3:] * 5)
+    curves = sweep(trial(fine), trial(HARD + HARD[-1:] * 4, rate=1e-4))
+    truth = np.array([[*TRUTH[0], *TRUTH[0, 3:].repeat(4)], [*TRUTH[1], *TRUTH[1, 3:].repeat(4)]])
+    judged = Judged(curves, truth, np.array([truth, truth]))
+    assert [told_onset(curves.trials[1], curves, look_every=every) for every in (1, 2)] == [2, 3]
+    assert detection([judged], way="every")["auc"] < detection([judged])["auc"] == 1.0
+    assert detection([judged])["onset_within_1"] == 1.0
+
+
 def test_a_verdict_that_the_oracle_does_not_share_is_a_false_alarm() -> None:
     fine = np.array([[0.2, 0.4, 0.7, 0.8], [0.5, 0.6, 0.65, 0.7]])
     found = detection([Judged(subject().curves, fine, np.array([fine, fine]))])

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.selection_curves import CardData
-from benchmarks.selection_ours import NO_RACE, outcome, outcomes
+from benchmarks.selection_ours import NO_RACE, WAY, outcome, outcomes
 from benchmarks.selection_race import looks, race, rows_until
 from benchmarks.selection_schedule import ends
 from dbsweep.config.evaluate import Evaluate
@@ -24,12 +24,25 @@ def test_the_hard_training_is_ended_by_its_verdict_or_sooner_by_the_gentle_one()
     found = outcomes(subject().curves)
     # HARD: onset at index 2, one more for patience; compared after three checkpoints it is behind.
     assert {way: each.ends for way, each in found.items()} == {
-        **{"whole": WHOLE, "verdict": WHOLE, "halved": (3, 2)},
-        **{"spaced": WHOLE, "spaced_halved": WHOLE},  # two looks are too few for either
+        **{"whole": WHOLE, "every": WHOLE, "every_halved": (3, 2)},
+        **{"spaced": WHOLE, "spaced_halved": (3, 2)},  # of four checkpoints none is passed over
     }
     assert {each.place for each in found.values()} == {(0, 3)}
     longer = sweep(trial(HARD + HARD[-1:] * 3))
     assert ends(longer, {}) == (3,)
+
+
+def test_the_defaults_pass_over_every_second_of_eight_checkpoints() -> None:
+    """HARD's onset is at index 2, of which the look at index 3 tells; patience waits for the next look, at index 5."""
+    curves = sweep(trial(GENTLE + GENTLE[-1:] * 4), trial(HARD + HARD[-1:] * 4, rate=1e-4))
+    found = outcomes(curves)
+    assert {way: each.look_every for way, each in found.items()} == {
+        **{"whole": 1, "every": 1, "every_halved": 1},
+        **{"spaced": 2, "spaced_halved": 2},
+    }
+    assert (found["every"].ends, found["spaced"].ends) == ((7, 3), (7, 5))
+    assert found["spaced"].looks < found["every"].looks
+    assert WAY == "spaced"
 
 
 def test_with_one_worker_the_first_training_is_never_outrun() -> None:
@@ -75,6 +88,7 @@ def test_rounds_draw_for_those_that_can_still_win(tied: dict[tuple[str, int], Sc
     raced = race(rows_until(curves, (3,), Utility()), look, Utility(), evaluate=Evaluate(images_per_prompt=4))
     # Two have closer looks and draw four more of each prompt; then the better one has won.
     assert raced.images == 8
+    assert (raced.asked, raced.missing) == (len(asked), len(asked) - 2) == (3, 1)
     assert raced.finalists == frozenset({"lr1e-05-000030", "lr1e-05-000040"})
     assert {level for _, level in asked} == {8}
     latest = {checkpoint.id: scorecard for _, checkpoint, scorecard in raced.rows}
