@@ -1,4 +1,4 @@
-"""Files of base models from the hub or from its cache on this machine; needs no torch."""
+"""Files of models from the hub or from its cache on this machine; needs no torch."""
 
 from __future__ import annotations
 
@@ -44,18 +44,22 @@ def check_hub(base: BaseSource) -> None:
     if not Path(base.source).exists():
         check_folder(download(base.source, CONFIG_FILES), needs_weights=False)
     if base.vae is not None and not Path(base.vae).exists():
-        folder = download(base.vae, (VAE_CONFIG,))
+        folder = download(base.vae, (VAE_CONFIG,), f"vae {base.vae}")
         if not (folder / VAE_CONFIG).is_file():
             raise ModelError(f"vae {base.vae}: not an autoencoder's repository, it has no {VAE_CONFIG}")
 
 
-def download(hub_id: str, files: Sequence[str]) -> Path:
+def download(hub_id: str, files: Sequence[str], what: str | None = None) -> Path:
     """The folder of a repository with the files of these patterns.
+
+    Args:
+        what: the model as messages name it, if not as the base model of this hub id.
 
     Raises:
         ModelError: the hub does not answer, or has no such repository, or not for everybody, and neither has the cache.
         DiskError: there is no room for them.
     """
+    what = f"base model {hub_id}" if what is None else what
     try:
         # The next line asks the same without a timeout, and waits minutes for a hub that does not answer.
         HfApi().model_info(hub_id, revision=constants.DEFAULT_REVISION, timeout=_TIMEOUT_S)
@@ -63,13 +67,13 @@ def download(hub_id: str, files: Sequence[str]) -> Path:
     except _HUB_ERRORS as error:
         if any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT)):  # hf_xet tells no errno
             raise DiskError(
-                f"base model {hub_id}: no disk space left to download it to {constants.HF_HUB_CACHE}: free some, or "
+                f"{what}: no disk space left to download it to {constants.HF_HUB_CACHE}: free some, or "
                 "set HF_HOME to a folder on another disk"
             ) from error
         refusal = error
     folder = find_cached(hub_id, files)
     if folder is None:
-        raise ModelError(f"base model {hub_id}: no such folder here, and {_why_not(hub_id, refusal)}") from refusal
+        raise ModelError(f"{what}: no such folder here, and {_why_not(hub_id, refusal)}") from refusal
     return folder
 
 

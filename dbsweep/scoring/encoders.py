@@ -13,7 +13,7 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from dbsweep.errors import ModelError
-from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source
+from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """One image: (h, w, 3) uint8 sRGB."""
@@ -138,14 +138,7 @@ def _resolve(name: str, field: str) -> tuple[str, str | None]:
     source = encoder_source(name, field)
     if source.startswith((HUB, LOCAL)):
         return source, None
-    import open_clip
-
-    model, _, tag = source.rpartition("/")
-    tags = open_clip.list_pretrained_tags_by_model(model)
-    if tag not in tags:
-        known = f"{model} has the tags {', '.join(tags)}" if tags else f"open_clip knows no pretrained model {model!r}"
-        raise ModelError(f"{field}: there is no {name!r}: {known}")
-    return model, tag
+    return model_and_tag(source, field)
 
 
 def _wants_quick_gelu(model: str, tag: str | None) -> bool:

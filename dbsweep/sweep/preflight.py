@@ -37,7 +37,7 @@ def check_inputs(
 
     Raises:
         InputError: photos or own class images that are missing, cannot be read, or lack a caption.
-        ModelError: a base model or an encoder that is not one.
+        ModelError: a base model or an encoder that is not one, or not to be had.
         ResourceError: the forecast does not fit on the disk.
     """
     from dbsweep.concepts.captions import class_captions
@@ -47,7 +47,7 @@ def check_inputs(
     from dbsweep.models.hub import check_hub
     from dbsweep.models.single_file_config import check_single_file
     from dbsweep.models.sources import check_base
-    from dbsweep.scoring.encoder_source import encoder_source
+    from dbsweep.scoring.encoder_files import check_encoder
     from dbsweep.sweep.storage import bring_base
 
     per_photo = max(int(trial.settings["class_images_per_instance"]) for trial in plan.trials)
@@ -63,7 +63,7 @@ def check_inputs(
     check_hub(base)
     if Path(base.source).is_file():
         check_single_file(base)
-    encoder_source(resolve_encoder(experiment.evaluate.encoder))
+    check_encoder(resolve_encoder(experiment.evaluate.encoder), "evaluate.encoder")
     check_identity(experiment)
     check_searcher(experiment)
     check_compute(experiment)
@@ -72,17 +72,19 @@ def check_inputs(
 
 
 def check_identity(experiment: Experiment) -> None:
-    """Finds an encoder of identity that is none, or whose files or package are missing.
+    """Finds an encoder of identity that is none, or whose files or package are not to be had.
 
     Raises:
         ModelError: it is none, or a file is missing.
+        DiskError: there is no room for what is fetched to find out.
         ResourceError: OpenCV is not installed.
     """
-    from dbsweep.scoring.encoder_source import check_dino, check_faces, encoder_source
+    from dbsweep.scoring.encoder_files import check_dino, check_encoder
+    from dbsweep.scoring.encoder_source import check_faces
 
     identity = experiment.evaluate.identity
     if identity.encoder is not None:
-        encoder_source(identity.encoder, "evaluate.identity.encoder")
+        check_encoder(identity.encoder, "evaluate.identity.encoder")
     if identity.dinov2 is not None:
         check_dino(identity.dinov2)
     if identity.face_detector is not None and identity.face_recognizer is not None:

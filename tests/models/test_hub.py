@@ -47,7 +47,9 @@ def test_a_hub_that_does_not_answer_is_waited_for_once(
     assert download("somebody/known", CONFIG_FILES) == folder
     with pytest.raises(ModelError, match=r"base model somebody/new: .* check the name, the network and HF_HUB_OFFLINE"):
         download("somebody/new", CONFIG_FILES)
-    assert len(asked) == 2
+    with pytest.raises(ModelError, match="vae somebody/new: no such folder here, and not to be had from the hub"):
+        check_hub(BaseSource(source=str(tmp_path), vae="somebody/new"))
+    assert len(asked) == 3
     assert all(timeout is not None and timeout <= 10 for timeout in asked)
 
 
@@ -103,7 +105,7 @@ def test_what_is_named_by_hub_ids_is_checked_by_its_configuration(
     hub_has = {"somebody/sd": tiny_sd, "somebody/vae": tiny_sd / "vae", "somebody/else": tmp_path}
     asked = []
 
-    def fetch(hub_id: str, files: tuple[str, ...]) -> Path:
+    def fetch(hub_id: str, files: tuple[str, ...], what: str = "") -> Path:
         asked.append((hub_id, files))
         return hub_has[hub_id]
 

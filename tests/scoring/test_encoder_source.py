@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dbsweep.errors import ModelError
-from dbsweep.scoring.encoder_source import check_dino, encoder_source
+from dbsweep.scoring.encoder_source import encoder_source, hub_id_of, model_and_tag
 
 
 @pytest.mark.parametrize("name", ["ViT-L-14/openai", "hf-hub:owner/name", "hf-hub:one"])
@@ -31,11 +33,32 @@ def test_a_folder_of_something_else_is_refused(tmp_path: Path) -> None:
         encoder_source(str(tmp_path))
 
 
-def test_a_dinov2_is_a_hub_id_or_a_model_folder(tmp_path: Path) -> None:
-    check_dino("facebook/dinov2-base")
-    with pytest.raises(ModelError, match=r"evaluate\.identity\.dinov2: .* it has no config\.json"):
-        check_dino(str(tmp_path))
-    (tmp_path / "config.json").write_text("{}")
-    check_dino(str(tmp_path))
-    with pytest.raises(ModelError, match="there is no folder"):
-        check_dino(str(tmp_path / "gone"))
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("ViT-L-14/opanai", "there is no 'ViT-L-14/opanai': ViT-L-14 has the tags openai"),
+        ("ViT-L14/openai", "knows no pretrained model 'ViT-L14'; did you mean 'ViT-L-14'"),
+        ("models/clip", "there is no folder 'models/clip', and open_clip knows no pretrained model 'models'$"),
+    ],
+)
+def test_what_open_clip_does_not_know_is_named(name: str, message: str) -> None:
+    with pytest.raises(ModelError, match=rf"^evaluate\.identity\.encoder: .*{message}"):
+        model_and_tag(name, "evaluate.identity.encoder")
+
+
+@pytest.mark.parametrize(
+    ("name", "hub_id"),
+    [  # with the file's name in open_clip's list, and without
+        ("ViT-L-14/openai", "timm/vit_large_patch14_clip_224.openai"),
+        ("ViTamin-L/datacomp1b", "jienengchen/ViTamin-L-224px"),
+    ],
+)
+def test_weights_of_a_tag_lie_in_a_repository(name: str, hub_id: str) -> None:
+    assert hub_id_of(*model_and_tag(name)) == hub_id
+
+
+def test_looking_a_tag_up_loads_no_torch() -> None:
+    look = "import sys; from dbsweep.scoring.encoder_source import model_and_tag; model_and_tag('ViT-L-14/openai')"
+    # What has been left out for it can be imported afterwards.
+    after = "assert not {'torch', 'open_clip'} & set(sys.modules); import safetensors.torch"
+    subprocess.run([sys.executable, "-c", f"{look}; {after}"], check=True)

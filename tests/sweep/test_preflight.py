@@ -98,6 +98,26 @@ def test_an_encoder_that_is_none_is_named_before_anything_is_written(tmp_path: P
 
 
 @pytest.mark.parametrize(
+    ("field", "name"),
+    [
+        ("evaluate.encoder", "ViT-L-14/openai"),
+        ("evaluate.encoder", "hf-hub:somebody/mispelt"),
+        ("evaluate.identity.encoder", "hf-hub:somebody/mispelt"),
+        ("evaluate.identity.dinov2", "somebody/mispelt"),
+    ],
+)
+def test_an_encoder_that_is_not_to_be_had_is_missed_before_anything_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str, name: str
+) -> None:
+    monkeypatch.setattr(HfApi, "model_info", Mock(side_effect=ConnectionError("no answer")))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    experiment = load_experiment(write_experiment(tmp_path), [f"{field}={name}", "resources.gpus_per_trial=0"])
+    with pytest.raises(ModelError, match=rf"{field} {name}.*: no such folder here, and not to be had.*no answer"):
+        begin(experiment)
+    assert not experiment.output.exists()
+
+
+@pytest.mark.parametrize(
     ("identity", "message"),
     [
         (
