@@ -45,9 +45,13 @@ class Framing(Record):
         square = (self.resolution, self.resolution)
         found: dict[Size, tuple[Path, ...]] = {}
         for photo in photos:
-            size = bucket_of(photo_size(photo), self.resolution) if self.buckets else square
+            size = self.cut(photo_size(photo)) if self.buckets else square
             found[size] = (*found.get(size, ()), photo)
         return dict(sorted(found.items()))
+
+    def cut(self, photo: Size) -> Size:
+        """The size to which a photo of a size is cut."""
+        return bucket_of(photo, self.resolution) if self.buckets else (self.resolution, self.resolution)
 
     @property
     def places(self) -> tuple[float, ...]:

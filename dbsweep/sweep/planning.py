@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dbsweep.sweep.device import ask_driver, trial_device
@@ -34,8 +35,6 @@ def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment,
 
 def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
     """What running the experiment would do and cost on this machine, with nothing shared if `alone`. No torch."""
-    from dbsweep.concepts.captions import caption_warnings
-    from dbsweep.concepts.photo_sets import held_out_sentence
     from dbsweep.plan import plan as planning
 
     plan = planning.make_plan(
@@ -46,9 +45,21 @@ def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
         photo_sizes=photo_sizes(experiment),
         class_images=count_class_images(experiment),
     )
-    warnings = [warning for concept in experiment.concepts for warning in caption_warnings(concept)]
-    held_out = [sentence for concept in experiment.concepts if (sentence := held_out_sentence(concept))]
-    return plan.model_copy(update={"notes": (*warnings, *held_out, *plan.notes)})
+    return plan.model_copy(update={"notes": (*_photo_notes(experiment, plan), *plan.notes)})
+
+
+def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
+    """What is to be said of photos and captions, the concepts one after the other."""
+    from dbsweep.concepts.captions import caption_warnings
+    from dbsweep.concepts.enlarged import enlarged_sentence
+    from dbsweep.concepts.framing import Framing
+    from dbsweep.concepts.photo_sets import held_out_sentence
+
+    framings = {Framing.of(experiment.train.model_copy(update=trial.settings)) for trial in plan.trials}
+    for concept in experiment.concepts:
+        yield from caption_warnings(concept)
+        sentences = (held_out_sentence(concept), enlarged_sentence(concept, framings))
+        yield from (sentence for sentence in sentences if sentence is not None)
 
 
 def local_rates(experiment: Experiment) -> Rates:

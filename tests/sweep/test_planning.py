@@ -60,3 +60,15 @@ def test_captions_and_held_out_photos_are_noted_first(tmp_path: Path) -> None:
     captions, held_out, *_ = make_plan(load_experiment(file, sets)).notes
     assert captions.startswith("4 captions (0.txt, ")
     assert held_out.startswith("ohwx: 3 photos train, 1 is held out")
+
+
+def test_photos_that_are_too_small_are_noted_before_a_run(tmp_path: Path) -> None:
+    small = "ohwx: 3 of 3 photos are too small and enlarged to train, up to 2.0 times (0.png from 64×64 to 128×128"
+
+    def noted(*sets: str) -> bool:
+        return any(note.startswith(small) for note in make_plan(load_experiment(file, sets)).notes)
+
+    file = write_experiment(tmp_path)
+    assert not noted()
+    assert noted("train.resolution=128")
+    assert noted("search.resolution=[64,128]")
