@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from dbsweep.concepts.photos import list_photos
@@ -60,3 +61,16 @@ def held_out_sentence(concept: Concept) -> str | None:
         f"{concept.instance_token}: {counted(training, 'photo')} {train}, {len(held_out)} {are} held out to measure"
         f" validation_loss and memorisation by ({names})"
     )
+
+
+def shared_folders(concepts: Sequence[Concept]) -> Iterator[str]:
+    """Which concepts are taught by the photos of an earlier one, for the plan."""
+    first: dict[Path, Concept] = {}
+    for concept in concepts:
+        earlier = first.setdefault(concept.instance_images.resolve(), concept)
+        if earlier is not concept:
+            yield (
+                f"{concept.instance_token} and {earlier.instance_token} have the same photos, in"
+                f" {concept.instance_images}: both words will mean what is on them; if that is not what you want, give"
+                " each its own instance_images"
+            )

@@ -49,17 +49,18 @@ def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
 
 
 def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
-    """What is to be said of photos and captions, the concepts one after the other."""
+    """What is to be said of photos and captions, concept by concept, and of all concepts together."""
     from dbsweep.concepts.captions import caption_warnings
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
-    from dbsweep.concepts.photo_sets import held_out_sentence
+    from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders
 
     framings = {Framing.of(experiment.train.model_copy(update=trial.settings)) for trial in plan.trials}
     for concept in experiment.concepts:
         yield from caption_warnings(concept)
         sentences = (held_out_sentence(concept), enlarged_sentence(concept, framings))
         yield from (sentence for sentence in sentences if sentence is not None)
+    yield from shared_folders(experiment.concepts)
 
 
 def local_rates(experiment: Experiment) -> Rates:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dbsweep.concepts.photo_sets import held_out_photos, held_out_sentence, training_photos
+from dbsweep.concepts.photo_sets import held_out_photos, held_out_sentence, shared_folders, training_photos
 from dbsweep.config.concept import Concept
 from dbsweep.errors import InputError
 
@@ -26,6 +26,10 @@ def concept(folder: Path, photos: int, **changes: object) -> Concept:
         **changes,
     }
     return Concept.model_validate(given)
+
+
+PROMPTS = {"instance_prompt": "[filewords]", "sanity_prompts": ["[filewords], ink"]}
+"""That name no token."""
 
 
 def names(photos: tuple[Path, ...]) -> list[str]:
@@ -63,3 +67,13 @@ def test_a_folder_of_their_own_is_added(tmp_path: Path) -> None:
 def test_something_must_be_left_to_train(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"holds out 3 of 3 photos in .*: nothing would be left to train; lower it"):
         training_photos(concept(tmp_path / "photos", 3, validation_photos=3))
+
+
+def test_concepts_that_share_their_photos_are_told_of(tmp_path: Path) -> None:
+    first = concept(tmp_path / "photos", 1)
+    other = concept(tmp_path / "others", 1, instance_token="zwx", **PROMPTS)
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    same = concept(tmp_path / "link", 1, instance_token="sks", **PROMPTS)
+    assert list(shared_folders([first, other])) == []
+    (told,) = shared_folders([first, other, same])
+    assert told.startswith(f"sks and ohwx have the same photos, in {tmp_path / 'link'}: both words will mean")

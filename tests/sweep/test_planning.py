@@ -72,3 +72,10 @@ def test_photos_that_are_too_small_are_noted_before_a_run(tmp_path: Path) -> Non
     assert not noted()
     assert noted("train.resolution=128")
     assert noted("search.resolution=[64,128]")
+
+
+def test_concepts_that_share_their_photos_are_noted_before_a_run(tmp_path: Path) -> None:
+    other = load_experiment(write_experiment(tmp_path)).concepts[0].model_copy(update={"instance_token": "zwx"})
+    experiment = load_experiment(tmp_path / "demo.yaml")
+    experiment = experiment.model_copy(update={"concepts": (*experiment.concepts, other)})
+    assert any(note.startswith("zwx and ohwx have the same photos, in ") for note in make_plan(experiment).notes)
