@@ -57,7 +57,8 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
 
     framings = {Framing.of(experiment.train.model_copy(update=trial.settings)) for trial in plan.trials}
     for concept in experiment.concepts:
-        yield from caption_warnings(concept)
+        of = f"{concept.instance_token}: " if len(experiment.concepts) > 1 else ""
+        yield from (f"{of}{warning}" for warning in caption_warnings(concept))
         sentences = (held_out_sentence(concept), enlarged_sentence(concept, framings))
         yield from (sentence for sentence in sentences if sentence is not None)
     yield from shared_folders(experiment.concepts)

@@ -57,9 +57,13 @@ def test_captions_and_held_out_photos_are_noted_first(tmp_path: Path) -> None:
     for photo in (tmp_path / "photos").glob("*.png"):
         photo.with_suffix(".txt").write_text("smiling", encoding="utf-8")
     sets = ["concepts.0.validation_photos=1", "concepts.0.instance_prompt='[filewords]'"]
-    captions, held_out, *_ = make_plan(load_experiment(file, sets)).notes
+    experiment = load_experiment(file, sets)
+    captions, held_out, *_ = make_plan(experiment).notes
     assert captions.startswith("4 captions (0.txt, ")
     assert held_out.startswith("ohwx: 3 photos train, 1 is held out")
+    other = experiment.concepts[0].model_copy(update={"instance_token": "zwx"})
+    several = make_plan(experiment.model_copy(update={"concepts": (*experiment.concepts, other)})).notes
+    assert [note[:7] for note in several if "without the class word" in note] == ["ohwx: 4", "zwx: 4 "]
 
 
 def test_photos_that_are_too_small_are_noted_before_a_run(tmp_path: Path) -> None:
