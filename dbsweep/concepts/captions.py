@@ -118,12 +118,16 @@ def class_captions(concept: Concept, images: Sequence[Path]) -> tuple[Caption, .
     return tuple(map(Caption, read_captions(images)))
 
 
-def class_prompts(concept: Concept) -> tuple[str, ...]:
-    """What class images are drawn from, one prompt after another: the captions of the photos without the subject."""
+def class_prompts(concept: Concept, escape: Callable[[str], str] = str) -> tuple[str, ...]:
+    """What class images show, one prompt after another: the captions of the photos without the subject.
+
+    Args:
+        escape: as in `as_drawn`; without it they are as training reads them.
+    """
     template = concept.class_prompt
     if FILEWORDS not in template:
         return (template,)
-    texts = (template.replace(FILEWORDS, words) for words in read_captions(training_photos(concept)))
+    texts = (template.replace(FILEWORDS, escape(words)) for words in read_captions(training_photos(concept)))
     return tuple(leave_subject_out(text, concept.instance_token, concept.class_token) for text in texts)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import re
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -55,12 +56,14 @@ class ClassImagePool:
         own: the user's class images, sorted.
         request: what image 0 of the folder is drawn from; the others differ in index, seed and prompt alone.
         prompts: image i of the folder has prompt i, from the first again after the last.
+        captions: the same as training reads them, where brackets are no weights.
     """
 
     folder: Path
     own: tuple[Path, ...]
     request: ClassImageRequest
     prompts: tuple[str, ...]
+    captions: tuple[str, ...]
 
     def paths(self, count: int) -> tuple[Path, ...]:
         """The first images of the pool, drawn already or not."""
@@ -81,7 +84,8 @@ class ClassImagePool:
             raise ValueError(f"class image {request.index} has shape {image.shape}, asked for {request}")
         path = self._path(request.index)
         # The caption first: an image that is there is complete.
-        write_whole(path.with_suffix(".txt"), f"{request.prompt}\n".encode())
+        caption = self.captions[request.index % len(self.captions)]
+        write_whole(path.with_suffix(".txt"), f"{caption}\n".encode())
         buffer = io.BytesIO()
         Image.fromarray(image).save(buffer, "PNG")
         write_whole(path, buffer.getvalue())
@@ -95,6 +99,7 @@ def class_image_pool(
     root: Path,
     concept: Concept,
     *,
+    escape: Callable[[str], str],
     base_sha256: str,
     size: tuple[int, int],
     sampler: str = "DPM++ 2M Karras",
@@ -104,6 +109,7 @@ def class_image_pool(
 
     Args:
         root: folder of all pools.
+        escape: as in `dbsweep.concepts.captions.as_drawn`.
         base_sha256: of the base model's weights.
         size: width and height of the images, pixels.
         sampler: A1111's name of the sampler that draws them.
@@ -113,7 +119,7 @@ def class_image_pool(
         InputError: the user's own folder of class images is missing or empty; a caption that the class prompt asks
             for is missing.
     """
-    prompts = class_prompts(concept)
+    prompts = class_prompts(concept, escape)
     request = ClassImageRequest(
         index=0,
         prompt=prompts[0],
@@ -126,7 +132,8 @@ def class_image_pool(
         height=size[1],
         clip_skip=clip_skip,
     )
-    return ClassImagePool(root / pool_key(request, prompts, base_sha256), own_class_images(concept), request, prompts)
+    folder = root / pool_key(request, prompts, base_sha256)
+    return ClassImagePool(folder, own_class_images(concept), request, prompts, class_prompts(concept))
 
 
 def own_class_images(concept: Concept) -> tuple[Path, ...]:

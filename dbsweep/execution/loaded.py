@@ -23,6 +23,7 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import BaseSource
 from dbsweep.plan.buckets import Size
+from dbsweep.sampling.grammar import escape
 from dbsweep.scoring.dino import load_dino
 from dbsweep.scoring.embedding_cache import CachedEncoder, CachedImages
 from dbsweep.scoring.encoders import Encoder, ImageEncoder, load_encoder
@@ -107,6 +108,7 @@ def pool(job: SweepJob, concept: Concept, size: Size) -> ClassImagePool:
     return class_image_pool(
         job.cache_folder / "class_images",
         concept,
+        escape=escape,
         base_sha256=sha256,
         size=size,
         clip_skip=job.experiment.clip_skip,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from dbsweep.concepts.captions import (
@@ -17,7 +19,7 @@ from dbsweep.concepts.captions import (
     name_subject,
     read_caption,
 )
-from dbsweep.concepts.class_images import class_image_pool
+from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
 from dbsweep.concepts.photos import list_photos
 from dbsweep.config.schema import Concept
 from dbsweep.errors import InputError
@@ -39,6 +41,10 @@ def captioned(folder: Path, *captions: str, **changes: object) -> Concept:
         **changes,
     }
     return Concept.model_validate(given)
+
+
+def pool_of(concept: Concept, root: Path, how: Callable[[str], str] = escape) -> ClassImagePool:
+    return class_image_pool(root, concept, escape=how, base_sha256="abc", size=(32, 32))
 
 
 PLAIN = {"instance_prompt": "photo of ohwx man", "class_prompt": "photo of man"}
@@ -93,14 +99,33 @@ def test_photos_have_their_captions_in_every_mode(tmp_path: Path) -> None:
 
 def test_class_images_are_drawn_from_the_captions_and_keep_theirs(tmp_path: Path) -> None:
     concept = captioned(tmp_path, "ohwx man, hat", "a man at sea")
-    pool = class_image_pool(tmp_path / "pools", concept, base_sha256="abc", size=(32, 32))
+    pool = pool_of(concept, tmp_path / "pools")
     assert [request.prompt for request in pool.missing(3)] == ["man, hat", "a man at sea", "man, hat"]
     for path, words in zip(pool.paths(2), class_prompts(concept), strict=True):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.with_suffix(".txt").write_text(words)
     assert [caption.text() for caption in class_captions(concept, pool.paths(2))] == ["man, hat", "a man at sea"]
     (tmp_path / "1.txt").write_text("a man at home")
-    assert class_image_pool(tmp_path / "pools", concept, base_sha256="abc", size=(32, 32)).folder != pool.folder
+    assert pool_of(concept, tmp_path / "pools").folder != pool.folder
+
+
+def test_brackets_of_a_caption_are_no_weights_when_its_class_image_is_drawn(tmp_path: Path) -> None:
+    concept = captioned(tmp_path, "ohwx man (the series)", "a man at sea", class_prompt="[filewords], (film:1.2)")
+    pool = pool_of(concept, tmp_path / "pools")
+    first, second, third = pool.missing(3)
+    drawn = [r"man \(the series\), (film:1.2)", "a man at sea, (film:1.2)", r"man \(the series\), (film:1.2)"]
+    assert [request.prompt for request in (first, second, third)] == drawn
+    for request in (third, second):
+        pool.store(request, np.zeros((32, 32, 3), dtype=np.uint8))
+    kept = [caption.text() for caption in class_captions(concept, pool.paths(3)[1:])]
+    assert kept == ["a man at sea, (film:1.2)", "man (the series), (film:1.2)"]
+
+
+def test_pools_of_captions_without_brackets_are_found_again(tmp_path: Path) -> None:
+    folders = [pool_of(captioned(tmp_path, "a man (the series)"), tmp_path, how).folder for how in (escape, str)]
+    assert folders[0] != folders[1]
+    folders = [pool_of(captioned(tmp_path, "a man, the series"), tmp_path, how).folder for how in (escape, str)]
+    assert folders[0] == folders[1]
 
 
 def test_without_filewords_no_caption_is_read(tmp_path: Path) -> None:

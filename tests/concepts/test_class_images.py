@@ -10,6 +10,7 @@ from PIL import Image
 
 from dbsweep.concepts.class_images import FIRST_SEED, ClassImagePool, class_image_pool
 from dbsweep.config.schema import ClassImages, Concept
+from dbsweep.sampling.grammar import escape
 
 PIXELS = np.full((32, 32, 3), 7, dtype=np.uint8)
 
@@ -31,7 +32,9 @@ def pool(
     root: Path, *, base_sha256: str = "abc", resolution: int = 32, clip_skip: int = 1, **changes: object
 ) -> ClassImagePool:
     own = concept(**changes)
-    return class_image_pool(root, own, base_sha256=base_sha256, size=(resolution, resolution), clip_skip=clip_skip)
+    return class_image_pool(
+        root, own, escape=escape, base_sha256=base_sha256, size=(resolution, resolution), clip_skip=clip_skip
+    )
 
 
 def own_folder(path: Path, count: int) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -18,8 +19,11 @@ from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob, sweep_job
 from dbsweep.minisd.paths import clip_path, pipeline_path
+from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Scorecard
+from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.sampler import draw
 from dbsweep.scoring.reference import Reference
 from tests.execution.sweeps import make_experiment, make_plan
 from tests.execution.tiny_sweep import PHOTOS, ColourEncoder, make_tiny_job, write_photos
@@ -56,6 +60,25 @@ def test_what_is_there_is_not_drawn_again(tiny_job: SweepJob) -> None:
     victim.unlink()
     assert prepare.draw_class_images(tiny_job) == 1
     assert pixels(victim) == before  # though drawn alone now and with three others before
+
+
+def test_captions_of_class_images_are_read_as_training_reads_them(
+    tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = make_tiny_job(tmp_path, tiny_sd, {"class_prompt": "[filewords], (film:1.2)"})
+    for image in ("0", "1"):
+        (tmp_path / "photos" / f"{image}.txt").write_text("a man (the series)")
+    prompts: list[str] = []
+
+    def watched(models: StableDiffusion, requests: list[ImageRequest], **options: Any) -> object:
+        prompts.extend(request.prompt for request in requests)
+        return draw(models, requests, **options)
+
+    monkeypatch.setattr(prepare, "draw", watched)
+    assert prepare.draw_class_images(job) == 4
+    assert set(prompts) == {r"a man \(the series\), (film:1.2)"}
+    texts = {path.read_text() for path in job.cache_folder.glob("class_images/*/*.txt")}
+    assert texts == {"a man (the series), (film:1.2)\n"}
 
 
 def test_references_are_the_untrained_model_s_even_after_training(
