@@ -5,6 +5,7 @@ DbsweepError
 ├── InputError         a photo, caption or folder that the experiment names cannot be used
 ├── ModelError         a base model, encoder or checkpoint cannot be loaded
 ├── RunError           a run folder: unknown name, name already taken, damaged ledger
+│   └── ChangedError   photos are others than the run began with; a sweep stops and can be resumed once they are back
 ├── ResourceError      not enough disk, memory, CPUs or GPUs for what was asked
 │   ├── DiskError      no room for the next write; the sweep stops, keeps what it has, and can be resumed
 │   └── WorkerError    workers died while they made what all trials need; likewise
@@ -60,6 +61,10 @@ class ModelError(DbsweepError):
 
 class RunError(DbsweepError):
     """A run folder is missing, taken or damaged."""
+
+
+class ChangedError(RunError):
+    """Photos, captions or class images are others than the run began with; what has been made is kept."""
 
 
 class ResourceError(DbsweepError):

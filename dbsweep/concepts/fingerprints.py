@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from dbsweep.concepts.class_images import own_class_images
@@ -23,8 +24,20 @@ def fingerprints(concepts: Sequence[Concept]) -> dict[str, str]:
     found: dict[str, str] = {}
     for index, concept in enumerate(concepts):
         for use, file in _files(concept):
-            found[f"concepts[{index}].{use}/{file.name}"] = file_sha256(file)
+            found[f"concepts[{index}].{use}/{file.name}"] = _sha256(file)
     return found
+
+
+def _sha256(file: Path) -> str:
+    stat = file.stat()
+    return _sha256_of(file, stat.st_size, stat.st_ctime_ns)
+
+
+@cache
+def _sha256_of(file: Path, size: int, ctime_ns: int) -> str:
+    """A process reads a file again only when size or time tell that it may have changed."""
+    del size, ctime_ns
+    return file_sha256(file)
 
 
 def _files(concept: Concept) -> Iterator[tuple[str, Path]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from dbsweep.config.search import SchedulerName
-from dbsweep.errors import DbsweepError, DiskError, DivergedError, ResourceError
+from dbsweep.errors import ChangedError, DbsweepError, DiskError, DivergedError, ResourceError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch_trainer import make_trainer
@@ -76,13 +76,15 @@ def _run_to_an_end(job: BranchJob, emit: Emit, watch: StallWatch) -> BranchEnded
 
 
 def _attempt(job: BranchJob, work: BranchWork) -> BranchEnded:
-    state, reason, verdict, out_of_disk = TrialState.FAILED, "", None, False
+    state, reason, verdict, out_of_disk, photos_changed = TrialState.FAILED, "", None, False, False
     try:
         state, reason = work.run()
     except _Stopped:
         state, reason = TrialState.INTERRUPTED, "asked to stop"
     except DiskError as error:
         state, reason, out_of_disk = TrialState.INTERRUPTED, str(error), True
+    except ChangedError as error:
+        state, reason, photos_changed = TrialState.INTERRUPTED, str(error), True
     except DivergedError as error:
         reason, verdict = str(error), diverged(work.reached, error)
     except DbsweepError as error:
@@ -98,6 +100,7 @@ def _attempt(job: BranchJob, work: BranchWork) -> BranchEnded:
         reason=reason,
         verdict=verdict,
         out_of_disk=out_of_disk,
+        photos_changed=photos_changed,
     )
 
 

@@ -7,7 +7,9 @@ from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.config.schema import Concept, Train
 from dbsweep.execution import loaded
+from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
+from dbsweep.execution.photo_digests import refuse_other_photos
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.plan.ladder import Savings
 from dbsweep.training.data import ConceptData
@@ -21,9 +23,11 @@ def make_trainer(job: BranchJob, models: StableDiffusion, savings: Savings | Non
         savings: settings of `train` that save memory, in place of the branch's own.
 
     Raises:
+        ChangedError: photos are others than the run began with.
         DbsweepError: photos or prompts cannot be used, or the device lacks what the settings ask for.
     """
     experiment, branch = job.sweep.experiment, job.branch
+    refuse_other_photos(RunFolder(job.sweep.run_folder), experiment.concepts)
     train = experiment.train_for({**branch.settings, **(savings or {})})
     if train.prior_loss_weight == 0.0:
         train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count

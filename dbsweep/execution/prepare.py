@@ -12,6 +12,7 @@ from dbsweep.execution import loaded
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds, images_by_prompt, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.photo_digests import refuse_other_photos
 from dbsweep.execution.reference_key import found_card, reference_key, write_key
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import Scorecard, TokenMeaning
@@ -37,7 +38,7 @@ def draw_class_images(job: SweepJob, shard: int = 0, shards: int = 1) -> int:
         How many were drawn.
 
     Raises:
-        RunError: the base model is another than the run began with.
+        RunError: the base model is another than the run began with, or (`ChangedError`) photos are.
     """
     models = _untrained_models(job)
     drawn = 0
@@ -78,7 +79,7 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
         The base model's hash and its scorecard.
 
     Raises:
-        RunError: the base model is another than the run began with; what it drew stays.
+        RunError: the base model is another than the run began with, or (`ChangedError`) photos are; what it drew stays.
     """
     run, experiment = RunFolder(job.run_folder), job.experiment
     models, encoder = _untrained_models(job), loaded.encoder(job.encoder)
@@ -113,6 +114,7 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
 def _untrained_models(job: SweepJob) -> StableDiffusion:
     models = loaded.untrained_models(job.base)
     job.refuse_another_base(models.sha256)
+    refuse_other_photos(RunFolder(job.run_folder), job.experiment.concepts)
     return models
 
 

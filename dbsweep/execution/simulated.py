@@ -8,7 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dbsweep.config.search import SchedulerName
-from dbsweep.errors import DiskError, DivergedError, TrialError
+from dbsweep.errors import ChangedError, DiskError, DivergedError, TrialError
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared, Progress
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.halving import Halving
@@ -22,7 +22,8 @@ from dbsweep.records.record import Scalar
 from dbsweep.records.results import Checkpoint, GridImage, Score, Scorecard, StepLog
 
 Curve = Callable[[Mapping[str, Scalar], int], Mapping[Metric, float]]
-"""A branch's settings and a step → its scores; raises TrialError where it fails, DiskError where no room is left."""
+"""A branch's settings and a step → its scores; raises TrialError where it fails, DiskError or ChangedError where
+no branch can go on."""
 
 UNTRAINED: Mapping[Metric, float] = {
     Metric.IDENTITY: 0.0,
@@ -162,9 +163,10 @@ class SimulatedBackend:
             except TrialError as error:
                 yield duration, _end(job, TrialState.FAILED, step, str(error))
                 return
-            except DiskError as error:
+            except (DiskError, ChangedError) as error:
                 end = _end(job, TrialState.INTERRUPTED, step, str(error))
-                yield duration, end.model_copy(update={"out_of_disk": True})
+                flag = "out_of_disk" if isinstance(error, DiskError) else "photos_changed"
+                yield duration, end.model_copy(update={flag: True})
                 return
             step = milestone.step
             yield duration, event

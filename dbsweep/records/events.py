@@ -39,6 +39,7 @@ class BranchEnded(Record):
         reason: why it stopped or failed; empty when completed.
         verdict: on the trials that it leaves unfinished, where its end tells one that no scorecard could.
         out_of_disk: the disk is full, so that the other branches cannot go on either.
+        photos_changed: photos are others than the run began with; likewise.
     """
 
     branch: str
@@ -47,6 +48,7 @@ class BranchEnded(Record):
     reason: str = ""
     verdict: Verdict | None = None
     out_of_disk: bool = False
+    photos_changed: bool = False
 
 
 Event: TypeAlias = BranchStarted | CheckpointScored | BranchEnded

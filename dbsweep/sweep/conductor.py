@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dbsweep.config.messages import counted
 from dbsweep.config.search import SearcherName
-from dbsweep.errors import DbsweepError, DiskError, RunError
+from dbsweep.errors import ChangedError, DbsweepError, DiskError, RunError
 from dbsweep.execution.backend import Backend, Prepared
 from dbsweep.execution.backend import Progress as Preparation
 from dbsweep.execution.folder import RunFolder
@@ -56,7 +56,8 @@ class Conductor:
 
         Raises:
             DbsweepError: the shared inputs cannot be made, or are of another base model than the run began with.
-            DiskError: the disk is full; the branches have ended as if the person had asked them to.
+            DiskError, ChangedError: the disk is full, or photos are others than the run began with; the branches have
+                ended as if the person had asked them to.
             KeyboardInterrupt: stopped by the person; the ledger says how far it came.
         """
         with self._view.showing(self._progress):
@@ -106,25 +107,24 @@ class Conductor:
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
         book = TrialBook(self._plan, prepared.base, self._job.experiment.verdict)
         housekeeping = Housekeeping(self._job, self._plan, self._ledger, prepared.base)
-        full = ""
+        stopped: DbsweepError | None = None
 
         def on_event(event: Event) -> None:
-            nonlocal full
+            nonlocal stopped
             event = self._explained(event)
             self._ledger.record(event)
             self._ledger.update_trials(book.record(event))
             self._progress.add(event)
             self._view.on_event(event)
             housekeeping.after(event)
-            if isinstance(event, BranchEnded) and event.out_of_disk and not full:
-                full = event.reason
+            if isinstance(event, BranchEnded) and stopped is None and (stopped := _stops_all(event)) is not None:
                 raise KeyboardInterrupt  # the other branches save their state and end, in the room that is left
 
         try:
             backend.run(jobs, on_event)
         except KeyboardInterrupt as stop:
-            if full:
-                raise DiskError(full) from stop
+            if stopped is not None:
+                raise stopped from stop
             raise
         finally:
             self._settle(housekeeping)
@@ -194,3 +194,10 @@ class Conductor:
                 self._ledger.add_grid(grid)
         except DbsweepError as error:
             self._view.note(f"The grids could not be drawn: {error}")
+
+
+def _stops_all(event: BranchEnded) -> DbsweepError | None:
+    """What ended a branch, if it would end the others too."""
+    if event.out_of_disk:
+        return DiskError(event.reason)
+    return ChangedError(event.reason) if event.photos_changed else None

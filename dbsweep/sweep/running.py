@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from dbsweep.concepts.fingerprints import differences, fingerprints
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import DbsweepError, DiskError, RunError, WorkerError
+from dbsweep.errors import ChangedError, DbsweepError, DiskError, RunError, WorkerError
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
 from dbsweep.execution.keeping import DONE
 from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
 from dbsweep.models.durable import is_full
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan
@@ -39,6 +38,9 @@ from dbsweep.sweep.tracking import tracked
 
 _NAMED = 4
 """Branches that a line names."""
+
+RESUMABLE = (DiskError, WorkerError, ChangedError)
+"""What ends a sweep that goes on when the person has mended it."""
 
 _AGAIN = "the steps since then are trained again"
 
@@ -94,11 +96,11 @@ def run_experiment(
         view.note(note)
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)
     try:
-        folder.fingerprints.write_text(json.dumps(fingerprints(experiment.concepts), indent=1), encoding="utf-8")
+        keep_digests(folder, experiment.concepts)
         with driving(folder), Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
             _lead(experiment, plan, folder, ledger, make_backend, view)
     except DbsweepError as error:
-        if not isinstance(error, (DiskError, WorkerError)) and not _has_checkpoints(folder):
+        if not isinstance(error, RESUMABLE) and not _has_checkpoints(folder):
             shutil.rmtree(folder.path)  # wrong input, found by the first worker: leave nothing half-written
         raise
     return folder
@@ -119,24 +121,11 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
         record = ledger.read()
         if record.finished is not None:
             raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
-        _check_photos_are_the_same(experiment, folder)
+        refuse_other_photos(folder, experiment.concepts)
         check_inputs(experiment, record.plan, view.watch)
         view.note(describe_rest(record, interrupted_checkpoints(folder, record)))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)
     return folder
-
-
-def _check_photos_are_the_same(experiment: Experiment, folder: RunFolder) -> None:
-    """RunError where they are not: what is trained already and what is left would be of different photos."""
-    if not folder.fingerprints.is_file():  # the run began under a version that kept none
-        return
-    before = json.loads(folder.fingerprints.read_text(encoding="utf-8"))
-    changes = differences(before, fingerprints(experiment.concepts))
-    if changes is not None:
-        raise RunError(
-            f"run {folder.name!r} began with other photos, captions or class images ({changes}): make them again what"
-            " they were, or begin a new run"
-        )
 
 
 def describe_rest(record: RunRecord, saved: Mapping[str, Checkpoint]) -> str:
@@ -195,7 +184,7 @@ def _lead(
         with tracked(experiment, folder, ledger, view):
             Conductor(ledger, plan, job, view).run(backend)
             write_report(folder)
-    except (KeyboardInterrupt, DiskError, WorkerError):
+    except (KeyboardInterrupt, *RESUMABLE):
         view.note(f"Interrupted. Everything so far is kept; go on with: dbsweep resume {folder.handle}")
         for checkpoint in interrupted_checkpoints(folder, ledger.read()):
             view.note(f"Weights as they stood: dbsweep export {folder.handle}@{checkpoint} --out FILE")

@@ -19,6 +19,7 @@ from dbsweep.execution.branch import run_branch
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
+from dbsweep.execution.photo_digests import keep_digests
 from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoint_files import drop_state, drop_weights
 from dbsweep.models.checkpoints import read_weights, verify
@@ -282,6 +283,20 @@ def test_a_full_disk_interrupts_the_branch_before_anything_is_written(
     assert [p.name for p in RunFolder(tiny_job.run_folder).branch("b02").iterdir()] == ["000002"]
     monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
     assert train(tiny_job, make_branch("b02", 3)).hashes == whole.hashes
+
+
+def test_a_branch_does_not_train_on_other_photos_than_the_run_began_with(tiny_job: SweepJob) -> None:
+    whole = train(tiny_job, make_branch("b01", 2))
+    run, concepts = RunFolder(tiny_job.run_folder), tiny_job.experiment.concepts
+    keep_digests(run, concepts)
+    photo = concepts[0].instance_images / "1.png"
+    before = photo.read_bytes()
+    photo.write_bytes(before + b"0")  # the same picture: what counts is the file
+    refused = train(tiny_job, make_branch("b02", 2))
+    assert (refused.end.state, refused.end.photos_changed, refused.scored) == (TrialState.INTERRUPTED, True, {})
+    assert "(changed: concepts[0].instance_images/1.png)" in refused.end.reason
+    photo.write_bytes(before)
+    assert train(tiny_job, make_branch("b02", 2)).hashes == whole.hashes
 
 
 def test_a_picture_that_finds_no_room_interrupts_the_branch(

@@ -13,11 +13,12 @@ from PIL import Image
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
-from dbsweep.errors import RunError
+from dbsweep.errors import ChangedError, RunError
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob, sweep_job
+from dbsweep.execution.photo_digests import keep_digests
 from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.names import BASE, Metric
@@ -60,6 +61,17 @@ def test_what_is_there_is_not_drawn_again(tiny_job: SweepJob) -> None:
     victim.unlink()
     assert prepare.draw_class_images(tiny_job) == 1
     assert pixels(victim) == before  # though drawn alone now and with three others before
+
+
+def test_nothing_is_drawn_for_other_photos_than_the_run_began_with(tiny_job: SweepJob) -> None:
+    run, concepts = RunFolder(tiny_job.run_folder), tiny_job.experiment.concepts
+    keep_digests(run, concepts)
+    shutil.copy(concepts[0].instance_images / "1.png", concepts[0].instance_images / "2.png")
+    before = run.reference.read_bytes()
+    for prepared in (prepare.draw_references, prepare.draw_class_images):
+        with pytest.raises(ChangedError, match=r"new: concepts\[0\]\.instance_images/2\.png"):
+            prepared(tiny_job)
+    assert run.reference.read_bytes() == before
 
 
 def test_captions_of_class_images_are_read_as_training_reads_them(

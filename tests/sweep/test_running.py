@@ -12,6 +12,7 @@ from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import (
+    ChangedError,
     DiskError,
     DivergedError,
     ModelError,
@@ -366,7 +367,8 @@ def test_a_run_has_one_driver_at_a_time(tmp_path):
     assert f"run 'demo' is led by process {os.getpid()} on " in refused[0]
 
 
-def test_a_full_disk_stops_the_sweep_and_resume_ends_as_if_nothing_had_happened(tmp_path):
+@pytest.mark.parametrize("error", [DiskError, ChangedError])
+def test_what_would_end_all_branches_stops_the_sweep_and_resume_ends_as_if_nothing_had_happened(tmp_path, error):
     undisturbed, _, _ = run(tmp_path / "a", curve)
     out = io.StringIO()
     view = TerminalView(Console(file=out, width=200))
@@ -374,10 +376,10 @@ def test_a_full_disk_stops_the_sweep_and_resume_ends_as_if_nothing_had_happened(
 
     def filling(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
         if step > 4 * STEPS_PER_EPOCH:
-            raise DiskError("the next checkpoint needs 9 MiB")
+            raise error("so that no branch can go on")
         return curve(settings, step)
 
-    with pytest.raises(DiskError, match="the next checkpoint needs 9 MiB"):
+    with pytest.raises(error, match="so that no branch can go on"):
         run_experiment(experiment, lambda *_: SimulatedBackend(filling), view)
     folder = RunFolder.open(experiment.output, "demo")
     stopped = read_run(folder)

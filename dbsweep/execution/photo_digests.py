@@ -1,0 +1,39 @@
+"""What photos, captions and class images were when a run began, kept in its folder and compared with what they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from dbsweep.concepts.fingerprints import differences, fingerprints
+from dbsweep.config.concept import Concept
+from dbsweep.errors import ChangedError, InputError
+from dbsweep.execution.folder import RunFolder
+
+
+def keep_digests(run: RunFolder, concepts: Sequence[Concept]) -> None:
+    """Writes them down for a run that begins."""
+    run.fingerprints.write_text(json.dumps(fingerprints(concepts), indent=1), encoding="utf-8")
+
+
+def refuse_other_photos(run: RunFolder, concepts: Sequence[Concept]) -> None:
+    """What is trained already and what is left would be of different photos.
+
+    Nothing is compared where nothing is kept: in runs of earlier versions, and on workers that have copies of their
+    own of what the driver had.
+
+    Raises:
+        ChangedError: they are not what they were.
+    """
+    if not run.fingerprints.is_file():
+        return
+    before = json.loads(run.fingerprints.read_text(encoding="utf-8"))
+    try:
+        changes = differences(before, fingerprints(concepts))
+    except (InputError, FileNotFoundError) as error:  # a folder that is gone or empty, a file that goes meanwhile
+        changes = str(error)
+    if changes is not None:
+        raise ChangedError(
+            f"run {run.name!r} began with other photos, captions or class images ({changes}): make them again what they"
+            " were and resume it, or begin a new run"
+        )

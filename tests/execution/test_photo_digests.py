@@ -1,0 +1,30 @@
+"""A run is of the photos that it began with."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from dbsweep.errors import ChangedError
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
+from tests.execution.sweeps import make_experiment
+from tests.execution.tiny_sweep import write_photos
+
+
+def test_photos_that_are_no_longer_what_they_were_are_refused(tmp_path: Path) -> None:
+    photos, run = write_photos(tmp_path / "photos"), RunFolder(tmp_path / "demo")
+    run.path.mkdir()
+    concepts = [make_experiment().concepts[0].model_copy(update={"instance_images": photos})]
+    refuse_other_photos(run, concepts)  # nothing is kept
+    keep_digests(run, concepts)
+    refuse_other_photos(run, concepts)
+    (photos / "0.png").rename(photos / "2.png")
+    told = r"run 'demo' began with other photos, .* \(new: .*/2\.png; gone: .*/0\.png\): make them again what they were"
+    with pytest.raises(ChangedError, match=told):
+        refuse_other_photos(run, concepts)
+    shutil.rmtree(photos)
+    with pytest.raises(ChangedError, match=r"class images \(photo folder .* does not exist: .*\): make them again"):
+        refuse_other_photos(run, concepts)
