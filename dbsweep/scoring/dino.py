@@ -6,14 +6,13 @@ from collections.abc import Mapping, Sequence
 from pickle import UnpicklingError
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 from PIL import Image
 from safetensors import SafetensorError
 from transformers import AutoImageProcessor, Dinov2Model
 
 from dbsweep.errors import ModelError
-from dbsweep.scoring.encoders import Embeddings, Pixels
+from dbsweep.scoring.encoders import Embeddings, Pixels, in_batches
 
 
 class Preprocess(Protocol):
@@ -41,19 +40,13 @@ class DinoEncoder:
 
     def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
         """(n, d) float32, L2-normalised; (0, d) for no images. Each row depends on its own image only."""
-        starts = range(0, len(images), self._batch_size)
-        with torch.inference_mode():
-            rows = [self._encode(images[start : start + self._batch_size]) for start in starts]
-        if rows:
-            return np.concatenate(rows)
-        return np.zeros((0, int(self._model.config.hidden_size)), dtype=np.float32)
+        return in_batches(images, self._encode, self._batch_size, width=int(self._model.config.hidden_size))
 
-    def _encode(self, batch: Sequence[Pixels]) -> Embeddings:
+    def _encode(self, batch: Sequence[Pixels]) -> torch.Tensor:
         tensors = self._preprocess(images=[Image.fromarray(image) for image in batch], return_tensors="pt")
         pixels = tensors["pixel_values"].to(self._model.device)
         tokens: torch.Tensor = self._model(pixel_values=pixels).last_hidden_state[:, 0]
-        rows: Embeddings = torch.nn.functional.normalize(tokens.float(), dim=1).cpu().numpy()
-        return rows
+        return torch.nn.functional.normalize(tokens.float(), dim=1)
 
 
 def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_size: int = 32) -> DinoEncoder:

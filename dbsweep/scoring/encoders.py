@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pickle import UnpicklingError
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ Pixels: TypeAlias = npt.NDArray[np.uint8]
 """One image: (h, w, 3) uint8 sRGB."""
 Embeddings: TypeAlias = npt.NDArray[np.float32]
 """(n, d) float32, L2-normalised."""
+
+
+Item = TypeVar("Item")
 
 
 class ImageEncoder(Protocol):
@@ -73,7 +76,7 @@ class OpenClipEncoder:
             features: torch.Tensor = self._model.encode_image(torch.stack(tensors).to(self._device), normalize=True)
             return features
 
-        return self._in_batches(images, encode)
+        return in_batches(images, encode, self._batch_size)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; what does not fit the model's context (77 tokens in CLIP) is cut off."""
@@ -84,20 +87,27 @@ class OpenClipEncoder:
             )
             return features
 
-        return self._in_batches(texts, encode)
+        return in_batches(texts, encode, self._batch_size)
 
     @property
     def _device(self) -> torch.device:
         parameter: torch.Tensor = next(self._model.parameters())
         return parameter.device
 
-    def _in_batches(self, items: Sequence[Any], encode: Callable[[Sequence[Any]], torch.Tensor]) -> Embeddings:
-        starts = range(0, len(items), self._batch_size)
-        with torch.inference_mode():
-            rows = [encode(items[start : start + self._batch_size]).float().cpu().numpy() for start in starts]
-        if rows:
-            return np.concatenate(rows)
-        return np.zeros((0, 0), dtype=np.float32)
+
+def in_batches(
+    items: Sequence[Item], encode: Callable[[Sequence[Item]], torch.Tensor], batch_size: int, width: int = 0
+) -> Embeddings:
+    """What a model makes of images or texts, some at a time.
+
+    Args:
+        encode: (n, d), of up to `batch_size` items.
+        width: d of no items.
+    """
+    starts = range(0, len(items), batch_size)
+    with torch.inference_mode():
+        rows = [encode(items[start : start + batch_size]).float().cpu().numpy() for start in starts]
+    return np.concatenate(rows) if rows else np.zeros((0, width), dtype=np.float32)
 
 
 def load_encoder(
