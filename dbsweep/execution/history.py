@@ -35,16 +35,17 @@ class History:
                 break
             self.events[milestone.step] = event
         if len(self.events) < len(branch.milestones):
-            self._find_start(run, branch.id)
+            self._find_start(run, branch)
 
-    def _find_start(self, run: RunFolder, branch: str) -> None:
-        stopped = run.interrupted(branch)
-        if verify(stopped) and read_manifest(stopped).step >= max(self.events, default=0):
+    def _find_start(self, run: RunFolder, branch: Branch) -> None:
+        stopped, due = run.interrupted(branch.id), branch.milestones[len(self.events)].step
+        # Beyond the milestone that is due where what has been made of it, or before, is gone: it is made again.
+        if verify(stopped) and max(self.events, default=0) <= read_manifest(stopped).step <= due:
             self.start = stopped
             return
         while self.events:
             step = max(self.events)
-            folder = run.checkpoint(branch, step)
+            folder = run.checkpoint(branch.id, step)
             if has_state(folder):
                 self.start = folder
                 return

@@ -200,6 +200,16 @@ def test_a_stop_at_a_checkpoint_can_be_gone_on_from(tiny_job: SweepJob) -> None:
     assert not RunFolder(tiny_job.run_folder).interrupted("b02").exists()
 
 
+@pytest.mark.parametrize("lost", ["images", "checkpoint"])
+def test_a_stopped_branch_whose_earlier_files_are_gone_is_trained_again(tiny_job: SweepJob, lost: str) -> None:
+    alone = train(tiny_job, make_branch("b01", 3))
+    train(tiny_job, make_branch("b02", 3), stop_at=4)
+    run = RunFolder(tiny_job.run_folder)
+    shutil.rmtree(run.branch_images("b02") if lost == "images" else run.checkpoint("b02", 2))
+    resumed = train(tiny_job, make_branch("b02", 3))
+    assert (resumed.end.state, resumed.hashes) == (TrialState.COMPLETED, alone.hashes)
+
+
 def test_a_stop_between_checkpoints_loses_no_step(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = train(tiny_job, make_branch("b01", 3))
     run = RunFolder(tiny_job.run_folder)
