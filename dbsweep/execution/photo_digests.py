@@ -7,13 +7,15 @@ from collections.abc import Sequence
 
 from dbsweep.concepts.fingerprints import differences, fingerprints
 from dbsweep.config.concept import Concept
-from dbsweep.errors import ChangedError, InputError
+from dbsweep.errors import ChangedError, InputError, RunError
 from dbsweep.execution.folder import RunFolder
+from dbsweep.models.durable import new_file
 
 
 def keep_digests(run: RunFolder, concepts: Sequence[Concept]) -> None:
     """Writes them down for a run that begins."""
-    run.fingerprints.write_text(json.dumps(fingerprints(concepts), indent=1), encoding="utf-8")
+    with new_file(run.fingerprints) as fresh:
+        fresh.write_text(json.dumps(fingerprints(concepts), indent=1), encoding="utf-8")
 
 
 def refuse_other_photos(run: RunFolder, concepts: Sequence[Concept]) -> None:
@@ -24,10 +26,17 @@ def refuse_other_photos(run: RunFolder, concepts: Sequence[Concept]) -> None:
 
     Raises:
         ChangedError: they are not what they were.
+        RunError: what they were cannot be read.
     """
     if not run.fingerprints.is_file():
         return
-    before = json.loads(run.fingerprints.read_text(encoding="utf-8"))
+    try:
+        before = json.loads(run.fingerprints.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise RunError(
+            f"{run.fingerprints} cannot be read ({error}), so nothing tells whether the photos are those that the run"
+            " began with: if you know that they are, delete that file and resume"
+        ) from error
     try:
         changes = differences(before, fingerprints(concepts))
     except (InputError, FileNotFoundError) as error:  # a folder that is gone or empty, a file that goes meanwhile

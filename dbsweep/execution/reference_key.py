@@ -10,12 +10,14 @@ import numpy as np
 
 from dbsweep.concepts.captions import instance_captions
 from dbsweep.concepts.photo_sets import held_out_photos
+from dbsweep.errors import RunError
 from dbsweep.execution.evaluation import prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.durable import new_file
 from dbsweep.records.results import Scorecard
 from dbsweep.scoring.encoders import Pixels
+from dbsweep.scoring.reference import Reference
 
 VERSION = 4
 """Raised when the same inputs are drawn or scored in another way."""
@@ -47,12 +49,15 @@ def reference_key(job: SweepJob, base_sha256: str, photos: Sequence[Sequence[Seq
 
 
 def found_card(run: RunFolder, key: str) -> Scorecard | None:
-    """The base model's scorecard, where reference and pictures with this key are there."""
-    if not run.reference_key.is_file() or run.reference_key.read_text(encoding="utf-8") != key:
+    """The base model's scorecard, where reference and pictures with this key are there and can be read."""
+    try:
+        if run.reference_key.read_text(encoding="utf-8") != key:
+            return None
+        card = Scorecard.model_validate_json(run.base_scorecard.read_text(encoding="utf-8"))
+        Reference.load(run.reference)
+    except (OSError, ValueError, RunError):
         return None
-    card = Scorecard.model_validate_json(run.base_scorecard.read_text(encoding="utf-8"))
-    whole = run.reference.is_file() and all((run.path / image.path).is_file() for image in card.images)
-    return card if whole else None
+    return card if all((run.path / image.path).is_file() for image in card.images) else None
 
 
 def write_key(run: RunFolder, key: str) -> None:

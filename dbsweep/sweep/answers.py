@@ -83,9 +83,10 @@ def interrupted_checkpoints(folder: RunFolder, record: RunRecord) -> dict[str, C
     found = {}
     for branch in record.plan.branches:
         path = folder.interrupted(branch.id)
-        if not (path / MANIFEST).is_file():
+        try:
+            manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
+            same = {key: manifest[key] for key in ("id", "step", "epoch", "sha256", "bytes")}
+        except (OSError, ValueError, LookupError, TypeError):  # without a whole manifest it is no checkpoint
             continue
-        manifest = json.loads((path / MANIFEST).read_text(encoding="utf-8"))
-        same = {key: manifest[key] for key in ("id", "step", "epoch", "sha256", "bytes")}
         found[manifest["id"]] = Checkpoint(branch=branch.id, path=folder.relative(path), **same)
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.errors import ChangedError
+from dbsweep.errors import ChangedError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
 from tests.execution.sweeps import make_experiment
@@ -27,4 +27,7 @@ def test_photos_that_are_no_longer_what_they_were_are_refused(tmp_path: Path) ->
         refuse_other_photos(run, concepts)
     shutil.rmtree(photos)
     with pytest.raises(ChangedError, match=r"class images \(photo folder .* does not exist: .*\): make them again"):
+        refuse_other_photos(run, concepts)
+    run.fingerprints.write_text("")
+    with pytest.raises(RunError, match=r"photos\.json cannot be read .*: if you know that they are, delete that file"):
         refuse_other_photos(run, concepts)

@@ -125,6 +125,9 @@ def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
     for change in (
         lambda: next(run.base_images.glob("000-*.png")).unlink(),  # of the first look, so it is shown
         lambda: run.reference.unlink(),
+        lambda: run.reference.write_bytes(b""),
+        lambda: run.base_scorecard.unlink(),
+        lambda: run.base_scorecard.write_text(""),
         lambda: shutil.copy(tiny_job.experiment.concepts[0].instance_images / "1.png", photo(tiny_job)),
     ):
         change()

@@ -262,6 +262,17 @@ def interrupted(tmp_path: Path, view: TerminalView) -> RunFolder:
     return RunFolder.open(experiment.output, "demo")
 
 
+@pytest.mark.parametrize("manifest", ["", "[]", "{}"])
+def test_a_manifest_that_cannot_be_read_is_no_checkpoint(tmp_path, manifest):
+    view = TerminalView(Console(file=io.StringIO()))
+    folder = interrupted(tmp_path, view)
+    saved = folder.interrupted(read_run(folder).plan.branches[0].id)
+    saved.mkdir(parents=True)
+    (saved / "manifest.json").write_text(manifest)
+    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+    assert read_run(folder).choice is not None
+
+
 def test_a_run_does_not_go_on_with_other_photos(tmp_path):
     view = TerminalView(Console(file=io.StringIO()))
     folder = interrupted(tmp_path, view)
