@@ -82,5 +82,7 @@ def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
     from dbsweep.reports.listings import runs_json, runs_text
     from dbsweep.sweep.answers import read_runs
 
-    records = read_runs(runs)
+    records, faults = read_runs(runs)
+    for fault in faults:
+        typer.echo(f"dbsweep: {fault}", err=True)
     print_json(runs_json(records)) if as_json else print_lines(runs_text(records))

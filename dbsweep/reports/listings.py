@@ -68,23 +68,23 @@ def _trial_json(record: RunRecord, trial: Trial, utility: Utility) -> dict[str, 
     }
 
 
-def chosen(record: RunRecord) -> Choice:
-    """What dbsweep recommends.
+def chosen(record: RunRecord, handle: str | None = None) -> Choice:
+    """What dbsweep recommends; `handle` is what a person types as RUN.
 
     Raises:
         RunError: there is none yet, or nothing could be chosen.
     """
     if record.choice is None:
-        why = "it is over, but no checkpoint was scored"
+        run, why = handle or record.name, "it is over, but no checkpoint was scored"
         if record.finished is None:  # the ledger cannot tell whether anybody still leads it
-            why = f"it is not over; if it was interrupted, go on with `dbsweep resume {record.name}`"
-        raise RunError(f"run {record.name!r} has no choice: {why}; see `dbsweep trials {record.name}`")
+            why = f"it is not over; if it was interrupted, go on with `dbsweep resume {run}`"
+        raise RunError(f"run {record.name!r} has no choice: {why}; see `dbsweep trials {run}`")
     return record.choice
 
 
-def kept(record: RunRecord) -> Candidate:
+def kept(record: RunRecord, handle: str | None = None) -> Candidate:
     """The checkpoint to keep: the person's choice, else dbsweep's; RunError if there is none."""
-    return chosen(record).best if record.overrule is None else record.overrule.candidate
+    return chosen(record, handle).best if record.overrule is None else record.overrule.candidate
 
 
 def settings_of(record: RunRecord, trial_id: str) -> dict[str, Scalar]:
@@ -123,7 +123,7 @@ def _overrule_json(record: RunRecord, overrule: Overrule | None) -> dict[str, ob
 
 def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) -> list[str]:
     """The choice in words, with what would change it and the runners-up; `handle` is what a person types as RUN."""
-    choice, best = chosen(record), kept(record)
+    choice, best = chosen(record, handle), kept(record)
     settings = settings_of(record, best.trial)
     lines = [
         f"Run {record.name}: keep {best.checkpoint} (trial {best.trial}, epoch {best.epoch}, step {best.step})",

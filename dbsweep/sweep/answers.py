@@ -44,11 +44,21 @@ def read_run(folder: RunFolder) -> RunRecord:
     return record if led or record.finished is not None else record.without_driver()
 
 
-def read_runs(runs: Path) -> list[RunRecord]:
-    """The ledgers of all runs in a folder, oldest first; RunError if it is a file."""
+def read_runs(runs: Path) -> tuple[list[RunRecord], list[str]]:
+    """The ledgers of all runs in a folder, oldest first, and what is wrong with those that cannot be read.
+
+    Raises:
+        RunError: it is a file.
+    """
     if runs.is_file():
         raise RunError(f"{runs} is a file: --runs is the folder that holds the runs")
-    return sorted((read_run(folder) for folder in list_runs(runs)), key=lambda record: record.started)
+    records, faults = [], []
+    for folder in list_runs(runs):
+        try:
+            records.append(read_run(folder))
+        except RunError as error:
+            faults.append(str(error))
+    return sorted(records, key=lambda record: record.started), faults
 
 
 def find_checkpoint(name: str, runs: Path, *, interrupted: bool = False) -> tuple[RunFolder, RunRecord, Checkpoint]:
@@ -63,7 +73,7 @@ def find_checkpoint(name: str, runs: Path, *, interrupted: bool = False) -> tupl
     run, _, wanted = name.rpartition("@") if "@" in name and not Path(name).exists() else (name, "", BEST)
     folder = find_run(run, runs)
     record = read_run(folder)
-    checkpoint = kept(record).checkpoint if wanted == BEST else wanted
+    checkpoint = kept(record, folder.handle).checkpoint if wanted == BEST else wanted
     found = {**(interrupted_checkpoints(folder, record) if interrupted else {}), **record.checkpoints}
     if checkpoint not in found or not found[checkpoint].kept:
         whole = [name for name, each in found.items() if each.kept]

@@ -2,6 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
+
+from rich.console import Console
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.records.names import Metric
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.running import run_experiment
+from tests.sweep.files import write_experiment
+
 
 def test_an_unknown_run_is_an_error_with_the_names_there_are(dbsweep, tmp_path):
     code, _, err = dbsweep("best", "nothing", "--runs", tmp_path)
@@ -18,3 +30,14 @@ def test_a_file_in_place_of_the_folder_of_runs_is_refused(dbsweep, tmp_path):
     code, _, err = dbsweep("runs", "--runs", tmp_path / "mine.yaml")
     assert code == 2
     assert "--runs is the folder that holds the runs" in " ".join(err.split())
+
+
+def test_a_run_that_cannot_be_read_does_not_hide_the_others(dbsweep, tmp_path):
+    experiment = load_experiment(write_experiment(tmp_path))
+    view = TerminalView(Console(file=io.StringIO()))
+    run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)), view)
+    (tmp_path / "runs" / "broken").mkdir()
+    (tmp_path / "runs" / "broken" / "ledger.db").write_text("no database")
+    code, out, err = dbsweep("runs", "--json", "--runs", tmp_path / "runs")
+    assert (code, [run["run"] for run in json.loads(out)]) == (0, ["demo"])
+    assert "broken/ledger.db cannot be used (file is not a database)" in " ".join(err.split())

@@ -68,6 +68,8 @@ def test_without_a_choice_the_error_says_where_to_look(record, tmp_path):
     unchosen = record.model_copy(update={"choice": None, "finished": None})
     with pytest.raises(RunError, match=r"is not over; if it was interrupted, go on with `dbsweep resume"):
         best_json(unchosen, tmp_path)
+    with pytest.raises(RunError, match=r"`dbsweep resume /far/demo`; see `dbsweep trials /far/demo`"):
+        best_text(unchosen, tmp_path, "/far/demo")
 
 
 def test_the_text_names_what_to_keep_and_how_to_export_it(record, tmp_path):

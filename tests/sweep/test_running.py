@@ -242,7 +242,7 @@ def test_a_run_that_nobody_leads_any_more_is_not_told_as_running(tmp_path):
     with pytest.raises(MemoryError):
         run_experiment(experiment, lambda *_: Killed(curve), TerminalView(Console(file=io.StringIO())))
     (alive,) = told
-    (dead,) = read_runs(experiment.output)
+    (dead,), _ = read_runs(experiment.output)
     assert not alive.interrupted
     assert runs_json([alive])[0]["state"] == "running"
     assert "state" in runs_text([alive])[0]
