@@ -15,6 +15,7 @@ from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import find_checkpoint
 from dbsweep.sweep.named_models import base_source
+from dbsweep.sweep.run_settings import read_experiment
 from dbsweep.sweep.storage import bring_base, bring_checkpoint
 
 # torch takes seconds to import: after the checks.
@@ -99,13 +100,12 @@ def _target(out: Path, form: Format) -> Path:
 
 
 def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[StableDiffusion, CheckpointManifest]:
-    from dbsweep.config.loading import load_experiment
     from dbsweep.models.checkpoints import attach_lora, read_manifest, read_weights
     from dbsweep.models.loading import load_base
 
     path = bring_checkpoint(folder, checkpoint)
     manifest = read_manifest(path)
-    experiment = load_experiment(folder.experiment)
+    experiment = read_experiment(folder)
     bring_base(experiment.base_model)
     models = load_base(base_source(experiment))
     (attach_lora if form in ("lora", "peft") else read_weights)(path, models)
@@ -113,10 +113,9 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
 
 
 def _origin(folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest) -> Origin:
-    from dbsweep.config.loading import load_experiment
     from dbsweep.models.metadata import Origin
 
-    experiment = load_experiment(folder.experiment)
+    experiment = read_experiment(folder)
     branch = next(branch for branch in record.plan.branches if branch.id == checkpoint.branch)
     began = datetime.fromtimestamp(int(record.started), UTC)  # files' times change when they are copied or fetched
     return Origin(

@@ -42,11 +42,11 @@ def resolve_encoder(source: str) -> str:
 
 def with_base_of_base(experiment: Experiment) -> Experiment:
     """With the base model that a checkpoint as base model goes back to: it is as large, and its name tells its size."""
-    from dbsweep.config.loading import load_experiment
+    from dbsweep.sweep.run_settings import read_experiment
     from dbsweep.sweep.storage import run_of
 
     run = run_of(Path(experiment.base_model))  # by its run, for with a storage the checkpoint itself may not be here
     if run is None:
         return experiment
-    below = with_base_of_base(load_experiment(run.experiment))
+    below = with_base_of_base(read_experiment(run))
     return experiment.model_copy(update={"base_model": below.base_model})

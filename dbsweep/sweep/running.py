@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from dbsweep.config.loading import load_experiment
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import ChangedError, DbsweepError, DiskError, RunError, WorkerError
@@ -33,6 +32,7 @@ from dbsweep.sweep.photo_counts import count_photos, photo_sizes
 from dbsweep.sweep.planning import planned
 from dbsweep.sweep.preflight import check_inputs
 from dbsweep.sweep.report import write_report
+from dbsweep.sweep.run_settings import read_experiment, refuse_other_settings
 from dbsweep.sweep.storage import check_storage
 from dbsweep.sweep.tracking import tracked
 
@@ -114,13 +114,14 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
     """Goes on with a run that was interrupted; what is finished is not done again.
 
     Raises:
-        RunError: the run is over already, or another process leads it, or its photos are others by now.
+        RunError: the run is over already, or another process leads it, or its settings or photos are others by now.
     """
-    experiment = load_experiment(folder.experiment)
+    experiment = read_experiment(folder)
     with driving(folder), Ledger.open(folder.ledger) as ledger:
         record = ledger.read()
         if record.finished is not None:
             raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
+        refuse_other_settings(folder, experiment, record)
         refuse_other_photos(folder, experiment.concepts)
         check_inputs(experiment, record.plan, view.watch)
         view.note(describe_rest(record, interrupted_checkpoints(folder, record)))

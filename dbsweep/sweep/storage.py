@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import ResourceError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.records.results import Checkpoint
+from dbsweep.sweep.run_settings import read_experiment
 
 
 def check_storage(experiment: Experiment) -> None:
@@ -41,7 +41,7 @@ def bring_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> Path:
         ResourceError: the storage cannot be reached.
     """
     path = folder.path / checkpoint.path
-    storage = load_experiment(folder.experiment).storage
+    storage = read_experiment(folder).storage
     if storage is not None:
         from dbsweep.execution.store import Store, reachable
 
@@ -58,7 +58,7 @@ def bring_base(source: str) -> None:
     """
     path = Path(source)
     run = run_of(path)
-    if run is not None and (storage := load_experiment(run.experiment).storage) is not None:
+    if run is not None and (storage := read_experiment(run).storage) is not None:
         from dbsweep.execution.store import Store, reachable
 
         with reachable(storage):

@@ -6,12 +6,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import InputError, ResourceError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.run_settings import read_experiment
 from dbsweep.tracking.client import ui_command
 from dbsweep.tracking.mlflow_log import MlflowTracker, SyncStatus
 
@@ -96,7 +96,7 @@ def track_run(folder: RunFolder, uri: str | None = None) -> str:
     """
     if uri is not None and not uri.strip():
         raise InputError(f"--uri must name an MLflow store, got {uri!r}; leave it out for the experiment's")
-    settings = load_experiment(folder.experiment).tracking
+    settings = read_experiment(folder).tracking
     tracker = MlflowTracker(settings if uri is None else settings.model_copy(update={"uri": uri}), folder.path.parent)
     with Ledger.open(folder.ledger, read_only=True) as ledger:
         status = tracker.sync(ledger.read(), folder.path)
