@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 import warnings
 import zlib
@@ -42,15 +43,21 @@ def list_photos(folder: Path) -> tuple[Path, ...]:
     """The photos in a folder, sorted by name; sub-folders are not searched.
 
     Raises:
-        InputError: the folder is missing or holds no photo, or holds a picture of a kind that is not read and no
-            photo of the same name beside it.
+        InputError: the folder is missing, may not be read or holds no photo, or holds a picture of a kind that is not
+            read and no photo of the same name beside it, or a name that is no text.
     """
-    if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "does not exist"
-        raise InputError(f"photo folder {folder} {what}: give the folder that holds the photos")
-    visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    try:
+        if not folder.is_dir():
+            what = "is a file, not a folder" if folder.exists() else "does not exist"
+            raise InputError(f"photo folder {folder} {what}: give the folder that holds the photos")
+        visible = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except PermissionError as error:
+        raise InputError(f"photo folder {folder} cannot be read (no permission): give one that you may read") from error
     files = sorted(path for path in visible if path.is_file() or path.is_symlink())
     photos = tuple(path for path in files if path.suffix.lower() in SUFFIXES)
+    unnamed = [repr(os.fsencode(path.name))[2:-1] for path in photos if not _is_text(path.name)]
+    if unnamed:  # ledger, page and MLflow could not hold them
+        raise InputError(f"{folder} holds photos whose names are not UTF-8 text ({', '.join(unnamed)}): rename them")
     converted = {photo.stem for photo in photos}
     unread = [p.name for p in files if p.suffix.lower() in UNREADABLE_SUFFIXES and p.stem not in converted]
     if unread:
@@ -63,7 +70,15 @@ def list_photos(folder: Path) -> tuple[Path, ...]:
 
 
 def _holds_photos(folder: Path) -> bool:
-    return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+    try:
+        return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+    except PermissionError:
+        return False
+
+
+def _is_text(name: str) -> bool:
+    """False for a name in another encoding, as archives from old systems leave them."""
+    return not any("\udc80" <= character <= "\udcff" for character in name)
 
 
 def check_photos(paths: Iterable[Path]) -> None:

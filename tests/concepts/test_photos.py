@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +54,28 @@ def test_a_folder_without_photos_is_an_error(tmp_path: Path, files: list[str] | 
         folder.mkdir()
     with pytest.raises(InputError, match=message):
         list_photos(folder)
+
+
+def test_names_in_another_encoding_are_to_be_changed(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / os.fsdecode(b"M\xe4dchen.png")).touch()
+    with pytest.raises(InputError, match=r"photos whose names are not UTF-8 text \(M\\xe4dchen\.png\): rename them"):
+        list_photos(tmp_path)
+
+
+def test_folders_that_may_not_be_read_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(path: Path) -> Iterator[Path]:
+        if path.name == "closed":
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    listed = Path.iterdir
+    (tmp_path / "closed").mkdir()
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    with pytest.raises(InputError, match=r"closed cannot be read \(no permission\): give one that you may read"):
+        list_photos(tmp_path / "closed")
+    with pytest.raises(InputError, match=r"no photos in .*: put some there"):
+        list_photos(tmp_path)
 
 
 def test_a_photo_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
