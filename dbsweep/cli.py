@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 from typing import Annotated, NoReturn
 
@@ -13,6 +14,9 @@ from dbsweep.commands.models import export_model, hash_models
 from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
 from dbsweep.commands.sweeps import plan, resume, run
 from dbsweep.errors import DbsweepError
+
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What a person can mend of what the system refuses; the rest is a fault of ours, with its traceback."""
 
 app = typer.Typer(
     name="dbsweep",
@@ -63,5 +67,14 @@ def main() -> NoReturn:
         app()
     except DbsweepError as error:
         typer.echo(f"dbsweep: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.filename is None or error.errno not in _FORBIDDEN:
+            raise
+        typer.echo(
+            f"dbsweep: {error.filename} may not be read or written ({error.strerror}): change its permissions, or name"
+            " another place",
+            err=True,
+        )
         sys.exit(2)
     sys.exit(0)

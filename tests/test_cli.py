@@ -42,3 +42,13 @@ def test_options_are_not_named_by_their_metavar(command: Callable[..., None]):
         for option in (each for each in getattr(hint, "__metadata__", ()) if isinstance(each, OptionInfo)):
             says_its_name = isinstance(option.default, str)  # which is where Annotated puts "--name"
             assert says_its_name or option.metavar != name.upper()
+
+
+def test_a_place_that_may_not_be_read_is_one_message_and_exit_code_2(dbsweep, tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.iterdir", refuse)
+    code, out, err = dbsweep("runs", "--runs", tmp_path)
+    assert (code, out) == (2, "")
+    assert f"{tmp_path} may not be read or written (Permission denied): change its permissions" in err
