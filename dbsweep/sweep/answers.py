@@ -47,6 +47,8 @@ def read_run(folder: RunFolder) -> RunRecord:
 def read_runs(runs: Path) -> tuple[list[RunRecord], list[str]]:
     """The ledgers of all runs in a folder, oldest first, and what is wrong with those that cannot be read.
 
+    Each has the name of its folder, by which it is found, also where a person has copied or renamed that.
+
     Raises:
         RunError: it is a file.
     """
@@ -55,7 +57,7 @@ def read_runs(runs: Path) -> tuple[list[RunRecord], list[str]]:
     records, faults = [], []
     for folder in list_runs(runs):
         try:
-            records.append(read_run(folder))
+            records.append(read_run(folder).model_copy(update={"name": folder.name}))
         except RunError as error:
             faults.append(str(error))
     return sorted(records, key=lambda record: record.started), faults

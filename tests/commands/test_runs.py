@@ -32,12 +32,13 @@ def test_a_file_in_place_of_the_folder_of_runs_is_refused(dbsweep, tmp_path):
     assert "--runs is the folder that holds the runs" in " ".join(err.split())
 
 
-def test_a_run_that_cannot_be_read_does_not_hide_the_others(dbsweep, tmp_path):
+def test_a_run_that_cannot_be_read_does_not_hide_the_others_which_are_named_as_they_are_found(dbsweep, tmp_path):
     experiment = load_experiment(write_experiment(tmp_path))
     view = TerminalView(Console(file=io.StringIO()))
     run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)), view)
+    (tmp_path / "runs" / "demo").rename(tmp_path / "runs" / "mine")
     (tmp_path / "runs" / "broken").mkdir()
     (tmp_path / "runs" / "broken" / "ledger.db").write_text("no database")
     code, out, err = dbsweep("runs", "--json", "--runs", tmp_path / "runs")
-    assert (code, [run["run"] for run in json.loads(out)]) == (0, ["demo"])
+    assert (code, [run["run"] for run in json.loads(out)]) == (0, ["mine"])
     assert "broken/ledger.db cannot be used (file is not a database)" in " ".join(err.split())
