@@ -92,6 +92,18 @@ def check_base(base: BaseSource) -> None:
         raise ModelError(f"vae {vae}: no such folder or file, and not a hub id (owner/name); check the path")
     if vae.is_file() and vae.suffix == ".safetensors":
         check_safetensors(vae)
+    if vae.is_dir():
+        _check_vae_folder(vae)
+
+
+def _check_vae_folder(folder: Path) -> None:
+    inner = folder / "vae" if (folder / "vae").is_dir() else folder
+    lacks = [] if (inner / "config.json").is_file() else ["config.json"]
+    lacks += [] if _weight_files(inner) else ["*.safetensors"]
+    if lacks:
+        raise ModelError(f"vae {folder}: not an autoencoder's folder nor a pipeline's, it lacks {' and '.join(lacks)}")
+    for file in inner.glob("[!.]*.safetensors"):
+        check_safetensors(file)
 
 
 def check_source(source: str) -> None:

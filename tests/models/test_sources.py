@@ -74,6 +74,20 @@ def test_another_vae_is_whole_or_refused(tiny_sd: Path, tmp_path: Path) -> None:
         check_base(BaseSource(source=str(tiny_sd), vae=str(file)))
 
 
+@pytest.mark.parametrize("inner", [".", "vae"])
+def test_another_vae_s_folder_is_one_or_refused(tiny_sd: Path, tmp_path: Path, inner: str) -> None:
+    (tmp_path / inner).mkdir(exist_ok=True)
+    source = BaseSource(source=str(tiny_sd), vae=str(tmp_path))
+    with pytest.raises(ModelError, match=rf"vae {tmp_path}: not an .*, it lacks config\.json and \*\.safetensors$"):
+        check_base(source)
+    shutil.copytree(tiny_sd / "vae", tmp_path / inner, dirs_exist_ok=True)
+    check_base(source)
+    weights = tmp_path / inner / "diffusion_pytorch_model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="get it again"):
+        check_base(source)
+
+
 def test_a_file_that_cannot_be_read_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
     folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
     file = folder / "unet" / "diffusion_pytorch_model.safetensors"
