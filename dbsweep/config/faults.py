@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import get_args
+from typing import get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -72,11 +72,12 @@ def _section_at(at: Location, model: type[BaseModel]) -> type[BaseModel] | None:
 
 
 def _sections_with(key: str, model: type[BaseModel]) -> Iterator[Location]:
-    """Where a key is at home: the root, or a section directly below it."""
+    """Where a key is at home: the root, a section directly below it, or the first of a list that no file lacks."""
     if key in model.model_fields:
         yield ()
     for name, field in model.model_fields.items():
         annotation = field.annotation
         is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
-        if is_section and any(key in section.model_fields for section in _models_in(annotation)):
-            yield (name,)
+        is_list = get_origin(annotation) is tuple and field.is_required()
+        if (is_section or is_list) and any(key in section.model_fields for section in _models_in(annotation)):
+            yield (name,) if is_section else (name, 0)

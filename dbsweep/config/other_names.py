@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 OTHER_NAMES: Mapping[str, str] = {
+    # everywhere
+    "lr": "learning_rate",
     # kohya's sd-scripts
     "caption_tag_dropout_rate": "tag_dropout",
     "enable_bucket": "aspect_ratio_buckets",

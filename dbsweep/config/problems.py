@@ -28,12 +28,16 @@ class Problems:
         kind = PydanticCustomError("problem", "{message}", {"message": message})
         self._found.append(InitErrorDetails(type=kind, loc=at, input=None))
 
-    def check(self, allowed: TypeAdapter[T], value: object, at: Location) -> T | None:
-        """The value as the type wants it (enums as their plain value), or None after noting why it is not allowed."""
+    def check(self, allowed: TypeAdapter[T], value: object, at: Location, advice: str = "") -> T | None:
+        """The value as the type wants it (enums as their plain value), or None after noting why it is not allowed.
+
+        Args:
+            advice: what to say after that.
+        """
         try:
             accepted = allowed.validate_python(value)
         except ValidationError as error:
-            self.add(at, describe(error.errors()[0]))
+            self.add(at, describe(error.errors()[0]) + advice)
             return None
         plain: T = accepted.value if isinstance(accepted, Enum) else accepted
         return plain

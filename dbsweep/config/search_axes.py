@@ -86,7 +86,9 @@ def _read_list(
     if isinstance(content, list | tuple):
         accepted = problems.check_all(allowed, content, at)
     else:
-        accepted = (problems.check(allowed, content, at),)
+        has_several = isinstance(content, str) and "," in content
+        advice = f"; several values are a list: [{content}]" if has_several else ""
+        accepted = (problems.check(allowed, content, at, advice),)
     if None in accepted:
         return None
     return Selected(choice=accepted) if form == "choice" else Values(values=accepted)

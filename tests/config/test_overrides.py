@@ -42,6 +42,13 @@ def test_the_last_override_wins(load: Load):
         ("trian.seed=3", "trian", "is an unknown key; did you mean `train`? (--set)"),
         ("learning_rate=3", "learning_rate", "is unknown here; it belongs to section `train` (--set)"),
         ("train.name=x", "train.name", "is unknown here; it belongs to the top of the file (--set)"),
+        ("train.seeds=1", "train.seeds", "is an unknown key; did you mean `seed`? (--set)"),  # and not a grid's
+        ("class_prompt=x", "class_prompt", "is unknown here; it belongs to section `concepts[0]` (--set)"),
+        (
+            "train.instance_images=x",
+            "train.instance_images",
+            "is unknown here; it belongs to section `concepts[0]` (--set)",
+        ),
         ("train.seed=-3", "train.seed", "must be at least 0, got -3 (--set)"),
         ("train.seed", "--set train.seed", "must be path=value, as in train.seed=3"),
         ("=3", "--set =3", "must be path=value, as in train.seed=3"),

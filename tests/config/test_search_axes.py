@@ -23,6 +23,7 @@ OPTIMIZER = "must be " + ", ".join(map(repr, get_args(OptimizerName)[:-1])) + " 
         ("learning_rate: [1e-4, -1e-6, slow]", "learning_rate[1]", "must be greater than 0, got '-1e-6'"),
         ("learning_rate: [[1e-4]]", "learning_rate[0]", "must be a number, got ['1e-4']"),
         ("learning_rate: -1", "learning_rate", "must be greater than 0, got -1"),
+        ("epochs: 4, 8", "epochs", "must be a whole number, got '4, 8'; several values are a list: [4, 8]"),
         ("epochs: [1.5]", "epochs[0]", "must be a whole number, got 1.5"),
         ("epochs: [null]", "epochs[0]", "must be a whole number, got nothing"),
         ("epochs: []", "epochs", NO_VALUES),
