@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,8 +75,8 @@ class RunFolder:
 
     @property
     def handle(self) -> str:
-        """What a person types as RUN: the name where the run lies in `runs`, else its folder."""
-        return self.name if self.path.resolve().parent == Path("runs").resolve() else str(self.path)
+        """What a person types as RUN: the name where the run lies in `runs`, else its folder, in quotes if need be."""
+        return self.name if self.path.resolve().parent == Path("runs").resolve() else shlex.quote(str(self.path))
 
     @property
     def ledger(self) -> Path:

@@ -45,6 +45,13 @@ def test_whoever_runs_an_interrupted_run_again_is_told_to_go_on_before_to_delete
         check_free(tmp_path, "demo")
 
 
+def test_what_is_to_be_typed_for_a_run_can_be_typed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, other = create(tmp_path / "runs"), create(tmp_path / "my runs")
+    assert (run.handle, other.handle) == (str(run.path), f"'{other.path}'")
+    monkeypatch.chdir(tmp_path)
+    assert run.handle == "demo"
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "a/b", "/tmp/x", "a\\b", "-x", "cache", "x" * 65, "a\n", "ä"])
 def test_names_that_could_leave_the_output_folder_are_refused(tmp_path: Path, name: str) -> None:
     with pytest.raises(RunError, match="cannot be named"):
