@@ -75,7 +75,7 @@ class ClassImagePool:
         return tuple(
             replace(self.request, index=index, seed=FIRST_SEED + index, prompt=self.prompts[index % len(self.prompts)])
             for index in range(max(0, count - len(self.own)))
-            if not self._path(index).exists()
+            if not self._is_drawn(index)
         )
 
     def store(self, request: ClassImageRequest, image: npt.NDArray[np.uint8]) -> Path:
@@ -90,6 +90,11 @@ class ClassImagePool:
         Image.fromarray(image).save(buffer, "PNG")
         write_whole(path, buffer.getvalue())
         return path
+
+    def _is_drawn(self, index: int) -> bool:
+        """Empty files are what a power cut leaves of what had a name already and was not on the disk yet."""
+        path = self._path(index)
+        return all(file.is_file() and file.stat().st_size > 0 for file in (path, path.with_suffix(".txt")))
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.png"

@@ -7,14 +7,14 @@ import os
 import uuid
 from pathlib import Path
 
-from dbsweep.errors import ResourceError
+from dbsweep.errors import DiskError
 
 
 def write_whole(path: Path, content: bytes) -> None:
     """Writes under another name, then renames; several processes may write the same path at once.
 
     Raises:
-        ResourceError: no space left on the disk; nothing is left behind.
+        DiskError: no space left on the disk; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
@@ -24,5 +24,5 @@ def write_whole(path: Path, content: bytes) -> None:
     except OSError as error:
         part.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise ResourceError(f"no space left for {path} ({len(content)} bytes): free some disk space") from error
+            raise DiskError(f"no space left for {path} ({len(content)} bytes): free some disk space") from error
         raise

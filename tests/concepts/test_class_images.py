@@ -60,6 +60,15 @@ def test_missing_images_are_listed_stored_and_no_longer_missing(tmp_path: Path) 
     assert len(list(images.folder.iterdir())) == 6  # nothing half-written
 
 
+@pytest.mark.parametrize("suffix", [".png", ".txt"])
+def test_what_a_power_cut_left_empty_is_drawn_again(tmp_path: Path, suffix: str) -> None:
+    images = pool(tmp_path)
+    for request in images.missing(2):
+        path = images.store(request, PIXELS)
+    path.with_suffix(suffix).write_bytes(b"")
+    assert [request.index for request in images.missing(2)] == [1]
+
+
 def test_smaller_trials_use_the_first_images(tmp_path: Path) -> None:
     images = pool(tmp_path)
     assert images.paths(2) == images.paths(5)[:2]

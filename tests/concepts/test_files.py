@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from dbsweep.concepts.files import write_whole
-from dbsweep.errors import ResourceError
+from dbsweep.errors import DiskError
 
 
 def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
@@ -21,7 +21,7 @@ def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("code", "error", "message"),
-    [(errno.ENOSPC, ResourceError, r"no space left for .*a\.bin"), (errno.EIO, OSError, "broken")],
+    [(errno.ENOSPC, DiskError, r"no space left for .*a\.bin"), (errno.EIO, OSError, "broken")],
 )
 def test_a_failed_write_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, error: type[Exception], message: str
