@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import sys
 from typing import Annotated, NoReturn
 
@@ -63,6 +64,9 @@ def main() -> NoReturn:
 
     Exit codes: 0 done; 1 the sweep ended without a choice; 2 wrong input, with one clear message; 130 interrupted.
     """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a dash is not worth a sweep on a terminal that has none
     try:
         app()
     except DbsweepError as error:

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import get_type_hints
 
+
+import os
+import subprocess
+import sys
+
 import pytest
 from typer.models import OptionInfo
 
@@ -29,6 +34,13 @@ def test_a_wrong_setting_is_one_message_and_exit_code_2(dbsweep, tmp_path, words
     assert out == ""
     assert message in err
     assert "Traceback" not in err
+
+
+def test_a_terminal_of_another_encoding_shows_what_it_can(tmp_path):
+    command = [sys.executable, "-m", "dbsweep", "plan", str(write_experiment(tmp_path))]
+    done = subprocess.run(command, env={**os.environ, "PYTHONIOENCODING": "latin-1"}, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"steps 1?6" in done.stdout
 
 
 def test_the_version_is_printed(dbsweep):
