@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import get_type_hints
-
-
 import os
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import get_type_hints
 
 import pytest
 from typer.models import OptionInfo
