@@ -53,13 +53,9 @@ class Replayed:
 
     There is one graph at a time, of the latest kind of pass, and none is there when a pass runs as it is: their
     activations never lie in memory side by side.
-
-    Args:
-        run: must not wait for the device.
     """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    def __init__(self) -> None:
         self._graph: _Graph | None = None
         self._kind: Hashable = None
         self._in_a_row = 0
@@ -70,25 +66,29 @@ class Replayed:
         """Whether the last pass came from a graph."""
         return self._graph is not None
 
-    def __call__(self, given: Pass, parameters: Sequence[nn.Parameter]) -> torch.Tensor:
-        """The pass's figures; `parameters`, which have no gradients before, have them afterwards."""
+    def __call__(self, run: Run, given: Pass, parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+        """The pass's figures; `parameters`, which have no gradients before, have them afterwards.
+
+        Args:
+            run: always the same; must not wait for the device.
+        """
         if given.kind != self._kind:
             self.forget()
             self._kind = given.kind
         if self._graph is None and self._in_a_row >= PASSES_BEFORE and not self._is_off:
-            self._graph = self._captured(given, parameters)
+            self._graph = self._captured(run, given, parameters)
         self._in_a_row += 1
         if self._graph is None:
-            return self._run(given)
+            return run(given)
         return self._graph.replay(given, parameters)
 
     def forget(self) -> None:
         """Gives the graph's memory back; it is captured anew when its passes come again."""
         self._graph, self._kind, self._in_a_row = None, None, 0
 
-    def _captured(self, given: Pass, parameters: Sequence[nn.Parameter]) -> _Graph | None:
+    def _captured(self, run: Run, given: Pass, parameters: Sequence[nn.Parameter]) -> _Graph | None:
         try:
-            return _Graph(self._run, given, parameters)
+            return _Graph(run, given, parameters)
         except RuntimeError as error:  # an operation that cannot be captured, or no memory: it runs as it is
             reason = " ".join(str(error).split())[:200]
         for parameter in parameters:

@@ -101,7 +101,7 @@ class Trainer:
             begin_lora(self._trained, self.lora, train.seed)
         self._trains: Callable[[str], bool] = is_adapter if self.lora is not None else lambda _: True
         self._denoise = denoiser(models.unet, train)  # with its adapters, which lie around it now
-        self._passes = Replayed(self._pass) if can_replay(train, self._device) else None
+        self._passes = Replayed() if can_replay(train, self._device) else None
         self._ahead: dict[tuple[int, tuple[int, ...]], Batch] = {}
         self._begin()
         self._weights = weight_tensors(self._modules, self._trains)  # last, for an optimizer may lay them out anew
@@ -220,7 +220,7 @@ class Trainer:
         for batch in batches:
             # Batches of a step weigh by their images: exactly the large batch.
             given = self._given(epoch, batch, share=len(batch) / images)
-            figures += self._passes(given, self._parameters) if self._passes is not None else self._pass(given)
+            figures += self._pass(given) if self._passes is None else self._passes(self._pass, given, self._parameters)
         self._look_ahead()
         unet_rate, text_rate = rates = learning_rates(train, self.step, self._total_steps)
         with record_function("optimizer"):
