@@ -179,7 +179,7 @@ def _forecast(experiment: Experiment, device: Device) -> Iterator[str]:
 
 
 def _case_text(experiment: Experiment, case: Case, device: Device) -> str:
-    named = f" with {case.named}" if case.named else ""
+    named = f" ({case.named})" if case.named else ""
     need = f"memory: training{named} needs about {_gb(case.memory.total)} of {device.name}"
     parts = f"({case.memory.parts_text()})"
     if case.memory.total <= device.memory_bytes:

@@ -111,3 +111,11 @@ def test_the_choice_is_part_of_what_determines_the_weights_and_auto_is_not():
     plans = [make_plan(fit(sd1(), gpu(size)).experiment, [3]) for size in (80, 16)]
     assert plans[0].stages[0].id != plans[1].stages[0].id
     assert make_plan(sd1("as_given"), [3]).stages == plans[0].stages
+
+
+def test_trials_that_need_other_amounts_are_told_apart_in_words():
+    notes = fit(sd1("as_given", search={"class_images_per_instance": [0, 10]}), gpu(80)).notes
+    assert [note.split(" needs ")[0] for note in notes] == [
+        "memory: training (with class images)",
+        "memory: training (without class images)",
+    ]
