@@ -28,6 +28,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
@@ -215,7 +216,8 @@ def machine() -> str:
         (line.split(":", 1)[1].strip() for line in _lines(Path("/proc/cpuinfo")) if line.startswith("model name")),
         platform.processor(),
     )
-    return f"{os.cpu_count()} cores, {model}, {torch.backends.cpu.get_cpu_capability()}; torch {torch.__version__}"
+    libraries = ", ".join(f"{name} {version(name)}" for name in ("torch", "diffusers", "transformers", "peft"))
+    return f"{os.cpu_count()} cores, {model}, {torch.backends.cpu.get_cpu_capability()}; {libraries}"
 
 
 def command(given: argparse.Namespace) -> str:
