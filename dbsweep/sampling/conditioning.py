@@ -128,8 +128,9 @@ def pad_rows(rows: Sequence[Tensor]) -> tuple[Tensor, Tensor | None]:
     padded = torch.nn.utils.rnn.pad_sequence(list(rows), batch_first=True)
     if all(len(row) == padded.shape[1] for row in rows):
         return padded, None  # attention without a mask is faster
-    lengths = torch.tensor([len(row) for row in rows], device=padded.device)
-    return padded, torch.arange(padded.shape[1], device=lengths.device) < lengths[:, None]
+    # Made on the device: a copy of lengths from the processor could not be part of a CUDA graph.
+    counts = [torch.ones(len(row), dtype=torch.bool, device=row.device) for row in rows]
+    return padded, torch.nn.utils.rnn.pad_sequence(counts, batch_first=True)
 
 
 def _padded(tokens: list[int], tokenizer: CLIPTokenizer) -> list[int]:

@@ -20,6 +20,8 @@ from dbsweep.training.data import ConceptData
 from dbsweep.training.trainer import Trainer
 
 PHOTOS = 5
+LONG = ", ".join(["photo of ohwx man"] * 30)
+"""A caption of two chunks."""
 ALWAYS = 10**9
 """As `text_encoder_steps`: the text encoder trains to the end."""
 
@@ -48,12 +50,12 @@ def moments(count: int, seed: int) -> LatentMoments:
     return LatentMoments(mean, torch.full_like(mean, -4.0))
 
 
-def concept(class_images: int, photos: int = PHOTOS, seed: int = 1) -> ConceptData:
-    """One concept."""
+def concept(class_images: int, photos: int = PHOTOS, seed: int = 1, caption: str = "photo of ohwx man") -> ConceptData:
+    """One concept; every photo has the caption."""
     return ConceptData(
         instance=moments(photos, seed),
         class_images=moments(class_images, seed + 100) if class_images else None,
-        instance_captions=(Caption("photo of ohwx man"),) * photos,
+        instance_captions=(Caption(caption),) * photos,
         class_captions=(Caption("photo of man"),) * class_images,
     )
 
@@ -64,9 +66,16 @@ def settings(**changes: object) -> Train:
     return Train.model_validate(given)
 
 
-def make_trainer(models: StableDiffusion, train: Train, text_encoder_steps: int = ALWAYS) -> Trainer:
+def make_trainer(
+    models: StableDiffusion,
+    train: Train,
+    text_encoder_steps: int = ALWAYS,
+    *,
+    caption: str = "photo of ohwx man",
+    clip_skip: int = 1,
+) -> Trainer:
     """A trainer over one concept with as many class images as the settings use."""
-    data = concept(train.class_images_per_instance * PHOTOS)
+    data = concept(train.class_images_per_instance * PHOTOS, caption=caption)
     per_epoch = math.ceil(PHOTOS / (train.batch_size * train.gradient_accumulation))
     return Trainer(
         models,
@@ -75,6 +84,7 @@ def make_trainer(models: StableDiffusion, train: Train, text_encoder_steps: int 
         steps_per_epoch=per_epoch,
         total_steps=40,
         text_encoder_steps=text_encoder_steps,
+        clip_skip=clip_skip,
     )
 
 

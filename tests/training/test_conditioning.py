@@ -9,9 +9,7 @@ import torch
 
 from dbsweep.sampling.conditioning import encode_prompts
 from dbsweep.training.conditioning import PromptEncoder
-from tests.training.dreambooth import fresh_models
-
-LONG = ", ".join(["photo of man"] * 30)  # 119 tokens
+from tests.training.dreambooth import LONG, fresh_models
 
 
 def test_prompts_are_encoded_once_and_expanded(tiny_sd: Path) -> None:

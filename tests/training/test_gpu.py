@@ -9,7 +9,7 @@ import pytest
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.tensor_tree import read_tree, write_tree
 from dbsweep.training.attention import check_xformers
-from tests.training.dreambooth import ALWAYS, distance, fresh_models, make_trainer, settings, state_sha256
+from tests.training.dreambooth import ALWAYS, LONG, distance, fresh_models, make_trainer, settings, state_sha256
 
 pytestmark = pytest.mark.gpu
 
@@ -102,3 +102,10 @@ def test_replayed_passes_give_the_same_weights(tiny_sd: Path, way: str) -> None:
     assert seen == [False, False, True, True, True] * 2
     assert not replaying._passes.is_replaying  # what follows needs the memory
     assert state_sha256(replaying.state()) == state_sha256(plain.state())
+
+
+def test_passes_with_prompts_of_two_lengths_are_replayed(tiny_sd: Path) -> None:
+    trainer = make_trainer(on_gpu(tiny_sd), settings(), caption=LONG)
+    seen: list[bool] = []
+    trainer.train_until(4, lambda step: seen.append(trainer._passes.is_replaying))  # type: ignore[union-attr]
+    assert seen == [False, False, True, True]

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from dbsweep.training import passes
 from dbsweep.training.passes import Pass, Replayed, can_replay
-from tests.training.dreambooth import settings
+from tests.training.dreambooth import LONG, fresh_models, make_trainer, settings
 
 GPU = torch.device("cuda")
+
+FOR_THE_PROCESSOR = {"lift_fresh", "_local_scalar_dense", "is_nonzero", "nonzero", "masked_select", "equal"}
+"""Operations that wait for the device, or bring it numbers from the processor's memory."""
+
+
+class Spy(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes all operations inside."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: set[str] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self.seen.add(func.overloadpacket.__name__)
+        return func(*args, **(kwargs or {}))
 
 
 class Graph:
@@ -80,3 +98,29 @@ def test_what_needs_the_processor_is_never_captured() -> None:
         {"cuda_graphs": False},
     )
     assert not any(can_replay(settings(**change), GPU) for change in changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "more"),
+    [
+        ({"precision": "bf16"}, {}),
+        ({}, {"caption": LONG}),
+        ({}, {"caption": LONG, "text_encoder_steps": 0}),
+        ({}, {"clip_skip": 2}),
+        ({"min_snr_gamma": 5.0, "class_images_per_instance": 0}, {}),
+        ({"lora_rank": 2, "lora_dropout": 0.2, "lora_targets": "convolution"}, {}),
+        ({"lora_rank": 2, "lora_dora": True}, {}),
+    ],
+    ids=["bf16", "prompts of two lengths", "frozen", "clip skip", "v-prediction", "LoRA", "DoRA"],
+)
+def test_a_pass_asks_nothing_of_the_processor(tiny_sd: Path, changes: dict[str, object], more: dict[str, Any]) -> None:
+    """What does ends the capture of a CUDA graph."""
+    models = fresh_models(tiny_sd, "v_prediction" if "min_snr_gamma" in changes else "epsilon")
+    trainer = make_trainer(models, settings(**changes), **more)
+    trainer.train_until(1)
+    epoch, (images,) = trainer._order.step(1)
+    given = trainer._given(epoch, images, 1.0)
+    with Spy() as spy:
+        trainer._pass(given)
+    assert "convolution_backward" in spy.seen
+    assert not spy.seen & FOR_THE_PROCESSOR
