@@ -15,6 +15,7 @@ import torch
 from torch import nn
 
 from dbsweep.config.schema import Train
+from dbsweep.models.device_memory import release_memory
 
 PASSES_BEFORE = 2
 """Passes of one kind in a row that run as they are before one is captured, which takes as long as several."""
@@ -93,7 +94,7 @@ class Replayed:
             reason = " ".join(str(error).split())[:200]
         for parameter in parameters:
             parameter.grad = None
-        torch.cuda.empty_cache()
+        release_memory()  # not in the clause above, where the error keeps what the capture has taken
         self._is_off = True
         warnings.warn(f"training goes on without CUDA graphs ({reason})", RuntimeWarning, stacklevel=2)
         return None
@@ -105,7 +106,9 @@ class _Graph:
     def __init__(self, run: Run, given: Pass, parameters: Sequence[nn.Parameter]) -> None:
         self._tensors = {name: each.clone() for name, each in given.tensors.items()}
         self._graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+        # Where a capture fails torch stays on its stream, for which bitsandbytes' kernels would not wait.
+        back = torch.cuda.stream(torch.cuda.current_stream())
+        with back, torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._figures = run(Pass(self._tensors, given.fixed))
         self._gradients = [parameter.grad for parameter in parameters]
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
+from torch.nn import functional
 
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.tensor_tree import read_tree, write_tree
 from dbsweep.training.attention import check_xformers
+from dbsweep.training.passes import Pass, Replayed, Run
 from tests.training.dreambooth import ALWAYS, LONG, distance, fresh_models, make_trainer, settings, state_sha256
 
 pytestmark = pytest.mark.gpu
@@ -109,3 +113,35 @@ def test_passes_with_prompts_of_two_lengths_are_replayed(tiny_sd: Path) -> None:
     seen: list[bool] = []
     trainer.train_until(4, lambda step: seen.append(trainer._passes.is_replaying))  # type: ignore[union-attr]
     assert seen == [False, False, True, True]
+
+
+def test_a_pass_that_cannot_be_captured_leaves_nothing_behind() -> None:
+    """Streams, random numbers and memory are as before; what can be captured still is."""
+    weights = nn.Parameter(torch.ones(8, device="cuda"))
+    given = Pass({"x": torch.ones(8, device="cuda")}, ())
+
+    def capturable(given: Pass) -> torch.Tensor:
+        loss = (functional.dropout(weights * given.tensors["x"]) ** 2).sum()
+        torch.autograd.backward(loss)
+        return loss.detach()
+
+    def waits(given: Pass) -> torch.Tensor:
+        loss = capturable(given)
+        loss.item()
+        return loss
+
+    def trained(run: Run, passes: Replayed) -> list[float]:
+        found = []
+        for step in range(4):
+            weights.grad = None
+            torch.manual_seed(step)
+            found.append(float(passes(run, given, [weights])) + float(weights.grad.sum()))  # type: ignore[attr-defined]
+        return found
+
+    with pytest.warns(RuntimeWarning, match="goes on without CUDA graphs"):
+        found = trained(waits, Replayed())
+    assert torch.cuda.current_stream() == torch.cuda.default_stream()
+    torch.cuda.empty_cache()
+    passes = Replayed()
+    assert found == trained(capturable, passes)
+    assert passes.is_replaying
