@@ -10,6 +10,8 @@ from typing import Any
 import torch
 import torch.utils.deterministic
 
+from dbsweep.errors import ResourceError
+
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 """cuBLAS gives the same bits only with a work space of fixed size; it looks once, when it is first used."""
 
@@ -22,7 +24,7 @@ def same_bits(wanted: bool) -> Iterator[None]:
     """Inside, torch takes none of the faster kernels whose sums depend on which thread comes first.
 
     Raises:
-        RuntimeError: from an operation that has no other kernel.
+        ResourceError: an operation has no other kernel here.
     """
     was_on, was_filling = torch.are_deterministic_algorithms_enabled(), _MEMORY.fill_uninitialized_memory
     only_warned = torch.is_deterministic_algorithms_warn_only_enabled()
@@ -30,6 +32,14 @@ def same_bits(wanted: bool) -> Iterator[None]:
     _MEMORY.fill_uninitialized_memory = False  # nothing here reads what it has not written
     try:
         yield
+    except RuntimeError as error:
+        operation, refuses, _ = str(error).partition(" does not have a deterministic implementation")
+        if not refuses:
+            raise
+        raise ResourceError(
+            f"{operation} cannot give the same bits every time on this device: set train.deterministic to false; trials"
+            " that share steps then differ in their last digits from ones trained alone"
+        ) from error
     finally:
         torch.use_deterministic_algorithms(was_on, warn_only=only_warned)
         _MEMORY.fill_uninitialized_memory = was_filling

@@ -117,6 +117,7 @@ class Trainer:
 
         Raises:
             DivergedError: loss or gradients are no longer finite; the weights are those before that step.
+            ResourceError: an operation cannot give the same bits every time, as the settings ask for.
         """
         if step <= self.step:
             raise ValueError(f"already at step {self.step}, asked to train until {step}")
