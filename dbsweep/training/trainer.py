@@ -122,16 +122,18 @@ class Trainer:
         if step <= self.step:
             raise ValueError(f"already at step {self.step}, asked to train until {step}")
         meter = Meter(self._device)
-        while self.step < step:
-            with self._same_bits():
-                meter.add(*self._train_step())
-            self.step += 1
-            if on_step is not None:
-                on_step(self.step)
-        for parameter in self._parameters:
-            parameter.grad = None  # drawing and scoring, which may follow, need the memory
-        if self._passes is not None:
-            self._passes.forget()
+        try:
+            while self.step < step:
+                with self._same_bits():
+                    meter.add(*self._train_step())
+                self.step += 1
+                if on_step is not None:
+                    on_step(self.step)
+        finally:  # what follows needs the memory: drawing and scoring, or another branch
+            for parameter in self._parameters:
+                parameter.grad = None
+            if self._passes is not None:
+                self._passes.forget()
         return meter.log(self.step)
 
     def end(self) -> None:
@@ -202,6 +204,7 @@ class Trainer:
     def _freeze_text_encoder(self) -> None:
         # At the first step without it and not right after its last: a state between the two still has its moments,
         # for another trial that goes on training it from there.
+        self._text_encoder.zero_grad(set_to_none=True)
         self._text_encoder.requires_grad_(False)
         self._text_encoder.eval()
         drop_parameters(self._optimizer, self._text_encoder.parameters())

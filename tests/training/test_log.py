@@ -73,7 +73,9 @@ def test_the_trainer_notes_every_step_and_both_rates(tiny_sd: Path):
     assert log.images_per_s == pytest.approx(2 * log.steps_per_s)  # a photo and its class image
 
 
-def test_gradients_go_when_training_pauses(tiny_sd: Path):
+@pytest.mark.parametrize("text_encoder_steps", [1, 2])
+def test_gradients_go_when_training_pauses(tiny_sd: Path, text_encoder_steps: int):
+    """Those of a text encoder that froze on the way too."""
     models = fresh_models(tiny_sd)
-    make_trainer(models, settings()).train_until(1)
+    make_trainer(models, settings(), text_encoder_steps).train_until(2)
     assert all(p.grad is None for network in models.networks.values() for p in network.parameters())

@@ -9,8 +9,19 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from dbsweep.errors import ResourceError, TrialError
+from dbsweep.models.bundle import StableDiffusion
 from dbsweep.training.trainer import Trainer
 from tests.training.dreambooth import ALWAYS, concept, distance, fresh_models, make_trainer, settings, state_sha256
+
+
+def gradients(models: StableDiffusion) -> list[str]:
+    """Names of the weights that have one."""
+    return [
+        name
+        for network in models.networks.values()
+        for name, parameter in network.named_parameters()
+        if parameter.grad is not None
+    ]
 
 
 def weights(trainer: Trainer) -> dict[str, torch.Tensor]:
@@ -214,6 +225,7 @@ def test_a_loss_that_is_not_finite_ends_the_trial_and_keeps_the_weights(tiny_sd:
     before, after = history[-1], weights(trainer)
     assert all(torch.equal(before[k], after[k]) for k in before)
     assert all(torch.isfinite(v).all() for v in after.values())
+    assert gradients(models) == []  # of networks that another branch trains next
 
 
 def test_half_precision_needs_a_gpu(tiny_sd: Path) -> None:
