@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
@@ -54,13 +54,13 @@ def is_adapter(key: str) -> bool:
     return ".lora_" in key
 
 
-def adapter_tensors(networks: Mapping[str, nn.Module]) -> dict[str, Tensor]:
-    """The adapters' weights themselves, named ``unet.<layer>.lora_A.default.weight``."""
+def weight_tensors(networks: Mapping[str, nn.Module], wanted: Callable[[str], bool]) -> dict[str, Tensor]:
+    """The weights themselves, named ``<network>.<name in its state dict>``, of those whose name there passes."""
     return {
-        f"{name}.{key}": value
+        f"{name}.{key}": tensor
         for name, network in networks.items()
-        for key, value in network.state_dict().items()
-        if is_adapter(key)
+        for key, tensor in network.state_dict().items()
+        if wanted(key)
     }
 
 
@@ -70,7 +70,7 @@ def load_adapters(networks: Mapping[str, nn.Module], tensors: Mapping[str, Tenso
     Raises:
         ModelError: they are of other layers or ranks.
     """
-    own = adapter_tensors(networks)
+    own = weight_tensors(networks, is_adapter)
     if own.keys() != tensors.keys() or any(own[key].shape != tensors[key].shape for key in own):
         raise ModelError("the LoRA does not fit the base model: its layers or ranks are others")
     for key, value in own.items():

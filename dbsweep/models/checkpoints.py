@@ -16,11 +16,12 @@ from torch import Tensor, nn
 from dbsweep.errors import DiskError, ModelError
 from dbsweep.models.adapters import (
     AdapterShape,
-    adapter_tensors,
     add_adapters,
+    is_adapter,
     load_adapters,
     merge_adapters,
     remove_adapters,
+    weight_tensors,
 )
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoint_files import DROPPED, MANIFEST, WEIGHT_FILES
@@ -108,7 +109,7 @@ def write_checkpoint(
     networks = {"unet": unet} | ({"text_encoder": text_encoder} if text_encoder is not None else {})
     kept: dict[str, Mapping[str, Tensor]] = {name: network.state_dict() for name, network in networks.items()}
     if manifest.lora is not None:
-        kept = {LORA: adapter_tensors(networks)}
+        kept = {LORA: weight_tensors(networks, is_adapter)}
     _check_room(folder, sum(_kept_bytes(values, precision) for values in kept.values()) + _state_bytes(state))
     with new_folder(folder) as temporary:
         for name, values in kept.items():

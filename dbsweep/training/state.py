@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import torch
 from torch import nn
@@ -13,23 +13,13 @@ OPTIMIZER = "optimizer."
 GROUP = "optimizer_group."
 
 
-def weight_tensors(modules: Mapping[str, nn.Module], trains: Callable[[str], bool]) -> dict[str, torch.Tensor]:
-    """The weights themselves, named ``<module>.<name in its state dict>``, of those whose name there passes."""
-    return {
-        f"{name}.{key}": tensor
-        for name, module in modules.items()
-        for key, tensor in module.state_dict().items()
-        if trains(key)
-    }
-
-
 def copies(tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Copies on the CPU."""
     return {name: _copy(tensor) for name, tensor in tensors.items()}
 
 
 def load_weights(weights: Mapping[str, torch.Tensor], state: Mapping[str, torch.Tensor]) -> None:
-    """Writes a state's weights into those of `weight_tensors`.
+    """Writes a state's weights into those of `dbsweep.models.adapters.weight_tensors`.
 
     Raises:
         TrialError: the state belongs to a model of another shape.

@@ -11,7 +11,7 @@ from torch.profiler import record_function
 
 from dbsweep.config.schema import Train
 from dbsweep.errors import DivergedError, TrialError
-from dbsweep.models.adapters import is_adapter, remove_adapters
+from dbsweep.models.adapters import is_adapter, remove_adapters, weight_tensors
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import StepLog
 from dbsweep.training.attention import set_attention
@@ -29,7 +29,7 @@ from dbsweep.training.passes import Pass, Replayed, can_replay
 from dbsweep.training.precision import Precision
 from dbsweep.training.randomness import Purpose, key
 from dbsweep.training.schedule import learning_rates
-from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors, weight_tensors
+from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors
 
 PHASES = ("data", "encode", "forward", "backward", "optimizer")
 """Ranges of a step that torch's profiler shows by these names."""

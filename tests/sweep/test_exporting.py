@@ -22,7 +22,7 @@ from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.simulated import SimulatedBackend
-from dbsweep.models.adapters import AdapterShape, adapter_tensors, add_adapters
+from dbsweep.models.adapters import AdapterShape, add_adapters, is_adapter, weight_tensors
 from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
 from dbsweep.models.loading import load_base
 from dbsweep.records.names import Metric
@@ -130,7 +130,7 @@ def test_the_lora_of_a_checkpoint_becomes_a_file_of_kohyas_kind(export, run, tin
     models, shape = load_base(str(tiny_sd)), AdapterShape(rank=2, alpha=4.0)
     add_adapters({"unet": models.unet}, shape)
     with torch.no_grad():
-        for value in adapter_tensors({"unet": models.unet}).values():
+        for value in weight_tensors({"unet": models.unet}, is_adapter).values():
             value.fill_(0.5)
     manifest = CheckpointManifest(id=checkpoint.id, step=1, epoch=1, base_sha256=models.sha256, lora=shape)
     path = run.path / checkpoint.path
