@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageOps, ImageStat, UnidentifiedImageError
 
 from dbsweep.errors import InputError
 
@@ -23,6 +23,9 @@ UNREADABLE_SUFFIXES = (
     *(".avif", ".heic", ".heif", ".jp2", ".jxl", ".psd", ".svg", ".tga"),
 )
 """Pictures that would be missed if they were passed over in silence."""
+
+MIN_CONTRAST = 1.0
+"""Standard deviation of the pixels, in grey levels of 255, below which an image shows nothing."""
 
 _LYING = (5, 6, 7, 8)
 """EXIF orientations of pictures that are turned by a quarter."""
@@ -85,14 +88,17 @@ def check_photos(paths: Iterable[Path]) -> None:
     """Opens and decodes every photo to its last row.
 
     Raises:
-        InputError: naming each photo that cannot be read, with the reason.
+        InputError: naming each photo that cannot be read, with the reason, or that shows nothing.
     """
     faults = []
     for path in paths:
         try:
-            _decode(path)
+            image = _decode(path)
         except InputError as error:
             faults.append(str(error))
+            continue
+        if max(ImageStat.Stat(image).stddev) < MIN_CONTRAST:
+            faults.append(f"photo {path} shows nothing but one flat colour")
     if faults:
         raise InputError(f"{'; '.join(faults)}: replace or remove {'it' if len(faults) == 1 else 'them'}")
 

@@ -13,16 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from dbsweep.errors import InputError, ModelError, RunError
+from dbsweep.concepts.photos import MIN_CONTRAST
+from dbsweep.errors import ModelError, RunError
 from dbsweep.records.names import PromptKind
 from dbsweep.sampling.grammar import plain_text
 from dbsweep.scoring.encoders import Embeddings, Encoder, ImageEncoder, Pixels
 from dbsweep.scoring.likeness import Likeness, build_likeness
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
 from dbsweep.scoring.quality import Features, image_features
-
-MIN_CONTRAST = 1.0
-"""Standard deviation of the pixels, in grey levels of 255, below which an image shows nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -143,9 +141,9 @@ def build_reference(
 
     Raises:
         ModelError: an image of the base model shows nothing.
-        InputError: a photo shows nothing, or none shows what the encoder of identity looks for.
+        InputError: no photo shows what the encoder of identity looks for.
     """
-    _check_pictures(seeds, base_images, photos)
+    _check_pictures(seeds, base_images)
     drawn = {prompt: encoder.encode_images(images) for prompt, images in base_images.items()}
     features = {prompt: image_features(images) for prompt, images in base_images.items()}
     texts = encoder.encode_texts([plain_text(prompt.base_prompt) for prompt in prompts])
@@ -165,20 +163,12 @@ def build_reference(
     )
 
 
-def _check_pictures(
-    seeds: Sequence[int], base_images: Mapping[str, Sequence[Pixels]], photos: Sequence[Sequence[Pixels]]
-) -> None:
+def _check_pictures(seeds: Sequence[int], base_images: Mapping[str, Sequence[Pixels]]) -> None:
     for prompt, images in base_images.items():
         blank = [seed for seed, image in zip(seeds, images, strict=True) if shows_nothing(image)]
         if blank:
             raise ModelError(
                 f"the base model draws a blank image for {prompt!r} with seed {blank[0]}: it cannot be used"
-            )
-    for concept, images in enumerate(photos):
-        blank = [place for place, image in enumerate(images) if shows_nothing(image)]
-        if blank:
-            raise InputError(
-                f"concepts[{concept}]: photo {blank[0] + 1} of {len(images)} is one flat colour: remove it"
             )
 
 

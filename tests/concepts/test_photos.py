@@ -19,6 +19,12 @@ def photo(path: Path, size: tuple[int, int] = (20, 10), colour: object = (200, 3
     return path
 
 
+def shaded(path: Path) -> Path:
+    """A photo with something on it."""
+    Image.linear_gradient("L").resize((20, 10)).save(path)
+    return path
+
+
 def test_photos_are_listed_by_name_without_captions_and_hidden_files(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "c.webp", ".hidden.png"):
         photo(tmp_path / name)
@@ -86,7 +92,7 @@ def test_a_photo_in_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
 def test_every_bad_photo_is_named_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)
     rng = np.random.default_rng(0)
-    photo(tmp_path / "0good.png")
+    shaded(tmp_path / "0good.png")
     (tmp_path / "1text.jpg").write_text("not a photo")
     Image.fromarray(rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)).save(tmp_path / "2cut.png")
     Image.fromarray(rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)).save(tmp_path / "3cut.jpg")
@@ -95,6 +101,7 @@ def test_every_bad_photo_is_named_in_one_line(tmp_path: Path, monkeypatch: pytes
         (tmp_path / name).write_bytes(whole[: len(whole) // 2])
     (tmp_path / "4empty.png").write_bytes(b"")
     photo(tmp_path / "5bomb.png", (40, 40))
+    photo(tmp_path / "7flat.png")
     (tmp_path / "6gone.png").symlink_to(tmp_path / "nowhere.png")
     with pytest.raises(InputError) as caught:
         check_photos(list_photos(tmp_path))
@@ -109,6 +116,7 @@ def test_every_bad_photo_is_named_in_one_line(tmp_path: Path, monkeypatch: pytes
         "4empty.png cannot be read (an empty file)",
         "5bomb.png cannot be read (more than 1,000 pixels)",
         "6gone.png cannot be read (no such file)",
+        "7flat.png shows nothing but one flat colour",
     ):
         assert fault in message
 
@@ -127,12 +135,19 @@ def test_grey_of_32_bits_is_not_guessed_at(tmp_path: Path, mode: str) -> None:
 
 
 def test_browsers_jfif_files_are_photos(tmp_path: Path) -> None:
-    Image.new("RGB", (8, 8)).save(tmp_path / "a.jfif", "JPEG")
+    shaded(tmp_path / "a.png").rename(tmp_path / "a.jfif")
     check_photos(list_photos(tmp_path))
 
 
 def test_good_photos_pass(tmp_path: Path) -> None:
-    check_photos([photo(tmp_path / "a.png"), photo(tmp_path / "b.jpg")])
+    check_photos([shaded(tmp_path / "a.png"), shaded(tmp_path / "b.jpg")])
+
+
+@pytest.mark.parametrize(("mode", "colour"), [("L", 128), ("RGB", (200, 30, 40)), ("RGBA", (200, 30, 40, 0))])
+def test_a_photo_of_one_colour_is_named(tmp_path: Path, mode: str, colour: object) -> None:
+    paths = [shaded(tmp_path / "a.png"), photo(tmp_path / "b.png", mode=mode, colour=colour)]
+    with pytest.raises(InputError, match=r"^photo .*b\.png shows nothing but one flat colour: replace or remove it$"):
+        check_photos(paths)
 
 
 def test_the_square_is_the_centre(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from unittest.mock import Mock
 import numpy as np
 import pytest
 from huggingface_hub import HfApi
+from PIL import Image
 from rich.console import Console
 from safetensors.numpy import save_file
 
@@ -76,6 +77,14 @@ def test_a_photo_that_is_text_is_named_before_anything_is_written(tmp_path: Path
     file = write_experiment(tmp_path)
     (tmp_path / "photos" / "notes.png").write_text("not a picture")
     with pytest.raises(InputError, match=r"notes\.png"):
+        begin(load_experiment(file))
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_photo_of_one_colour_is_named_before_anything_is_written(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path)
+    Image.new("L", (64, 64), 128).save(tmp_path / "photos" / "grey.png")
+    with pytest.raises(InputError, match=r"grey\.png shows nothing but one flat colour: replace or remove it"):
         begin(load_experiment(file))
     assert not (tmp_path / "runs").exists()
 
