@@ -11,7 +11,7 @@ from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
 
 from dbsweep.errors import DiskError, ModelError
-from dbsweep.models.sources import BaseSource, check_folder
+from dbsweep.models.sources import NETWORKS, BaseSource, check_folder
 
 CONFIG_FILES = ("model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json")
 # No safety checker, no pickles, no second precision of the same weights.
@@ -20,8 +20,10 @@ WEIGHT_FILES = (
     "vae/diffusion_pytorch_model.safetensors",
     "text_encoder/model.safetensors",
 )
+ANY_WEIGHTS = tuple((f"{name}/*.safetensors", f"{name}/*.bin") for name in NETWORKS)
 VAE_CONFIG = "config.json"
 VAE_FILES = (VAE_CONFIG, "diffusion_pytorch_model.safetensors")
+ANY_VAE_WEIGHTS = (("*.safetensors", "*.bin"),)
 
 _TIMEOUT_S = 10.0
 # Its bases are OSError and the error of its HTTP library, which a proxy's and a broken connection's are too; its
@@ -37,23 +39,28 @@ _HUB_ERRORS: tuple[type[Exception], ...] = (
 def check_hub(base: BaseSource) -> None:
     """Fetches the configuration of what is named by a hub id, base model or VAE, so that a wrong one is found at once.
 
+    Its weights are the workers' to fetch; where the hub does not answer, they have to be in its cache already.
+
     Raises:
         ModelError: it is not to be had, is no Stable Diffusion 1.x or 2.x, or no VAE.
         DiskError: as `download`.
     """
     if not Path(base.source).exists():
-        check_folder(download(base.source, CONFIG_FILES), needs_weights=False)
+        check_folder(download(base.source, CONFIG_FILES, later=ANY_WEIGHTS), needs_weights=False)
     if base.vae is not None and not Path(base.vae).exists():
-        folder = download(base.vae, (VAE_CONFIG,), f"vae {base.vae}")
+        folder = download(base.vae, (VAE_CONFIG,), f"vae {base.vae}", later=ANY_VAE_WEIGHTS)
         if not (folder / VAE_CONFIG).is_file():
             raise ModelError(f"vae {base.vae}: not an autoencoder's repository, it has no {VAE_CONFIG}")
 
 
-def download(hub_id: str, files: Sequence[str], what: str | None = None) -> Path:
+def download(
+    hub_id: str, files: Sequence[str], what: str | None = None, *, later: Sequence[Sequence[str]] = ()
+) -> Path:
     """The folder of a repository with the files of these patterns.
 
     Args:
         what: the model as messages name it, if not as the base model of this hub id.
+        later: patterns of what will be asked for later, alternatives together: without the hub, its cache must have it.
 
     Raises:
         ModelError: the hub does not answer, or has no such repository, or not for everybody, and neither has the cache.
@@ -74,7 +81,17 @@ def download(hub_id: str, files: Sequence[str], what: str | None = None) -> Path
     folder = find_cached(hub_id, files)
     if folder is None:
         raise ModelError(f"{what}: no such folder here, and {_why_not(hub_id, refusal)}") from refusal
+    lacks = [" or ".join(group) for group in later if not _has_any(folder, group)]
+    if lacks:
+        raise ModelError(
+            f"{what}: the hub's cache here has its configuration, but not its weights ({', '.join(lacks)}); "
+            f"{_why_not(hub_id, refusal)}"
+        ) from refusal
     return folder
+
+
+def _has_any(folder: Path, patterns: Sequence[str]) -> bool:
+    return any(file.exists() for pattern in patterns for file in folder.glob(pattern))  # a link may lead nowhere
 
 
 def find_cached(hub_id: str, files: Sequence[str]) -> Path | None:

@@ -19,6 +19,8 @@ _DINO_WEIGHTS = ("*.safetensors", "*.bin")
 def check_encoder(name: str, field: str) -> None:
     """Finds an open_clip encoder that is none; of one on the hub no more than its configuration is fetched.
 
+    Its weights are looked for in the cache where the hub does not answer.
+
     Args:
         name: as `dbsweep.scoring.encoders.load_encoder` takes it.
         field: the setting that names it.
@@ -32,10 +34,11 @@ def check_encoder(name: str, field: str) -> None:
         folder = Path(source.removeprefix(LOCAL))
         _check_weights(folder, _WEIGHTS, f"{field} {name}")
     elif source.startswith(HUB):
-        folder = download(source.removeprefix(HUB), (OPEN_CLIP_CONFIG,), f"{field} {name}")
+        folder = download(source.removeprefix(HUB), (OPEN_CLIP_CONFIG,), f"{field} {name}", later=(_WEIGHTS,))
     else:
         hub_id = hub_id_of(*model_and_tag(source, field))
-        download(hub_id, (OPEN_CLIP_CONFIG,), f"{field} {name}, which is {hub_id} on the hub")
+        what = f"{field} {name}, which is {hub_id} on the hub"
+        download(hub_id, (OPEN_CLIP_CONFIG,), what, later=(_WEIGHTS,))
         return  # open_clip itself has its configuration
     if "model_cfg" not in _read_config(folder / OPEN_CLIP_CONFIG, f"{field} {name}"):
         raise ModelError(f"{field} {name}: not an open_clip model, its {OPEN_CLIP_CONFIG} has no model_cfg")
@@ -55,7 +58,7 @@ def check_dino(name: str) -> None:
     elif folder.is_absolute() or name.startswith("."):
         raise ModelError(f"{what}: there is no such folder")
     else:
-        folder = download(name, DINO_FILES, what)
+        folder = download(name, DINO_FILES, what, later=(_DINO_WEIGHTS,))
     config, _ = (_read_config(folder / file, what) for file in DINO_FILES)
     if config.get("model_type") != "dinov2":
         raise ModelError(f"{what}: not a DINOv2, its {DINO_FILES[0]} tells of a {config.get('model_type')} model")

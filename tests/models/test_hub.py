@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -51,6 +52,25 @@ def test_a_hub_that_does_not_answer_is_waited_for_once(
         check_hub(BaseSource(source=str(tmp_path), vae="somebody/new"))
     assert len(asked) == 3
     assert all(timeout is not None and timeout <= 10 for timeout in asked)
+
+
+def test_a_cache_with_the_configuration_alone_will_not_do_without_the_hub(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HfApi, "model_info", Mock(side_effect=ConnectionError("no answer")))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    base = shutil.copytree(tiny_sd, snapshot(tmp_path, "somebody/sd"), dirs_exist_ok=True)
+    vae = snapshot(tmp_path, "somebody/vae")
+    shutil.copy(tiny_sd / "vae" / VAE_CONFIG, vae)
+    (vae / "diffusion_pytorch_model.safetensors").symlink_to(tmp_path / "gone")
+    check_hub(BaseSource(source="somebody/sd"))
+    message = r"vae somebody/vae: the hub's cache here has its configuration, but not its weights .*no answer"
+    with pytest.raises(ModelError, match=message):
+        check_hub(BaseSource(source="somebody/sd", vae="somebody/vae"))
+    for weights in base.glob("unet/*.safetensors"):
+        weights.unlink()
+    with pytest.raises(ModelError, match=r"base model somebody/sd: .* not its weights \(unet/\*\.safetensors or "):
+        check_hub(BaseSource(source="somebody/sd"))
 
 
 def test_a_hub_that_answers_is_fetched_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -105,7 +125,8 @@ def test_what_is_named_by_hub_ids_is_checked_by_its_configuration(
     hub_has = {"somebody/sd": tiny_sd, "somebody/vae": tiny_sd / "vae", "somebody/else": tmp_path}
     asked = []
 
-    def fetch(hub_id: str, files: tuple[str, ...], what: str = "") -> Path:
+    def fetch(hub_id: str, files: tuple[str, ...], what: str = "", *, later: tuple[tuple[str, ...], ...]) -> Path:
+        assert len(later) == (3 if files == CONFIG_FILES else 1)
         asked.append((hub_id, files))
         return hub_has[hub_id]
 

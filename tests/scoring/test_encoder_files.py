@@ -22,8 +22,9 @@ def asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, st
     (tmp_path / "hub").mkdir()
     fetched = []
 
-    def fetch(hub_id: str, files: tuple[str, ...], what: str) -> Path:
+    def fetch(hub_id: str, files: tuple[str, ...], what: str, *, later: tuple[tuple[str, ...], ...]) -> Path:
         assert files in ((CONFIG,), DINO_FILES), "weights are the workers' to fetch"
+        assert "*.safetensors" in later[0]
         fetched.append((hub_id, what))
         return tmp_path / "hub"
 

@@ -127,6 +127,29 @@ def test_an_encoder_that_is_not_to_be_had_is_missed_before_anything_is_written(
 
 
 @pytest.mark.parametrize(
+    ("name", "repository"),
+    [("ViT-L-14/openai", "timm--vit_large_patch14_clip_224.openai"), ("hf-hub:somebody/clip", "somebody--clip")],
+)
+def test_an_encoder_of_which_only_the_configuration_is_cached_is_missed_offline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, repository: str
+) -> None:
+    monkeypatch.setattr(HfApi, "model_info", Mock(side_effect=ConnectionError("no answer")))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    snapshot = tmp_path / "cache" / f"models--{repository}" / "snapshots" / ("0" * 40)
+    snapshot.mkdir(parents=True)
+    (snapshot / "open_clip_config.json").write_text('{"model_cfg": {}}')
+    refs = snapshot.parents[1] / "refs"
+    refs.mkdir()
+    (refs / "main").write_text("0" * 40)
+    experiment = load_experiment(write_experiment(tmp_path), [f"evaluate.encoder={name}"])
+    with pytest.raises(ModelError, match=rf"evaluate\.encoder {name}.*: the hub's cache here .* but not its weights"):
+        begin(experiment)
+    assert not experiment.output.exists()
+    (snapshot / "open_clip_model.safetensors").touch()
+    check_inputs(*planned(experiment))
+
+
+@pytest.mark.parametrize(
     ("identity", "message"),
     [
         (
