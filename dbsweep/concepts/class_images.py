@@ -16,7 +16,7 @@ from PIL import Image
 
 from dbsweep.concepts.captions import class_prompts
 from dbsweep.concepts.files import write_whole
-from dbsweep.concepts.photos import list_photos
+from dbsweep.concepts.photos import is_whole, list_photos
 from dbsweep.config.schema import Concept
 
 FIRST_SEED = 1_000_000
@@ -92,9 +92,10 @@ class ClassImagePool:
         return path
 
     def _is_drawn(self, index: int) -> bool:
-        """Empty files are what a power cut leaves of what had a name already and was not on the disk yet."""
+        """A power cut leaves empty what had a name already and was not on the disk yet."""
         path = self._path(index)
-        return all(file.is_file() and file.stat().st_size > 0 for file in (path, path.with_suffix(".txt")))
+        caption = path.with_suffix(".txt")
+        return caption.is_file() and caption.stat().st_size > 0 and is_whole(path)
 
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.png"

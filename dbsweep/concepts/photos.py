@@ -103,6 +103,16 @@ def check_photos(paths: Iterable[Path]) -> None:
         raise InputError(f"{'; '.join(faults)}: replace or remove {'it' if len(faults) == 1 else 'them'}")
 
 
+def is_whole(path: Path) -> bool:
+    """Whether an image file is there and undamaged, by its checksums, without decoding it; a PNG's cover all of it."""
+    try:
+        with Image.open(path) as image:
+            image.verify()
+    except _DECODING_ERRORS:
+        return False
+    return True
+
+
 def read_square(path: Path, resolution: int) -> npt.NDArray[np.uint8]:
     """A photo as a square: turned upright by its EXIF tag, cropped at the centre, resized by Lanczos.
 

@@ -69,6 +69,24 @@ def test_what_a_power_cut_left_empty_is_drawn_again(tmp_path: Path, suffix: str)
     assert [request.index for request in images.missing(2)] == [1]
 
 
+@pytest.mark.parametrize("damage", ["cut", "flipped", "text"])
+def test_a_damaged_image_is_drawn_again(tmp_path: Path, damage: str) -> None:
+    images, noise = pool(tmp_path), np.random.default_rng(0).integers(0, 256, PIXELS.shape, dtype=np.uint8)
+    for request in images.missing(2):
+        path = images.store(request, noise)
+    whole = path.read_bytes()
+    path.write_bytes(
+        {
+            "cut": whole[:-100],
+            "flipped": whole[:500] + bytes([whole[500] ^ 1]) + whole[501:],
+            "text": b"not a picture",
+        }[damage]
+    )
+    assert [request.index for request in images.missing(2)] == [1]
+    images.store(images.missing(2)[0], noise)
+    assert images.missing(2) == ()
+
+
 def test_smaller_trials_use_the_first_images(tmp_path: Path) -> None:
     images = pool(tmp_path)
     assert images.paths(2) == images.paths(5)[:2]
