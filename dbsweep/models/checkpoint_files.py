@@ -24,6 +24,15 @@ DROPPED = (
 """What to say of a checkpoint that has none of the weight files."""
 
 
+def lost_files(folder: Path) -> tuple[str, ...]:
+    """What is gone of a checkpoint: its manifest, which may be there and damaged, or weights that this lists."""
+    try:
+        listed = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))["files"]
+        return tuple(name for name in WEIGHT_FILES if name in listed and not (folder / name).is_file())
+    except (OSError, ValueError, LookupError, TypeError):
+        return (MANIFEST,)
+
+
 def drop_state(folder: Path) -> None:
     """Takes the training state out of a checkpoint and leaves the weights."""
     _drop(folder, STATE_FILES)

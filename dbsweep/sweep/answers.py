@@ -10,7 +10,7 @@ from dbsweep.errors import RunError
 from dbsweep.execution.driver_lock import is_led
 from dbsweep.execution.folder import RunFolder, list_runs
 from dbsweep.execution.ledger import Ledger
-from dbsweep.models.checkpoint_files import MANIFEST
+from dbsweep.models.checkpoint_files import MANIFEST, lost_files
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import kept
@@ -88,6 +88,16 @@ def find_checkpoint(name: str, runs: Path, *, interrupted: bool = False) -> tupl
             f"{there}, or run it again with checkpoints.keep=all"
         )
     return folder, record, found[checkpoint]
+
+
+def refuse_lost(folder: RunFolder, checkpoint: Checkpoint) -> None:
+    """RunError if the weights of a checkpoint, which the ledger has for kept, are not on this disk any more."""
+    path = folder.path / checkpoint.path
+    if lost := lost_files(path):
+        raise RunError(
+            f"the files of checkpoint {checkpoint.id!r} are gone or damaged ({path} lacks {' and '.join(lost)}): "
+            "put them back, or take another checkpoint"
+        )
 
 
 def interrupted_checkpoints(folder: RunFolder, record: RunRecord) -> dict[str, Checkpoint]:

@@ -13,7 +13,7 @@ from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
-from dbsweep.sweep.answers import find_checkpoint
+from dbsweep.sweep.answers import find_checkpoint, refuse_lost
 from dbsweep.sweep.named_models import base_source
 from dbsweep.sweep.run_settings import read_experiment
 from dbsweep.sweep.storage import bring_base, bring_checkpoint
@@ -60,7 +60,7 @@ def export_checkpoint(
         note: told what is going on, one line at a time.
 
     Raises:
-        RunError: no such checkpoint, or the target exists or cannot be written.
+        RunError: no such checkpoint or its files are gone, or the target exists or cannot be written.
         ModelError: the base model or the checkpoint cannot be read any more; a LoRA
             of whole networks, or a kohya file of DoRA.
         ResourceError: the disk is full.
@@ -104,6 +104,7 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
     from dbsweep.models.loading import load_base
 
     path = bring_checkpoint(folder, checkpoint)
+    refuse_lost(folder, checkpoint)
     manifest = read_manifest(path)
     experiment = read_experiment(folder)
     bring_base(experiment.base_model)

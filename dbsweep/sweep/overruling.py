@@ -11,6 +11,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.records.choice import Candidate, Overrule
 from dbsweep.records.run import RunRecord
+from dbsweep.sweep.answers import refuse_lost
 from dbsweep.sweep.report import write_report
 
 
@@ -26,7 +27,7 @@ def overrule(folder: RunFolder, checkpoint: str, because: str) -> tuple[Overrule
 
     Raises:
         RunError: the run is not over (its driver alone may write the ledger), there is no such checkpoint, it has no
-            scores, or there is no reason.
+            scores, its files are gone, or there is no reason.
     """
     if not because.strip():
         raise RunError("--because must say why, got nothing: in a month you will want to know")
@@ -37,7 +38,10 @@ def overrule(folder: RunFolder, checkpoint: str, because: str) -> tuple[Overrule
                 f"run {record.name!r} is not over, and only it may write its ledger now: choose when it has ended; "
                 f"if it was interrupted, go on with: dbsweep resume {folder.handle}"
             )
-        made = Overrule(candidate=_candidate(record, checkpoint), because=because.strip(), time=time.time())
+        candidate = _candidate(record, checkpoint)
+        if record.experiment["storage"] is None:  # what lies in a storage is fetched when it is exported
+            refuse_lost(folder, record.checkpoints[checkpoint])
+        made = Overrule(candidate=candidate, because=because.strip(), time=time.time())
         ledger.set_overrule(made)
     return made, write_report(folder)
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from dbsweep.execution.folder import RunFolder
+from dbsweep.sweep.answers import read_run
+
 EXPERIMENT = """
 name: demo
 base_model: {base}
@@ -38,3 +41,12 @@ def write_experiment(
     file = folder / "demo.yaml"
     file.write_text(EXPERIMENT.format(base=base, encoder=encoder, output=folder / "runs"), encoding="utf-8")
     return file
+
+
+def write_weights(run: RunFolder) -> None:
+    """Files in place of the weights of all checkpoints of a run on paper."""
+    for checkpoint in read_run(run).checkpoints.values():
+        folder = run.path / checkpoint.path
+        folder.mkdir(parents=True)
+        (folder / "unet.safetensors").touch()
+        (folder / "manifest.json").write_text('{"files": {"unet.safetensors": ""}}', encoding="utf-8")

@@ -250,6 +250,14 @@ def test_wrong_input_is_one_message_and_exit_code_2(export, tmp_path, suffix, wo
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_checkpoint_whose_files_are_gone_is_said(export, run, tmp_path):
+    on_paper = next(c for c in read_run(run).checkpoints.values() if not (run.path / c.path).exists())
+    code, out, err = export(f"@{on_paper.id}", "--out", tmp_path / "m")
+    assert (code, out) == (2, "")
+    assert f"the files of checkpoint '{on_paper.id}' are gone or damaged" in err
+    assert "put them back, or take another checkpoint" in err
+
+
 def test_a_run_without_a_choice_still_has_checkpoints(run, monkeypatch):
     record = read_run(run).model_copy(update={"choice": None})
     monkeypatch.setattr("dbsweep.sweep.answers.read_run", lambda folder: record)

@@ -25,7 +25,7 @@ from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.overruling import overrule
 from dbsweep.sweep.running import run_experiment
 from tests.commands.calling import call
-from tests.sweep.files import write_experiment
+from tests.sweep.files import write_experiment, write_weights
 
 
 def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
@@ -39,7 +39,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     monkeypatch.setattr("dbsweep.models.sources.check_source", lambda source: None)
     experiment = load_experiment(write_experiment(tmp_path), ["choose.constraints=['identity >= 0.3']"])
     view = TerminalView(Console(file=io.StringIO(), width=200))
-    return run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
+    run = run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
+    write_weights(run)
+    return run
 
 
 def test_both_choices_are_kept_and_the_persons_is_shown(folder: RunFolder) -> None:
@@ -93,6 +95,20 @@ def test_a_wrong_overrule_is_refused(folder: RunFolder, checkpoint: str, because
     assert record.choice is not None
     with pytest.raises(RunError, match=message):
         overrule(folder, checkpoint.format(best=record.choice.best.checkpoint), because)
+    assert read_run(folder).overrule is None
+
+
+@pytest.mark.parametrize("lost", ["unet.safetensors", "manifest.json"])
+def test_a_checkpoint_whose_files_are_gone_is_refused(folder: RunFolder, lost: str) -> None:
+    record = read_run(folder)
+    assert record.choice is not None
+    checkpoint = record.choice.candidates[1].checkpoint
+    path = folder.path / record.checkpoints[checkpoint].path
+    (path / lost).unlink()
+    with pytest.raises(
+        RunError, match=rf"the files of checkpoint '{checkpoint}' are gone .*\({path} lacks {lost}\): put"
+    ):
+        overrule(folder, checkpoint, "her smile")
     assert read_run(folder).overrule is None
 
 
