@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import struct
 import warnings
@@ -84,23 +85,39 @@ def _is_text(name: str) -> bool:
     return not any("\udc80" <= character <= "\udcff" for character in name)
 
 
-def check_photos(paths: Iterable[Path]) -> None:
+def check_photos(paths: Iterable[Path]) -> dict[Path, int]:
     """Opens and decodes every photo to its last row.
+
+    Returns:
+        A number for each, which is the same for photos with the same pixels, and for few others.
 
     Raises:
         InputError: naming each photo that cannot be read, with the reason, or that shows nothing.
     """
-    faults = []
+    faults, looks = [], {}
     for path in paths:
         try:
             image = _decode(path)
         except InputError as error:
             faults.append(str(error))
             continue
-        if max(ImageStat.Stat(image).stddev) < MIN_CONTRAST:
+        statistics = ImageStat.Stat(image)
+        looks[path] = hash((image.size, *statistics.h))
+        if max(statistics.stddev) < MIN_CONTRAST:
             faults.append(f"photo {path} shows nothing but one flat colour")
     if faults:
         raise InputError(f"{'; '.join(faults)}: replace or remove {'it' if len(faults) == 1 else 'them'}")
+    return looks
+
+
+def pixels_sha256(path: Path) -> str:
+    """SHA-256 of a photo's size and pixels, whatever the format of its file.
+
+    Raises:
+        InputError: the photo cannot be read.
+    """
+    image = _decode(path)
+    return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
 
 
 def is_whole(path: Path) -> bool:

@@ -51,6 +51,7 @@ def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
 def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     """What is to be said of photos and captions, concept by concept, and of all concepts together."""
     from dbsweep.concepts.captions import caption_warnings
+    from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
     from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders
@@ -59,7 +60,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     for concept in experiment.concepts:
         of = f"{concept.instance_token}: " if len(experiment.concepts) > 1 else ""
         yield from (f"{of}{warning}" for warning in caption_warnings(concept))
-        sentences = (held_out_sentence(concept), enlarged_sentence(concept, framings))
+        sentences = (held_out_sentence(concept), doubled_files(concept), enlarged_sentence(concept, framings))
         yield from (sentence for sentence in sentences if sentence is not None)
     yield from shared_folders(experiment.concepts)
 

@@ -28,12 +28,15 @@ def _unwatched(what: str, images: Sequence[Path]) -> Iterable[Path]:
 
 def check_inputs(
     experiment: Experiment, plan: Plan, watch: Callable[[str, Sequence[Path]], Iterable[Path]] = _unwatched
-) -> None:
+) -> tuple[str, ...]:
     """Finds what would stop the sweep later, before anything is written.
 
     Args:
         experiment, plan: the sweep.
         watch: shows how far the looking at images is, which takes seconds where they are many or large.
+
+    Returns:
+        What is to be said of the photos by their pixels, which a plan does not look at.
 
     Raises:
         InputError: photos or own class images that are missing, cannot be read, or lack a caption.
@@ -42,6 +45,7 @@ def check_inputs(
     """
     from dbsweep.concepts.captions import class_captions
     from dbsweep.concepts.class_images import own_class_images
+    from dbsweep.concepts.doubles import doubled_pixels
     from dbsweep.concepts.photo_sets import held_out_photos, training_photos
     from dbsweep.concepts.photos import check_photos
     from dbsweep.models.hub import check_hub
@@ -56,7 +60,7 @@ def check_inputs(
         photos, own = training_photos(concept), own_class_images(concept)
         class_captions(concept, own[: per_photo * len(photos)])
         images += (*photos, *held_out_photos(concept), *own)
-    check_photos(watch("looking at the photos", images))
+    looks = check_photos(watch("looking at the photos", images))
     bring_base(experiment.base_model)
     base = base_source(experiment)
     check_base(base)
@@ -69,6 +73,8 @@ def check_inputs(
     check_compute(experiment)
     # With storage only pictures come to this disk.
     check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
+    sentences = (doubled_pixels(concept, looks) for concept in experiment.concepts)
+    return tuple(sentence for sentence in sentences if sentence is not None)
 
 
 def check_identity(experiment: Experiment) -> None:

@@ -90,7 +90,8 @@ def run_experiment(
     check_free(experiment.output, experiment.name)
     experiment = counted_in_epochs(experiment)
     experiment, plan = planned(experiment, alone=alone)
-    check_inputs(experiment, plan, view.watch)
+    seen = check_inputs(experiment, plan, view.watch)
+    plan = plan.model_copy(update={"notes": (*seen, *plan.notes)})
     check_storage(experiment)
     for note in (*token_warnings(experiment), *size_warnings(experiment), *plan.notes):
         view.note(note)

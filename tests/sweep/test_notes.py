@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import shutil
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.records.names import Metric
 from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.notes import size_warnings, token_warnings
+from dbsweep.sweep.planning import planned
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
 
@@ -41,6 +45,23 @@ def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:
     run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)), view)
     assert warning in out.getvalue()
     assert "train.resolution is 128" in out.getvalue()
+
+
+def test_a_photo_that_is_there_twice_is_told_of(tmp_path: Path) -> None:
+    file, photos = write_experiment(tmp_path), tmp_path / "photos"
+    shutil.copy(photos / "0.png", photos / "copy.png")
+    Image.open(photos / "1.png").save(photos / "converted.bmp")
+    experiment = load_experiment(file)
+    copied, converted = "the same photo is there as 0.png and copy.png", "as 1.png and converted.bmp"
+    told = " ".join(planned(experiment)[1].notes)
+    assert copied in told
+    assert converted not in told  # a plan decodes no photo
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=400))
+    folder = run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)), view)
+    for sentence in (copied, converted):
+        assert out.getvalue().count(sentence) == 1
+        assert sentence in " ".join(read_run(folder).plan.notes)
 
 
 @pytest.mark.parametrize(
