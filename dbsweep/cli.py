@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import io
+import os
 import sys
 from typing import Annotated, NoReturn
 
@@ -17,7 +18,6 @@ from dbsweep.commands.sweeps import plan, resume, run
 from dbsweep.errors import DbsweepError
 
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-"""What a person can mend of what the system refuses; the rest is a fault of ours, with its traceback."""
 
 app = typer.Typer(
     name="dbsweep",
@@ -73,12 +73,29 @@ def main() -> NoReturn:
         typer.echo(f"dbsweep: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        if error.filename is None or error.errno not in _FORBIDDEN:
+        message = _mendable(error)
+        if message is None:
             raise
-        typer.echo(
-            f"dbsweep: {error.filename} may not be read or written ({error.strerror}): change its permissions, or name"
-            " another place",
-            err=True,
-        )
+        typer.echo(f"dbsweep: {message}", err=True)
         sys.exit(2)
     sys.exit(0)
+
+
+def _mendable(error: OSError) -> str | None:
+    """What a person can mend of what the system refuses; None for the rest, a fault of ours with its traceback."""
+    if not _stands_somewhere():
+        return "the folder in which you stand does not exist any more: go to another one (cd)"
+    if error.filename is not None and error.errno in _FORBIDDEN:
+        return (
+            f"{error.filename} may not be read or written ({error.strerror}): change its permissions, or name another"
+            " place"
+        )
+    return None
+
+
+def _stands_somewhere() -> bool:
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True

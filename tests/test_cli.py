@@ -62,3 +62,15 @@ def test_a_place_that_may_not_be_read_is_one_message_and_exit_code_2(dbsweep, tm
     code, out, err = dbsweep("runs", "--runs", tmp_path)
     assert (code, out) == (2, "")
     assert f"{tmp_path} may not be read or written (Permission denied): change its permissions" in err
+
+
+@pytest.mark.parametrize("command", ["best", "trials", "report", "resume", "track"])
+def test_a_folder_that_was_deleted_under_ones_feet_is_one_message_and_exit_code_2(
+    dbsweep, tmp_path, monkeypatch, command
+):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    (tmp_path / "here").rmdir()
+    code, out, err = dbsweep(command, "demo")
+    assert (code, out) == (2, "")
+    assert "the folder in which you stand does not exist any more: go to another one (cd)" in " ".join(err.split())
