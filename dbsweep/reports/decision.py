@@ -173,7 +173,7 @@ def _smoothed(best: Candidate, card: Scorecard) -> str:
 
 def _runner_up(row: Candidate) -> RunnerUp:
     scores = (row.utility, row.identity, row.style, row.prior)
-    place = f"{row.trial}, epoch {row.epoch}"
+    place = f"{row.trial}, epoch {row.epoch} ({row.checkpoint})"
     return RunnerUp(place, tuple(number(value) for value in scores), row.on_front, ", ".join(row.unmet))
 
 

@@ -37,8 +37,9 @@ def scores_json(card: Scorecard, utility: Utility) -> dict[str, float | None]:
 
 
 def trials_json(record: RunRecord) -> list[dict[str, object]]:
-    """One object a trial: `trial, settings, state, verdict, checkpoints[{step, epoch, sha256, kept, scores}]`.
+    """One object a trial: `trial, settings, state, verdict, onset_step, savings, checkpoints`.
 
+    Each of the scored checkpoints is `{checkpoint, step, epoch, sha256, kept, scores}`.
     `savings` are the settings that it had to change because memory had run out.
     """
     utility = utility_of(record)
@@ -56,6 +57,7 @@ def _trial_json(record: RunRecord, trial: Trial, utility: Utility) -> dict[str, 
         "savings": savings_of(record, trial.id),
         "checkpoints": [
             {
+                "checkpoint": checkpoint.id,
                 "step": checkpoint.step,
                 "epoch": checkpoint.epoch,
                 "sha256": checkpoint.sha256,
@@ -155,13 +157,14 @@ def _overruled(choice: Choice, overrule: Overrule | None) -> list[str]:
     ]
 
 
-_CANDIDATE_HEADER = ("", "trial", "epoch", "identity", "style", "prior", "utility", "")
+_CANDIDATE_HEADER = ("", "checkpoint", "trial", "epoch", "identity", "style", "prior", "utility", "")
 
 
 def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
     scores = (candidate.identity, candidate.style, candidate.prior, candidate.utility)
     return (
         "*" if candidate.on_front else " ",
+        candidate.checkpoint,
         candidate.trial,
         str(candidate.epoch),
         *(f"{value:.2f}" for value in scores),

@@ -166,7 +166,7 @@ def _rows(record: RunRecord, run_folder: Path, head: str, columns: tuple[Column,
     for key in keys:
         pictures: list[Picture | None] = []
         for column, images in zip(columns, drawn, strict=True):
-            where = "base model" if column.checkpoint == BASE else f"{head}, {column.title}"
+            where = "base model" if column.checkpoint == BASE else f"{head}, {column.title} ({column.checkpoint})"
             pictures.append(picture_of(images[key], where, run_folder) if key in images else None)
         rows.append(StripRow(_kind_name(key, keys), _prompt(key, drawn), tuple(pictures)))
     return tuple(rows)

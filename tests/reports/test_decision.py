@@ -84,7 +84,7 @@ def test_runners_up_and_what_would_change_the_choice_are_told(
     told = decision(made, run_folder)
     assert told is not None
     assert told.changes == ("If style counted less, t001 won.",)
-    assert told.runners_up[0].place == f"{best.trial}, epoch {best.epoch}"
+    assert told.runners_up[0].place == f"{best.trial}, epoch {best.epoch} ({best.checkpoint})"
     assert told.runners_up[0].scores[0] == f"{best.utility:.2f}"
     assert [row.missing for row in told.runners_up[:2]] == ["style >= 0.95", ""]
     text = render_report(report_data(made, run_folder), tmp_path).read_text(encoding="utf-8")

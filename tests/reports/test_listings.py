@@ -28,7 +28,8 @@ def test_a_trial_has_the_keys_of_the_contract(record):
     contract = {"learning_rate", "epochs", "class_images_per_instance", "text_encoder_ratio"}
     assert contract <= scored["settings"].keys()
     checkpoint = scored["checkpoints"][0]
-    assert {"step", "epoch", "sha256", "kept", "scores"} <= checkpoint.keys()
+    assert {"checkpoint", "step", "epoch", "sha256", "kept", "scores"} <= checkpoint.keys()
+    assert checkpoint["checkpoint"] in record.checkpoints
     assert {"identity", "style", "prior", "utility"} <= checkpoint["scores"].keys()
 
 
@@ -78,6 +79,13 @@ def test_the_text_names_what_to_keep_and_how_to_export_it(record, tmp_path):
     assert f"keep {record.choice.best.checkpoint}" in text
     assert f"dbsweep best {record.name} --export" in text
     assert record.choice.reason in text
+
+
+def test_the_text_names_the_checkpoints_that_one_could_take_instead(record, tmp_path):
+    assert record.choice is not None
+    shown = record.choice.candidates[:8]
+    rows = best_text(record, tmp_path)[-len(shown) :]
+    assert all(candidate.checkpoint in row.split() for candidate, row in zip(shown, rows, strict=True))
 
 
 def test_a_runner_up_that_misses_a_constraint_says_so(record, tmp_path):

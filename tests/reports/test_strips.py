@@ -58,7 +58,8 @@ def test_rows_show_each_prompt_with_its_token_and_the_base_images_first(strips: 
     assert second is not None
     assert [path.name for path in first.paths] == ["base-1-420420.png", "base-1-420421.png"]
     assert first.alt == "“photo of man, ink poster style” by base model"
-    assert second.caption == "t004, epoch 10 · “photo of ohwx man, ink poster style” · seeds 420420, 420421"
+    name = strips["t004"].columns[1].checkpoint  # what `dbsweep choose` and `export` are told
+    assert second.caption == f"t004, epoch 10 ({name}) · “photo of ohwx man, ink poster style” · seeds 420420, 420421"
 
 
 def test_overtraining_is_marked_once_and_all_that_follows_is_lost(
