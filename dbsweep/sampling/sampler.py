@@ -39,8 +39,8 @@ class Work:
     unet_evaluations: int = 0
 
 
-class _OutOfRange(Exception):
-    """A batch in half precision came out as what is not finite."""
+class _NotInHalf(Exception):
+    """A batch in half precision came out as what is not finite, or the copies leave no memory for a single image."""
 
 
 def draw(
@@ -62,7 +62,8 @@ def draw(
         batch_size: images at once; guided ones take two places in the UNet's batch.
         clip_skip: as in `encode_prompts`.
         precision: of UNet and VAE, as in `evaluate.precision`. Latents, and what the sampler does to them, are float32
-            in any case. What is not finite in half precision is drawn in float32, and so is all that follows it.
+            in any case. What is not finite in half precision is drawn in float32, and so is all that follows it; all is
+            where there is no memory for copies in half precision beside the weights.
         progress: called with the number of images done so far, after each batch.
         work: where to add what this drawing costs.
 
@@ -78,12 +79,12 @@ def draw(
     with models.evaluating():
         texts = _encode_all(models, requests, clip_skip)
         waiting = list(_batches(requests, batch_size))
-        drawing = converted(models, drawing_dtype(precision, models.device))
+        drawing = _drawing(models, drawing_dtype(precision, models.device))
         while waiting:
             batch = waiting.pop(0)
             try:
                 drawn = _try(drawing, [requests[index] for index in batch], texts, work)
-            except _OutOfRange:
+            except _NotInHalf:
                 drawing, waiting = converted(models, torch.float32), [batch, *waiting]
                 continue
             if drawn is None:
@@ -93,6 +94,17 @@ def draw(
             if progress is not None:
                 progress(len(images))
     return [images[index] for index in range(len(requests))]
+
+
+def _drawing(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
+    """What draws: copies in the dtype, or the models themselves where there is no memory for copies."""
+    try:
+        return converted(models, dtype)
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    release_memory()
+    return models
 
 
 def _encode_all(models: StableDiffusion, requests: Sequence[ImageRequest], clip_skip: int) -> dict[str, Tensor]:
@@ -122,13 +134,15 @@ def _try(
     """The images of one batch; None if there is no memory for so many.
 
     Raises:
-        _OutOfRange: half precision was not enough.
+        _NotInHalf: half precision was not enough.
     """
     try:
         return _decode(models, _denoise(models, requests, texts, work))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
+        if len(requests) == 1 and models.dtype is not torch.float32:
+            raise _NotInHalf from error
         if len(requests) == 1:
             size = f"{requests[0].width}×{requests[0].height}"
             raise ResourceError(f"out of memory while drawing one image of {size}: draw smaller ones") from error
@@ -185,7 +199,7 @@ def _decode(models: StableDiffusion, latents: Tensor) -> list[Image]:
     for part in (latents / models.vae.config.scaling_factor).split(max(1, DECODE_PIXELS // pixels)):
         decoded = models.vae.decode(part.to(models.dtype), return_dict=False)[0].float()
         if models.dtype is not torch.float32 and not torch.isfinite(decoded).all():
-            raise _OutOfRange
+            raise _NotInHalf
         scaled = ((decoded / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
         images.extend(scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy())
     return images

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.sampling import sampler as sampler_module
 from dbsweep.sampling.precision import converted, drawing_dtype
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import Image, Work, draw
@@ -57,6 +58,38 @@ def test_what_leaves_the_range_of_float16_is_drawn_in_float32(models: StableDiff
     assert np.array_equal(draw(wide, REQUESTS, precision="fp16", batch_size=1, work=work), exact)
     assert work.unet_calls == 3 * REQUEST.num_inference_steps  # the first batch twice, the second in float32 at once
     assert mean_difference(exact, draw(wide, REQUESTS, precision="bf16")) < 4.0  # its range is float32's
+
+
+CUDA_SAYS = "CUDA out of memory. Tried to allocate 2.00 GiB."
+
+
+def test_without_memory_for_copies_the_weights_themselves_draw(
+    models: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
+        raise torch.OutOfMemoryError(CUDA_SAYS)
+
+    exact = draw(models, REQUESTS, precision="fp32")
+    monkeypatch.setattr(sampler_module, "converted", no_room)
+    assert np.array_equal(draw(models, REQUESTS, precision="fp16"), exact)
+
+
+def test_copies_that_leave_no_memory_for_one_image_make_room(
+    models: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[torch.dtype, int]] = []
+
+    def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
+        tried.append((models.dtype, len(latents)))
+        if models.dtype is torch.float16:
+            raise torch.OutOfMemoryError(CUDA_SAYS)
+        return real(models, latents)
+
+    real = sampler_module._decode
+    exact = draw(models, REQUESTS, precision="fp32", batch_size=1)
+    monkeypatch.setattr(sampler_module, "_decode", decode)
+    assert np.array_equal(draw(models, REQUESTS, precision="fp16"), exact)
+    assert tried == [(torch.float16, 2), (torch.float16, 1), (torch.float32, 1), (torch.float32, 1)]
 
 
 @pytest.mark.gpu
