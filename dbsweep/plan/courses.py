@@ -68,7 +68,7 @@ class Course:
 _NOT_IN_THE_KEY = {
     *("epochs", "text_encoder_ratio", "lr_step_rules"),  # act later: see `Course`
     "scale_lr",  # is in the rates
-    "gradient_checkpointing",  # computes the same again, to the bit
+    *("gradient_checkpointing", "cuda_graphs"),  # compute the same, to the bit
     "memory",  # what it has chosen stands in other settings
 }
 

@@ -19,6 +19,9 @@ _KEPT = ("base_model_ema", "vae", "clip_skip", "concepts", "train", "search", "e
 """Sections that decide what is trained and how it is measured. What lies elsewhere by now is not held against a person:
 photos and the base model are compared by their content."""
 
+_FREE = ("train.cuda_graphs", "train.deterministic")
+"""How a GPU computes the same: whoever has trouble there goes on without."""
+
 _FOLDERS = ("instance_images", "validation_images", "class_images.folder")
 _NAMED = 4
 
@@ -54,7 +57,7 @@ def refuse_other_settings(run: RunFolder, experiment: Experiment, record: RunRec
 
 def _settings(experiment: Experiment) -> dict[str, Any]:
     values = experiment.model_dump(mode="json", include=set(_KEPT))
-    return {name: value for name, value in _leaves(values) if not name.endswith(_FOLDERS)}
+    return {name: value for name, value in _leaves(values) if not name.endswith(_FOLDERS) and name not in _FREE}
 
 
 def _leaves(value: object, at: str = "") -> Iterator[tuple[str, Any]]:

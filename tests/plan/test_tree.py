@@ -140,6 +140,8 @@ def test_the_grid_of_the_design_takes_32_epochs_instead_of_80():
         ({"epochs": [4], "text_encoder_ratio": [1], "lr_num_cycles": [1, 2], "lr_power": [1, 2]}, 4),  # constant again
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "seed": [0, 1]}, 8),
         ({"epochs": [4], "text_encoder_ratio": [1], "gradient_checkpointing": [True, False]}, 4),  # to the bit
+        ({"epochs": [4], "text_encoder_ratio": [1], "cuda_graphs": [True, False]}, 4),
+        ({"epochs": [4], "text_encoder_ratio": [1], "deterministic": [True, False]}, 8),
     ],
 )
 def test_what_is_shared(search: dict[str, list[Any]], steps_shared: int):

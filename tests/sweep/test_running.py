@@ -318,6 +318,17 @@ def test_a_run_goes_on_on_another_machine_with_its_photos_elsewhere(tmp_path):
     assert read_run(folder).choice is not None
 
 
+@pytest.mark.parametrize("setting", ["cuda_graphs", "deterministic"])
+def test_a_run_goes_on_without_what_a_gpu_had_trouble_with(tmp_path, setting):
+    view = TerminalView(Console(file=io.StringIO()))
+    folder = interrupted(tmp_path, view)
+    before = folder.experiment.read_text()
+    assert before.count(f"{setting}: true") == 1
+    folder.experiment.write_text(before.replace(f"{setting}: true", f"{setting}: false"))
+    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+    assert read_run(folder).choice is not None
+
+
 def test_a_run_goes_on_without_its_experiment_file(tmp_path):
     view = TerminalView(Console(file=io.StringIO()))
     folder = interrupted(tmp_path, view)
