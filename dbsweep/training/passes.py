@@ -19,6 +19,9 @@ from dbsweep.models.device_memory import release_memory
 
 PASSES_BEFORE = 2
 """Passes of one kind in a row that run as they are before one is captured, which takes as long as several."""
+WORTH_REPLAYS = 4
+"""A kind that another takes the place of after fewer replays, as where an epoch of a few batches ends with a smaller
+one, is not captured again. A guess: by how much a capture costs more than a pass has not been measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,7 @@ class Replayed:
         self._graph: _Graph | None = None
         self._kind: Hashable = None
         self._in_a_row = 0
+        self._brief: set[Hashable] = set()  # kinds that are not worth it
         self._is_off = False
 
     @property
@@ -74,9 +78,12 @@ class Replayed:
             run: always the same; must not wait for the device.
         """
         if given.kind != self._kind:
+            if self._graph is not None and self._in_a_row < PASSES_BEFORE + WORTH_REPLAYS:
+                self._brief.add(self._kind)
             self.forget()
             self._kind = given.kind
-        if self._graph is None and self._in_a_row >= PASSES_BEFORE and not self._is_off:
+        is_next = self._in_a_row >= PASSES_BEFORE and not self._is_off and self._kind not in self._brief
+        if self._graph is None and is_next:
             self._graph = self._captured(run, given, parameters)
         self._in_a_row += 1
         if self._graph is None:

@@ -70,9 +70,19 @@ def test_the_third_of_a_kind_in_a_row_is_captured_and_all_after_it_replayed(repl
 
 def test_another_kind_takes_the_place_of_the_graph(replayed: Replayed) -> None:
     """The last batch of an epoch is smaller; one graph's activations at a time are in memory."""
-    assert outcomes(replayed, *[given(4)] * 3, given(2), *[given(4)] * 3) == [4.0, 4.0, 104.0, 2.0, 4.0, 4.0, 104.0]
+    assert outcomes(replayed, *[given(4)] * 6) == [4.0, 4.0, 104.0, 104.0, 104.0, 104.0]
+    assert outcomes(replayed, given(2), *[given(4)] * 3) == [2.0, 4.0, 4.0, 104.0]
     assert outcomes(replayed, given(4, "another prompt")) == [4.0]
     assert not replayed.is_replaying
+
+
+def test_a_kind_that_another_soon_follows_is_not_captured_again(replayed: Replayed) -> None:
+    """An epoch of five full batches and a smaller one."""
+    assert outcomes(replayed, *[given(4)] * 5, given(2)) == [4.0, 4.0, 104.0, 104.0, 104.0, 2.0]
+    assert outcomes(replayed, *[given(4)] * 5, given(2)) == [4.0, 4.0, 4.0, 4.0, 4.0, 2.0]
+    assert outcomes(replayed, *[given(3)] * 3) == [3.0, 3.0, 103.0]
+    replayed.forget()
+    assert outcomes(replayed, *[given(3)] * 3) == [3.0, 3.0, 103.0]  # training paused, no other pass came
 
 
 def test_forgotten_passes_are_captured_again(replayed: Replayed) -> None:
