@@ -97,6 +97,12 @@ def state_sha256(state: dict[str, torch.Tensor]) -> str:
     return digest.hexdigest()
 
 
+def differing(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> list[str]:
+    """What of two training states is not the same to the bit."""
+    hashes = [{name: state_sha256({name: tensor}) for name, tensor in state.items()} for state in (one, other)]
+    return sorted(name for name in {**one, **other} if hashes[0].get(name) != hashes[1].get(name))
+
+
 def distance(one: torch.nn.Module, other: torch.nn.Module, start: torch.nn.Module) -> float:
     """Length of the difference of two trained networks over the length of what training changed."""
     a, b, s = (torch.cat([p.detach().flatten().double() for p in m.parameters()]) for m in (one, other, start))

@@ -13,7 +13,7 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.tensor_tree import read_tree, write_tree
 from dbsweep.training.attention import check_xformers
 from dbsweep.training.passes import Pass, Replayed, Run
-from tests.training.dreambooth import ALWAYS, LONG, distance, fresh_models, make_trainer, settings, state_sha256
+from tests.training.dreambooth import ALWAYS, LONG, differing, distance, fresh_models, make_trainer, settings
 
 pytestmark = pytest.mark.gpu
 
@@ -36,7 +36,8 @@ WAYS: dict[str, dict[str, object]] = {
 
 
 EIGHT_BIT = ("bf16 with less memory", "paged moments", "lion", "paged lion")
-"""Ways of bitsandbytes. Of two equal trainings on a GPU the last bits have not been seen to be equal yet."""
+"""Ways of bitsandbytes. Of two equal trainings on a GPU the last bits have not been seen to be equal yet: with
+``--runxfail`` these tests tell what differs, and `test_optimizer` whether the optimizer alone does."""
 
 
 def ways(*left_out: str) -> list[object]:
@@ -61,7 +62,7 @@ def test_continuing_from_a_state_is_bit_identical(tiny_sd: Path, way: str, tmp_p
     second = make_trainer(on_gpu(tiny_sd), train, 3)
     second.load_state(read_tree(tmp_path))  # type: ignore[arg-type]
     second.train_until(5)
-    assert state_sha256(second.state()) == state_sha256(alone.state())
+    assert differing(second.state(), alone.state()) == []
 
 
 @pytest.mark.parametrize(("way", "furthest"), [("fp32", 0.02), ("bf16", 0.2), ("fp16", 0.1), ("channels last", 0.2)])
@@ -105,7 +106,7 @@ def test_replayed_passes_give_the_same_weights(tiny_sd: Path, way: str) -> None:
     replaying.train_until(10, lambda step: seen.append(replaying._passes.is_replaying))  # type: ignore[union-attr]
     assert seen == [False, False, True, True, True] * 2
     assert not replaying._passes.is_replaying  # what follows needs the memory
-    assert state_sha256(replaying.state()) == state_sha256(plain.state())
+    assert differing(replaying.state(), plain.state()) == []
 
 
 def test_passes_with_prompts_of_two_lengths_are_replayed(tiny_sd: Path) -> None:

@@ -15,7 +15,8 @@ from torch import nn
 
 from dbsweep.errors import ResourceError
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
-from tests.training.dreambooth import settings
+from dbsweep.training.state import copies, load_optimizer, optimizer_tensors
+from tests.training.dreambooth import differing, settings
 
 
 @pytest.mark.parametrize("name", ["adamw", "adamw_8bit", "lion_8bit", "adafactor"])
@@ -136,3 +137,53 @@ print(type(optimizer).__name__, bool((weight < 1).all()))
 """
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert ended.stdout.split() == ["AdamW8bit", "True"]
+
+
+SIZES = (300, 4096, 5000, 200_000)
+"""Of the tensors: in 32 bits, in whole blocks of 8 bits, in blocks that are not full, large enough to be paged."""
+
+
+class Walk:
+    """Steps of an optimizer on gradients that the step alone decides."""
+
+    def __init__(self, name: str, device: str) -> None:
+        self._weights = [nn.Parameter(torch.zeros(size, device=device)) for size in SIZES]
+        train = settings(optimizer=name, learning_rate=1.0 if name == "prodigy" else 1e-3)
+        self._optimizer = make_optimizer(train, [self._weights])
+        self._names = {weights: f"{len(weights)}" for weights in self._weights}
+
+    def go(self, *steps: int) -> Walk:
+        for step in steps:
+            generator = torch.Generator().manual_seed(step)
+            for weights in self._weights:
+                gradient = torch.randn(len(weights), generator=generator) ** 3
+                weights.grad = (gradient * (gradient.abs() > 0.01)).to(weights.device)  # some are zero
+            self._optimizer.step()
+        return self
+
+    def state(self) -> dict[str, torch.Tensor]:
+        weights = {f"weights.{len(each)}": each for each in self._weights}
+        return copies({**weights, **optimizer_tensors(self._optimizer, self._names)})
+
+    def load(self, state: dict[str, torch.Tensor]) -> Walk:
+        with torch.no_grad():
+            for weights in self._weights:
+                weights.copy_(state[f"weights.{len(weights)}"])
+        load_optimizer(self._optimizer, self._names, state)
+        return self
+
+
+ON_EVERY_DEVICE = ("adamw", "adamw_8bit", "lion_8bit", "adafactor", "prodigy")
+WALKS = [(name, "cpu") for name in ON_EVERY_DEVICE] + [
+    pytest.param(name, "cuda", marks=pytest.mark.gpu)
+    for name in (*ON_EVERY_DEVICE, "paged_adamw_8bit", "paged_lion_8bit")
+]
+
+
+@pytest.mark.parametrize(("name", "device"), WALKS)
+def test_equal_gradients_give_equal_bits_also_from_a_state(name: str, device: str) -> None:
+    """Where trainings differ on a GPU, this tells whether it is the optimizer or its gradients."""
+    once = Walk(name, device).go(1, 2, 3, 4).state()
+    assert differing(once, Walk(name, device).go(1, 2, 3, 4).state()) == []
+    assert differing(once, Walk(name, device).load(Walk(name, device).go(1, 2).state()).go(3, 4).state()) == []
+    assert "weights.5000" in differing(once, Walk(name, device).go(1, 2, 4, 4).state())
