@@ -79,6 +79,17 @@ def test_settings_exist(page: Path, path: str) -> None:
         model = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
+@pytest.mark.parametrize(("page", "path"), places(r"`((?:\w+/)+\w+\.py)`"))
+def test_files_of_the_code_exist(page: Path, path: str) -> None:
+    assert (ROOT / path).is_file() or (ROOT / "dbsweep" / path).is_file()
+
+
+@pytest.mark.parametrize(("page", "path"), places(r"`(\w+` in `(?:\w+/)+\w+\.py)`"))
+def test_what_is_in_a_file_of_the_code_is_there(page: Path, path: str) -> None:
+    name, _, file = path.partition("` in `")
+    assert name in top_names(ROOT / "dbsweep" / file)
+
+
 def keys() -> list[tuple[str, ...]]:
     """The settings of each row of a table whose first column is called key."""
     page = (ROOT / "docs" / "training.md").read_text(encoding="utf-8")
