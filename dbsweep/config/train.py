@@ -58,6 +58,13 @@ class Train(Optimization, LoraSettings, Compute):
     seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")
 
     @property
+    def may_replay(self) -> bool:
+        """Whether a GPU's passes may be replayed: recomputing needs the processor, and so do gradients that add up."""
+        return (
+            self.cuda_graphs and self.gradient_accumulation == 1 and not (self.gradient_checkpointing or self.compile)
+        )
+
+    @property
     def peak_learning_rates(self) -> tuple[float, float]:
         """Of UNet and text encoder, before the schedule."""
         scale = self.batch_size * self.gradient_accumulation if self.scale_lr else 1

@@ -36,6 +36,8 @@ class TrainingMemory(Record):
             the weights among it.
         moments: what the optimizer keeps.
         average: of the weights (`ema_decay`).
+        update: what an update of weights or average makes for a moment, where the pass has not left as much room. A
+            pass that is replayed leaves none.
         scoring: the scoring encoder, which stays loaded between checkpoints.
         reserve: see `RESERVE_BYTES`.
     """
@@ -44,6 +46,7 @@ class TrainingMemory(Record):
     gradients_and_activations: int
     moments: int
     average: int
+    update: int
     scoring: int
     reserve: int = RESERVE_BYTES
 
@@ -74,11 +77,14 @@ def training_memory(train: Train, size: ModelSize, *, prompts: int, scoring_byte
     both = gradients + activations
     if train.gradient_accumulation == 1:
         both = round(max(gradients, activations) + OVERLAP * min(gradients, activations))
+    # One copy of all that trains: diffusers' average takes all differences at once, and so does Prodigy.
+    for_a_moment = _FLOAT * trained if train.ema_decay > 0.0 or train.optimizer == "prodigy" else 0
     return TrainingMemory(
         weights=_FLOAT * (size.unet + size.text_encoder + size.vae),
         gradients_and_activations=both,
         moments=round(MOMENTS_BYTES[train.optimizer] * trained),
         average=_FLOAT * trained if train.ema_decay > 0.0 else 0,
+        update=max(0, for_a_moment - (0 if train.may_replay else both - gradients)),
         scoring=scoring_bytes,
     )
 

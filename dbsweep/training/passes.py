@@ -47,9 +47,8 @@ Run: TypeAlias = Callable[[Pass], torch.Tensor]
 
 
 def can_replay(train: Train, device: torch.device) -> bool:
-    """Whether passes can be captured: recomputed activations need the processor, and so do gradients that add up."""
-    bare = not (train.gradient_checkpointing or train.compile) and train.gradient_accumulation == 1
-    return train.cuda_graphs and bare and device.type == "cuda"
+    """Whether passes can be captured."""
+    return train.may_replay and device.type == "cuda"
 
 
 class Replayed:

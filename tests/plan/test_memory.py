@@ -68,6 +68,18 @@ def test_the_parts_add_up():
     assert found.parts_text().startswith("weights 4.0, gradients and activations ")
 
 
+@pytest.mark.parametrize("changes", [{"ema_decay": 0.99}, {"optimizer": "prodigy", "learning_rate": 1.0}])
+def test_an_average_and_prodigy_take_a_copy_for_a_moment(changes: dict[str, object]):
+    """Of the UNet: where the pass was of one image, most of its activations' room; a replayed pass keeps its own."""
+    weights = 4 * 860_000_000
+    replayed = memory(text_encoder_ratio=0, batch_size=8, **changes)
+    assert replayed.update == weights
+    assert memory(text_encoder_ratio=0, batch_size=8, cuda_graphs=False, **changes).update == 0
+    small = memory(text_encoder_ratio=0, cuda_graphs=False, class_images_per_instance=0, **changes)
+    assert small.update == weights - (small.gradients_and_activations - weights) > 0
+    assert memory(text_encoder_ratio=0, batch_size=8).update == 0
+
+
 def test_a_lora_has_hardly_any_gradients_and_moments():
     train = Train(lora_rank=8)
     assert trained_parameters(train, SD1) == 8 * 273_024
