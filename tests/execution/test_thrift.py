@@ -89,8 +89,7 @@ def test_one_step_that_keeps_the_weights_is_taken_and_told(tiny_job: SweepJob, m
 @pytest.mark.gpu
 def test_a_gpu_that_was_full_is_trained_on_again(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
     assert half_of("cuda") is not None
-    as_it_is = with_train(tiny_job, cuda_graphs=False)  # a replayed pass would not ask for the memory
-    test_one_step_that_keeps_the_weights_is_taken_and_told(as_it_is, monkeypatch)
+    test_one_step_that_keeps_the_weights_is_taken_and_told(tiny_job, monkeypatch)
 
 
 def test_without_auto_there_is_no_second_step(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
