@@ -10,8 +10,8 @@ from torch import nn
 
 from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoints import Precision
 
-_DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 _HALF_SINCE = (7, 0)
 """Compute capability of the first GPUs (Volta) that multiply float16 faster than float32."""
 
@@ -22,7 +22,7 @@ def drawing_dtype(precision: DrawingPrecision, device: torch.device) -> torch.dt
     float16 has eight times the resolution of bfloat16, and a batch that leaves its range is drawn again in float32.
     """
     if precision != "auto":
-        return _DTYPES[precision]
+        return Precision(precision).dtype
     is_fast = device.type == "cuda" and torch.cuda.get_device_capability(device) >= _HALF_SINCE
     return torch.float16 if is_fast else torch.float32
 

@@ -12,6 +12,7 @@ from PIL import Image, ImageOps, PngImagePlugin
 from dbsweep.concepts.doubles import doubled_files, doubled_pixels
 from dbsweep.concepts.photos import check_photos
 from dbsweep.config.concept import Concept
+from tests.concepts.plain import plain_concept
 
 
 def photo(path: Path, seed: int) -> Image.Image:
@@ -29,19 +30,6 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "photos"
 
 
-def concept(folder: Path, **changes: object) -> Concept:
-    given: dict[str, object] = {
-        "instance_images": folder,
-        "instance_token": "ohwx",
-        "class_token": "man",
-        "instance_prompt": "photo of ohwx man",
-        "class_prompt": "photo of man",
-        "sanity_prompts": ["photo of ohwx man, ink"],
-        **changes,
-    }
-    return Concept.model_validate(given)
-
-
 def told(given: Concept) -> tuple[str | None, str | None]:
     """By the files, and by the pixels."""
     folders = [given.instance_images, *([] if given.validation_images is None else [given.validation_images])]
@@ -50,12 +38,12 @@ def told(given: Concept) -> tuple[str | None, str | None]:
 
 
 def test_photos_that_differ_are_nothing_to_tell(folder: Path) -> None:
-    assert told(concept(folder)) == (None, None)
+    assert told(plain_concept(folder)) == (None, None)
 
 
 def test_a_copy_of_a_file_is_told_of_before_pixels_are_looked_at(folder: Path) -> None:
     shutil.copy(folder / "1.bmp", folder / "1 (1).bmp")
-    assert told(concept(folder)) == (
+    assert told(plain_concept(folder)) == (
         "ohwx: the same photo is there as 1 (1).bmp and 1.bmp: it weighs more than the others; keep one of each",
         None,
     )
@@ -68,7 +56,7 @@ def test_the_same_pixels_in_another_file_are_told_of(folder: Path) -> None:
         note.add_text("Comment", "the same")
         image.save(folder / "b.png", pnginfo=note)
         ImageOps.mirror(image).save(folder / "mirrored.png")  # has the same colours, and is another photo
-    files, pixels = told(concept(folder))
+    files, pixels = told(plain_concept(folder))
     assert files is None
     assert str(pixels).startswith("ohwx: the same photo is there as 2.bmp and a.png and b.png: it weighs more")
 
@@ -76,7 +64,7 @@ def test_the_same_pixels_in_another_file_are_told_of(folder: Path) -> None:
 def test_several_are_told_of_in_one_sentence(folder: Path) -> None:
     for index in range(4):
         shutil.copy(folder / f"{index}.bmp", folder / f"{index}b.bmp")
-    assert doubled_files(concept(folder)) == (
+    assert doubled_files(plain_concept(folder)) == (
         "ohwx: the same photos are there as 0.bmp and 0b.bmp, as 1.bmp and 1b.bmp, as 2.bmp and 2b.bmp and 1 more: "
         "they weigh more than the others; keep one of each"
     )
@@ -87,7 +75,7 @@ def test_a_photo_that_is_held_out_and_trains_hides_memorisation(folder: Path, tm
     (tmp_path / "own" / "0.bmp").rename(tmp_path / "own" / "z.bmp")
     for name in ("1.bmp", "2.bmp", "3.bmp"):
         (tmp_path / "own" / name).unlink()
-    sentence = doubled_files(concept(folder, validation_images=tmp_path / "own"))
+    sentence = doubled_files(plain_concept(folder, validation_images=tmp_path / "own"))
     assert sentence == (
         "ohwx: the same photo is there as 0.bmp and validation_images/z.bmp: it weighs more than the others, and what"
         " is held out under one name trains under another, which hides memorisation; keep one of each"
@@ -97,4 +85,4 @@ def test_a_photo_that_is_held_out_and_trains_hides_memorisation(folder: Path, tm
 def test_what_cannot_be_read_is_no_copy(folder: Path) -> None:
     for name in ("gone.png", "lost.png"):
         (folder / name).symlink_to(folder / "nowhere.png")
-    assert doubled_files(concept(folder)) is None
+    assert doubled_files(plain_concept(folder)) is None

@@ -11,22 +11,14 @@ from dbsweep.concepts.enlarged import enlarged_sentence
 from dbsweep.concepts.framing import Framing
 from dbsweep.config.concept import Concept
 from dbsweep.plan.buckets import Size
+from tests.concepts.plain import plain_concept
 
 
 def concept(folder: Path, sizes: list[Size]) -> Concept:
     """Photos a.png, b.png, … of these sizes."""
     for name, size in zip("abcdef", sizes, strict=False):
         Image.new("RGB", size).save(folder / f"{name}.png")
-    return Concept.model_validate(
-        {
-            "instance_images": folder,
-            "instance_token": "ohwx",
-            "class_token": "man",
-            "instance_prompt": "photo of ohwx man",
-            "class_prompt": "photo of man",
-            "sanity_prompts": ["photo of ohwx man, ink"],
-        }
-    )
+    return plain_concept(folder)
 
 
 SQUARE, LARGE, BUCKETS = Framing(resolution=64), Framing(resolution=128), Framing(resolution=64, buckets=True)

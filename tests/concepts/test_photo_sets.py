@@ -10,22 +10,14 @@ from PIL import Image
 from dbsweep.concepts.photo_sets import held_out_photos, held_out_sentence, shared_folders, training_photos
 from dbsweep.config.concept import Concept
 from dbsweep.errors import InputError
+from tests.concepts.plain import plain_concept
 
 
 def concept(folder: Path, photos: int, **changes: object) -> Concept:
     folder.mkdir(exist_ok=True)
     for index in range(photos):
         Image.new("RGB", (8, 8)).save(folder / f"{index:02d}.png")
-    given: dict[str, object] = {
-        "instance_images": folder,
-        "instance_token": "ohwx",
-        "class_token": "man",
-        "instance_prompt": "photo of ohwx man",
-        "class_prompt": "photo of man",
-        "sanity_prompts": ["photo of ohwx man, ink poster style"],
-        **changes,
-    }
-    return Concept.model_validate(given)
+    return plain_concept(folder, **changes)
 
 
 PROMPTS = {"instance_prompt": "[filewords]", "sanity_prompts": ["[filewords], ink"]}

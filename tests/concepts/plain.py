@@ -1,0 +1,21 @@
+"""A concept without anything special."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from dbsweep.config.concept import Concept
+
+
+def plain_concept(folder: Path, **changes: object) -> Concept:
+    """A man called ohwx, whose photos lie in a folder."""
+    given: dict[str, object] = {
+        "instance_images": folder,
+        "instance_token": "ohwx",
+        "class_token": "man",
+        "instance_prompt": "photo of ohwx man",
+        "class_prompt": "photo of man",
+        "sanity_prompts": ["photo of ohwx man, ink"],
+        **changes,
+    }
+    return Concept.model_validate(given)
