@@ -53,12 +53,23 @@ def read_document(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise ConfigError(str(path), [Fault(at, f"is not YAML: {error.problem or error.context}")]) from error
+        reason = f"is not YAML: {error.problem or error.context}{_other_trainers(path)}"
+        raise ConfigError(str(path), [Fault(at, reason)]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())
         raise ConfigError(str(path), [Fault("", f"is not YAML: {reason}")]) from error
     except _NotAnExperiment as error:
-        raise ConfigError(str(path), [Fault("", str(error))]) from error
+        raise ConfigError(str(path), [Fault("", f"{error}{_other_trainers(path)}")]) from error
+
+
+def _other_trainers(path: Path) -> str:
+    """What more to say of a file that may be made for kohya's scripts, OneTrainer or SimpleTuner."""
+    if path.suffix.lower() not in (".toml", ".json"):
+        return ""
+    return (
+        "; of another trainer? An experiment is one YAML file: experiments/quickstart.yaml is one to begin with, and"
+        " docs/coming-from.md tells where to find what you know"
+    )
 
 
 class _NotAnExperiment(Exception):

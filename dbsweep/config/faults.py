@@ -9,9 +9,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dbsweep.config.document import Document, fault_path
-from dbsweep.config.messages import describe, did_you_mean
+from dbsweep.config.messages import describe, did_you_mean, nearest
+from dbsweep.config.other_names import known_as
 from dbsweep.config.problems import Location
 from dbsweep.errors import Fault
+
+_MUCH_ALIKE = 0.75
+"""Likeness from which a key of another section is offered: `train_batch_size` has 0.77 of `batch_size`."""
 
 
 def faults_of(error: ValidationError, model: type[BaseModel], document: Document) -> tuple[Fault, ...]:
@@ -45,11 +49,18 @@ def _missing(at: Location, model: type[BaseModel]) -> str:
 
 def _unknown(at: Location, model: type[BaseModel]) -> str:
     key, section = str(at[-1]), _section_at(at[:-1], model)
-    elsewhere = next((path for path in _sections_with(key, model) if path != at[:-1]), None)
+    if (known := known_as(key, fault_path(at[:-1]))) is not None:
+        return f"is an unknown key; did you mean `{known}`?"
+    elsewhere = next((path for path, names in _homes(model) if key in names and path != at[:-1]), None)
     if elsewhere is not None:
         home = f"section `{fault_path(elsewhere)}`" if elsewhere else "the top of the file"
         return f"is unknown here; it belongs to {home}"
-    return f"is an unknown key; {did_you_mean(key, () if section is None else section.model_fields)}"
+    own = () if section is None else tuple(section.model_fields)
+    if not nearest(key, own, most=1):
+        for path, names in _homes(model):
+            if alike := nearest(key, names, most=1, cutoff=_MUCH_ALIKE):
+                return f"is an unknown key; did you mean `{fault_path((*path, *alike))}`?"
+    return f"is an unknown key; {did_you_mean(key, own)}"
 
 
 def _models_in(annotation: object) -> Iterator[type[BaseModel]]:
@@ -71,13 +82,13 @@ def _section_at(at: Location, model: type[BaseModel]) -> type[BaseModel] | None:
     return section
 
 
-def _sections_with(key: str, model: type[BaseModel]) -> Iterator[Location]:
-    """Where a key is at home: the root, a section directly below it, or the first of a list that no file lacks."""
-    if key in model.model_fields:
-        yield ()
+def _homes(model: type[BaseModel]) -> Iterator[tuple[Location, tuple[str, ...]]]:
+    """Where keys are at home, and which: the root, sections below it, the first of a list that no file lacks."""
+    yield (), tuple(model.model_fields)
     for name, field in model.model_fields.items():
         annotation = field.annotation
         is_section = isinstance(annotation, type) and issubclass(annotation, BaseModel)
         is_list = get_origin(annotation) is tuple and field.is_required()
-        if (is_section or is_list) and any(key in section.model_fields for section in _models_in(annotation)):
-            yield (name,) if is_section else (name, 0)
+        if is_section or is_list:
+            for section in _models_in(annotation):
+                yield ((name,) if is_section else (name, 0)), tuple(section.model_fields)

@@ -9,8 +9,6 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from dbsweep.config.other_names import OTHER_NAMES
-
 # By pydantic's error types; the placeholders are the error's context.
 _MUST = {
     "greater_than": "must be greater than {gt:g}",
@@ -69,14 +67,11 @@ def closest(word: object, allowed: Iterable[str]) -> str | None:
 def did_you_mean(word: object, allowed: Iterable[str], most: int = 1) -> str:
     """``did you mean `seed`?``, or the list of what is allowed when nothing is close.
 
-    What another trainer calls by that word goes before what only looks like it.
-
     Args:
         most: how many words are offered; names of a series are all much alike.
     """
     names = list(allowed)
-    known = OTHER_NAMES.get(str(word).lower())
-    if not (meant := [known] if known in names else nearest(word, names, most)):
+    if not (meant := nearest(word, names, most)):
         return f"allowed: {', '.join(names)}"
     *others, last = (f"`{name}`" for name in meant)
     return f"did you mean {', '.join(others)} or {last}?" if others else f"did you mean {last}?"

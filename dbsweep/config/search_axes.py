@@ -12,6 +12,7 @@ from pydantic.fields import FieldInfo
 
 from dbsweep.config.axes import LogUniform, SearchAxis, Selected, Uniform, Values
 from dbsweep.config.messages import did_you_mean, shown
+from dbsweep.config.other_names import known_as
 from dbsweep.config.problems import Location, Problems
 
 _FORMS = ("values", "uniform", "loguniform", "choice")
@@ -48,8 +49,13 @@ def read_axes(
     axes: dict[str, SearchAxis] = {}
     for name, raw in section.items():
         if name not in settings.model_fields:
-            message = f"no setting of `train` has this name; {did_you_mean(name, [*settings.model_fields, *others])}"
-            problems.add((*at, name), message)
+            known = known_as(name, "train")
+            meant = (
+                f"did you mean `{known}`?"
+                if known in settings.model_fields
+                else did_you_mean(name, [*settings.model_fields, *others])
+            )
+            problems.add((*at, name), f"no setting of `train` has this name; {meant}")
             continue
         axis = _read_axis(raw, settings.model_fields[name], allowed_values(settings, name), problems, (*at, name))
         if axis is not None:

@@ -40,6 +40,25 @@ def test_what_is_no_document(tmp_path: Path, content: bytes, message: str):
     assert len(caught.value.faults) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("config.toml", "[general]\nshuffle_caption = true\n[[datasets]]\nresolution = 512\n"),
+        ("settings.toml", "network_dim = 8\n"),
+        ("concepts.json", '[{"instance_prompt": "photo of ohwx man"}]'),
+    ],
+)
+def test_the_file_of_another_trainer_is_told_where_to_begin(tmp_path: Path, name: str, content: str):
+    (tmp_path / name).write_text(content, encoding="utf-8")
+    with pytest.raises(ConfigError, match=r"of another trainer\? An experiment is one YAML file"):
+        read_document(tmp_path / name)
+
+
+def test_a_yaml_file_is_of_no_other_trainer(tmp_path: Path):
+    with pytest.raises(ConfigError, match=r"must be a mapping of keys such as `name:` and `concepts:`$"):
+        read_document(write(tmp_path, b"- a\n"))
+
+
 def test_a_folder_is_no_document(tmp_path: Path):
     with pytest.raises(ConfigError, match="is a folder; name an experiment file in it"):
         read_document(tmp_path)

@@ -5,20 +5,39 @@ from __future__ import annotations
 import pytest
 from pydantic import BaseModel
 
-from dbsweep.config.messages import did_you_mean
-from dbsweep.config.other_names import OTHER_NAMES
-from dbsweep.config.schema import Concept, Evaluate, Experiment, Train
+from dbsweep.config.other_names import OTHER_NAMES, known_as
+from dbsweep.config.schema import Concept, Experiment
 from tests.config.conftest import Faults
-
-SECTIONS: tuple[type[BaseModel], ...] = (Experiment, Concept, Train, Evaluate)
 
 
 @pytest.mark.parametrize(("there", "here"), OTHER_NAMES.items())
-def test_every_name_leads_to_one_setting(there: str, here: str) -> None:
-    home = [section.model_fields for section in SECTIONS if here in section.model_fields]
-    assert len(home) == 1
-    assert did_you_mean(there, home[0]) == f"did you mean `{here}`?"
-    assert all(there not in section.model_fields for section in SECTIONS)
+def test_every_name_leads_to_a_setting(there: str, here: str) -> None:
+    assert there == there.lower()
+    section: type[BaseModel] | None = Concept if here.startswith("concepts[].") else Experiment
+    for name in here.removeprefix("concepts[].").split("."):
+        assert section is not None
+        assert name in section.model_fields
+        assert there not in section.model_fields
+        kind = section.model_fields[name].annotation
+        section = kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
+
+
+@pytest.mark.parametrize(
+    ("name", "section", "here"),
+    [
+        ("network_dim", "train", "lora_rank"),
+        ("network_dim", "", "train.lora_rank"),
+        ("NETWORK_DIM", "evaluate", "train.lora_rank"),
+        ("instance_data_dir", "", "concepts[0].instance_images"),
+        ("instance_data_dir", "concepts[1]", "instance_images"),
+        ("class_data_dir", "concepts[1]", "class_images.folder"),
+        ("class_data_dir", "train", "concepts[0].class_images.folder"),
+        ("output_name", "", "name"),
+        ("learning_rate", "", None),
+    ],
+)
+def test_it_is_named_as_it_is_seen_from_there(name: str, section: str, here: str | None) -> None:
+    assert known_as(name, section) == here
 
 
 def test_a_name_that_looks_like_another_setting_is_not_taken_for_it(faults: Faults) -> None:
@@ -26,4 +45,13 @@ def test_a_name_that_looks_like_another_setting_is_not_taken_for_it(faults: Faul
         "train.text_encoder_lr": "is an unknown key; did you mean `text_encoder_learning_rate`? (line 10)",
         "train.ip_noise_gamma": "is an unknown key; did you mean `input_perturbation`? (line 10)",
         "search.network_dim": "no setting of `train` has this name; did you mean `lora_rank`? (line 11)",
+    }
+
+
+def test_a_name_at_the_top_of_the_file_leads_into_its_section(faults: Faults) -> None:
+    # Other trainers have one flat list of settings.
+    assert faults("train_batch_size: 2\nnum_train_epochs: 80\nsave_precision: fp16") == {
+        "train_batch_size": "is an unknown key; did you mean `train.batch_size`? (line 10)",
+        "num_train_epochs": "is an unknown key; did you mean `train.epochs`? (line 11)",
+        "save_precision": "is an unknown key; did you mean `checkpoints.precision`? (line 12)",
     }
