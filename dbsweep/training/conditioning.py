@@ -52,6 +52,11 @@ class PromptEncoder:
         """From now on the text encoder does not change."""
         self.frozen = True
 
+    def thaw(self) -> None:
+        """The text encoder has other weights, and may train again."""
+        self._encoded.clear()
+        self.frozen = False
+
     def encode(self, prompts: Sequence[str]) -> tuple[Tensor, Tensor | None]:
         """The text encoder's hidden states, (len(prompts), length, width); with gradients unless frozen.
 

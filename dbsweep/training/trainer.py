@@ -16,18 +16,14 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import StepLog
 from dbsweep.training.attention import set_attention
 from dbsweep.training.average import WeightAverage
-from dbsweep.training.compiling import denoiser
-from dbsweep.training.conditioning import PromptEncoder, Prompts
-from dbsweep.training.data import Batch, ConceptData, TrainingSet
+from dbsweep.training.conditioning import PromptEncoder
+from dbsweep.training.data import ConceptData
 from dbsweep.training.determinism import same_bits
+from dbsweep.training.gradients import Gradients
 from dbsweep.training.log import Meter
 from dbsweep.training.lora import begin_lora, lora_shape
-from dbsweep.training.objective import Losses, Objective, losses
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
-from dbsweep.training.order import Order
-from dbsweep.training.passes import Pass, Replayed, can_replay
 from dbsweep.training.precision import Precision
-from dbsweep.training.randomness import Purpose, key
 from dbsweep.training.schedule import learning_rates
 from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors
 
@@ -38,13 +34,8 @@ PHASES = ("data", "encode", "forward", "backward", "optimizer")
 class Trainer:
     """Trains the UNet, and the text encoder up to a step, of the given models in place.
 
-    An optimizer step sees ``batch_size * gradient_accumulation`` instance images (fewer at the end of an epoch), each
-    paired with a class image of its concept. Its loss is the mean over the instance images plus ``prior_loss_weight``
-    times the mean over the class images (Ruiz et al. 2023, eq. 2), however the step is cut into forward passes.
-
-    All that is random depends on (seed, purpose, step) alone, so training from `state` on gives the same weights, on
-    the CPU bit for bit, as never having stopped. To keep that true for dropout, each step seeds torch's global
-    generator.
+    What a step descends is the loss of `Gradients`, in which all that is random depends on (seed, purpose, step) alone.
+    So training from `state` on gives the same weights, on the CPU bit for bit, as never having stopped.
 
     Args:
         models: weights become float32 where they are not. A LoRA is laid around them, so they must then be the base
@@ -79,16 +70,10 @@ class Trainer:
         self._train = train
         self._device = models.device
         self._precision = Precision(train.precision, self._device)
-        self._objective = Objective(models.scheduler_config, self._device, min_snr_gamma=train.min_snr_gamma)
-        self._data = TrainingSet(
-            concepts, train, scaling_factor=models.vae.config.scaling_factor, timesteps=self._objective.timesteps
-        )
-        self._order = Order(train.seed, self._data.sizes, train.batch_size, train.gradient_accumulation)
-        _check_epoch(steps_per_epoch, len(self._data), self._order)
         self._total_steps = total_steps
         self._text_encoder_steps = text_encoder_steps
         self._unet, self._text_encoder = models.unet, models.text_encoder
-        self._tokenizer, self._clip_skip = models.tokenizer, clip_skip
+        self._prompts = PromptEncoder(models.text_encoder, models.tokenizer, clip_skip=clip_skip)
         self._modules: dict[str, nn.Module] = {"unet": models.unet, "text_encoder": models.text_encoder}
         models.vae.requires_grad_(False)
         _prepare(models, train)
@@ -100,9 +85,9 @@ class Trainer:
         if self.lora is not None:
             begin_lora(self._trained, self.lora, train.seed)
         self._trains: Callable[[str], bool] = is_adapter if self.lora is not None else lambda _: True
-        self._denoise = denoiser(models.unet, train)  # with its adapters, which lie around it now
-        self._passes = Replayed() if can_replay(train, self._device) else None
-        self._ahead: dict[tuple[int, tuple[int, ...]], Batch] = {}
+        self._gradients = Gradients(  # of networks with their adapters, which lie around them now
+            models, concepts, train, self._prompts, self._precision, steps_per_epoch=steps_per_epoch
+        )
         self._begin()
         self._weights = weight_tensors(self._modules, self._trains)  # last, for an optimizer may lay them out anew
 
@@ -130,10 +115,7 @@ class Trainer:
                 if on_step is not None:
                     on_step(self.step)
         finally:  # what follows needs the memory: drawing and scoring, or another branch
-            for parameter in self._parameters:
-                parameter.grad = None
-            if self._passes is not None:
-                self._passes.forget()
+            self._gradients.forget(self._parameters)
         return meter.log(self.step)
 
     def end(self) -> None:
@@ -197,7 +179,7 @@ class Trainer:
                 parameter.requires_grad_(parameter in self._names)
         self._parameters = list(self._names)
         self._optimizer = make_optimizer(self._train, [list(group.values()) for group in groups.values()])
-        self._prompts = PromptEncoder(self._text_encoder, self._tokenizer, clip_skip=self._clip_skip)
+        self._prompts.thaw()
         decay = self._train.ema_decay
         self._average = WeightAverage(self._names, decay) if decay > 0.0 else None
 
@@ -214,24 +196,12 @@ class Trainer:
     def _train_step(self) -> tuple[torch.Tensor, tuple[float, float], int]:
         """One optimizer step; returns what `Meter.add` takes."""
         self._set_modes()
-        train = self._train
-        torch.manual_seed(key(train.seed, Purpose.DROPOUT, self.step) % 2**63)
-        epoch, batches = self._order.step(self.step)
-        images = sum(map(len, batches))
-        for parameter in self._parameters:
-            parameter.grad = None
-        figures = torch.zeros(3, device=self._device)
-        for batch in batches:
-            # Batches of a step weigh by their images: exactly the large batch.
-            given = self._given(epoch, batch, share=len(batch) / images)
-            figures += self._pass(given) if self._passes is None else self._passes(self._pass, given, self._parameters)
-        self._look_ahead()
-        unet_rate, text_rate = rates = learning_rates(train, self.step, self._total_steps)
+        figures, images = self._gradients.of_step(self.step, self._parameters)
+        unet_rate, text_rate = rates = learning_rates(self._train, self.step, self._total_steps)
         with record_function("optimizer"):
             norm = self._update(figures[0], rates)
         trained = (unet_rate, text_rate if self.step < self._text_encoder_steps else 0.0)
-        halves = 2 if train.class_images_per_instance > 0 else 1
-        return torch.cat([figures, norm[None]]), trained, halves * images
+        return torch.cat([figures, norm[None]]), trained, images
 
     def _same_bits(self) -> AbstractContextManager[None]:
         if self._device.type == "cpu":  # whose kernels do so by themselves
@@ -247,53 +217,6 @@ class Trainer:
                 self._freeze_text_encoder()
         elif not self._text_encoder.training:
             self._text_encoder.train()
-
-    def _given(self, epoch: int, images: tuple[int, ...], share: float) -> Pass:
-        """The pass over these instance images, and their class images, which weighs as much as `share` in its step."""
-        with record_function("data"):
-            batch = self._ahead.pop((epoch, images), None) or self._data.batch(epoch, images)
-            tensors = {
-                "latents": batch.latents,
-                "noise": batch.noise,
-                "seen_noise": batch.seen_noise,
-                "timesteps": batch.timesteps,
-            }
-            tensors = {name: each.to(self._device) for name, each in tensors.items()}
-        with self._precision.autocast(), record_function("encode"):
-            prompts = self._prompts.prepare(batch.prompts)
-        fixed = (batch.instance_images, share, prompts.chunks, prompts.places)
-        return Pass({**tensors, **prompts.tensors}, fixed)
-
-    def _look_ahead(self) -> None:
-        """Makes the next step's batches while the GPU computes this one's."""
-        if self._device.type == "cpu":
-            return
-        epoch, batches = self._order.step(self.step + 1)
-        self._ahead = {(epoch, images): self._data.batch(epoch, images) for images in batches}
-
-    def _pass(self, given: Pass) -> torch.Tensor:
-        """Forward and backward pass; returns its share of the step's loss, instance loss and prior loss, (3,)."""
-        instance_images, share, chunks, places = given.fixed
-        found = self._losses(given.tensors, Prompts(given.tensors, chunks, places), instance_images)
-        loss = found.instance + self._train.prior_loss_weight * found.prior
-        with record_function("backward"):
-            torch.autograd.backward(self._precision.scale(share * loss))
-        figures: torch.Tensor = share * torch.stack([loss, found.instance, found.prior]).detach()
-        return figures
-
-    def _losses(self, tensors: Mapping[str, torch.Tensor], prompts: Prompts, instance_images: int) -> Losses:
-        """Forward pass of instance and class images together."""
-        latents, noise, timesteps = tensors["latents"], tensors["noise"], tensors["timesteps"]
-        noisy = self._objective.add_noise(latents, tensors["seen_noise"], timesteps)
-        with self._precision.autocast():
-            with record_function("encode"):
-                states, mask = self._prompts.states(prompts)
-            with record_function("forward"):
-                prediction = self._denoise(
-                    noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
-                )[0]
-        target, weights = self._objective.target(latents, noise, timesteps), self._objective.weights(timesteps)
-        return losses(prediction, target, instance_images, weights)
 
     def _update(self, loss: torch.Tensor, rates: tuple[float, float]) -> torch.Tensor:
         """Clips the gradients and moves the weights; returns the norm before clipping."""
@@ -318,11 +241,6 @@ class Trainer:
                 f" lower train.learning_rate (now {self._train.learning_rate:g})"
                 + ("" if self._train.precision == "fp32" else f", or use precision fp32 (now {self._train.precision})")
             )
-
-
-def _check_epoch(planned: int, images: int, order: Order) -> None:
-    if planned != order.steps_per_epoch:
-        raise ValueError(f"{planned} steps an epoch were planned, {images} images make {order.steps_per_epoch}")
 
 
 def _prepare(models: StableDiffusion, train: Train) -> None:

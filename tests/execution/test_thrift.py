@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
+from torch import nn
 
 from dbsweep.config.schema import Train
 from dbsweep.execution.backend import Decision
@@ -16,7 +17,7 @@ from dbsweep.models.checkpoints import read_manifest
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch
-from dbsweep.training.trainer import Trainer
+from dbsweep.training.gradients import Gradients
 from tests.execution.tiny_sweep import make_branch
 
 CUDA_SAYS = "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.78 GiB"
@@ -48,16 +49,16 @@ class Seen:
 
 def let_only_fit(patch: pytest.MonkeyPatch, fits: Callable[[Train, int], bool]) -> None:
     """Every step for which ``fits(settings, steps done)`` is false ends as on a GPU that is full; on one, it is."""
-    real = Trainer._losses
+    real = Gradients.of_step
 
-    def losses(self: Trainer, *args: object) -> object:
-        if not fits(self._train, self.step):
+    def of_step(self: Gradients, step: int, parameters: Sequence[nn.Parameter]) -> tuple[torch.Tensor, int]:
+        if not fits(self._train, step):
             if self._device.type == "cuda":
                 torch.empty(2**45, dtype=torch.uint8, device=self._device)
             raise torch.OutOfMemoryError(CUDA_SAYS)
-        return real(self, *args)  # type: ignore[arg-type]
+        return real(self, step, parameters)
 
-    patch.setattr(Trainer, "_losses", losses)
+    patch.setattr(Gradients, "of_step", of_step)
 
 
 def with_train(job: SweepJob, **changes: object) -> SweepJob:
@@ -167,10 +168,10 @@ def test_a_fork_whose_parent_has_taken_the_step_is_tried_once_more(
 
 
 def test_other_errors_are_not_taken_for_it(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    def losses(self: Trainer, *args: object) -> object:
+    def of_step(*_: object) -> object:
         raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
 
-    monkeypatch.setattr(Trainer, "_losses", losses)
+    monkeypatch.setattr(Gradients, "of_step", of_step)
     with pytest.raises(RuntimeError, match="shapes"):
         run(tiny_job, make_branch("b01", 1))
 

@@ -32,6 +32,23 @@ def test_prompts_are_encoded_once_and_expanded(tiny_sd: Path) -> None:
     torch.testing.assert_close(frozen, states.detach())
 
 
+def test_after_a_thaw_prompts_are_encoded_by_what_the_weights_are_then(tiny_sd: Path) -> None:
+    models = fresh_models(tiny_sd)
+    encoder = PromptEncoder(models.text_encoder, models.tokenizer)
+    encoder.freeze()
+    before, _ = encoder.encode(["dog"])
+    with torch.no_grad():
+        for parameter in models.text_encoder.parameters():
+            parameter.mul_(1.5)
+    encoder.thaw()
+    thawed, _ = encoder.encode(["dog"])
+    assert thawed.requires_grad
+    encoder.freeze()
+    after, _ = encoder.encode(["dog"])
+    torch.testing.assert_close(after, thawed.detach())
+    assert not torch.allclose(after, before, atol=1e-3)
+
+
 @pytest.mark.parametrize("clip_skip", [1, 2])
 @pytest.mark.parametrize("frozen", [False, True])
 def test_long_prompts_and_clip_skip_are_those_of_sampling(tiny_sd: Path, clip_skip: int, frozen: bool) -> None:

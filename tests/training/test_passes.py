@@ -128,9 +128,10 @@ def test_a_pass_asks_nothing_of_the_processor(tiny_sd: Path, changes: dict[str, 
     models = fresh_models(tiny_sd, "v_prediction" if "min_snr_gamma" in changes else "epsilon")
     trainer = make_trainer(models, settings(**changes), **more)
     trainer.train_until(1)
-    epoch, (images,) = trainer._order.step(1)
-    given = trainer._given(epoch, images, 1.0)
+    gradients = trainer._gradients
+    epoch, (images,) = gradients._order.step(1)
+    given = gradients._given(epoch, images, 1.0)
     with Spy() as spy:
-        trainer._pass(given)
+        gradients._pass(given)
     assert "convolution_backward" in spy.seen
     assert not spy.seen & FOR_THE_PROCESSOR
