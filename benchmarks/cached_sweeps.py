@@ -21,7 +21,8 @@ from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, sweep_job
 from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.minisd.subject import draw_subject
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
+from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
+from dbsweep.models.precision import Precision
 from dbsweep.plan.plan import make_plan
 from dbsweep.records.plan import Milestone, Plan
 

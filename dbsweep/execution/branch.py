@@ -23,9 +23,10 @@ from dbsweep.execution.retention import has_state
 from dbsweep.execution.stall import StallWatch, traces_file
 from dbsweep.execution.thrift import Thrift, half_of
 from dbsweep.models.checkpoint_files import drop_state
-from dbsweep.models.checkpoints import CheckpointManifest, Precision, read_state, write_checkpoint
+from dbsweep.models.checkpoints import CheckpointManifest, read_state, write_checkpoint
 from dbsweep.models.device_memory import is_out_of_memory, release_memory, trim_memory
 from dbsweep.models.durable import is_full, remove_leftovers
+from dbsweep.models.precision import Precision
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Milestone

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-import torch
 from pydantic import Field, ValidationError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -28,6 +26,7 @@ from dbsweep.models.checkpoint_files import DROPPED, MANIFEST, WEIGHT_FILES
 from dbsweep.models.durable import flush, new_folder
 from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
 from dbsweep.models.loading import restore_base
+from dbsweep.models.precision import Precision
 from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.safetensors_file import cast, save_tensors
 from dbsweep.models.sources import BaseSource
@@ -39,19 +38,6 @@ LORA = "lora"
 
 RESERVE_BYTES = 32 * 2**20
 """Disk that a checkpoint leaves free, for images, the ledger and logs."""
-
-
-class Precision(StrEnum):
-    """Of kept weights."""
-
-    FP32 = "fp32"
-    FP16 = "fp16"
-    BF16 = "bf16"
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Torch's name for it."""
-        return {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}[self.value]
 
 
 class CheckpointManifest(Record):

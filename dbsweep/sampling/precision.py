@@ -10,7 +10,7 @@ from torch import nn
 
 from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import Precision
+from dbsweep.models.precision import Precision
 
 _HALF_SINCE = (7, 0)
 """Compute capability of the first GPUs (Volta) that multiply float16 faster than float32."""

@@ -138,12 +138,12 @@ def _write(
     form: Format,
     precision: PrecisionName | None,
 ) -> Exported:
-    from dbsweep.models.checkpoints import Precision
     from dbsweep.models.export import save_pipeline, save_single_file
     from dbsweep.models.hash_cache import file_hashes
     from dbsweep.models.lora import take_lora
     from dbsweep.models.lora_files import save_kohya, save_peft
     from dbsweep.models.metadata import describe
+    from dbsweep.models.precision import Precision
     from dbsweep.models.safetensors_file import lora_hash
 
     dtype = (manifest.precision if precision is None else Precision(precision)).dtype

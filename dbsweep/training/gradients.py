@@ -16,7 +16,7 @@ from dbsweep.training.data import Batch, ConceptData, TrainingSet
 from dbsweep.training.objective import Losses, Objective, losses
 from dbsweep.training.order import Order
 from dbsweep.training.passes import Pass, Replayed, can_replay
-from dbsweep.training.precision import Precision
+from dbsweep.training.precision import MixedPrecision
 from dbsweep.training.randomness import Purpose, key
 
 
@@ -47,7 +47,7 @@ class Gradients:
         concepts: Sequence[ConceptData],
         train: Train,
         prompts: PromptEncoder,
-        precision: Precision,
+        precision: MixedPrecision,
         *,
         steps_per_epoch: int,
     ) -> None:

@@ -8,12 +8,12 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 
 from dbsweep.errors import ResourceError
+from dbsweep.models.precision import Precision
 
-DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 SCALER = "scaler."
 
 
-class Precision:
+class MixedPrecision:
     """Autocast, and loss scaling where half precision needs it.
 
     Args:
@@ -28,7 +28,7 @@ class Precision:
 
     def __init__(self, name: str, device: torch.device) -> None:
         check_precision(name, on_gpu=device.type != "cpu")
-        self._dtype = DTYPES[name]
+        self._dtype = Precision(name).dtype
         self._device = device.type
         self.scaler = torch.amp.GradScaler(device.type) if name == "fp16" else None
 

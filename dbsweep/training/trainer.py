@@ -23,7 +23,7 @@ from dbsweep.training.gradients import Gradients
 from dbsweep.training.log import Meter
 from dbsweep.training.lora import begin_lora, lora_shape
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
-from dbsweep.training.precision import Precision
+from dbsweep.training.precision import MixedPrecision
 from dbsweep.training.schedule import learning_rates
 from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors
 
@@ -69,7 +69,7 @@ class Trainer:
         self.step = 0
         self._train = train
         self._device = models.device
-        self._precision = Precision(train.precision, self._device)
+        self._precision = MixedPrecision(train.precision, self._device)
         self._total_steps = total_steps
         self._text_encoder_steps = text_encoder_steps
         self._unet, self._text_encoder = models.unet, models.text_encoder

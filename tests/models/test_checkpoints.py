@@ -14,7 +14,6 @@ from dbsweep.models import checkpoints, durable, safetensors_file
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import (
     CheckpointManifest,
-    Precision,
     read_manifest,
     read_state,
     read_weights,
@@ -23,6 +22,7 @@ from dbsweep.models.checkpoints import (
 )
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.loading import load_base
+from dbsweep.models.precision import Precision
 from dbsweep.models.tensor_tree import State
 
 

@@ -23,8 +23,9 @@ from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.models.adapters import AdapterShape, add_adapters, is_adapter, weight_tensors
-from dbsweep.models.checkpoints import CheckpointManifest, Precision, write_checkpoint
+from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
 from dbsweep.models.loading import load_base
+from dbsweep.models.precision import Precision
 from dbsweep.records.names import Metric
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Checkpoint
