@@ -9,6 +9,9 @@ import yaml
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.records.run import RunRecord
 
+_NOT_REPEATED = {"name", "train", "search", "tracking", "output"}
+"""Sections that the retraining has otherwise, or that are no business of who reads the page: a password in a URI."""
+
 
 def export_command(run_name: str) -> str:
     """The command that copies the chosen weights out of the run as a diffusers folder."""
@@ -18,6 +21,7 @@ def export_command(run_name: str) -> str:
 def retraining_yaml(record: RunRecord) -> str:
     """An experiment file that trains only the chosen trial, up to the chosen checkpoint.
 
+    Everything else is as it was: the model with its VAE and Clip skip, and what a trial takes of the machine.
     Where the schedule does not depend on the length, `epochs` is the chosen epoch and `text_encoder_ratio` is
     such that the text encoder freezes at the same epoch as in the sweep: the weights are the same bit for bit.
 
@@ -36,15 +40,9 @@ def retraining_yaml(record: RunRecord) -> str:
         heading += (
             f"# Its learning-rate schedule spans {train.epochs} epochs: take the checkpoint of epoch {best.epoch}.\n"
         )
-    content = {
-        "name": f"{record.name[:58]}-again",
-        "base_model": experiment.base_model,
-        "concepts": [c.model_dump(mode="json", exclude_defaults=True) for c in experiment.concepts],
-        "train": shortened.model_dump(mode="json"),
-        "evaluate": experiment.evaluate.model_dump(mode="json", exclude_defaults=True),
-    }
-    filled = {key: value for key, value in content.items() if value}
-    return heading + yaml.safe_dump(filled, sort_keys=False, allow_unicode=True, width=100)
+    same = experiment.model_dump(mode="json", exclude_defaults=True, exclude=_NOT_REPEATED)
+    content = {"name": f"{record.name[:58]}-again", **same, "train": shortened.model_dump(mode="json")}
+    return heading + yaml.safe_dump(content, sort_keys=False, allow_unicode=True, width=100)
 
 
 def shorten(train: Train, epoch: int) -> Train:

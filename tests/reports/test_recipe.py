@@ -43,6 +43,24 @@ def test_the_yaml_is_an_experiment_with_the_chosen_settings(record: RunRecord) -
     assert again.concepts == Experiment.model_validate(record.experiment).concepts
 
 
+def test_the_yaml_trains_the_same_model_on_the_same_machine(record: RunRecord) -> None:
+    other = {
+        "clip_skip": 2,
+        "vae": "stabilityai/sd-vae-ft-mse",
+        "base_model": "models/v1-5.safetensors",
+        "base_model_ema": True,
+        "resources": {"cpus_per_trial": 4, "gpus_per_trial": 1},
+        "checkpoints": {"precision": "fp32"},
+        "tracking": {"uri": "https://user:secret@mlflow.example"},
+    }
+    text = retraining_yaml(record.model_copy(update={"experiment": {**record.experiment, **other}}))
+    again = Experiment.model_validate(yaml.safe_load(text))
+    before = Experiment.model_validate({**record.experiment, **other})
+    same = ("base_model", "base_model_ema", "vae", "clip_skip", "concepts", "evaluate", "resources", "checkpoints")
+    assert {name: getattr(again, name) for name in same} == {name: getattr(before, name) for name in same}
+    assert "secret" not in text
+
+
 def test_the_yaml_says_where_to_stop_under_a_schedule(record: RunRecord) -> None:
     train = {**Train(epochs=60, lr_scheduler=LearningRateSchedule.LINEAR, resolution=64).model_dump(mode="json")}
     changed = record.model_copy(update={"experiment": {**record.experiment, "train": train}})
