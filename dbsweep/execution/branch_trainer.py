@@ -6,10 +6,12 @@ from dbsweep.concepts.captions import instance_captions
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.config.schema import Concept, Train
+from dbsweep.errors import InputError
 from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.photo_digests import refuse_other_photos
+from dbsweep.execution.prepare import draw_class_images
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.plan.ladder import Savings
 from dbsweep.training.data import ConceptData
@@ -19,7 +21,11 @@ from dbsweep.training.trainer import Trainer
 def make_trainer(job: BranchJob, models: StableDiffusion, savings: Savings | None = None) -> Trainer:
     """A trainer for the branch, at step 0 with whatever weights the models have.
 
+    Class images that were damaged or deleted since they were drawn are drawn again, and the models then have the base
+    model's weights.
+
     Args:
+        models: this process's, to be changed.
         savings: settings of `train` that save memory, in place of the branch's own.
 
     Raises:
@@ -33,13 +39,27 @@ def make_trainer(job: BranchJob, models: StableDiffusion, savings: Savings | Non
         train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count
     return Trainer(
         models,
-        [part for concept in experiment.concepts for part in _concept_data(job, concept, train)],
+        _whole_data(job, train),
         train,
         steps_per_epoch=branch.steps_per_epoch,
         total_steps=branch.end_step,
         text_encoder_steps=branch.text_encoder_steps,
         clip_skip=experiment.clip_skip,
     )
+
+
+def _whole_data(job: BranchJob, train: Train) -> list[ConceptData]:
+    """What is trained of all concepts, for which a class image that cannot be read is drawn again."""
+    try:
+        return _data(job, train)
+    except InputError:
+        draw_class_images(job.sweep)  # those that another worker has not drawn meanwhile
+        loaded.models_to_change(job.sweep.base)  # again, for they were restored to draw
+        return _data(job, train)
+
+
+def _data(job: BranchJob, train: Train) -> list[ConceptData]:
+    return [part for concept in job.sweep.experiment.concepts for part in _concept_data(job, concept, train)]
 
 
 def _concept_data(job: BranchJob, concept: Concept, train: Train) -> list[ConceptData]:

@@ -76,6 +76,10 @@ def seen(monkeypatch: pytest.MonkeyPatch) -> list[ConceptData]:
     return found
 
 
+def class_images(job: BranchJob) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in sorted(job.sweep.cache_folder.glob("class_images/*/*.*"))}
+
+
 def trained(job: BranchJob) -> Trainer:
     loaded.untrained_models(job.sweep.base)
     trainer = make_trainer(job, loaded.models_to_change(job.sweep.base))
@@ -137,3 +141,21 @@ def test_a_bucketed_training_goes_on_from_any_step(tmp_path: Path, tiny_sd: Path
     second.load_state(state)
     second.train_until(job.branch.end_step)
     assert all(torch.equal(value, second.state()[name]) for name, value in whole.items())
+
+
+def test_class_images_that_are_damaged_meanwhile_are_drawn_again_from_the_base_model(
+    tmp_path: Path, tiny_sd: Path
+) -> None:
+    """They were whole when the sweep began; the weights that draw now are not those of the branch before."""
+    job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path))
+    undisturbed, drawn = trained(job).state(), class_images(job)
+    damaged, lost = [path for path in drawn if path.suffix == ".png"][:2]
+    damaged.write_bytes(drawn[damaged][:100])
+    lost.unlink()
+    loaded._latents.cache_clear()  # another worker
+    trainer = make_trainer(job, loaded.models_to_change(job.sweep.base))
+    assert class_images(job) == drawn
+    trainer.train_until(job.branch.end_step)  # from the base's weights, which have drawn
+    assert all(torch.equal(value, trainer.state()[name]) for name, value in undisturbed.items())
+    base = loaded.untrained_models(job.sweep.base)  # which the next branch does not mistake for trained ones
+    assert not torch.equal(base.unet.conv_in.weight, undisturbed["unet.conv_in.weight"])
