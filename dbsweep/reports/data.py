@@ -64,12 +64,13 @@ class ReportData:
     notes: tuple[str, ...]
 
 
-def report_data(record: RunRecord, run_folder: Path) -> ReportData:
+def report_data(record: RunRecord, run_folder: Path, handle: str | None = None) -> ReportData:
     """Everything the report says about a run.
 
     Args:
         record: what the ledger knows; the run may still be going or have no choice.
         run_folder: image paths of the record are relative to it. Images are not opened, and may be missing.
+        handle: what a person types as RUN; the run's name if not given.
 
     Raises:
         pydantic.ValidationError: the record's experiment is not one.
@@ -83,8 +84,8 @@ def report_data(record: RunRecord, run_folder: Path) -> ReportData:
     return ReportData(
         name=record.name,
         facts=_facts(record),
-        progress=_progress(record),
-        decision=decision(record, folder),
+        progress=_progress(record, handle or record.name),
+        decision=decision(record, folder, handle),
         chapters=chapters,
         table=trial_table(record),
         panels=panels(record),
@@ -126,14 +127,14 @@ def _hosts(record: RunRecord) -> str:
     return listing(hosts) if len(hosts) <= 4 else f"{', '.join(hosts[:3])} and {len(hosts) - 3} more"
 
 
-def _progress(record: RunRecord) -> str:
+def _progress(record: RunRecord, handle: str) -> str:
     if record.finished is not None:
         return ""
     open_states = (TrialState.PENDING, TrialState.RUNNING, TrialState.INTERRUPTED)
     left = sum(state in open_states for state in record.states.values())
     return (
         f"This run is not over: {counted(left, 'trial')} of {len(record.states)} to come. If it was interrupted, go on "
-        f"with: dbsweep resume {record.name}"
+        f"with: dbsweep resume {handle}"
     )
 
 

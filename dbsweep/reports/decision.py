@@ -16,7 +16,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
-from dbsweep.reports.recipe import export_command, retraining_yaml
+from dbsweep.reports.recipe import export_commands, retraining_yaml
 from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
 
 RUNNERS_UP = 8
@@ -83,7 +83,8 @@ class Decision:
         formula: what the utility is; changes: what would change dbsweep's choice.
         runners_up: candidates by utility.
         settings: (name, value) of every setting of its trial.
-        command: exports the weights; recipe: an experiment file that trains them again.
+        exports: (what it gives, command) that take the weights out of the run; recipe: an experiment file that trains
+            them again.
     """
 
     trial: str
@@ -101,7 +102,7 @@ class Decision:
     settings: tuple[tuple[str, str], ...]
     scores: tuple[ScoreLine, ...]
     concepts: tuple[ConceptPictures, ...]
-    command: str
+    exports: tuple[tuple[str, str], ...]
     recipe: str
     sha256: str
 
@@ -123,7 +124,7 @@ MEANINGS = {
 }
 
 
-def decision(record: RunRecord, run_folder: Path) -> Decision | None:
+def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> Decision | None:
     """The chosen checkpoint of a run; None while there is none."""
     choice, best = record.choice, record.kept
     if choice is None or best is None:
@@ -147,7 +148,7 @@ def decision(record: RunRecord, run_folder: Path) -> Decision | None:
         settings=tuple((setting_name(name), setting(value)) for name, value in settings.items()),
         scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
         concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
-        command=export_command(record.name),
+        exports=export_commands(record, handle or record.name),
         recipe=retraining_yaml(record),
         sha256=checkpoint.sha256 if checkpoint is not None else "",
     )

@@ -16,6 +16,7 @@ from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.race import race_sentence
+from dbsweep.reports.recipe import export_commands
 from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_of, savings_sentences
 from dbsweep.reports.trials import best_checkpoint
@@ -140,11 +141,21 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         "",
         f"  weights  {run_folder / record.checkpoints[best.checkpoint].path}",
         f"  report   {run_folder / 'report' / 'index.html'}",
-        f"  export   dbsweep best {handle or record.name} --export FOLDER",
+        *_exports(record, handle or record.name),
         "",
         f"Runners-up by the {choice.formula} (* on the front of identity, style and prior):",
     ]
     return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP]))
+
+
+def _exports(record: RunRecord, handle: str) -> list[str]:
+    """The commands, the first beside the word; what each gives is a comment, so that the line can be pasted."""
+    commands = export_commands(record, handle)
+    width = max(len(command) for _, command in commands)
+    return [
+        f"  {'export' if index == 0 else '':<8} {command:<{width}}  # {gives}"
+        for index, (gives, command) in enumerate(commands)
+    ]
 
 
 def _overruled(choice: Choice, overrule: Overrule | None) -> list[str]:

@@ -1,8 +1,6 @@
-"""How to make the chosen checkpoint again: the command that exports it and an experiment file that retrains it."""
+"""How to make the chosen checkpoint again: the commands that export it and an experiment file that retrains it."""
 
 from __future__ import annotations
-
-import shlex
 
 import yaml
 
@@ -13,9 +11,35 @@ _NOT_REPEATED = {"name", "train", "search", "tracking", "output"}
 """Sections that the retraining has otherwise, or that are no business of who reads the page: a password in a URI."""
 
 
-def export_command(run_name: str) -> str:
-    """The command that copies the chosen weights out of the run as a diffusers folder."""
-    return shlex.join(["dbsweep", "best", run_name, "--export", f"{run_name}-best"])
+def export_commands(record: RunRecord, handle: str) -> tuple[tuple[str, str], ...]:
+    """Commands that take the chosen weights out of the run, and what each gives; what most people want first.
+
+    Args:
+        handle: what a person types as RUN, quoted where a shell needs it.
+
+    Raises:
+        ValueError: the run has no choice.
+    """
+    train, export, name = _chosen_train(record), f"dbsweep export {handle} --out", record.name
+    model = ("one file for A1111, ComfyUI and Forge", f"{export} {name}.safetensors")
+    folder = ("a diffusers folder", f"dbsweep best {handle} --export {name}-best")
+    if train.lora_rank == 0:
+        return model, folder
+    adapter = (
+        ("the DoRA, for diffusers", f"{export} {name}-dora.safetensors --format peft")
+        if train.lora_dora
+        else ("the LoRA, for A1111, ComfyUI and Forge", f"{export} {name}-lora.safetensors --format lora")
+    )
+    return adapter, (f"{model[0]}, worked into the base model", model[1]), folder
+
+
+def _chosen_train(record: RunRecord) -> Train:
+    best = record.kept
+    if best is None:
+        raise ValueError(f"run {record.name!r} has no choice to export or retrain")
+    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    experiment = Experiment.model_validate(record.experiment)
+    return experiment.train_for({name.removeprefix("train."): value for name, value in settings.items()})
 
 
 def retraining_yaml(record: RunRecord) -> str:
@@ -28,12 +52,8 @@ def retraining_yaml(record: RunRecord) -> str:
     Raises:
         ValueError: the run has no choice.
     """
-    best = record.kept
-    if best is None:
-        raise ValueError(f"run {record.name!r} has no choice to retrain")
-    experiment = Experiment.model_validate(record.experiment)
-    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
-    train = experiment.train_for({name.removeprefix("train."): value for name, value in settings.items()})
+    train, best, experiment = _chosen_train(record), record.kept, Experiment.model_validate(record.experiment)
+    assert best is not None, "asked above"
     shortened = shorten(train, best.epoch)
     heading = f"# The choice of run {record.name}: {best.trial}, epoch {best.epoch}, step {best.step}.\n"
     if shortened.epochs != best.epoch:

@@ -14,4 +14,4 @@ def write_report(folder: RunFolder) -> Path:
     """Writes ``report/index.html`` anew and returns its path."""
     with Ledger.open(folder.ledger, read_only=True) as ledger:
         record = ledger.read()
-    return render_report(report_data(record, folder.path), folder.report)
+    return render_report(report_data(record, folder.path, folder.handle), folder.report)

@@ -53,6 +53,7 @@ def test_a_run_that_still_goes_on_says_so(record: RunRecord, run_folder: Path) -
     progress = report_data(going, run_folder).progress
     assert progress.startswith("This run is not over: 2 trials of 6 to come.")
     assert progress.endswith(f"If it was interrupted, go on with: dbsweep resume {record.name}")
+    assert report_data(going, run_folder, "/far/run").progress.endswith("dbsweep resume /far/run")
 
 
 def test_the_trials_of_an_interrupted_run_are_to_come(record: RunRecord, run_folder: Path) -> None:

@@ -77,7 +77,8 @@ def test_the_text_names_what_to_keep_and_how_to_export_it(record, tmp_path):
     assert record.choice is not None
     text = "\n".join(best_text(record, tmp_path))
     assert f"keep {record.choice.best.checkpoint}" in text
-    assert f"dbsweep best {record.name} --export" in text
+    assert f"  export   dbsweep export {record.name} --out {record.name}.safetensors" in text
+    assert f"           dbsweep best {record.name} --export {record.name}-best" in text
     assert record.choice.reason in text
 
 

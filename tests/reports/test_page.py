@@ -7,11 +7,13 @@ import io
 import re
 import shutil
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from dbsweep.config.schema import Experiment
 from dbsweep.records.choice import Overrule
 from dbsweep.records.names import TrialState
 from dbsweep.records.run import RunRecord
@@ -98,12 +100,31 @@ def test_links_lead_somewhere_and_ids_are_unique(page: Document) -> None:
     assert {link[1:] for link in page.values("href") if link.startswith("#")} <= set(ids)
 
 
+def test_headings_leave_no_level_out(page: Document, record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    (man,) = Experiment.model_validate(record.experiment).model_dump(mode="json")["concepts"]
+    prompts = {"instance_prompt": "photo of zwx man", "sanity_prompts": ["photo of zwx man, oil painting"]}
+    two = {**record.experiment, "concepts": [man, {**man, "instance_token": "zwx", **prompts}]}
+    of_two = rendered(record.model_copy(update={"experiment": two}), run_folder, tmp_path)
+    for document in (page, of_two):
+        levels = [int(tag[1]) for tag, _ in document.tags if re.fullmatch(r"h\d", tag)]
+        assert levels[0] == 1
+        assert all(after <= before + 1 for before, after in pairwise(levels))
+
+
+def test_before_the_end_the_page_says_when_there_will_be_a_choice(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    going = record.model_copy(update={"choice": None, "finished": None})
+    assert "One is chosen when all trainings are over." in rendered(going, run_folder, tmp_path).text
+
+
 def test_what_the_person_needs_is_there(page: Document, record: RunRecord) -> None:
     assert record.choice is not None
     best = record.choice.best
     for words in (
         f"{best.trial}, epoch {best.epoch}",
         record.choice.reason,
+        "dbsweep export synthetic --out synthetic.safetensors",
         "dbsweep best synthetic --export synthetic-best",
         "base_model: minisd",
         "overtrained from here",

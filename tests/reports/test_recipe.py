@@ -7,12 +7,36 @@ import yaml
 
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.recipe import export_command, retraining_yaml, shorten
+from dbsweep.reports.recipe import export_commands, retraining_yaml, shorten
 
 
-def test_the_export_command_quotes_what_a_shell_would_split() -> None:
-    assert export_command("quick") == "dbsweep best quick --export quick-best"
-    assert export_command("my run") == "dbsweep best 'my run' --export 'my run-best'"
+def trained_with(record: RunRecord, **train: object) -> RunRecord:
+    changed = {**record.experiment, "train": {"resolution": 64, **train}}
+    return record.model_copy(update={"experiment": changed})
+
+
+def test_whole_networks_are_got_as_one_file_or_as_a_folder(record: RunRecord) -> None:
+    assert export_commands(record, "'/my runs/quick'") == (
+        (
+            "one file for A1111, ComfyUI and Forge",
+            "dbsweep export '/my runs/quick' --out synthetic.safetensors",
+        ),
+        ("a diffusers folder", "dbsweep best '/my runs/quick' --export synthetic-best"),
+    )
+
+
+def test_a_lora_is_offered_first_in_the_format_that_loads_it(record: RunRecord) -> None:
+    (gives, command), *whole = export_commands(trained_with(record, lora_rank=4), "quick")
+    assert (gives, command) == (
+        "the LoRA, for A1111, ComfyUI and Forge",
+        "dbsweep export quick --out synthetic-lora.safetensors --format lora",
+    )
+    assert [gives for gives, _ in whole] == [
+        "one file for A1111, ComfyUI and Forge, worked into the base model",
+        "a diffusers folder",
+    ]
+    gives, command = export_commands(trained_with(record, lora_rank=4, lora_dora=True), "quick")[0]
+    assert (gives, command.split()[-1]) == ("the DoRA, for diffusers", "peft")
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 10, 60, 100])
@@ -71,5 +95,5 @@ def test_the_yaml_says_where_to_stop_under_a_schedule(record: RunRecord) -> None
 
 
 def test_no_choice_no_recipe(record: RunRecord) -> None:
-    with pytest.raises(ValueError, match="has no choice to retrain"):
+    with pytest.raises(ValueError, match="has no choice to export or retrain"):
         retraining_yaml(record.model_copy(update={"choice": None}))

@@ -71,7 +71,9 @@ def test_both_choices_are_kept_and_the_persons_is_shown(folder: RunFolder) -> No
     told = decision(record, folder.path)
     assert told is not None
     assert (told.checkpoint, told.overruled.split(".")[0]) == (other.checkpoint, "Your choice, because: her smile")
-    assert "Your choice, because: her smile" in page.read_text(encoding="utf-8")
+    written = page.read_text(encoding="utf-8")
+    assert "Your choice, because: her smile" in written
+    assert f"dbsweep export {folder.path} --out" in written  # not in `runs`: its name alone would not be found
 
 
 def test_the_latest_word_counts(folder: RunFolder) -> None:
