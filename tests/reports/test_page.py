@@ -111,6 +111,19 @@ def test_headings_leave_no_level_out(page: Document, record: RunRecord, run_fold
         assert all(after <= before + 1 for before, after in pairwise(levels))
 
 
+def test_paper_has_dark_letters_and_charts_side_by_side(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    text = render_report(report_data(record, run_folder), tmp_path).read_text(encoding="utf-8")
+    printed = text.split("@media print {")[1].split("</style>")[0]
+    assert re.search(r"\.panels \{ grid-template-columns: 1fr 1fr;", printed)
+    assert re.search(r"body \{[^}]*background: none;", printed)
+    assert re.findall(r"@media ([^{]*dark[^{]*) \{", text) == ["screen and (prefers-color-scheme: dark)"]
+
+
+def test_tables_are_styled_and_their_heads_say_of_what(page: Document) -> None:
+    assert all(attrs.get("class") for tag, attrs in page.tags if tag == "table")
+    assert all(attrs.get("scope") for tag, attrs in page.tags if tag == "th")
+
+
 def test_before_the_end_the_page_says_when_there_will_be_a_choice(
     record: RunRecord, run_folder: Path, tmp_path: Path
 ) -> None:
