@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import sys
 from typing import Annotated, NoReturn
@@ -14,6 +13,7 @@ from dbsweep import __version__
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models
 from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
+from dbsweep.commands.streams import outlive_readers
 from dbsweep.commands.sweeps import plan, resume, run
 from dbsweep.errors import DbsweepError
 
@@ -64,9 +64,7 @@ def main() -> NoReturn:
 
     Exit codes: 0 done; 1 the sweep ended without a choice; 2 wrong input, with one clear message; 130 interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a dash is not worth a sweep on a terminal that has none
+    outlive_readers()
     try:
         app()
     except DbsweepError as error:
