@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import ResourceError, RunError
+from dbsweep.errors import ModelError, ResourceError, RunError
 from dbsweep.execution.folder import RunFolder
+from dbsweep.models.checkpoint_files import lost_files
 from dbsweep.records.results import Checkpoint
 from dbsweep.sweep.run_settings import read_experiment
 
@@ -55,26 +56,41 @@ def bring_base(source: str) -> None:
 
     Raises:
         ResourceError: the storage cannot be reached, or has it no longer.
+        ModelError: there is no storage, and its files are gone.
     """
-    path = Path(source)
-    run = run_of(path)
-    if run is not None and (storage := read_experiment(run).storage) is not None:
-        from dbsweep.execution.store import Store, reachable
-
-        with reachable(storage):
-            if not Store(run.path.parent, storage).get(path):
-                raise ResourceError(
-                    f"base model {source}: storage {storage} does not have it whole any more; take another checkpoint"
-                )
     from dbsweep.models.sources import base_below, is_checkpoint
 
+    path = Path(source)
+    run = run_of(path)
+    if run is not None:
+        _bring_from(run, path)
     below = base_below(path) if is_checkpoint(path) else None
     if below is not None:
         bring_base(below.source)
 
 
+def _bring_from(run: RunFolder, checkpoint: Path) -> None:
+    storage = read_experiment(run).storage
+    if storage is not None:
+        from dbsweep.execution.store import Store, reachable
+
+        with reachable(storage):
+            if not Store(run.path.parent, storage).get(checkpoint):
+                raise ResourceError(
+                    f"base model {checkpoint}: storage {storage} does not have it whole any more; take another"
+                    " checkpoint"
+                )
+    elif lost := lost_files(checkpoint):
+        raise ModelError(
+            f"base model {checkpoint}: the files of this checkpoint of run {run.name!r} are gone or damaged (it lacks"
+            f" {' and '.join(lost)}): put them back, or take another checkpoint"
+        )
+
+
 def run_of(checkpoint: Path) -> RunFolder | None:
     """The run that a checkpoint's folder belongs to; None for other paths."""
-    parents = checkpoint.parents
-    run = RunFolder(parents[2]) if len(parents) > 2 else None
-    return run if run is not None and run.ledger.is_file() and run.experiment.is_file() else None
+    if len(checkpoint.parents) < 3:
+        return None
+    run = RunFolder(checkpoint.parents[2])
+    is_its_own = checkpoint.parent == run.branch(checkpoint.parent.name)
+    return run if is_its_own and run.ledger.is_file() and run.experiment.is_file() else None

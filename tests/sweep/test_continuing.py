@@ -157,6 +157,21 @@ def test_a_checkpoint_without_weights_is_told_before_anything_starts(
         check_source(str(tmp_path / "bare"))
 
 
+@pytest.mark.parametrize(
+    ("gone", "lacks"), [("unet.safetensors", "unet.safetensors"), ("manifest.json", "manifest.json"), ("", "manifest")]
+)
+def test_a_checkpoint_whose_files_are_gone_is_told_before_anything_starts(
+    root: Path, tmp_path: Path, gone: str, lacks: str
+) -> None:
+    runs = shutil.copytree(root / "runs", tmp_path / "runs")
+    folder = checkpoint(tmp_path, "ohwx@best")
+    (folder / gone).unlink() if gone else shutil.rmtree(folder)
+    message = rf"base model {folder}: the files of this checkpoint of run 'ohwx' are gone or damaged \(it lacks {lacks}"
+    with pytest.raises(ModelError, match=message):
+        teach(tmp_path, "ohwx@best", "tok2")
+    assert not (runs / "tok2").exists()
+
+
 def test_a_checkpoint_has_neither_halves_nor_another_vae(root: Path, tiny_sd: Path) -> None:
     source = str(checkpoint(root, "ohwx@best"))
     check_source(source)
