@@ -112,6 +112,8 @@ class MlflowTracker:
         except (MlflowException, SQLAlchemyError, OSError) as error:
             self._key = ""  # what has arrived is asked of the store next time
             return SyncStatus(without_password(f"MLflow at {self.uri}: {_one_line(error)}"))
+        except ImportError as error:  # a driver of databases: MLflow brings none but SQLite's
+            return SyncStatus(without_password(f"MLflow at {self.uri}: {error}: install this package"))
         return SyncStatus()
 
     def _find_logged(self, client: MlflowClient, record: RunRecord) -> None:

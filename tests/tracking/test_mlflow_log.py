@@ -57,6 +57,12 @@ def test_a_run_and_its_trials(output: Path) -> None:
     assert (parent.info.status, first.info.status) == ("RUNNING", "FINISHED")
 
 
+def test_a_store_whose_driver_is_not_installed_is_one_line(output: Path) -> None:
+    settings = Tracking(uri="mssql+pyodbc://me:secret@localhost/runs")
+    status = MlflowTracker(settings, output).sync(make_record(output / "demo"), output / "demo")
+    assert status.reason == ("MLflow at mssql+pyodbc://localhost/runs: No module named 'pyodbc': install this package")
+
+
 def test_every_step_s_figures_are_told_at_their_steps(output: Path) -> None:
     MlflowTracker(SETTINGS, output).sync(make_record(output / "demo", steps=2), output / "demo")
     run = runs_in(output)["t002"].info.run_id
