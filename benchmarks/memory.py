@@ -1,8 +1,9 @@
 """What a training pass keeps for its way back, counted: `python -m benchmarks.memory [--json]`.
 
 The networks are SD 1.5's, SD 2.1's and MiniSD's at full size, on torch's fake tensors: they have shapes and types and
-no values, so that every tensor that autograd saves is counted without the memory for it. Types are those of autocast on
-CUDA, which normalises in float32. Attention is a fused kernel, which keeps no matrix, as on GPUs.
+no values, so that every tensor that autograd saves is counted without the memory for it. Types are those of training on
+CUDA: autocast, which normalises in float32, and the UNet's norms in half precision. Attention is a fused kernel, which
+keeps no matrix, as on GPUs.
 
 Beside each count stands what `dbsweep.plan.activations`, the model of the forecast, has for it.
 """
@@ -28,6 +29,7 @@ from transformers import CLIPTextConfig, CLIPTextModel
 from dbsweep.minisd.paths import pipeline_path
 from dbsweep.plan.activations import saved_bytes, text_bytes
 from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
+from dbsweep.training.norms import set_half_norms
 
 TOKENS = 77
 IMAGES = 2
@@ -65,8 +67,12 @@ def counted(family: str, *, half: bool) -> tuple[int, int]:
         states = torch.empty(IMAGES, TOKENS, unet.config.cross_attention_dim)
         timesteps = torch.ones(IMAGES, dtype=torch.long)
         ids = torch.zeros(IMAGES, TOKENS, dtype=torch.long)
-        image = _saved(unet, half, lambda: unet(latents, timesteps, encoder_hidden_states=states, return_dict=False))
-        return image // IMAGES, _saved(text_encoder, half, lambda: text_encoder(ids)) // IMAGES
+        unet_autocast, text_autocast = (_half_norms(unet), _autocast()) if half else (nullcontext(), nullcontext())
+        with unet_autocast:
+            image = _saved(unet, lambda: unet(latents, timesteps, encoder_hidden_states=states, return_dict=False))
+        with text_autocast:
+            prompt = _saved(text_encoder, lambda: text_encoder(ids))
+        return image // IMAGES, prompt // IMAGES
 
 
 def modelled(family: str, *, half: bool) -> tuple[int, int]:
@@ -87,7 +93,7 @@ def _networks(
     return unet.train(), CLIPTextModel(CLIPTextConfig(vocab_size=49408, **text_changes)).train()
 
 
-def _saved(network: nn.Module, half: bool, forward: Callable[[], object]) -> int:
+def _saved(network: nn.Module, forward: Callable[[], object]) -> int:
     """Bytes of all storages that autograd saves in a forward pass, each once, weights and their copies aside."""
     shapes = {tuple(sorted(p.shape)) for p in network.parameters()}
     found: dict[int, torch.UntypedStorage] = {}  # kept, so that no id is used twice
@@ -99,11 +105,19 @@ def _saved(network: nn.Module, half: bool, forward: Callable[[], object]) -> int
             found[id(storage)] = storage
         return tensor
 
-    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor), _autocast() if half else nullcontext():
+    with torch.autograd.graph.saved_tensors_hooks(save, lambda tensor: tensor):
         outcome = forward()  # held: what it saves lives as long
         count = sum(storage.nbytes() for storage in found.values())
         del outcome
     return count
+
+
+@contextmanager
+def _half_norms(unet: UNet2DConditionModel) -> Iterator[None]:
+    """bf16 autocast as the trainer sets a UNet up for it."""
+    set_half_norms(unet, True)
+    with torch.autocast("cpu", torch.bfloat16):
+        yield
 
 
 @contextmanager

@@ -24,10 +24,10 @@ class Compute(Section):
         "auto", description="kernel: sdpa is torch's own, xformers needs its package and a GPU; auto is sdpa"
     )
     cuda_graphs: bool = Field(
-        True, description="launch a GPU's training pass as a whole; not with checkpointing, accumulation or compile"
+        True, description="launch a GPU's training pass as a whole; not where a LoRA with dropout recomputes"
     )
     deterministic: bool = Field(
-        True, description="a GPU's training gives the same bits every time, as a CPU's does; false may be faster"
+        True, description="a GPU takes only kernels that give the same bits every time, as a CPU's do; false is faster"
     )
     channels_last: bool = Field(False, description="convolutions on channels-last tensors; hardly ever faster")
     compile: bool = Field(False, description="torch.compile of the UNet: minutes at the start of a branch, then faster")

@@ -59,10 +59,8 @@ class Train(Optimization, LoraSettings, Compute):
 
     @property
     def may_replay(self) -> bool:
-        """Whether a GPU's passes may be replayed: recomputing needs the processor, and so do gradients that add up."""
-        return (
-            self.cuda_graphs and self.gradient_accumulation == 1 and not (self.gradient_checkpointing or self.compile)
-        )
+        """Whether a GPU's passes may be replayed; to recompute what drops out asks the processor for random states."""
+        return self.cuda_graphs and not (self.gradient_checkpointing and self.lora_dropout > 0.0)
 
     @property
     def peak_learning_rates(self) -> tuple[float, float]:

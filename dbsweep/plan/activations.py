@@ -1,8 +1,8 @@
 """What a training pass keeps from its way forward for its way back, counted from the shapes of the networks.
 
 Each figure is a tensor that autograd saves, in sizes of the layer's own features; two ops that save one tensor count
-once. Attention is a fused kernel that keeps no matrix. In half precision (autocast) norms are computed in float32:
-their inputs and outputs are kept so, everything between in 2 bytes.
+once. Attention is a fused kernel that keeps no matrix. In half precision (autocast) a UNet keeps 2 bytes of each number
+(`dbsweep.training.norms`); the text encoder's norms are computed in float32, and their inputs are kept so.
 `python -m benchmarks.memory` counts the same storage by storage.
 """
 
@@ -79,9 +79,8 @@ class _Residual:
     pixels: int
 
     def kept(self, *, half: bool) -> int:
-        entering, leaving = self.inputs * self.pixels, self.outputs * self.pixels
         # Each half: the norm's input, its output (for SiLU), and the convolution's input.
-        return sum(2 * _FLOAT * each + _width(half) * each for each in (entering, leaving))
+        return 3 * _width(half) * (self.inputs + self.outputs) * self.pixels
 
     def entry(self, *, half: bool) -> int:
         return _width(half) * self.inputs * self.pixels
@@ -95,16 +94,15 @@ class _Attention:
     pixels: int
 
     def kept(self, *, half: bool) -> int:
-        features = self.channels * self.pixels
-        norms = _norm(features, half, readers=3) + 2 * _norm(features, half)
-        # Queries, keys, values and result of the first attention; queries and result of the second; the perceptron's
+        # The last projection's input stands in the place of the recomputed part's own. Three norms' inputs and outputs;
+        # queries, keys, values and result of the first attention; queries and result of the second; the perceptron's
         # two halves (8), the gate's activation (4) and the product (4).
-        return self.entry(half=half) - _width(half) * features + norms + _width(half) * features * (4 + 2 + 16)
+        return self.entry(half=half) + _width(half) * self.channels * self.pixels * (-1 + 6 + 4 + 2 + 16)
 
     def entry(self, *, half: bool) -> int:
-        """What stands around the part that is recomputed: a norm, and the inputs of block and last projection."""
-        features = self.channels * self.pixels
-        return _norm(features, half) + 2 * _width(half) * features
+        """What stands around the part that is recomputed: a norm's input and output, and the inputs of block and last
+        projection."""
+        return 4 * _width(half) * self.channels * self.pixels
 
 
 @dataclass(frozen=True, slots=True)

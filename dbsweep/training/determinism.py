@@ -1,4 +1,4 @@
-"""The same bits from a GPU every time, as from the CPU: what branches share, and go on from, depends on it."""
+"""Kernels that give the same bits every time, on a GPU as on the CPU: what branches share depends on it."""
 
 from __future__ import annotations
 

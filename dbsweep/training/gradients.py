@@ -62,7 +62,9 @@ class Gradients:
         self._order = Order(train.seed, self._data.sizes, train.batch_size, train.gradient_accumulation)
         _check_epoch(steps_per_epoch, len(self._data), self._order)
         self._denoise = denoiser(models.unet, train)
-        self._replayed = Replayed() if can_replay(train, self._device) else None
+        self._replayed = None
+        if can_replay(train, self._device):
+            self._replayed = Replayed(self._pass, adds_up=train.gradient_accumulation > 1)
         self._ahead: dict[tuple[int, tuple[int, ...]], Batch] = {}
 
     def of_step(self, step: int, parameters: Sequence[nn.Parameter]) -> tuple[torch.Tensor, int]:
@@ -80,7 +82,7 @@ class Gradients:
         for batch in batches:
             # Batches of a step weigh by their images: exactly the large batch.
             given = self._given(epoch, batch, share=len(batch) / images)
-            figures += self._pass(given) if self._replayed is None else self._replayed(self._pass, given, parameters)
+            figures += self._pass(given) if self._replayed is None else self._replayed(given, parameters)
         self._look_ahead(step + 1)
         halves = 2 if self._train.class_images_per_instance > 0 else 1
         return figures, halves * images

@@ -43,7 +43,7 @@ class Pass:
 
 
 Run: TypeAlias = Callable[[Pass], torch.Tensor]
-"""Runs a pass: leaves gradients in parameters that have none, and returns figures on the device."""
+"""Runs a pass: adds to the gradients of parameters, and returns figures on the device."""
 
 
 def can_replay(train: Train, device: torch.device) -> bool:
@@ -56,13 +56,19 @@ class Replayed:
 
     There is one graph at a time, of the latest kind of pass, and none is there when a pass runs as it is: their
     activations never lie in memory side by side.
+
+    Args:
+        run: what all passes run; must not wait for the device.
+        adds_up: a pass may follow another of its step, and then adds to its gradients.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: Run, *, adds_up: bool = False) -> None:
+        self._run, self._adds_up = run, adds_up
         self._graph: _Graph | None = None
         self._kind: Hashable = None
         self._in_a_row = 0
         self._brief: set[Hashable] = set()  # kinds that are not worth it
+        self._reached: list[bool] = []  # which parameters the last pass has given a gradient
         self._is_off = False
 
     @property
@@ -70,12 +76,8 @@ class Replayed:
         """Whether the last pass came from a graph."""
         return self._graph is not None
 
-    def __call__(self, run: Run, given: Pass, parameters: Sequence[nn.Parameter]) -> torch.Tensor:
-        """The pass's figures; `parameters`, which have no gradients before, have them afterwards.
-
-        Args:
-            run: always the same; must not wait for the device.
-        """
+    def __call__(self, given: Pass, parameters: Sequence[nn.Parameter]) -> torch.Tensor:
+        """The pass's figures; the parameters have its gradients afterwards, or sums with those that were there."""
         if given.kind != self._kind:
             if self._graph is not None and self._in_a_row < PASSES_BEFORE + WORTH_REPLAYS:
                 self._brief.add(self._kind)
@@ -83,45 +85,69 @@ class Replayed:
             self._kind = given.kind
         is_next = self._in_a_row >= PASSES_BEFORE and not self._is_off and self._kind not in self._brief
         if self._graph is None and is_next:
-            self._graph = self._captured(run, given, parameters)
+            self._graph = self._captured(given, parameters)
         self._in_a_row += 1
-        if self._graph is None:
-            return run(given)
-        return self._graph.replay(given, parameters)
+        if self._graph is not None:
+            return self._graph.replay(given, parameters)
+        figures = self._run(given)
+        self._reached = [parameter.grad is not None for parameter in parameters]
+        return figures
 
     def forget(self) -> None:
         """Gives the graph's memory back; it is captured anew when its passes come again."""
         self._graph, self._kind, self._in_a_row = None, None, 0
 
-    def _captured(self, run: Run, given: Pass, parameters: Sequence[nn.Parameter]) -> _Graph | None:
+    def _captured(self, given: Pass, parameters: Sequence[nn.Parameter]) -> _Graph | None:
+        before = [parameter.grad for parameter in parameters]
+        if self._adds_up:
+            for parameter, is_reached in zip(parameters, self._reached, strict=True):
+                if is_reached and parameter.grad is None:
+                    parameter.grad = torch.zeros_like(parameter)
         try:
-            return _Graph(run, given, parameters)
+            return _Graph(self._run, given, parameters)
         except RuntimeError as error:  # an operation that cannot be captured, or no memory: it runs as it is
             reason = " ".join(str(error).split())[:200]
-        for parameter in parameters:
-            parameter.grad = None
+        for parameter, gradient in zip(parameters, before, strict=True):
+            parameter.grad = gradient
         release_memory()  # not in the clause above, where the error keeps what the capture has taken
+        _end_capture_of_random_numbers()
         self._is_off = True
         warnings.warn(f"training goes on without CUDA graphs ({reason})", RuntimeWarning, stacklevel=2)
         return None
 
 
 class _Graph:
-    """One captured pass, with the tensors that it reads and the gradients that it writes."""
+    """One captured pass, with the tensors that it reads and the gradients that it writes.
+
+    To gradients that were there before the capture it adds, as autograd does; a replay sets them to zero first where
+    the parameter has none.
+    """
 
     def __init__(self, run: Run, given: Pass, parameters: Sequence[nn.Parameter]) -> None:
         self._tensors = {name: each.clone() for name, each in given.tensors.items()}
         self._graph = torch.cuda.CUDAGraph()
+        adds_to = [parameter.grad is not None for parameter in parameters]
         # Where a capture fails torch stays on its stream, for which bitsandbytes' kernels would not wait.
         back = torch.cuda.stream(torch.cuda.current_stream())
         with back, torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
             self._figures = run(Pass(self._tensors, given.fixed))
-        self._gradients = [parameter.grad for parameter in parameters]
+        self._gradients = [(parameter.grad, adds) for parameter, adds in zip(parameters, adds_to, strict=True)]
 
     def replay(self, given: Pass, parameters: Sequence[nn.Parameter]) -> torch.Tensor:
         for name, each in given.tensors.items():
             self._tensors[name].copy_(each)
+        kept = list(zip(parameters, self._gradients, strict=True))
+        for parameter, (gradient, adds) in kept:
+            if adds and gradient is not None and parameter.grad is None:
+                gradient.zero_()
         self._graph.replay()
-        for parameter, gradient in zip(parameters, self._gradients, strict=True):
+        for parameter, (gradient, _) in kept:
             parameter.grad = gradient
         return self._figures.clone()
+
+
+def _end_capture_of_random_numbers() -> None:
+    """Torch's generator of a GPU takes a capture that has failed for one that goes on, and refuses to draw outside."""
+    if torch.cuda.is_available():
+        generator = torch.cuda.default_generators[torch.cuda.current_device()]
+        generator.graphsafe_set_state(generator.clone_state())

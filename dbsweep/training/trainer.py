@@ -22,8 +22,10 @@ from dbsweep.training.determinism import same_bits
 from dbsweep.training.gradients import Gradients
 from dbsweep.training.log import Meter
 from dbsweep.training.lora import begin_lora, lora_shape
+from dbsweep.training.norms import set_half_norms
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
 from dbsweep.training.precision import MixedPrecision
+from dbsweep.training.recomputing import set_recomputing
 from dbsweep.training.schedule import learning_rates
 from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors
 
@@ -244,14 +246,10 @@ class Trainer:
 
 
 def _prepare(models: StableDiffusion, train: Train) -> None:
-    """Float32 weights without adapters, and gradient checkpointing on or off."""
+    """Float32 weights without adapters; what another trial may have set otherwise."""
     remove_adapters(models.networks)
     for module in (models.unet, models.text_encoder):
         if module.dtype is not torch.float32:
             module.to(torch.float32)
-    if train.gradient_checkpointing != models.unet.is_gradient_checkpointing:  # another trial may have left it on
-        verb = "enable" if train.gradient_checkpointing else "disable"
-        getattr(models.unet, f"{verb}_gradient_checkpointing")()
-        # transformers 5 renamed its methods on the way, and warns about the old names.
-        old, new = f"gradient_checkpointing_{verb}", f"activation_checkpointing_{verb}"
-        getattr(models.text_encoder, new if hasattr(models.text_encoder, new) else old)()
+    set_recomputing(models, train.gradient_checkpointing, drops_out=train.lora_dropout > 0.0)
+    set_half_norms(models.unet, models.device.type != "cpu" and train.precision != "fp32")

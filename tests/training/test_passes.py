@@ -48,7 +48,7 @@ class Graph:
 @pytest.fixture
 def replayed(monkeypatch: pytest.MonkeyPatch) -> Replayed:
     monkeypatch.setattr(passes, "_Graph", Graph)
-    return Replayed()
+    return Replayed(run)
 
 
 def run(given: Pass) -> torch.Tensor:
@@ -60,7 +60,7 @@ def given(size: int, fixed: str = "") -> Pass:
 
 
 def outcomes(replayed: Replayed, *passes: Pass) -> list[float]:
-    return [float(replayed(run, each, [])) for each in passes]
+    return [float(replayed(each, [])) for each in passes]
 
 
 def test_the_third_of_a_kind_in_a_row_is_captured_and_all_after_it_replayed(replayed: Replayed) -> None:
@@ -99,15 +99,38 @@ def test_what_cannot_be_captured_runs_as_it_is(replayed: Replayed) -> None:
 
 
 def test_what_needs_the_processor_is_never_captured() -> None:
-    assert can_replay(settings(), GPU)
-    assert not can_replay(settings(), torch.device("cpu"))
-    changes = (
-        {"gradient_checkpointing": True},
-        {"compile": True},
-        {"gradient_accumulation": 2},
-        {"cuda_graphs": False},
-    )
-    assert not any(can_replay(settings(**change), GPU) for change in changes)
+    for change in ({}, {"gradient_checkpointing": True}, {"compile": True}, {"gradient_accumulation": 2}):
+        assert can_replay(settings(**change), GPU)
+        assert not can_replay(settings(**change), torch.device("cpu"))
+        assert not can_replay(settings(**change, cuda_graphs=False), GPU)
+    dropping = {"lora_rank": 2, "lora_dropout": 0.1}
+    assert can_replay(settings(**dropping), GPU)
+    assert not can_replay(settings(**dropping, gradient_checkpointing=True), GPU)
+
+
+@pytest.mark.parametrize("adds_up", [False, True])
+def test_gradients_that_a_replay_adds_to_are_there_when_it_is_captured(
+    monkeypatch: pytest.MonkeyPatch, adds_up: bool
+) -> None:
+    """Those alone that passes reach: what has no gradient is not decayed either."""
+    reached, other = nn.Parameter(torch.ones(3)), nn.Parameter(torch.ones(3))
+    captured: list[list[float] | None] = []
+
+    class Capture(Graph):
+        def __init__(self, run: passes.Run, given: Pass, parameters: Sequence[nn.Parameter]) -> None:
+            super().__init__(run, given, parameters)
+            captured.extend(None if each.grad is None else each.grad.tolist() for each in parameters)
+
+    def backward(given: Pass) -> torch.Tensor:
+        (reached * given.tensors["x"]).sum().backward()  # type: ignore[no-untyped-call]
+        return given.tensors["x"].sum()
+
+    monkeypatch.setattr(passes, "_Graph", Capture)
+    replayed = Replayed(backward, adds_up=adds_up)
+    for _ in range(3):
+        reached.grad = None
+        replayed(given(3), [reached, other])
+    assert captured == [[0.0, 0.0, 0.0] if adds_up else None, None]
 
 
 @pytest.mark.parametrize(
@@ -120,8 +143,9 @@ def test_what_needs_the_processor_is_never_captured() -> None:
         ({"min_snr_gamma": 5.0, "class_images_per_instance": 0}, {}),
         ({"lora_rank": 2, "lora_dropout": 0.2, "lora_targets": "convolution"}, {}),
         ({"lora_rank": 2, "lora_dora": True}, {}),
+        ({"gradient_checkpointing": True}, {}),
     ],
-    ids=["bf16", "prompts of two lengths", "frozen", "clip skip", "v-prediction", "LoRA", "DoRA"],
+    ids=["bf16", "prompts of two lengths", "frozen", "clip skip", "v-prediction", "LoRA", "DoRA", "recomputed"],
 )
 def test_a_pass_asks_nothing_of_the_processor(tiny_sd: Path, changes: dict[str, object], more: dict[str, Any]) -> None:
     """What does ends the capture of a CUDA graph."""
