@@ -7,7 +7,7 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +26,11 @@ UNREADABLE_SUFFIXES = (
 """Pictures that would be missed if they were passed over in silence."""
 
 MIN_CONTRAST = 1.0
-"""Standard deviation of the pixels, in grey levels of 255, below which an image shows nothing."""
+"""Standard deviation of the pixels of a channel, in grey levels of 255, below which an image shows nothing."""
+NOISE_CONTRAST = 6.0
+"""The same, up to which it may all be noise of a sensor or of JPEG: looked at coarsely, it then shows nothing."""
+COARSE = (8, 8)
+"""Size at which noise has averaged out and what a photo shows has not."""
 
 _LYING = (5, 6, 7, 8)
 """EXIF orientations of pictures that are turned by a quarter."""
@@ -103,11 +107,18 @@ def check_photos(paths: Iterable[Path]) -> dict[Path, int]:
             continue
         statistics = ImageStat.Stat(image)
         looks[path] = hash((image.size, *statistics.h))
-        if max(statistics.stddev) < MIN_CONTRAST:
+        if _shows_nothing(image, statistics.stddev):
             faults.append(f"photo {path} shows nothing but one flat colour")
     if faults:
         raise InputError(f"{'; '.join(faults)}: replace or remove {'it' if len(faults) == 1 else 'them'}")
     return looks
+
+
+def _shows_nothing(image: Image.Image, contrast: Sequence[float]) -> bool:
+    """Whether there is but one colour, and noise at most."""
+    if max(contrast) >= NOISE_CONTRAST:
+        return False
+    return max(ImageStat.Stat(image.resize(COARSE, Image.Resampling.BOX)).stddev) < MIN_CONTRAST
 
 
 def pixels_sha256(path: Path) -> str:

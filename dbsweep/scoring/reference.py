@@ -174,4 +174,4 @@ def _check_pictures(seeds: Sequence[int], base_images: Mapping[str, Sequence[Pix
 
 def shows_nothing(image: Pixels) -> bool:
     """Whether an image is one flat colour, as from weights that are NaN."""
-    return float(image.std()) < MIN_CONTRAST
+    return float(image.std(axis=(0, 1)).max()) < MIN_CONTRAST

@@ -150,6 +150,22 @@ def test_a_photo_of_one_colour_is_named(tmp_path: Path, mode: str, colour: objec
         check_photos(paths)
 
 
+@pytest.mark.parametrize(("spread", "file"), [(2, "b.png"), (5, "b.png"), (5, "b.jpg")])
+def test_a_photo_of_one_colour_and_noise_is_named(tmp_path: Path, spread: int, file: str) -> None:
+    """As with the cap on the lens."""
+    noise = np.random.default_rng(0).normal((40, 60, 50), spread, (256, 256, 3)).clip(0, 255).astype(np.uint8)
+    Image.fromarray(noise).save(tmp_path / file)
+    with pytest.raises(InputError, match=rf"^photo .*{file} shows nothing but one flat colour"):
+        check_photos([tmp_path / file])
+
+
+def test_a_faint_photo_is_none_of_one_colour(tmp_path: Path) -> None:
+    """A face in fog: four grey levels from end to end, less than the noise above."""
+    fog = Image.linear_gradient("L").point(lambda level: 200 + level // 64)
+    fog.save(tmp_path / "a.png")
+    check_photos([tmp_path / "a.png"])
+
+
 def test_the_square_is_the_centre(tmp_path: Path) -> None:
     pixels = np.zeros((10, 30, 3), dtype=np.uint8)
     pixels[:, 10:20] = 255

@@ -86,8 +86,13 @@ def test_a_blank_base_image_is_an_error(corner: CornerEncoder) -> None:
 
 @pytest.mark.parametrize(
     ("image", "blank"),
-    [(np.zeros((8, 8, 3)), True), (np.full((8, 8, 3), 128), True), (np.indices((8, 8)).sum(axis=0) * 9, False)],
-    ids=["black", "grey", "gradient"],
+    [
+        (np.zeros((8, 8, 3)), True),
+        (np.full((8, 8, 3), 128), True),
+        (np.full((8, 8, 3), (200, 30, 40)), True),
+        (np.indices((8, 8, 3)).sum(axis=0) * 9, False),
+    ],
+    ids=["black", "grey", "red", "gradient"],
 )
 def test_shows_nothing(image: np.ndarray, blank: bool) -> None:
     assert shows_nothing(image.astype(np.uint8)) is blank
