@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import NoReturn
 
 from dbsweep.config.search import SchedulerName
-from dbsweep.errors import ChangedError, DbsweepError, DiskError, DivergedError, ResourceError
+from dbsweep.errors import DbsweepError, DiskError, ResourceError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch_trainer import make_trainer
 from dbsweep.execution.closer_look import first_look
+from dbsweep.execution.ending import ended_by
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.history import History, stopped_file, write_event
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.execution.judgement import Judgement, diverged
+from dbsweep.execution.judgement import Judgement
 from dbsweep.execution.retention import has_state
 from dbsweep.execution.stall import StallWatch, traces_file
 from dbsweep.execution.thrift import Thrift, half_of
@@ -72,37 +73,23 @@ def _run_to_an_end(job: BranchJob, emit: Emit, watch: StallWatch) -> BranchEnded
         try:
             told = thrift.save(reached, reason)
         except ResourceError as error:
-            return BranchEnded(branch=job.branch.id, state=TrialState.FAILED, last_step=reached, reason=str(error))
+            return ended_by(error, job.branch.id, reached)
         emit(BranchStarted(branch=job.branch.id, host=socket.gethostname(), pid=os.getpid(), after=told))
 
 
 def _attempt(job: BranchJob, work: BranchWork) -> BranchEnded:
-    state, reason, verdict, out_of_disk, photos_changed = TrialState.FAILED, "", None, False, False
+    branch = job.branch.id
     try:
         state, reason = work.run()
     except _Stopped:
         state, reason = TrialState.INTERRUPTED, "asked to stop"
-    except DiskError as error:
-        state, reason, out_of_disk = TrialState.INTERRUPTED, str(error), True
-    except ChangedError as error:
-        state, reason, photos_changed = TrialState.INTERRUPTED, str(error), True
-    except DivergedError as error:
-        reason, verdict = str(error), diverged(work.reached, error)
     except DbsweepError as error:
-        reason = str(error)
+        return ended_by(error, branch, work.reached)
     except OSError as error:
         if not is_full(error):
             raise
-        state, reason, out_of_disk = TrialState.INTERRUPTED, f"no disk space left ({error})", True
-    return BranchEnded(
-        branch=job.branch.id,
-        state=state,
-        last_step=work.reached,
-        reason=reason,
-        verdict=verdict,
-        out_of_disk=out_of_disk,
-        photos_changed=photos_changed,
-    )
+        return ended_by(DiskError(f"no disk space left ({error})"), branch, work.reached)
+    return BranchEnded(branch=branch, state=state, last_step=work.reached, reason=reason)
 
 
 class BranchWork:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbsweep.errors import DivergedError
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.records.names import VerdictState
 from dbsweep.records.results import Scorecard, Verdict
 from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.stopping import should_stop
@@ -56,12 +54,3 @@ class Judgement:
         """Whether the branch should end now."""
         evaluate = self._evaluate
         return should_stop(self._verdicts, evaluate.patience, stop_overtrained=evaluate.stop_overtrained)
-
-
-def diverged(last_step: int, error: DivergedError) -> Verdict:
-    """The verdict on a training whose loss is no longer a number: there is nothing to draw and to score.
-
-    Args:
-        last_step: the last step whose weights were numbers.
-    """
-    return Verdict(state=VerdictState.COLLAPSED, onset_step=last_step + 1, evidence=str(error))

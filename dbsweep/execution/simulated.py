@@ -8,12 +8,13 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from dbsweep.config.search import SchedulerName
-from dbsweep.errors import ChangedError, DiskError, DivergedError, TrialError
+from dbsweep.errors import ChangedError, DiskError, TrialError
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.ending import ended_by
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
-from dbsweep.execution.judgement import Judgement, diverged
+from dbsweep.execution.judgement import Judgement
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, Metric, TrialState
@@ -156,17 +157,8 @@ class SimulatedBackend:
             duration = (milestone.step - step) * self._seconds_per_step + self._seconds_per_checkpoint
             try:
                 event = self._checkpoint(job, milestone, judgement)
-            except DivergedError as error:
-                end = _end(job, TrialState.FAILED, step, str(error))
-                yield duration, end.model_copy(update={"verdict": diverged(step, error)})
-                return
-            except TrialError as error:
-                yield duration, _end(job, TrialState.FAILED, step, str(error))
-                return
-            except (DiskError, ChangedError) as error:
-                end = _end(job, TrialState.INTERRUPTED, step, str(error))
-                flag = "out_of_disk" if isinstance(error, DiskError) else "photos_changed"
-                yield duration, end.model_copy(update={flag: True})
+            except (TrialError, DiskError, ChangedError) as error:
+                yield duration, ended_by(error, branch.id, step)
                 return
             step = milestone.step
             yield duration, event

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from dbsweep.config.messages import counted
 from dbsweep.config.search import SearcherName
-from dbsweep.errors import ChangedError, DbsweepError, DiskError, RunError
+from dbsweep.errors import DbsweepError, RunError
 from dbsweep.execution.backend import Backend, Prepared
 from dbsweep.execution.backend import Progress as Preparation
+from dbsweep.execution.ending import stops_all
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, class_image_needs, framings_of
 from dbsweep.execution.ledger import Ledger
@@ -117,7 +118,7 @@ class Conductor:
             self._progress.add(event)
             self._view.on_event(event)
             housekeeping.after(event)
-            if isinstance(event, BranchEnded) and stopped is None and (stopped := _stops_all(event)) is not None:
+            if isinstance(event, BranchEnded) and stopped is None and (stopped := stops_all(event)) is not None:
                 raise KeyboardInterrupt  # the other branches save their state and end, in the room that is left
 
         try:
@@ -194,10 +195,3 @@ class Conductor:
                 self._ledger.add_grid(grid)
         except DbsweepError as error:
             self._view.note(f"The grids could not be drawn: {error}")
-
-
-def _stops_all(event: BranchEnded) -> DbsweepError | None:
-    """What ended a branch, if it would end the others too."""
-    if event.out_of_disk:
-        return DiskError(event.reason)
-    return ChangedError(event.reason) if event.photos_changed else None
