@@ -28,8 +28,8 @@ from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
 from benchmarks.selection_ours import WAY
 from dbsweep.config.choosing import Choosing
-from dbsweep.selection.choice import ChoiceSettings
 from dbsweep.selection.overtraining import VerdictSettings
+from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.resampling import mean_interval
 
 ENOUGH: Final = (1.0, 0.8, 0.7, 0.6, 0.5, 0.4)

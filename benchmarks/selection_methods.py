@@ -22,7 +22,7 @@ from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.errors import RunError
 from dbsweep.records.names import Metric
-from dbsweep.selection.choice import ChoiceSettings
+from dbsweep.selection.pick import ChoiceSettings
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Rule: TypeAlias = Callable[[TrialCurve], int]

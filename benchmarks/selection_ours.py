@@ -13,7 +13,8 @@ from benchmarks.selection_schedule import WAYS, all_ends
 from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import BASE
-from dbsweep.selection.choice import ChoiceSettings, choose
+from dbsweep.selection.choice import choose
+from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.utility import utility_for
 
 Place: TypeAlias = tuple[int, int]

@@ -11,8 +11,8 @@ from benchmarks.selection_curves import CheckpointCurve, SubjectCurves, TrialCur
 from benchmarks.selection_plan import EVALUATE
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.choice import ChoiceSettings
 from dbsweep.selection.late_looks import beside_the_best
+from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.race import contenders
 from dbsweep.selection.smoothing import Row
 from dbsweep.selection.utility import Utility

@@ -21,7 +21,8 @@ import numpy as np
 from benchmarks.selection_methods import Floats
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Checkpoint, Score, Scorecard
-from dbsweep.selection.choice import ChoiceSettings, choose
+from dbsweep.selection.choice import choose
+from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.resampling import mean_interval
 from dbsweep.selection.smoothing import Row
 from dbsweep.selection.utility import JUDGED, Utility

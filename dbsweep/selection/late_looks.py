@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dbsweep.config.evaluate import LEADERS
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint
-from dbsweep.selection.choice import Candidates, ChoiceSettings, pick_smoothed
+from dbsweep.selection.pick import Candidates, ChoiceSettings, pick_smoothed
 from dbsweep.selection.smoothing import choosable
 from dbsweep.selection.utility import Utility
 

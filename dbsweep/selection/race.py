@@ -17,8 +17,8 @@ import numpy.typing as npt
 from dbsweep.records.names import Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.choice import Candidates, ChoiceSettings, Entry, pick_smoothed
 from dbsweep.selection.differences import paired, paired_mean_draws
+from dbsweep.selection.pick import Candidates, ChoiceSettings, Entry, pick_smoothed
 from dbsweep.selection.resampling import RESAMPLES, Floats
 from dbsweep.selection.smoothing import choosable
 from dbsweep.selection.utility import Utility

@@ -23,7 +23,8 @@ from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.reports.tokens import token_sentences
 from dbsweep.selection.candidates import list_candidates
-from dbsweep.selection.choice import choice_settings, choose
+from dbsweep.selection.choice import choose
+from dbsweep.selection.pick import choice_settings
 from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of

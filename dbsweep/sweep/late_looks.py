@@ -10,8 +10,8 @@ from dbsweep.execution.ledger import Ledger
 from dbsweep.plan.looks import look_every_of
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.candidates import list_candidates
-from dbsweep.selection.choice import choice_settings
 from dbsweep.selection.late_looks import beside_the_best
+from dbsweep.selection.pick import choice_settings
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep.racing import OnLook
 

@@ -12,7 +12,7 @@ from dbsweep.execution.jobs import CloserLook, SweepJob
 from dbsweep.execution.ledger import Ledger
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.candidates import list_candidates
-from dbsweep.selection.choice import choice_settings
+from dbsweep.selection.pick import choice_settings
 from dbsweep.selection.race import RaceSettings, contenders
 from dbsweep.selection.utility import utility_of
 

@@ -12,7 +12,7 @@ from benchmarks.selection_schedule import ends
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.choice import ChoiceSettings
+from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.utility import Utility
 from tests.benchmarks.selection_sweeps import GENTLE, HARD, Level, card, subject, sweep, trial
 

@@ -14,7 +14,8 @@ from dbsweep.records.choice import Choice
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.selection.choice import ChoiceSettings, choice_settings, choose
+from dbsweep.selection.choice import choose
+from dbsweep.selection.pick import ChoiceSettings, choice_settings
 from dbsweep.selection.race import RaceSettings, contenders
 from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import Level, card, flat_card, noisy_cards

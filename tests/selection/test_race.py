@@ -10,7 +10,8 @@ import pytest
 from dbsweep.config.choosing import Constraint
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Checkpoint, Score, Scorecard
-from dbsweep.selection.choice import ChoiceSettings, choose
+from dbsweep.selection.choice import choose
+from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.race import RaceSettings, contenders
 from dbsweep.selection.smoothing import Row
 from dbsweep.selection.utility import JUDGED, Utility
