@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.inputs import local_inputs
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.store import INPUTS, Store, reachable
 from dbsweep.models.checkpoint_files import STATE_FILES
 from dbsweep.models.hashes import file_sha256
-from dbsweep.models.sources import BaseSource, is_checkpoint, rooted
+from dbsweep.models.sources import is_checkpoint, rooted
 from dbsweep.records.events import CheckpointScored, Event
 
 
@@ -59,7 +60,7 @@ class StorageExchange(Exchange):
         sweep = sweep.model_copy(update={"base": rooted(sweep.base)})
         if self._inputs is None:
             with reachable(self._storage):
-                self._inputs = {path: self._send(Path(path)) for path in _local_inputs(sweep)}
+                self._inputs = {path: self._send(Path(path)) for path in local_inputs(sweep)}
         return sweep.model_copy(update={"inputs": self._inputs})
 
     def fetch(self, folders: Iterable[Path]) -> None:
@@ -103,21 +104,3 @@ class StorageExchange(Exchange):
 def exchange_for(run: RunFolder, storage: str | None) -> Exchange:
     """The exchange that an experiment's `storage` asks for."""
     return Exchange(run) if storage is None else StorageExchange(run, storage)
-
-
-def _local_inputs(sweep: SweepJob) -> list[str]:
-    """Paths of photos, own class images and models that lie on this machine."""
-    experiment = sweep.experiment
-    folders = [concept.instance_images for concept in experiment.concepts]
-    folders += [own for concept in experiment.concepts if (own := concept.class_images.folder) is not None]
-    folders += [own for concept in experiment.concepts if (own := concept.validation_images) is not None]
-    models = [model for base in _chain(sweep.base) for model in (base.source, base.vae) if model is not None]
-    models += [sweep.encoder, *map(str, experiment.evaluate.identity.sources.values())]
-    return list(dict.fromkeys([*map(str, folders), *(model for model in models if Path(model).exists())]))
-
-
-def _chain(base: BaseSource) -> Iterator[BaseSource]:
-    """The base model and all that it stands on."""
-    yield base
-    if base.below is not None:
-        yield from _chain(base.below)

@@ -11,17 +11,16 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
-from dbsweep.config.schema import Concept
 from dbsweep.errors import InputError
 from dbsweep.execution import loaded
 from dbsweep.execution.courier import Courier
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.history import read_event
+from dbsweep.execution.inputs import with_inputs_at
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.scratch import alone, process_scratch, scratch_root
 from dbsweep.execution.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import MANIFEST
-from dbsweep.models.sources import BaseSource
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.results import Checkpoint
@@ -220,34 +219,11 @@ def _bring_input(storage: str, key: str) -> None:
 
 def _localised(sweep: SweepJob, scratch: Path, inputs: Path) -> SweepJob:
     """The job with the paths of this machine."""
-
-    def here(path: str) -> str:
-        return str(inputs / sweep.inputs[path]) if path in sweep.inputs else path
-
-    def concept_here(concept: Concept) -> Concept:
-        own = concept.class_images.folder
-        class_images = concept.class_images.model_copy(update={"folder": own and Path(here(str(own)))})
-        photos, held_out = Path(here(str(concept.instance_images))), concept.validation_images
-        folders = {"instance_images": photos, "validation_images": held_out and Path(here(str(held_out)))}
-        return concept.model_copy(update={**folders, "class_images": class_images})
-
-    def base_here(base: BaseSource) -> BaseSource:
-        below = None if base.below is None else base_here(base.below)
-        return base.model_copy(update={"source": here(base.source), "vae": base.vae and here(base.vae), "below": below})
-
-    experiment, base = sweep.experiment, sweep.base
-    sources = {name: type(source)(here(str(source))) for name, source in experiment.evaluate.identity.sources.items()}
-    identity = experiment.evaluate.identity.model_copy(update=sources)
-    evaluate = experiment.evaluate.model_copy(update={"identity": identity})
-    return sweep.model_copy(
+    here = with_inputs_at(sweep, lambda path: str(inputs / sweep.inputs[path]) if path in sweep.inputs else path)
+    return here.model_copy(
         update={
             "run_folder": scratch / sweep.run_folder.name,
             "cache_folder": scratch / sweep.cache_folder.name,
-            "base": base_here(base),
-            "base_on_driver": base,
-            "encoder": here(sweep.encoder),
-            "experiment": experiment.model_copy(
-                update={"concepts": tuple(map(concept_here, experiment.concepts)), "evaluate": evaluate}
-            ),
+            "base_on_driver": sweep.base,
         }
     )

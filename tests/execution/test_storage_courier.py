@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from ray import tune
 
-from dbsweep.execution import exchange as exchange_room
 from dbsweep.execution import loaded, prepare
 from dbsweep.execution import storage_courier as courier_room
 from dbsweep.execution.backend import Decision, Emit
@@ -22,7 +21,6 @@ from dbsweep.execution.searcher import JOB, events_in
 from dbsweep.execution.storage_courier import StorageCourier
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import HELD_OUT, Metric, TrialState
-from tests.execution.sweeps import make_experiment, make_sweep_job
 from tests.execution.tiny_sweep import ColourEncoder, make_branch, make_tiny_job, write_photos
 
 
@@ -136,22 +134,6 @@ def test_a_damaged_checkpoint_is_trained_again(
     assert state.parent.parent.joinpath("parcel-whole.json").is_file()
     go_to(tmp_path / "third", monkeypatch)
     assert len(train(job)) == 3  # two checkpoints and the end, told and not trained
-
-
-def test_the_networks_that_tell_identity_travel_too(tmp_path: Path) -> None:
-    given = {name: tmp_path / f"{name}.onnx" for name in ("face_detector", "face_recognizer")}
-    for path in given.values():
-        path.write_bytes(b"weights")
-    evaluate = {"encoder": "minisd", "identity": {name: str(path) for name, path in given.items()}}
-    sweep = make_sweep_job(tmp_path / "run", make_experiment(evaluate=evaluate))
-    assert {str(path) for path in given.values()} <= set(exchange_room._local_inputs(sweep))
-    inputs = {str(path): f"key/{path.name}" for path in given.values()}
-    here = courier_room._localised(
-        sweep.model_copy(update={"inputs": inputs}), tmp_path / "scratch", tmp_path / "inputs"
-    )
-    assert here.experiment.evaluate.identity.sources == {
-        name: tmp_path / "inputs" / "key" / path.name for name, path in given.items()
-    }
 
 
 def test_held_out_photos_and_their_captions_reach_a_worker_that_does_not_see_the_driver_s_disk(
