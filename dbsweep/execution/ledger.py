@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 import threading
 import time
@@ -14,11 +13,12 @@ from typing import assert_never
 
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import DiskError, RunError
+from dbsweep.execution.ledger_record import read_record
 from dbsweep.records.choice import Choice, Overrule
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, TrialState
 from dbsweep.records.plan import Plan
-from dbsweep.records.results import Checkpoint, GridImage, Scorecard, StepLog, Verdict
+from dbsweep.records.results import Checkpoint, GridImage, Scorecard
 from dbsweep.records.run import RunRecord
 from dbsweep.selection.trialbook import TrialNews
 
@@ -56,9 +56,7 @@ class Ledger:
                 "INSERT INTO run (only_row, name, experiment, plan, started) VALUES (1, ?, ?, ?, ?)",
                 (name, experiment.model_dump_json(), plan.model_dump_json(), time.time()),
             )
-            pending = TrialState.PENDING.value
-            sql.executemany("INSERT INTO trials (id, state) VALUES (?, ?)", [(t.id, pending) for t in plan.trials])
-            sql.executemany("INSERT INTO branches (id, state) VALUES (?, ?)", [(b.id, pending) for b in plan.branches])
+            _add_pending(sql, plan)
         return ledger
 
     @classmethod
@@ -80,12 +78,9 @@ class Ledger:
 
     def extend(self, plan: Plan) -> None:
         """Keeps a plan that has grown; its new trials and branches are pending."""
-        pending = TrialState.PENDING.value
         with self._writing() as sql:
             sql.execute("UPDATE run SET plan = ?", (plan.model_dump_json(),))
-            for table, records in (("trials", plan.trials), ("branches", plan.branches)):
-                rows = [(each.id, pending) for each in records]
-                sql.executemany(f"INSERT OR IGNORE INTO {table} (id, state) VALUES (?, ?)", rows)
+            _add_pending(sql, plan)
 
     def record(self, event: Event) -> None:
         """Writes what a worker reported."""
@@ -175,7 +170,7 @@ class Ledger:
         with self._reading() as sql:
             sql.execute("BEGIN")
             try:
-                return _read(sql)
+                return read_record(sql)
             finally:
                 sql.execute("ROLLBACK")
 
@@ -227,6 +222,13 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
+def _add_pending(sql: sqlite3.Connection, plan: Plan) -> None:
+    """The trials and branches of a plan that are not there yet."""
+    for table, records in (("trials", plan.trials), ("branches", plan.branches)):
+        rows = [(each.id, TrialState.PENDING.value) for each in records]
+        sql.executemany(f"INSERT OR IGNORE INTO {table} (id, state) VALUES (?, ?)", rows)
+
+
 def _record_checkpoint(sql: sqlite3.Connection, event: CheckpointScored) -> None:
     checkpoint = event.checkpoint
     known = sql.execute("SELECT checkpoint FROM checkpoints WHERE id = ?", (checkpoint.id,)).fetchone()
@@ -249,41 +251,3 @@ def _record_checkpoint(sql: sqlite3.Connection, event: CheckpointScored) -> None
         sql.execute(
             "INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (checkpoint.id, event.scorecard.model_dump_json())
         )
-
-
-def _read(sql: sqlite3.Connection) -> RunRecord:
-    row = sql.execute("SELECT name, experiment, plan, started, finished, choice, base_sha256 FROM run").fetchone()
-    if row is None:
-        raise ValueError("it holds no run")
-    name, experiment, plan, started, finished, choice, base_sha256 = row
-    trials = sql.execute("SELECT id, state, verdict FROM trials ORDER BY rowid").fetchall()
-    branches = sql.execute("SELECT id, state, reason, host FROM branches ORDER BY rowid").fetchall()
-    checkpoints = sql.execute("SELECT id, checkpoint, log FROM checkpoints ORDER BY branch, step").fetchall()
-    cards = sql.execute("SELECT checkpoint, scorecard FROM scorecards").fetchall()
-    further: dict[int, dict[str, Scorecard]] = {}
-    for key, count, text in sql.execute(
-        "SELECT checkpoint, images_per_prompt, scorecard FROM further_scorecards ORDER BY images_per_prompt, checkpoint"
-    ).fetchall():
-        further.setdefault(count, {})[key] = Scorecard.model_validate_json(text)
-    grids = sql.execute("SELECT grid FROM grids ORDER BY position").fetchall()
-    overrule = sql.execute("SELECT overrule FROM overrules ORDER BY position DESC LIMIT 1").fetchone()
-    return RunRecord(
-        name=name,
-        experiment=json.loads(experiment),
-        plan=Plan.model_validate_json(plan),
-        states={trial: TrialState(state) for trial, state, _ in trials},
-        branch_states={branch: TrialState(state) for branch, state, _, _ in branches},
-        failures={branch: reason for branch, _, reason, _ in branches if reason},
-        checkpoints={key: Checkpoint.model_validate_json(text) for key, text, _ in checkpoints},
-        logs={key: StepLog.model_validate_json(text) for key, _, text in checkpoints},
-        scorecards={key: Scorecard.model_validate_json(text) for key, text in cards},
-        further=further,
-        verdicts={trial: Verdict.model_validate_json(text) for trial, _, text in trials if text is not None},
-        choice=Choice.model_validate_json(choice) if choice is not None else None,
-        overrule=Overrule.model_validate_json(overrule[0]) if overrule is not None else None,
-        grids=tuple(GridImage.model_validate_json(text) for (text,) in grids),
-        base_sha256=base_sha256,
-        hosts={branch: host for branch, _, _, host in branches if host is not None},
-        started=started,
-        finished=finished,
-    )
