@@ -20,10 +20,9 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.history import History, stopped_file, write_event
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.judgement import Judgement
-from dbsweep.execution.retention import has_state
+from dbsweep.execution.retention import ResumeStates
 from dbsweep.execution.stall import StallWatch, traces_file
 from dbsweep.execution.thrift import Thrift, half_of
-from dbsweep.models.checkpoint_files import drop_state
 from dbsweep.models.checkpoints import CheckpointManifest, read_state, write_checkpoint
 from dbsweep.models.device_memory import is_out_of_memory, release_memory, trim_memory
 from dbsweep.models.durable import is_full, remove_leftovers
@@ -113,7 +112,7 @@ class BranchWork:
         self._run = RunFolder(job.sweep.run_folder)
         self._models = loaded.models_to_change(job.sweep.base)
         self._trainer: Trainer | None = None
-        self._states: list[Path] = []  # checkpoints whose state only a resumption of this branch needs, oldest first
+        self._states = ResumeStates(self._run, job.branch, ())
         self._stop_checked = time.monotonic()
         self.reached = job.branch.fork_step
 
@@ -133,9 +132,9 @@ class BranchWork:
         branch = self._job.branch
         remove_leftovers(self._run.branch(branch.id))
         history = History(self._run, branch)
-        self._states = self._old_states(history)
+        self._states = ResumeStates(self._run, branch, history.events)
         # Before anything is told: from then on the driver may drop weights of these checkpoints.
-        self._drop_states(keep=2 if len(history.events) < len(branch.milestones) else 0)
+        self._states.drop(keep=2 if len(history.events) < len(branch.milestones) else 0)
         judgement = self._start_judgement()
         for milestone in branch.milestones:
             event = history.events.get(milestone.step)
@@ -148,11 +147,11 @@ class BranchWork:
             self._watch.alive()
             if judgement.over and milestone.step < branch.end_step:
                 stopped_file(self._run, branch.id).touch()
-                self._drop_states(keep=0)
+                self._states.drop(keep=0)
                 return TrialState.STOPPED, event.verdict.evidence if event.verdict is not None else ""
             if decision is Decision.STOP and milestone.step < branch.end_step:
                 self._save_and_stop()
-        self._drop_states(keep=0)
+        self._states.drop(keep=0)
         return TrialState.COMPLETED, ""
 
     def _tell(self, event: CheckpointScored) -> Decision:
@@ -160,7 +159,7 @@ class BranchWork:
             return self._emit(event)
         except SystemExit:  # so Tune ends a function whose trial its scheduler stops: nobody goes on from here
             if self._job.sweep.experiment.search.scheduler is not SchedulerName.NONE:
-                self._drop_states(keep=0)
+                self._states.drop(keep=0)
             raise
 
     def _start_judgement(self) -> Judgement:
@@ -173,7 +172,7 @@ class BranchWork:
             self._trainer = self._start_training(history)
         log = self._trainer.train_until(milestone.step, self._after_step)
         log = log.model_copy(update={"savings": self._thrift.savings})
-        self._drop_states(keep=1)
+        self._states.drop(keep=1)
         checkpoint = self._keep(milestone, self._trainer)
         self._thrift.kept()
         if milestone.step == self._job.branch.end_step:
@@ -187,8 +186,7 @@ class BranchWork:
         write_event(self._run, event)
         # Only now: whoever dies while scoring goes on from the state before.
         shutil.rmtree(self._run.interrupted(self._job.branch.id), ignore_errors=True)
-        if milestone.step < self._job.branch.end_step and not milestone.fork:
-            self._states.append(self._run.checkpoint(self._job.branch.id, milestone.step))
+        self._states.add(milestone)
         return event
 
     def _start_training(self, history: History) -> Trainer:
@@ -257,15 +255,3 @@ class BranchWork:
                 ),
                 precision=Precision(self._job.sweep.experiment.checkpoints.precision),
             )
-
-    def _old_states(self, history: History) -> list[Path]:
-        """The checkpoints of an earlier attempt that still have a state, forks aside: those the driver drops."""
-        branch = self._job.branch
-        steps = [m.step for m in branch.milestones if m.step in history.events and not m.fork]
-        folders = [self._run.checkpoint(branch.id, step) for step in steps]
-        return [folder for folder in folders if has_state(folder)]
-
-    def _drop_states(self, *, keep: int) -> None:
-        """Drops all but the latest states that only a resumption would have needed."""
-        while len(self._states) > keep:
-            drop_state(self._states.pop(0))
