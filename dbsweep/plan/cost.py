@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dbsweep.config.concept import FILEWORDS
-from dbsweep.config.schema import Concept, Experiment, Train
-from dbsweep.plan.buckets import Size
+from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import Course
+from dbsweep.plan.drawings import Drawing, class_images, evaluations, further_looks, grids
 from dbsweep.plan.ladder import images_per_pass
-from dbsweep.plan.looks import look_epochs, look_every_of, most_late_looks
+from dbsweep.plan.looks import look_epochs, look_every_of
 from dbsweep.plan.photos import Photos, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.records.plan import Branch, Cost
@@ -21,21 +20,6 @@ _PNG_BYTES_PER_PIXEL = 1.7  # of photo-like images, which PNG compresses by less
 LONE_IMAGE = 0.7
 """Share of a step's time that it takes without class images. Not a half: smaller passes use a machine worse
 (`dbsweep.plan.ladder.FULL_PASS`)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Drawing:
-    """Images that are drawn in the same way.
-
-    Attributes:
-        count: how many.
-        resolution: their side in pixels.
-        unet_passes: of each image: its sampling steps, twice with CFG.
-    """
-
-    count: int
-    resolution: int
-    unet_passes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +54,7 @@ def cost_of(
     trains = {course.trial.id: course.train for course in courses}
     shared = [_leg_of(branch, trains, photos) for branch in branches]
     alone = [_leg_alone(course, experiment, photos) for course in courses]
-    once = [*_class_images(experiment.concepts, courses, photos), *_grids(experiment)]
+    once = [*class_images(experiment.concepts, courses, photos), *grids(experiment)]
     steps = sum(leg.steps for leg in alone)
     apart = _cost(experiment, alone, once, rates, steps, trials=len(courses))
     return _cost(experiment, shared, once, rates, steps, trials=len(courses)).model_copy(update={"alone": apart})
@@ -85,15 +69,14 @@ def _cost(
     *,
     trials: int,
 ) -> Cost:
-    drawings = [*once, _evaluations(experiment, legs)]
     looks, checkpoints = sum(leg.evaluations for leg in legs), sum(leg.checkpoints for leg in legs)
-    further = race_images(experiment, looks) + late_images(experiment, checkpoints - looks)
-    race = Drawing(further, experiment.train.resolution, _passes_of(experiment))
+    drawings = [*once, evaluations(experiment, looks)]
+    race = further_looks(experiment, looks, checkpoints - looks)
     return Cost(
         steps_alone=steps_alone,
         steps_shared=sum(leg.steps for leg in legs),
         images=sum(drawing.count for drawing in drawings),
-        race_images=further,
+        race_images=race.count,
         disk_bytes=_disk_bytes(legs, _kept(experiment, legs, trials), [*drawings, race], rates),
         seconds=_seconds(legs, [*drawings, race], rates),
     )
@@ -123,82 +106,6 @@ def _leg_alone(course: Course, experiment: Experiment, photos: Sequence[Photos])
         checkpoints=math.ceil(course.epochs / experiment.evaluate.every_epochs),
         forks=0,
     )
-
-
-def prompts_per_evaluation(experiment: Experiment) -> int:
-    """Prompts that every evaluation draws: instance and class prompts in all contexts, sanity prompts."""
-    contexts = 1 + len(experiment.evaluate.contexts)
-    return sum(2 * contexts + len(concept.sanity_prompts) for concept in experiment.concepts)
-
-
-def race_images(experiment: Experiment, evaluations: int) -> int:
-    """The most images that the race at the end can draw: each round at most the finalists draw further seeds."""
-    evaluate = experiment.evaluate
-    finalists = min(evaluate.race.finalists, evaluations)
-    if finalists < 2:
-        return 0
-    return finalists * prompts_per_evaluation(experiment) * (evaluate.levels[-1] - evaluate.images_per_prompt)
-
-
-def late_images(experiment: Experiment, unseen: int) -> int:
-    """The most images that late looks can draw, at both sides of the best: see `dbsweep.sweep.late_looks`.
-
-    Args:
-        unseen: checkpoints that nobody looks at while trials train.
-    """
-    looks = min(unseen, most_late_looks(experiment))
-    return looks * prompts_per_evaluation(experiment) * experiment.evaluate.images_per_prompt
-
-
-def _passes_of(experiment: Experiment) -> int:
-    return _passes(experiment.evaluate.num_inference_steps, experiment.evaluate.guidance_scale)
-
-
-def _passes(num_inference_steps: int, guidance_scale: float) -> int:
-    return num_inference_steps * (1 if guidance_scale == 1.0 else 2)
-
-
-def _class_images(
-    concepts: Sequence[Concept], courses: Sequence[Course], photos: Sequence[Photos]
-) -> Iterator[Drawing]:
-    """The largest set of each pool once, without the user's own: smaller trials use its first images."""
-    pools: dict[tuple[Size, str, str, str], Drawing] = {}
-    settings = {(t.resolution, t.aspect_ratio_buckets, t.class_images_per_instance): t for t in _with_prior(courses)}
-    for train in settings.values():
-        for concept, own in zip(concepts, photos, strict=True):
-            how = concept.class_images
-            captions = str(concept.instance_images) if FILEWORDS in concept.class_prompt else ""
-            passes = _passes(how.num_inference_steps, how.guidance_scale)
-            for size, count in own.by_size(train).items():
-                pool = (size, concept.class_prompt, how.model_dump_json(), captions)
-                earlier = pools[pool].count if pool in pools else 0
-                missing = max(earlier, train.class_images_per_instance * count - own.class_images)
-                pools[pool] = Drawing(missing, train.resolution, passes)
-    yield from pools.values()
-
-
-def _with_prior(courses: Sequence[Course]) -> Iterator[Train]:
-    return (course.train for course in courses if course.train.prior_loss_weight > 0)
-
-
-def _evaluations(experiment: Experiment, legs: Sequence[Leg]) -> Drawing:
-    """Every evaluation, and the untrained base model with all seeds that may be drawn.
-
-    The base model also draws each instance prompt with the token left in.
-    """
-    evaluate = experiment.evaluate
-    seeds = evaluate.levels[-1] + evaluate.images_per_prompt * sum(leg.evaluations for leg in legs)
-    tokens = len(experiment.concepts) * evaluate.token_images
-    images = prompts_per_evaluation(experiment) * seeds + tokens
-    # Where the resolution is swept, all trials are drawn at one, to be compared.
-    return Drawing(images, experiment.train.resolution, _passes_of(experiment))
-
-
-def _grids(experiment: Experiment) -> Iterator[Drawing]:
-    passes = _passes_of(experiment)
-    for grid in experiment.grids:
-        cells = math.prod(len(axis.values) for axis in grid.axes)
-        yield Drawing(cells * len(grid.seeds), experiment.train.resolution, passes)
 
 
 def _kept(experiment: Experiment, legs: Sequence[Leg], trials: int) -> int:
