@@ -100,6 +100,20 @@ def _storage(uri: str) -> str:
     return uri
 
 
+_SQLITE = "sqlite:///"
+
+
+def _absolute_store(uri: str) -> str:
+    """A SQLite file's URI with its whole path, so that it is found again from another folder."""
+    path = uri.removeprefix(_SQLITE)
+    if path == uri:
+        return uri
+    return f"{_SQLITE}{os.path.abspath(_expand(Path(path)))}"
+
+
+TrackingUri = Annotated[str, Field(min_length=1), AfterValidator(_absolute_store)]
+"""MLflow's address of a store; the file of a relative ``sqlite:///`` is resolved against the working directory."""
+
 StorageUri = Annotated[str, AfterValidator(_storage)]
 """Where machines without a common disk hand files to each other: an absolute path or a URI without a password."""
 

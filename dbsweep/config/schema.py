@@ -23,6 +23,7 @@ from dbsweep.config.fields import (
     Section,
     Seed,
     StorageUri,
+    TrackingUri,
     count_or,
 )
 from dbsweep.config.problems import Problems
@@ -110,8 +111,8 @@ class Tracking(Section):
     """Where MLflow keeps the run."""
 
     enabled: bool = Field(True, description="log to MLflow at all")
-    uri: str | None = Field(
-        None, min_length=1, description="MLflow tracking URI; default is a SQLite file in the output folder"
+    uri: TrackingUri | None = Field(
+        None, description="MLflow tracking URI; default is a SQLite file in the output folder"
     )
     experiment: str = Field("dbsweep", min_length=1, description="MLflow experiment name")
 

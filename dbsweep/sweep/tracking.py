@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from dbsweep.config.schema import Experiment
+from dbsweep.config.schema import Experiment, Tracking
 from dbsweep.errors import InputError, ResourceError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
@@ -97,7 +97,9 @@ def track_run(folder: RunFolder, uri: str | None = None) -> str:
     if uri is not None and not uri.strip():
         raise InputError(f"--uri must name an MLflow store, got {uri!r}; leave it out for the experiment's")
     settings = read_experiment(folder).tracking
-    tracker = MlflowTracker(settings if uri is None else settings.model_copy(update={"uri": uri}), folder.path.parent)
+    if uri is not None:
+        settings = Tracking(uri=uri, experiment=settings.experiment)
+    tracker = MlflowTracker(settings, folder.path.parent)
     with Ledger.open(folder.ledger, read_only=True) as ledger:
         status = tracker.sync(ledger.read(), folder.path)
     if not status.worked:

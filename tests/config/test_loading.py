@@ -83,6 +83,25 @@ def test_the_home_folder_is_expanded(load: Load, tmp_path: Path, monkeypatch: py
     assert experiment.output == tmp_path / "home" / "runs"
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("sqlite:///mlflow.db", "sqlite:///{here}/mlflow.db"),
+        ("sqlite:///../all.db", "sqlite:///{above}/all.db"),
+        ("sqlite:///~/all.db", "sqlite:///{here}/home/all.db"),
+        ("sqlite:////srv/all.db", "sqlite:////srv/all.db"),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+    ],
+)
+def test_the_file_of_a_store_is_found_from_another_folder(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, kept: str
+):
+    # `dbsweep track`, given elsewhere, would else make an empty store there and log the run a second time.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    assert load("", f"tracking.uri={given}").tracking.uri == kept.format(here=tmp_path, above=tmp_path.parent)
+
+
 def test_an_unknown_home_folder_is_a_fault(faults: Faults):
     found = faults("", "concepts.0.instance_images=~nobody-has-this-name/x", "output=~nobody-has-this-name/x")
     assert found["concepts[0].instance_images"].startswith("has no home folder")
