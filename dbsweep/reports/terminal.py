@@ -48,10 +48,8 @@ SHORT = {
 }
 
 
-def duration(seconds: float | None) -> str:
-    """``75`` → ``1:15``; None → ``–``."""
-    if seconds is None:
-        return "–"
+def duration(seconds: float) -> str:
+    """``75`` → ``1:15``."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
@@ -146,9 +144,10 @@ def _headline(progress: Progress) -> Text:
     if progress.phase_total:
         phase += f" {progress.phase_done}/{progress.phase_total}"
     counts = ", ".join(f"{progress.count(s)} {s}" for s in TrialState if progress.count(s))
+    left = "" if progress.eta_s is None else f" · left about {duration(progress.eta_s)}"
     return Text(
         f"{phase} · {counted(len(plan.trials), 'trial')} on {counted(len(plan.branches), 'branch')} ({counts}) · "
-        f"elapsed {duration(progress.elapsed_s)} · left about {duration(progress.eta_s)}"
+        f"elapsed {duration(progress.elapsed_s)}{left}"
     )
 
 
@@ -167,7 +166,7 @@ def line(event: Event) -> str:
 
 
 class TerminalView:
-    """Shows a sweep on stderr: a live table in a terminal, one line an event elsewhere."""
+    """Shows a sweep on stderr: a live table in a terminal that can redraw, one line an event elsewhere."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -175,11 +174,16 @@ class TerminalView:
         self._progress: Progress | None = None
         self._phase = ""
 
+    @property
+    def _can_redraw(self) -> bool:
+        """Whether lines can be written over; on a dumb terminal (TERM=dumb) a live table shows only when it ends."""
+        return self._console.is_terminal and not self._console.is_dumb_terminal
+
     @contextmanager
     def showing(self, progress: Progress) -> Iterator[None]:
         """Show the progress until the block ends; the last state stays on screen."""
         self._progress = progress
-        if not self._console.is_terminal:
+        if not self._can_redraw:
             yield
             return
         with Live(get_renderable=self._render, console=self._console, refresh_per_second=2) as self._live:
@@ -206,7 +210,7 @@ class TerminalView:
 
     def watch(self, name: str, items: Sequence[_Item]) -> Iterator[_Item]:
         """The items one after another, before there is a live table: a bar in a terminal, a line elsewhere."""
-        if self._console.is_terminal:
+        if self._can_redraw:
             yield from track(items, name, console=self._console, transient=True)
         else:
             self.on_phase(name, 0, len(items))

@@ -182,9 +182,10 @@ def test_the_view_grows_and_shrinks_with_its_terminal():
     assert "identity" not in shown[shown.rindex("branch") :]
 
 
-def test_without_a_terminal_each_event_is_one_line():
+@pytest.mark.parametrize("is_dumb", [False, True])
+def test_without_a_terminal_that_can_redraw_each_event_is_one_line(is_dumb: bool):
     out = io.StringIO()
-    view = TerminalView(Console(file=out, width=40))
+    view = TerminalView(Console(file=out, width=40, force_terminal=is_dumb, _environ={"TERM": "dumb"}))
     progress = Progress(plan())
     with view.showing(progress):
         view.on_phase("class images", 0, 12)
@@ -206,7 +207,21 @@ def test_what_takes_long_before_the_sweep_is_shown(is_terminal: bool, shown: str
     assert shown in out.getvalue()
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(None, "–"), (5.4, "0:05"), (75, "1:15"), (3661, "1:01:01")])
+def test_time_left_is_told_where_it_is_known():
+    clock = Clock()
+    progress = Progress(plan(), clock)
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=2, width=160))
+    assert "elapsed 0:00" in (before := console.export_text())
+    assert "left" not in before
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    clock.now += 30.0
+    progress.add(scored("b01", 10))
+    console.print(render(progress, max_rows=2, width=160))
+    assert "elapsed 0:30 · left about 1:30" in console.export_text()
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5.4, "0:05"), (75, "1:15"), (3661, "1:01:01")])
 def test_duration(seconds, text):
     assert duration(seconds) == text
 
