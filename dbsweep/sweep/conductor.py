@@ -12,13 +12,15 @@ from dbsweep.execution.backend import Progress as Preparation
 from dbsweep.execution.ending import stops_all
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, class_image_needs, framings_of
+from dbsweep.execution.keeping import DONE
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.stall import explained
 from dbsweep.plan.photos import photos_of
 from dbsweep.records.choice import Choice
-from dbsweep.records.events import BranchEnded, Event
+from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.plan import Plan
 from dbsweep.records.results import Checkpoint
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.reports.tokens import token_sentences
@@ -110,6 +112,7 @@ class Conductor:
         book = TrialBook(self._plan, prepared.base, self._job.experiment.verdict)
         housekeeping = Housekeeping(self._job, self._plan, self._ledger, prepared.base)
         stopped: DbsweepError | None = None
+        before = self._ledger.read()
 
         def on_event(event: Event) -> None:
             nonlocal stopped
@@ -117,7 +120,8 @@ class Conductor:
             self._ledger.record(event)
             self._ledger.update_trials(book.record(event))
             self._progress.add(event)
-            self._view.on_event(event)
+            if not _is_retold(event, before):
+                self._view.on_event(event)
             housekeeping.after(event)
             if isinstance(event, BranchEnded) and stopped is None and (stopped := stops_all(event)) is not None:
                 raise KeyboardInterrupt  # the other branches save their state and end, in the room that is left
@@ -196,3 +200,12 @@ class Conductor:
                 self._ledger.add_grid(grid)
         except DbsweepError as error:
             self._view.note(f"The grids could not be drawn: {error}")
+
+
+def _is_retold(event: Event, before: RunRecord) -> bool:
+    """Whether workers report what was there before the run was resumed, which would look as if it were done again."""
+    if isinstance(event, CheckpointScored):
+        return before.logs.get(event.checkpoint.id) == event.log
+    if isinstance(event, BranchStarted) and event.after:
+        return False
+    return before.branch_states.get(event.branch) in DONE

@@ -224,6 +224,18 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
         resume_run(folder, lambda *_: SimulatedBackend(curve), view)
 
 
+def test_resuming_tells_what_is_done_as_skipped_and_not_a_second_time(tmp_path):
+    experiment = load_experiment(write_experiment(tmp_path))
+    view = TerminalView(Console(file=(first := io.StringIO()), width=200))
+    with pytest.raises(KeyboardInterrupt):
+        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
+    view = TerminalView(Console(file=(second := io.StringIO()), width=200))
+    resume_run(RunFolder.open(experiment.output, "demo"), lambda *_: SimulatedBackend(curve), view)
+    told = [[line for line in out.getvalue().splitlines() if ", loss " in line] for out in (first, second)]
+    assert [len(lines) for lines in told] == [2, len(read_run(RunFolder.open(experiment.output, "demo")).logs) - 2]
+    assert not set(told[0]) & set(told[1])
+
+
 def test_a_run_that_nobody_leads_any_more_is_not_told_as_running(tmp_path):
     class Killed(SimulatedBackend):
         """After the first checkpoint nothing more is heard of the driver."""
