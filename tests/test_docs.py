@@ -12,6 +12,7 @@ from pydantic import BaseModel
 
 from dbsweep.cli import app
 from dbsweep.config.concept import Concept
+from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.config.train import Train
 
@@ -32,6 +33,22 @@ def commands() -> list[tuple[Path, str]]:
     lines = places(r"(?m)^(?: *|.*&& )dbsweep ([a-z].*)$") + places(r"`dbsweep ([^`]+)`")
     fenced = {page: "".join(re.findall(r"```.*?```", page.read_text(encoding="utf-8"), re.DOTALL)) for page in PAGES}
     return [(page, text) for page, text in lines if f"`dbsweep {text}`" in page.read_text() or text in fenced[page]]
+
+
+def whole_files() -> list[tuple[Path, str]]:
+    """Experiment files that a page shows from beginning to end."""
+    return [(page, text) for page, text in places(r"(?s)```yaml\n(.*?)```") if re.search(r"(?m)^name:", text)]
+
+
+@pytest.mark.parametrize(("page", "text"), whole_files())
+def test_experiment_files_on_the_pages_are_whole(page: Path, text: str, tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    file.write_text(text, encoding="utf-8")
+    assert load_experiment(file).concepts
+
+
+def test_there_are_experiment_files_on_the_pages() -> None:
+    assert whole_files()
 
 
 def headings(page: Path) -> set[str]:

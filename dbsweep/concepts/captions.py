@@ -179,7 +179,10 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
         then = "the subject is put in front" if is_hybrid else "nothing ties them to it"
         warnings.append(f"{_some(lacking)} without the class word {noun!r}: {then}; better say what the photo shows")
     if holding and is_hybrid:
-        warnings.append(f"{_some(holding)} with the token {token!r}: leave it out, it is put before the class word")
+        warnings.append(
+            f"{_some(holding)} with the token {token!r}: leave it out, it is put before the class word; or set"
+            " captions: fine_tuning, which takes all as they are"
+        )
     if not holding and not is_hybrid:
         warnings.append(f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing")
     return tuple(warnings)

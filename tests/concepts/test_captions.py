@@ -201,7 +201,14 @@ def test_all_faults_of_captions_are_told_at_once(tmp_path: Path) -> None:
     [
         ({}, ["a man", "man at sea"], []),
         ({}, ["a face", "a hat", "a", "b", "a man"], ["4 captions (0.txt, 1.txt, 2.txt, …) without the class word"]),
-        ({}, ["ohwx man", "a man"], ["1 caption (0.txt) with the token 'ohwx': leave it out"]),
+        (
+            {},
+            ["ohwx man", "a man"],
+            [
+                "1 caption (0.txt) with the token 'ohwx': leave it out, it is put before the class word; or set"
+                " captions: fine_tuning"
+            ],
+        ),
         ({"captions": "fine_tuning"}, ["ohwx man", "a man"], []),
         ({"captions": "fine_tuning"}, ["a man"], ["no caption has the token 'ohwx'"]),
         (
