@@ -94,11 +94,13 @@ class Concept(Section):
 
     @field_validator("class_token")
     @classmethod
-    def _the_noun_is_not_in_the_token(cls, noun: str, info: ValidationInfo) -> str:
+    def _noun_and_token_are_apart(cls, noun: str, info: ValidationInfo) -> str:
         token = info.data.get("instance_token", "")
         if f" {noun} ".lower() in f" {token} ".lower():
             # A caption's "a man" would be trained as "ohwx man man".
             raise ValueError(f"must not be part of instance_token, got {noun!r} in {token!r}: leave it out there")
+        if token.strip() and contains_words(noun, token):  # kohya's class_tokens hold both
+            raise ValueError(f"must be the noun alone, got {noun!r} with the instance token {token!r}: leave it out")
         return noun
 
     @field_validator("instance_prompt", "sample_prompt", "sanity_prompts")

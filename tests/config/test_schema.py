@@ -130,6 +130,11 @@ def concept(**changes: str) -> str:
             "must be the noun for the class and not instance_token, got 'ohwx' for both (line 6)",
         ),
         (
+            {"class_token": "ohwx man"},
+            "concepts[0].class_token",
+            "must be the noun alone, got 'ohwx man' with the instance token 'ohwx': leave it out (line 6)",
+        ),
+        (
             {"instance_token": "ohwx Man"},
             "concepts[0].class_token",
             "must not be part of instance_token, got 'man' in 'ohwx Man': leave it out there (line 6)",
