@@ -8,6 +8,7 @@ import subprocess
 from typing import TYPE_CHECKING
 
 from dbsweep.errors import ResourceError
+from dbsweep.sweep.named_models import MINISD
 
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment, Resources
@@ -37,14 +38,25 @@ def trial_device(experiment: Experiment) -> Device | None:
     return device
 
 
+def unused_gpu(experiment: Experiment) -> str | None:
+    """That a GPU of this machine would stay idle; MiniSD needs none."""
+    if experiment.resources.gpus_per_trial > 0 or experiment.base_model == MINISD:
+        return None
+    gpus = ask_driver("name")
+    if not gpus:
+        return None
+    return f"all trains and draws on the CPU beside this machine's {gpus[0]}: set resources.gpus_per_trial: 1 to use it"
+
+
 def _share_of_machine(resources: Resources) -> Device:
     from dbsweep.plan.fitting import Device
     from dbsweep.plan.memory import GIB
 
     whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     workers = max(1, int((os.cpu_count() or 1) / resources.cpus_per_trial))
-    share = f"a worker's share of this machine's {whole / GIB:.1f} GB" if workers > 1 else f"{whole / GIB:.1f} GB"
-    return Device(memory_bytes=whole // workers, name=share)
+    share = whole // workers
+    name = f"the {share / GIB:.1f} GB that each of {workers} workers has" if workers > 1 else f"{whole / GIB:.1f} GB"
+    return Device(memory_bytes=share, name=name)
 
 
 def _share_of_gpu(resources: Resources) -> Device | None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from dbsweep.sweep.device import ask_driver, trial_device
+from dbsweep.sweep.device import ask_driver, trial_device, unused_gpu
 from dbsweep.sweep.named_models import with_base_of_base
 from dbsweep.sweep.photo_counts import count_class_images, count_photos, photo_sizes
 
@@ -27,7 +27,8 @@ def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment,
     from dbsweep.plan.looks import look_notes, settled
 
     fitted = fit(with_base_of_base(experiment), trial_device(experiment))
-    notes = (*fitted.notes, *look_notes(experiment))
+    idle = unused_gpu(experiment)
+    notes = (*([idle] if idle is not None else []), *fitted.notes, *look_notes(experiment))
     experiment = settled(experiment.model_copy(update={"train": fitted.experiment.train}))
     plan = make_plan(experiment, alone=alone)
     return experiment, plan.model_copy(update={"notes": (*notes, *plan.notes)})

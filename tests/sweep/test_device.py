@@ -8,7 +8,7 @@ import pytest
 
 from dbsweep.errors import ResourceError
 from dbsweep.sweep import device as device_module
-from dbsweep.sweep.device import trial_device
+from dbsweep.sweep.device import trial_device, unused_gpu
 from tests.plan.experiments import experiment
 
 GIB = 2**30
@@ -51,10 +51,32 @@ def test_an_unknown_gpu_is_none_and_auto_cannot_do_with_it(monkeypatch: pytest.M
         trial_device(experiment(resources={"gpus_per_trial": 1}, train={"memory": "auto"}))
 
 
+@pytest.mark.parametrize(
+    ("changes", "lines", "is_idle"),
+    [
+        ({"base_model": "owner/sd15"}, ["NVIDIA RTX 4090"], True),
+        ({"base_model": "owner/sd15", "resources": {"gpus_per_trial": 1}}, ["NVIDIA RTX 4090"], False),
+        ({"base_model": "owner/sd15"}, [], False),
+        ({"base_model": "minisd"}, ["NVIDIA RTX 4090"], False),
+    ],
+    ids=["asked for none", "used", "there is none", "MiniSD"],
+)
+def test_a_gpu_that_nobody_asked_for_is_told_of(
+    changes: dict[str, object], lines: list[str], is_idle: bool, monkeypatch: pytest.MonkeyPatch
+):
+    # Without `resources` a sweep of Stable Diffusion would train for days on the CPU.
+    seen(monkeypatch, *lines)
+    told = unused_gpu(experiment(**changes))
+    expected = "all trains and draws on the CPU beside this machine's NVIDIA RTX 4090: set resources.gpus_per_trial: 1"
+    assert (told is not None and told.startswith(expected)) == is_idle
+
+
 def test_workers_on_the_cpu_share_the_machine(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 4)
     one, four = (trial_device(experiment(resources={"cpus_per_trial": cpus})) for cpus in (4, 1))
     assert one is not None
     assert four is not None
     assert one.memory_bytes // 4 == four.memory_bytes
+    assert one.name == f"{one.memory_bytes / GIB:.1f} GB"
+    assert four.name == f"the {four.memory_bytes / GIB:.1f} GB that each of 4 workers has"
     assert four.half is None

@@ -52,6 +52,12 @@ def test_the_gpu_of_this_machine_decides_the_time(tmp_path: Path, monkeypatch: p
     assert local_rates(experiment).seconds_per_step is None
 
 
+def test_a_gpu_that_stays_idle_is_the_first_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dbsweep.sweep.device.ask_driver", lambda what: ("NVIDIA RTX 4090",))
+    _, plan = planning.planned(load_experiment(write_experiment(tmp_path), [SD1]))
+    assert "set resources.gpus_per_trial: 1" in plan.notes[0]
+
+
 def test_captions_and_held_out_photos_are_noted_first(tmp_path: Path) -> None:
     file = write_experiment(tmp_path, photos=4)
     for photo in (tmp_path / "photos").glob("*.png"):
