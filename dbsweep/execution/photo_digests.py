@@ -40,7 +40,10 @@ def refuse_other_photos(run: RunFolder, concepts: Sequence[Concept]) -> None:
     try:
         changes = differences(before, fingerprints(concepts))
     except (InputError, FileNotFoundError) as error:  # a folder that is gone or empty, a file that goes meanwhile
-        changes = str(error)
+        raise ChangedError(
+            f"the photos of run {run.name!r} are not where they were ({error}): put them back, or name their new place"
+            f" in {run.experiment}, and resume it"
+        ) from error
     if changes is not None:
         raise ChangedError(
             f"run {run.name!r} began with other photos, captions or class images ({changes}): make them again what they"

@@ -26,7 +26,10 @@ def test_photos_that_are_no_longer_what_they_were_are_refused(tmp_path: Path) ->
     with pytest.raises(ChangedError, match=told):
         refuse_other_photos(run, concepts)
     shutil.rmtree(photos)
-    with pytest.raises(ChangedError, match=r"class images \(photo folder .* does not exist: .*\): make them again"):
+    told = (
+        r"not where they were \(photo folder .*\): put them back, or name their new place in .*/demo/experiment\.yaml"
+    )
+    with pytest.raises(ChangedError, match=told):
         refuse_other_photos(run, concepts)
     run.fingerprints.write_text("")
     with pytest.raises(RunError, match=r"photos\.json cannot be read .*: if you know that they are, delete that file"):
