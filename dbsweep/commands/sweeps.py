@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -77,9 +78,21 @@ def _print_outcome(folder: RunFolder) -> None:
     print_lines(best_text(record, folder.path, folder.handle))
 
 
-def _interrupt_once(*_: object) -> NoReturn:
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+"""With what batch systems and containers end a process, and what a terminal sends that goes away."""
+
+_OUTPUT = (1, 2)
+"""File descriptors of stdout and stderr."""
+
+
+def _interrupt_once(number: int, _: object) -> NoReturn:
     """As Ctrl-C; `timeout` and others send the signal twice, which is no wish to leave the workers alone."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    for ending in _ENDINGS:
+        signal.signal(ending, signal.SIG_IGN)
+    if number == signal.SIGHUP:  # nobody reads any more, and the next line would fail where there is no terminal
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for stream in _OUTPUT:
+            os.dup2(nowhere, stream)
     raise KeyboardInterrupt
 
 
@@ -87,15 +100,20 @@ def _interrupt_once(*_: object) -> NoReturn:
 def _leading() -> Iterator[None]:
     """Around a sweep.
 
-    Ctrl-C ends with the shell's exit code for it; how to go on has been said. So does SIGTERM, with which batch systems
-    and containers end what they run. What libraries print meanwhile goes to stderr (Ray tells the death of a node on
-    stdout): stdout is for the outcome.
+    Ctrl-C ends with the shell's exit code for it; how to go on has been said. So do SIGTERM, with which batch systems
+    and containers end what they run, and SIGHUP, so that a connection that breaks off costs no training; under
+    `nohup`, where it is ignored, the sweep goes on. What libraries print meanwhile goes to stderr (Ray tells the death
+    of a node on stdout): stdout is for the outcome.
     """
-    before = signal.signal(signal.SIGTERM, _interrupt_once)
+    before = {ending: signal.getsignal(ending) for ending in _ENDINGS}
+    for ending, handler in before.items():
+        if handler is not signal.SIG_IGN:
+            signal.signal(ending, _interrupt_once)
     try:
         with redirect_stdout(sys.stderr):
             yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for ending, handler in before.items():
+            signal.signal(ending, handler)

@@ -10,6 +10,7 @@ import signal
 import pytest
 
 from dbsweep.config.loading import load_experiment
+from dbsweep.errors import RunError
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
@@ -133,15 +134,32 @@ def test_what_libraries_print_while_a_sweep_goes_on_is_not_the_outcome(dbsweep, 
     assert "marked dead" in err
 
 
-def test_sigterm_stops_a_sweep_as_ctrl_c_does(dbsweep, tmp_path, monkeypatch):
-    before = signal.getsignal(signal.SIGTERM)
+@pytest.mark.parametrize(("ending", "silenced"), [(signal.SIGTERM, []), (signal.SIGHUP, [1, 2])])
+def test_what_ends_a_process_stops_a_sweep_as_ctrl_c_does(dbsweep, tmp_path, monkeypatch, ending, silenced):
+    before, closed = signal.getsignal(ending), []
 
     def stopped_twice(*_, **__):
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(ending)
         finally:
-            signal.raise_signal(signal.SIGTERM)  # does nothing while the first one is seen to
+            signal.raise_signal(ending)  # does nothing while the first one is seen to
 
     monkeypatch.setattr("dbsweep.sweep.running.run_file", stopped_twice)
+    monkeypatch.setattr("os.dup2", lambda _, stream: closed.append(stream))
     assert dbsweep("run", write_experiment(tmp_path))[:2] == (130, "")
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert signal.getsignal(ending) is before
+    assert closed == silenced  # where the terminal is gone, every line would be an error
+
+
+def test_under_nohup_a_sweep_goes_on_when_its_terminal_goes(dbsweep, tmp_path, monkeypatch):
+    def left_alone(*_, **__):
+        signal.raise_signal(signal.SIGHUP)
+        raise RunError("it went on")
+
+    monkeypatch.setattr("dbsweep.sweep.running.run_file", left_alone)
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        code, _, err = dbsweep("run", write_experiment(tmp_path))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert (code, "it went on" in err) == (2, True)
