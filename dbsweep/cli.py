@@ -18,6 +18,7 @@ from dbsweep.commands.sweeps import plan, resume, run
 from dbsweep.errors import DbsweepError
 
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="dbsweep",
@@ -88,6 +89,8 @@ def _mendable(error: OSError) -> str | None:
             f"{error.filename} may not be read or written ({error.strerror}): change its permissions, or name another"
             " place"
         )
+    if error.errno in _FULL:
+        return f"no disk space left ({error.strerror}): free some and try again"
     return None
 
 

@@ -64,6 +64,16 @@ def test_a_place_that_may_not_be_read_is_one_message_and_exit_code_2(dbsweep, tm
     assert f"{tmp_path} may not be read or written (Permission denied): change its permissions" in err
 
 
+def test_a_full_disk_is_one_message_and_exit_code_2(dbsweep, monkeypatch):
+    def refuse(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("dbsweep.sweep.answers.find_run", refuse)
+    code, out, err = dbsweep("report", "demo")
+    assert (code, out) == (2, "")
+    assert "no disk space left (No space left on device): free some and try again" in err
+
+
 @pytest.mark.parametrize("command", ["best", "trials", "report", "resume", "track"])
 def test_a_folder_that_was_deleted_under_ones_feet_is_one_message_and_exit_code_2(
     dbsweep, tmp_path, monkeypatch, command
