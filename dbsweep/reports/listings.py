@@ -40,7 +40,8 @@ def scores_json(card: Scorecard, utility: Utility) -> dict[str, float | None]:
 def trials_json(record: RunRecord) -> list[dict[str, object]]:
     """One object a trial: `trial, settings, state, verdict, onset_step, savings, checkpoints`.
 
-    Each of the scored checkpoints is `{checkpoint, step, epoch, sha256, kept, scores}`.
+    Each of the scored checkpoints is `{checkpoint, step, epoch, sha256, kept, scores}`, its scores over all images that
+    it has drawn, as in `best_json`.
     `savings` are the settings that it had to change because memory had run out.
     """
     utility = utility_of(record)
@@ -63,7 +64,7 @@ def _trial_json(record: RunRecord, trial: Trial, utility: Utility) -> dict[str, 
                 "epoch": checkpoint.epoch,
                 "sha256": checkpoint.sha256,
                 "kept": checkpoint.kept,
-                "scores": scores_json(record.scorecards[checkpoint.id], utility),
+                "scores": scores_json(record.card_of(checkpoint.id), utility),
             }
             for checkpoint in record.checkpoints_of(trial.id)
             if checkpoint.id in record.scorecards

@@ -52,6 +52,20 @@ def test_the_best_is_the_ledgers_choice_with_an_absolute_path(record, tmp_path):
     assert best.keys() == {"run", "trial", "checkpoint", "step", "epoch", "settings", "scores", "verdict", "path"}
 
 
+def test_after_a_race_both_commands_tell_the_same_scores_of_a_checkpoint(record, tmp_path):
+    assert record.choice is not None
+    key = record.choice.best.checkpoint
+    first = record.scorecards[key]
+    identity = first.scores[Metric.IDENTITY].model_copy(update={"value": 0.123})
+    closer = first.model_copy(update={"scores": {**first.scores, Metric.IDENTITY: identity}})
+    raced = record.model_copy(update={"further": {8: {key: closer}}})
+    trials = json.loads(json.dumps(trials_json(raced)))
+    told = [c["scores"] for trial in trials for c in trial["checkpoints"] if c["checkpoint"] == key]
+    assert told
+    assert all(scores == best_json(raced, tmp_path)["scores"] for scores in told)
+    assert told[0]["identity"] == 0.123
+
+
 def test_what_cannot_be_measured_is_null(record, tmp_path):
     assert record.choice is not None
     key = record.choice.best.checkpoint
