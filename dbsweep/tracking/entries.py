@@ -20,6 +20,9 @@ STEP_TAG = "dbsweep.step"
 LATE_TAG = "dbsweep.late_steps"
 """On a trial's run: steps whose scores came after those of later ones and have been logged, with spaces between."""
 
+KEPT_TAG = "dbsweep.kept"
+"""On the parent run: the checkpoint to keep, whose scores are its metrics."""
+
 SERIES = "steps/"
 """Begins the names of metrics that are told step by step, beside those of the checkpoints."""
 
@@ -72,7 +75,7 @@ def run_params(record: RunRecord) -> dict[str, str]:
 
 
 def run_tags(record: RunRecord) -> dict[str, str]:
-    """Tags of the parent run: what is known from the start, and the choice once there is one."""
+    """Tags of the parent run: what is known from the start, the choice once there is one, and why it was overruled."""
     tags = {"dbsweep.version": __version__, "dbsweep.trials": str(len(record.plan.trials))}
     if record.base_sha256 is not None:
         tags["dbsweep.base_sha256"] = record.base_sha256
@@ -85,7 +88,24 @@ def run_tags(record: RunRecord) -> dict[str, str]:
             "dbsweep.choice.utility": f"{best.utility:.4f}",
             "dbsweep.choice.reason": record.choice.reason,
         }
+    if record.overrule is not None:
+        tags["dbsweep.overrule.because"] = record.overrule.because
     return tags
+
+
+def kept_scores(record: RunRecord) -> dict[str, float]:
+    """Metrics of the parent run: the scores of the checkpoint to keep over all its images; none while there is none.
+
+    By them runs are compared with each other.
+    """
+    if record.kept is None:
+        return {}
+    return _scores(record, record.card_of(record.kept.checkpoint))
+
+
+def _scores(record: RunRecord, card: Scorecard) -> dict[str, float]:
+    values = {metric.value: score.value for metric, score in card.scores.items()}
+    return values | {"utility": utility_of(record).value_of(card)}
 
 
 def trial_tags(record: RunRecord, trial: str) -> dict[str, str]:
@@ -124,14 +144,10 @@ def _point(record: RunRecord, checkpoint: Checkpoint, run_folder: Path) -> Point
         "images_per_s": log.images_per_s,
         "memory_bytes": log.memory_bytes,
     }
-    scores: dict[str, float] = {}
-    if card is not None:
-        scores = {metric.value: score.value for metric, score in card.scores.items()}
-        scores["utility"] = utility_of(record).value_of(card)
     return Point(
         checkpoint=checkpoint,
         metrics=metrics,
-        scores=scores,
+        scores=_scores(record, card) if card is not None else {},
         series=tuple(_series(log)),
         scorecard=card,
         late=record.is_late(checkpoint),

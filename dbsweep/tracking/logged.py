@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dbsweep.tracking.entries import LATE_TAG, STEP_TAG, Point
+from dbsweep.tracking.entries import KEPT_TAG, LATE_TAG, STEP_TAG, Point
 from dbsweep.tracking.pictures import write_sheet
 
 if TYPE_CHECKING:
@@ -80,6 +80,22 @@ class LoggedRun:
         )
         self.step = max(step, self.step)
         self._tags.update(tags)
+
+    def add_kept(self, checkpoint: str, scores: Mapping[str, float], time: float) -> None:
+        """Logs the scores of the checkpoint to keep; another one's take their place.
+
+        All at step 0, so that the latest in time, which may be the person's choice, is the one that MLflow shows.
+
+        Args:
+            time: of the choice, seconds since the epoch.
+        """
+        from mlflow.entities import Metric, RunTag
+
+        if self._tags.get(KEPT_TAG) == checkpoint:
+            return
+        metrics = [Metric(name, value, int(time * 1000), 0) for name, value in scores.items()]
+        self._client.log_batch(self.id, metrics=metrics, tags=[RunTag(KEPT_TAG, checkpoint)])
+        self._tags[KEPT_TAG] = checkpoint
 
     def add_report(self, page: Path) -> None:
         """Logs the folder of the page, if there is one and it has been written anew."""

@@ -10,7 +10,7 @@ from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Trial
 from dbsweep.records.run import RunRecord
 from dbsweep.tracking.client import default_uri, set_environment, without_password
-from dbsweep.tracking.entries import STATUS, run_params, run_tags, trial_points, trial_tags
+from dbsweep.tracking.entries import STATUS, kept_scores, run_params, run_tags, trial_points, trial_tags
 from dbsweep.tracking.logged_runs import LoggedRuns
 
 
@@ -76,6 +76,9 @@ def _sync(runs: LoggedRuns, record: RunRecord, run_folder: Path) -> None:
     runs.look_up(record)
     parent = runs.parent(record)
     parent.add(run_params(record), run_tags(record))
+    if record.kept is not None:
+        chosen = record.overrule.time if record.overrule is not None else record.finished or record.started
+        parent.add_kept(record.kept.checkpoint, kept_scores(record), chosen)
     if record.finished is not None:
         parent.add_report(run_folder / "report" / "index.html")
         parent.end("FINISHED", record.finished)

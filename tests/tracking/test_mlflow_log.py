@@ -13,7 +13,9 @@ from PIL import Image
 
 from dbsweep import __version__
 from dbsweep.config.schema import Tracking
-from dbsweep.records.names import TrialState
+from dbsweep.records.choice import Overrule
+from dbsweep.records.names import Metric, TrialState
+from dbsweep.records.results import Score
 from dbsweep.records.run import RunRecord
 from dbsweep.tracking.client import default_uri
 from dbsweep.tracking.mlflow_log import MlflowTracker
@@ -173,6 +175,27 @@ def test_the_end_brings_choice_report_and_states(output: Path) -> None:
     assert runs["t001"].info.status == "KILLED"
     report = output / "mlartifacts" / parent.info.run_id / "artifacts" / "report" / "index.html"
     assert report.read_text() == "<p>report</p>"
+
+
+def test_the_parent_has_the_scores_of_what_is_kept_and_of_what_the_person_keeps_instead(output: Path) -> None:
+    folder = output / "demo"
+    record = make_record(folder, finished=True)
+    assert record.choice is not None
+    best = record.choice.best
+    closer = record.scorecards["b01-000020"].model_copy(
+        update={"scores": {metric: Score(value=0.15, low=0.1, high=0.2, samples=(0.15,)) for metric in Metric}}
+    )
+    record = record.model_copy(update={"further": {8: {"b01-000020": closer}}})  # the race drew more of it
+    other = best.model_copy(update={"checkpoint": "b01-000010", "step": 10, "epoch": 1})
+    overruled = record.model_copy(update={"overrule": Overrule(candidate=other, because="sharper", time=STARTED + 99)})
+    shown = []
+    for told in (make_record(folder), record, record, overruled):
+        assert MlflowTracker(SETTINGS, output).sync(told, folder).worked
+        shown.append(runs_in(output)["demo"].data.metrics.get("identity"))
+    assert shown == [None, 0.15, 0.15, 0.1]
+    parent = runs_in(output)["demo"]
+    assert parent.data.tags["dbsweep.overrule.because"] == "sharper"
+    assert history(output, parent.info.run_id, "utility")[0][0] == 0
 
 
 def test_no_secret_is_logged(output: Path) -> None:
