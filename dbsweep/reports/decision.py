@@ -16,7 +16,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
-from dbsweep.reports.recipe import export_commands, retraining_yaml
+from dbsweep.reports.recipe import chosen_train, export_commands, retraining_yaml
 from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
 
 RUNNERS_UP = 8
@@ -82,7 +82,7 @@ class Decision:
         smoothed: what the utility is of, where `scores`, which are as measured, read otherwise; may be empty.
         formula: what the utility is; changes: what would change dbsweep's choice.
         runners_up: candidates by utility.
-        settings: (name, value) of every setting of its trial.
+        settings: (name, value) of every setting of its trial, and of those of the training that are not the default.
         exports: (what it gives, command) that take the weights out of the run; recipe: an experiment file that trains
             them again.
     """
@@ -132,6 +132,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
     card = record.scorecards.get(best.checkpoint)
     checkpoint = record.checkpoints.get(best.checkpoint)
     settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    given = chosen_train(record).model_dump(mode="json", exclude_defaults=True, exclude=set(settings))
     return Decision(
         trial=best.trial,
         checkpoint=best.checkpoint,
@@ -145,7 +146,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         formula=choice.formula,
         utility=number(best.utility),
         smoothed=_smoothed(best, record.card_of(best.checkpoint)) if card is not None else "",
-        settings=tuple((setting_name(name), setting(value)) for name, value in settings.items()),
+        settings=tuple((setting_name(name), setting(value)) for name, value in {**settings, **given}.items()),
         scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
         concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
         exports=export_commands(record, handle or record.name),

@@ -20,7 +20,7 @@ def export_commands(record: RunRecord, handle: str) -> tuple[tuple[str, str], ..
     Raises:
         ValueError: the run has no choice.
     """
-    train, export, name = _chosen_train(record), f"dbsweep export {handle} --out", record.name
+    train, export, name = chosen_train(record), f"dbsweep export {handle} --out", record.name
     model = ("one file for A1111, ComfyUI and Forge", f"{export} {name}.safetensors")
     folder = ("a diffusers folder", f"dbsweep best {handle} --export {name}-best")
     if train.lora_rank == 0:
@@ -33,7 +33,12 @@ def export_commands(record: RunRecord, handle: str) -> tuple[tuple[str, str], ..
     return adapter, (f"{model[0]}, worked into the base model", model[1]), folder
 
 
-def _chosen_train(record: RunRecord) -> Train:
+def chosen_train(record: RunRecord) -> Train:
+    """The `train` section of the trial to keep.
+
+    Raises:
+        ValueError: the run has no choice.
+    """
     best = record.kept
     if best is None:
         raise ValueError(f"run {record.name!r} has no choice to export or retrain")
@@ -52,7 +57,7 @@ def retraining_yaml(record: RunRecord) -> str:
     Raises:
         ValueError: the run has no choice.
     """
-    train, best, experiment = _chosen_train(record), record.kept, Experiment.model_validate(record.experiment)
+    train, best, experiment = chosen_train(record), record.kept, Experiment.model_validate(record.experiment)
     assert best is not None, "asked above"
     shortened = shorten(train, best.epoch)
     heading = f"# The choice of run {record.name}: {best.trial}, epoch {best.epoch}, step {best.step}.\n"

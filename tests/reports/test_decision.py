@@ -29,6 +29,23 @@ def test_base_and_chosen_are_paired_by_prompt_and_seed(record: RunRecord, run_fo
         assert all(p.paths[0].name.startswith("base-") for p in c.base)
 
 
+def test_settings_are_the_trials_and_what_the_file_says_of_training_besides(
+    record: RunRecord, run_folder: Path
+) -> None:
+    train = {"resolution": 64, "lora_rank": 4, "learning_rate": 5e-3, "optimizer": "adamw"}
+    lora = record.model_copy(update={"experiment": {**record.experiment, "train": train}})
+    told = decision(lora, run_folder)
+    assert told is not None
+    assert [name for name, _ in told.settings[:4]] == [
+        "learning rate",
+        "class images per instance",
+        "text encoder ratio",
+        "epochs",
+    ]
+    assert told.settings[0][1] == "2e-4"  # the trial's, not the file's
+    assert sorted(told.settings[4:]) == [("lora rank", "4"), ("resolution", "64")]  # AdamW is the default
+
+
 def test_scores_come_with_their_interval(record: RunRecord, run_folder: Path) -> None:
     told = decision(record, run_folder)
     assert told is not None
