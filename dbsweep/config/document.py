@@ -53,7 +53,10 @@ def read_document(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         at = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        reason = f"is not YAML: {error.problem or error.context}{_other_trainers(path)}"
+        problem = error.problem or error.context or ""
+        if "escape" in problem:  # "C:\\photos"
+            problem += "; in double quotes a backslash begins an escape: write the path with / or in single quotes"
+        reason = f"is not YAML: {problem}{_other_trainers(path)}"
         raise ConfigError(str(path), [Fault(at, reason)]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())

@@ -26,6 +26,8 @@ def write(folder: Path, content: bytes) -> Path:
         (b"name: \xff\n", r"is not UTF-8 text \(byte 0xff at offset 6\)"),
         (b"name: [1, 2\n", "line 2, column 1: is not YAML"),
         (b"a: 1\n\tb: 2\n", "line 2, column 1: is not YAML"),
+        (b'a: "C:\\photos"\n', "unknown escape character 'p'; in double quotes .*: write the path with / or"),
+        (b'a: "C:\\Users"\n', "expected escape sequence .*; in double quotes .*: write the path with / or"),
         (b"a: 1\n---\nb: 2\n", "is not YAML: but found another document"),
         (b"a: \x00\n", "is not YAML"),
         (b"a: 2026-13-45\n", "is not YAML: month must be in"),
