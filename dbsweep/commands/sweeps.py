@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from dbsweep.commands.options import RUNS, Address, Alone, File, Json, Run, Runs, Sets
-from dbsweep.commands.output import print_json, print_lines
+from dbsweep.commands.output import print_json, print_lines, write_nowhere
 
 if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.execution.folder import RunFolder
@@ -59,11 +58,9 @@ def resume(run_name: Run, address: Address = None, runs: Runs = RUNS) -> None:
 
 
 def _view() -> TerminalView:
-    from rich.console import Console
+    from dbsweep.reports.terminal import LastingConsole, TerminalView
 
-    from dbsweep.reports.terminal import TerminalView
-
-    return TerminalView(Console(stderr=True))
+    return TerminalView(LastingConsole(write_nowhere))
 
 
 def _print_outcome(folder: RunFolder) -> None:
@@ -81,18 +78,13 @@ def _print_outcome(folder: RunFolder) -> None:
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
 """With what batch systems and containers end a process, and what a terminal sends that goes away."""
 
-_OUTPUT = (1, 2)
-"""File descriptors of stdout and stderr."""
-
 
 def _interrupt_once(number: int, _: object) -> NoReturn:
     """As Ctrl-C; `timeout` and others send the signal twice, which is no wish to leave the workers alone."""
     for ending in _ENDINGS:
         signal.signal(ending, signal.SIG_IGN)
-    if number == signal.SIGHUP:  # nobody reads any more, and the next line would fail where there is no terminal
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        for stream in _OUTPUT:
-            os.dup2(nowhere, stream)
+    if number == signal.SIGHUP:
+        write_nowhere()
     raise KeyboardInterrupt
 
 

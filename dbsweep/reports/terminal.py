@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from rich.columns import Columns
 from rich.console import Console, Group
@@ -163,6 +163,25 @@ def line(event: Event) -> str:
             text += "".join(f", {m} {event.scorecard.value(m):.2f}" for m in shown)
         return text + (f" → {event.verdict.state}" if event.verdict else "")
     return f"{event.branch}: {event.state} at step {event.last_step}" + (f" ({event.reason})" if event.reason else "")
+
+
+class LastingConsole(Console):
+    """On stderr, and silent once its reader has gone, where Rich's own ends the program.
+
+    Ctrl-C ends the `tee` behind a sweep as well, which then still has to save what it has trained.
+
+    Args:
+        when_gone: called when the reader has gone.
+    """
+
+    def __init__(self, when_gone: Callable[[], None], *, file: IO[str] | None = None) -> None:
+        super().__init__(file=file, stderr=file is None)
+        self._when_gone = when_gone
+
+    def on_broken_pipe(self) -> None:
+        """Called by Rich."""
+        self.quiet = True
+        self._when_gone()
 
 
 class TerminalView:

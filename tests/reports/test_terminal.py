@@ -12,7 +12,7 @@ from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.plan import Branch, Cost, Milestone, Plan
 from dbsweep.records.results import Checkpoint, Score, Scorecard, StepLog, Verdict
 from dbsweep.reports.progress import Progress
-from dbsweep.reports.terminal import TerminalView, describe, duration, render
+from dbsweep.reports.terminal import LastingConsole, TerminalView, describe, duration, render
 
 
 class Clock:
@@ -205,6 +205,19 @@ def test_what_takes_long_before_the_sweep_is_shown(is_terminal: bool, shown: str
     view = TerminalView(Console(file=out, width=80, force_terminal=is_terminal))
     assert list(view.watch("looking at photos", "abc")) == ["a", "b", "c"]
     assert shown in out.getvalue()
+
+
+def test_a_sweep_whose_reader_has_gone_goes_on_unseen():
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError(32, "Broken pipe")
+
+    told: list[str] = []
+    view = TerminalView(LastingConsole(lambda: told.append("gone"), file=Gone()))
+    with view.showing(Progress(plan())):
+        view.on_event(scored("b01", 10))
+        view.note("Interrupted.")
+    assert told == ["gone"]
 
 
 def test_time_left_is_told_where_it_is_known():
