@@ -10,10 +10,10 @@ from dbsweep.config.schema import Train
 from dbsweep.errors import ResourceError
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.models.checkpoints import read_manifest
-from dbsweep.plan.fitting import prompts_of
 from dbsweep.plan.ladder import Half, Savings, savings_text, useful_steps
 from dbsweep.plan.memory import training_memory
 from dbsweep.plan.model_files import size_of
+from dbsweep.plan.needs import prompts_of
 
 
 class Thrift:

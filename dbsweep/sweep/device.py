@@ -12,7 +12,7 @@ from dbsweep.sweep.named_models import MINISD
 
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment, Resources
-    from dbsweep.plan.fitting import Device
+    from dbsweep.plan.needs import Device
 
 _MIB = 2**20
 
@@ -49,8 +49,8 @@ def unused_gpu(experiment: Experiment) -> str | None:
 
 
 def _share_of_machine(resources: Resources) -> Device:
-    from dbsweep.plan.fitting import Device
     from dbsweep.plan.memory import GIB
+    from dbsweep.plan.needs import Device
 
     whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     workers = max(1, int((os.cpu_count() or 1) / resources.cpus_per_trial))
@@ -60,8 +60,8 @@ def _share_of_machine(resources: Resources) -> Device:
 
 
 def _share_of_gpu(resources: Resources) -> Device | None:
-    from dbsweep.plan.fitting import Device
     from dbsweep.plan.memory import GIB
+    from dbsweep.plan.needs import Device
 
     seen = _first_gpu()
     if resources.gpu_memory_gb is not None:

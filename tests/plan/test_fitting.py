@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dbsweep.config.schema import Experiment
-from dbsweep.plan.fitting import Device, fit
+from dbsweep.plan.fitting import fit
 from dbsweep.plan.memory import GIB
+from dbsweep.plan.needs import Device
 from dbsweep.plan.plan import make_plan
 from tests.plan.experiments import experiment
 

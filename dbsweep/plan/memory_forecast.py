@@ -1,0 +1,79 @@
+"""How a person is told whether training fits the device, and what makes it fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from dbsweep.config.schema import Experiment, Train
+from dbsweep.plan.courses import text_encoder_epochs
+from dbsweep.plan.ladder import savings_text, useful_steps
+from dbsweep.plan.memory import GIB
+from dbsweep.plan.needs import USELESS, Case, Device, cases_of, need_of
+from dbsweep.records.record import Scalar
+
+_SHOWN = 6
+_SMALL_LORA = 8
+
+
+def forecast(experiment: Experiment, device: Device) -> Iterator[str]:
+    """Whether training fits, and what would make it fit, for each need."""
+    cases = sorted(cases_of(experiment), key=lambda case: -case.memory.total)
+    if device.half is None and cases[0].memory.total <= device.memory_bytes:
+        return  # on the CPU memory is hardly ever short, and other programs share it
+    for case in cases[:_SHOWN]:
+        yield _case_text(experiment, case, device)
+    if len(cases) > _SHOWN:
+        yield f"memory: {len(cases) - _SHOWN} more settings need less"
+
+
+def forecast_without_device(experiment: Experiment) -> str:
+    """What training needs, where nobody knows what it has."""
+    worst = max((case.memory for case in cases_of(experiment)), key=lambda memory: memory.total)
+    return (
+        f"memory: training needs about {gigabytes(worst.total)} ({worst.parts_text()}); no GPU is seen from "
+        "here, so set resources.gpu_memory_gb to see whether that fits"
+    )
+
+
+def _case_text(experiment: Experiment, case: Case, device: Device) -> str:
+    named = f" ({case.named})" if case.named else ""
+    need = f"memory: training{named} needs about {gigabytes(case.memory.total)} of {device.name}"
+    parts = f"({case.memory.parts_text()})"
+    if case.memory.total <= device.memory_bytes:
+        return f"{need} {parts}: fits"
+    means = list(_means(experiment, case, device))
+    advice = f"what makes it fit: {'; or '.join(means)}" if means else f"only {_least(case)} may make it fit"
+    return f"{need} {parts}: does not fit and will probably run out of memory; {advice}"
+
+
+def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
+    """Changes of which each alone makes a case fit, those that keep most of what is trained first."""
+
+    def need(changes: Mapping[str, Scalar]) -> int:
+        return need_of(_alone(experiment, case, changes))
+
+    train = case.train
+    if train.memory != "auto":
+        for savings in useful_steps(train, need, half=device.half, keep_weights=False, useless=USELESS):
+            if (total := need(savings)) <= device.memory_bytes:
+                yield f"train.memory auto, which may take {savings_text(savings)} ({gigabytes(total)})"
+                break
+    if text_encoder_epochs(train) > 0 and (total := need({"text_encoder_ratio": 0.0})) <= device.memory_bytes:
+        yield f"train.text_encoder_ratio 0 ({gigabytes(total)})"
+    if train.lora_rank == 0 and (total := need({"lora_rank": _SMALL_LORA})) <= device.memory_bytes:
+        yield f"train.lora_rank {_SMALL_LORA}, a LoRA instead of the whole networks ({gigabytes(total)})"
+
+
+def _alone(experiment: Experiment, case: Case, changes: Mapping[str, Scalar]) -> Experiment:
+    """An experiment of this case alone, changed."""
+    train = Train.model_validate({**case.train.model_dump(), **changes})
+    return experiment.model_copy(update={"train": train, "search": type(experiment.search)()})
+
+
+def _least(case: Case) -> str:
+    return f"a lower train.resolution (now {case.train.resolution}), a smaller base model or more memory"
+
+
+def gigabytes(count: int) -> str:
+    """``2147483648`` → ``2.0 GB``."""
+    return f"{count / GIB:.1f} GB"
