@@ -43,16 +43,29 @@ def check_inputs(
         ModelError: a base model or an encoder that is not one, or not to be had.
         ResourceError: the forecast does not fit on the disk.
     """
+    sentences = check_images(experiment, plan, watch)
+    check_base_model(experiment)
+    check_encoders(experiment)
+    check_searcher(experiment)
+    check_compute(experiment)
+    # With storage only pictures come to this disk.
+    check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
+    return sentences
+
+
+def check_images(
+    experiment: Experiment, plan: Plan, watch: Callable[[str, Sequence[Path]], Iterable[Path]]
+) -> tuple[str, ...]:
+    """Decodes all photos and own class images; returns what is to be said of them by their pixels.
+
+    Raises:
+        InputError: one is missing, cannot be read, or lacks a caption.
+    """
     from dbsweep.concepts.captions import class_captions
     from dbsweep.concepts.class_images import own_class_images
     from dbsweep.concepts.doubles import doubled_pixels
     from dbsweep.concepts.photo_sets import held_out_photos, training_photos
     from dbsweep.concepts.photos import check_photos
-    from dbsweep.models.hub import check_hub
-    from dbsweep.models.single_file_config import check_single_file
-    from dbsweep.models.sources import check_base
-    from dbsweep.scoring.encoder_files import check_encoder
-    from dbsweep.sweep.storage import bring_base
 
     per_photo = max(int(trial.settings["class_images_per_instance"]) for trial in plan.trials)
     images: list[Path] = []
@@ -61,24 +74,32 @@ def check_inputs(
         class_captions(concept, own[: per_photo * len(photos)])
         images += (*photos, *held_out_photos(concept), *own)
     looks = check_photos(watch("looking at the photos", images))
+    sentences = (doubled_pixels(concept, looks) for concept in experiment.concepts)
+    return tuple(sentence for sentence in sentences if sentence is not None)
+
+
+def check_base_model(experiment: Experiment) -> None:
+    """Finds a base model that is none or not to be had, without loading it; a checkpoint is fetched to find out.
+
+    Raises:
+        ModelError: it is none, or a file is missing.
+        ResourceError: the storage of the run that made it cannot be reached.
+    """
+    from dbsweep.models.hub import check_hub
+    from dbsweep.models.single_file_config import check_single_file
+    from dbsweep.models.sources import check_base
+    from dbsweep.sweep.storage import bring_base
+
     bring_base(experiment.base_model)
     base = base_source(experiment)
     check_base(base)
     check_hub(base)
     if Path(base.source).is_file():
         check_single_file(base)
-    check_encoder(resolve_encoder(experiment.evaluate.encoder), "evaluate.encoder")
-    check_identity(experiment)
-    check_searcher(experiment)
-    check_compute(experiment)
-    # With storage only pictures come to this disk.
-    check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
-    sentences = (doubled_pixels(concept, looks) for concept in experiment.concepts)
-    return tuple(sentence for sentence in sentences if sentence is not None)
 
 
-def check_identity(experiment: Experiment) -> None:
-    """Finds an encoder of identity that is none, or whose files or package are not to be had.
+def check_encoders(experiment: Experiment) -> None:
+    """Finds an encoder that is none, or whose files or package are not to be had.
 
     Raises:
         ModelError: it is none, or a file is missing.
@@ -88,6 +109,7 @@ def check_identity(experiment: Experiment) -> None:
     from dbsweep.scoring.encoder_files import check_dino, check_encoder
     from dbsweep.scoring.encoder_source import check_faces
 
+    check_encoder(resolve_encoder(experiment.evaluate.encoder), "evaluate.encoder")
     identity = experiment.evaluate.identity
     if identity.encoder is not None:
         check_encoder(identity.encoder, "evaluate.identity.encoder")
