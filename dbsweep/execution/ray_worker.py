@@ -15,6 +15,7 @@ from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.models.left_out import leave_out
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
+from dbsweep.records.plan import Branch
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
 
 Body: TypeAlias = Callable[[BranchJob, Emit], None]
@@ -29,31 +30,45 @@ def train_branch(config: dict[str, Any], body: Body | None) -> None:
 
     given = BranchJob.model_validate_json(config[JOB])
     courier = courier_for(given.sweep)
-    run = RunFolder(courier.sweep.run_folder)
+    if told := courier.told_before(given) or _not_begun(given.branch, courier):
+        for event in told:
+            tune.report(as_result([event]))
+        return
+    with courier.training(given) as job:
+        (body or _train)(job, _reporting(given.branch, courier))
 
+
+def _not_begun(branch: Branch, courier: Courier) -> tuple[Event, ...]:
+    """The end of a branch after a request to stop; empty without one.
+
+    Tune has taken it for a worker before, and gives it to one all the same.
+    """
+    if not courier.asked_to_stop():
+        return ()
+    state, step = TrialState.INTERRUPTED, branch.fork_step
+    return (BranchEnded(branch=branch.id, state=state, last_step=step, reason="asked to stop"),)
+
+
+def _reporting(branch: Branch, courier: Courier) -> Emit:
+    """Carries events away and tells Tune of them."""
+    from ray import tune
+
+    from dbsweep.execution.searcher import as_result
+
+    run = RunFolder(courier.sweep.run_folder)
     waiting: list[Event] = []
 
     def emit(event: Event) -> Decision:
         courier.carry(event)
         waiting.append(event)
-        if isinstance(event, CheckpointScored) and event.checkpoint.step == given.branch.end_step:
+        if isinstance(event, CheckpointScored) and event.checkpoint.step == branch.end_step:
             return Decision.GO_ON  # the branch's end follows at once: every report is a round trip to the driver
         told = as_result(waiting)
         waiting.clear()
         tune.report(told)
         return Decision.STOP if run.stop_request.exists() else Decision.GO_ON
 
-    if finished := courier.told_before(given):
-        for event in finished:
-            tune.report(as_result([event]))
-        return
-    if courier.asked_to_stop():  # Tune has taken the branch for a worker before, and gives it to one all the same
-        branch, stopped = given.branch, TrialState.INTERRUPTED
-        end = BranchEnded(branch=branch.id, state=stopped, last_step=branch.fork_step, reason="asked to stop")
-        tune.report(as_result([end]))
-        return
-    with courier.training(given) as job:
-        (body or _train)(job, emit)
+    return emit
 
 
 def _train(job: BranchJob, emit: Emit) -> None:
