@@ -19,7 +19,8 @@ def best(
     runs: Runs = RUNS,
 ) -> None:
     """Show the chosen checkpoint and why; `--export` writes it as a model."""
-    from dbsweep.reports.listings import best_json, best_text
+    from dbsweep.reports.contract import best_json
+    from dbsweep.reports.listings import best_text
     from dbsweep.sweep.answers import find_run, read_run
 
     folder = find_run(run_name, runs)
@@ -48,7 +49,8 @@ def choose(
 
 def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
     """List the trials of a run with their checkpoints' scores."""
-    from dbsweep.reports.listings import trials_json, trials_text
+    from dbsweep.reports.contract import trials_json
+    from dbsweep.reports.listings import trials_text
     from dbsweep.sweep.answers import find_run, read_run
 
     record = read_run(find_run(run_name, runs))
@@ -79,7 +81,8 @@ def track(
 
 def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
     """List all runs."""
-    from dbsweep.reports.listings import runs_json, runs_text
+    from dbsweep.reports.contract import runs_json
+    from dbsweep.reports.listings import runs_text
     from dbsweep.sweep.answers import read_runs
 
     records, faults = read_runs(runs)

@@ -11,7 +11,7 @@ from pydantic import Field
 from dbsweep.records.choice import Candidate, Choice, Overrule
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan, TrialPath
-from dbsweep.records.record import Record
+from dbsweep.records.record import Record, Scalar
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard, StepLog, Verdict
 
 LEFT_ALONE = "dbsweep was killed, or its machine went down"
@@ -91,6 +91,10 @@ class RunRecord(Record):
     def _planned_looks(self) -> frozenset[tuple[str, int]]:
         """Branch and step of every checkpoint that is looked at while it is trained."""
         return frozenset((branch.id, m.step) for branch in self.plan.branches for m in branch.milestones if m.evaluate)
+
+    def settings_of(self, trial_id: str) -> dict[str, Scalar]:
+        """What a trial was trained with."""
+        return next(trial.settings for trial in self.plan.trials if trial.id == trial_id)
 
     def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
         """The trial's checkpoints by rising step, shared ones included."""

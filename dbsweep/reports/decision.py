@@ -131,7 +131,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         return None
     card = record.scorecards.get(best.checkpoint)
     checkpoint = record.checkpoints.get(best.checkpoint)
-    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    settings = record.settings_of(best.trial)
     given = chosen_train(record).model_dump(mode="json", exclude_defaults=True, exclude=set(settings))
     return Decision(
         trial=best.trial,

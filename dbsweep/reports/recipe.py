@@ -42,7 +42,7 @@ def chosen_train(record: RunRecord) -> Train:
     best = record.kept
     if best is None:
         raise ValueError(f"run {record.name!r} has no choice to export or retrain")
-    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    settings = record.settings_of(best.trial)
     experiment = Experiment.model_validate(record.experiment)
     return experiment.train_for({name.removeprefix("train."): value for name, value in settings.items()})
 

@@ -98,7 +98,7 @@ def swept_settings(record: RunRecord) -> tuple[str, ...]:
 
 def settings_text(record: RunRecord, trial_id: str) -> str:
     """The swept settings of a trial: `learning rate 0.0002 · epochs 60`."""
-    settings = next(trial.settings for trial in record.plan.trials if trial.id == trial_id)
+    settings = record.settings_of(trial_id)
     names = swept_settings(record) or tuple(settings)
     return " · ".join(f"{setting_name(name)} {setting(settings[name])}" for name in names if name in settings)
 

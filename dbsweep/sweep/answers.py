@@ -13,7 +13,7 @@ from dbsweep.execution.ledger import Ledger
 from dbsweep.models.checkpoint_files import MANIFEST, lost_files
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.listings import kept
+from dbsweep.reports.kept import kept
 
 _NAMED = 12
 """Checkpoints that a message names, those of the nearest names."""

@@ -59,7 +59,7 @@ def test_the_yaml_is_an_experiment_with_the_chosen_settings(record: RunRecord) -
     assert record.choice is not None
     best = record.choice.best
     again = Experiment.model_validate(yaml.safe_load(retraining_yaml(record)))
-    settings = next(trial.settings for trial in record.plan.trials if trial.id == best.trial)
+    settings = record.settings_of(best.trial)
     assert again.train.learning_rate == settings["learning_rate"]
     assert again.train.class_images_per_instance == settings["class_images_per_instance"]
     assert again.train.epochs == best.epoch

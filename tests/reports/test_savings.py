@@ -8,8 +8,9 @@ import pytest
 
 from dbsweep.records.run import RunRecord
 from dbsweep.reports import savings as savings_module
+from dbsweep.reports.contract import trials_json
 from dbsweep.reports.data import report_data
-from dbsweep.reports.listings import trials_json, trials_text
+from dbsweep.reports.listings import trials_text
 from dbsweep.reports.savings import savings_sentences
 from tests.reports.synthetic import Synthetic
 

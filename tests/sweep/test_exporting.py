@@ -29,7 +29,7 @@ from dbsweep.models.precision import Precision
 from dbsweep.records.names import Metric
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Checkpoint
-from dbsweep.reports.listings import chosen
+from dbsweep.reports.kept import chosen
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
 from dbsweep.sweep.exporting import Format, export_checkpoint

@@ -18,8 +18,9 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.records.names import Metric
 from dbsweep.records.record import Scalar
+from dbsweep.reports.contract import best_json
 from dbsweep.reports.decision import decision
-from dbsweep.reports.listings import best_json, best_text
+from dbsweep.reports.listings import best_text
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.overruling import overrule

@@ -28,7 +28,8 @@ from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.record import Scalar
 from dbsweep.records.run import LEFT_ALONE, RunRecord
-from dbsweep.reports.listings import runs_json, runs_text
+from dbsweep.reports.contract import runs_json
+from dbsweep.reports.listings import runs_text
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep.answers import read_run, read_runs

@@ -1,0 +1,26 @@
+"""The checkpoint of a run to keep, for answers that are nothing without one."""
+
+from __future__ import annotations
+
+from dbsweep.errors import RunError
+from dbsweep.records.choice import Candidate, Choice
+from dbsweep.records.run import RunRecord
+
+
+def chosen(record: RunRecord, handle: str | None = None) -> Choice:
+    """What dbsweep recommends; `handle` is what a person types as RUN.
+
+    Raises:
+        RunError: there is none yet, or nothing could be chosen.
+    """
+    if record.choice is None:
+        run, why = handle or record.name, "it is over, but no checkpoint was scored"
+        if record.finished is None:  # the ledger cannot tell whether anybody still leads it
+            why = f"it is not over; if it was interrupted, go on with `dbsweep resume {run}`"
+        raise RunError(f"run {record.name!r} has no choice: {why}; see `dbsweep trials {run}`")
+    return record.choice
+
+
+def kept(record: RunRecord, handle: str | None = None) -> Candidate:
+    """The checkpoint to keep: the person's choice, else dbsweep's; RunError if there is none."""
+    return chosen(record, handle).best if record.overrule is None else record.overrule.candidate
