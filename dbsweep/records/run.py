@@ -113,5 +113,6 @@ class RunRecord(Record):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As pydantic's, without what was looked up in the original."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("_lookup", None)
+        for name in ("_lookup", "_planned_looks"):
+            copied.__dict__.pop(name, None)
         return copied

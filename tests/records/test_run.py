@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from tests.execution.sweeps import make_plan
@@ -58,3 +59,19 @@ def test_looking_up_leaves_a_record_equal() -> None:
     run.checkpoints_of("t001")
     assert run == record()
     assert RunRecord.model_validate_json(run.model_dump_json()) == run
+
+
+def test_a_copy_with_another_plan_knows_its_looks() -> None:
+    looked_at = checkpoint("b01", 10)
+    card = make_scorecard(looked_at.id, UNTRAINED)
+    run = record().model_copy(update={"scorecards": {looked_at.id: card}})
+    assert not run.is_late(looked_at)
+    none = [branch.model_copy(update={"milestones": ()}) for branch in run.plan.branches]
+    passed_over = run.model_copy(update={"plan": run.plan.model_copy(update={"branches": tuple(none)})})
+    assert passed_over.is_late(looked_at)
+
+
+def test_settings_are_found_by_the_trial() -> None:
+    run = record()
+    assert [run.settings_of(trial.id) for trial in run.plan.trials] == [trial.settings for trial in run.plan.trials]
+    assert run.settings_of("t001") != run.settings_of("t002")
