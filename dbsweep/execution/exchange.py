@@ -10,7 +10,8 @@ from pathlib import Path
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.inputs import local_inputs
 from dbsweep.execution.jobs import SweepJob
-from dbsweep.execution.store import INPUTS, Store, reachable
+from dbsweep.execution.remote_files import reachable
+from dbsweep.execution.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import STATE_FILES
 from dbsweep.models.hashes import file_sha256
 from dbsweep.models.sources import is_checkpoint, rooted

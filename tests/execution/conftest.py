@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from pathlib import Path
 
 import pytest
@@ -22,3 +23,13 @@ def tiny_job(tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> 
     prepare.draw_class_images(job)
     prepare.encode_photos(job)
     return job
+
+
+@pytest.fixture(params=["path", "file", "fsspec"])
+def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A plain path, pyarrow's local files and a file system that only fsspec has."""
+    return {
+        "path": str(tmp_path / "storage"),
+        "file": f"file://{tmp_path}/storage",
+        "fsspec": f"memory://{uuid.uuid4().hex}",
+    }[request.param]

@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from dbsweep.errors import ResourceError
-from dbsweep.execution.store import Store, reachable
+from dbsweep.execution.remote_files import RemoteFiles
+from dbsweep.execution.store import Store
 
 Machine = Callable[[str], Store]
-
-
-@pytest.fixture(params=["path", "file", "fsspec"])
-def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A plain path, pyarrow's local files and a file system that only fsspec has."""
-    return {
-        "path": str(tmp_path / "storage"),
-        "file": f"file://{tmp_path}/storage",
-        "fsspec": f"memory://{uuid.uuid4().hex}",
-    }[request.param]
 
 
 def fill(folder: Path, **files: str) -> Path:
@@ -101,7 +90,7 @@ def test_a_put_that_was_cut_off_does_not_count(tmp_path: Path, monkeypatch: pyte
     folder = fill(tmp_path / "a" / "x", weights="old")
     here.put(folder)
     with monkeypatch.context() as cut:
-        cut.setattr(Store, "_write", lambda *_: (_ for _ in ()).throw(OSError("gone")))
+        cut.setattr(RemoteFiles, "write", lambda *_: (_ for _ in ()).throw(OSError("gone")))
         with pytest.raises(OSError, match="gone"):
             here.put(fill(folder, weights="new"))
     assert there.get(tmp_path / "b" / "x")
@@ -130,17 +119,6 @@ def test_flags_and_removed_folders(uri: str, tmp_path: Path) -> None:
     assert there.holds(tmp_path / "b" / "run")
     there.remove(tmp_path / "b" / "run" / "x")
     assert not here.get(tmp_path / "a" / "run" / "x")
-
-
-def test_what_cannot_be_reached_is_said_with_its_address(tmp_path: Path) -> None:
-    with pytest.raises(ResourceError, match=r"storage nosuch://x: no file system for it .*; install it"):
-        Store(tmp_path, "nosuch://x")
-    (tmp_path / "file").write_text("no folder")
-    with (
-        pytest.raises(ResourceError, match=r"storage /.* cannot be used .*check the address"),
-        reachable(str(tmp_path)),
-    ):
-        Store(tmp_path, str(tmp_path / "file")).raise_flag(tmp_path / "stop")
 
 
 def test_files_are_taken_off_and_one_is_given_new_content(uri: str, tmp_path: Path) -> None:
