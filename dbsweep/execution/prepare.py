@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from dbsweep.concepts.class_images import ClassImagePool, ClassImageRequest
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.concepts.photos import read_square
 from dbsweep.concepts.token import split_token
+from dbsweep.config.concept import Concept
 from dbsweep.execution import loaded
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds, images_by_prompt, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
@@ -18,7 +20,7 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import Scorecard, TokenMeaning
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
-from dbsweep.scoring.encoders import Encoder
+from dbsweep.scoring.encoders import Encoder, Pixels
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, with_validation_loss
 from dbsweep.scoring.token_meaning import token_meanings, token_prompts
@@ -81,16 +83,29 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     Raises:
         RunError: the base model is another than the run began with, or (`ChangedError`) photos are; what it drew stays.
     """
-    run, experiment = RunFolder(job.run_folder), job.experiment
-    models, encoder = _untrained_models(job), loaded.encoder(job.encoder)
-    photos, held_out = (
-        [[read_square(path, experiment.train.resolution) for path in of(concept)] for concept in experiment.concepts]
-        for of in (training_photos, held_out_photos)
-    )
+    run, models = RunFolder(job.run_folder), _untrained_models(job)
+    photos, held_out = _squares(job, training_photos), _squares(job, held_out_photos)
     key = reference_key(job, models.sha256, [photos, held_out])
     if (known := found_card(run, key)) is not None:
         return models.sha256, known
     run.reference_key.unlink(missing_ok=True)
+    card = _draw_and_score(job, models, photos, held_out)
+    run.base_scorecard.write_text(card.model_dump_json(), encoding="utf-8")
+    write_key(run, key)
+    return models.sha256, card
+
+
+def _squares(job: SweepJob, photos_of: Callable[[Concept], tuple[Path, ...]]) -> list[list[Pixels]]:
+    """Photos of each concept, as checkpoints are drawn."""
+    side, concepts = job.experiment.train.resolution, job.experiment.concepts
+    return [[read_square(path, side) for path in photos_of(concept)] for concept in concepts]
+
+
+def _draw_and_score(
+    job: SweepJob, models: StableDiffusion, photos: list[list[Pixels]], held_out: list[list[Pixels]]
+) -> Scorecard:
+    """Writes the reference; returns the scorecard of the untrained model's first look."""
+    run, experiment, encoder = RunFolder(job.run_folder), job.experiment, loaded.encoder(job.encoder)
     seeds, model_hash = evaluation_seeds(experiment, experiment.evaluate.levels[-1]), models.sha256[:10]
     evaluation = draw_evaluation(
         models, experiment, run, run.base_images, model_hash=model_hash, seeds=seeds, base=True
@@ -105,10 +120,7 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     seen = evaluation_seeds(experiment)
     card = score_base([sample for sample in evaluation.samples if sample.seed in seen], reference)
     tokens = _look_at_tokens(job, models, reference, encoder)
-    card = with_validation_loss(card, losses).model_copy(update={"tokens": tokens})
-    run.base_scorecard.write_text(card.model_dump_json(), encoding="utf-8")
-    write_key(run, key)
-    return models.sha256, card
+    return with_validation_loss(card, losses).model_copy(update={"tokens": tokens})
 
 
 def _untrained_models(job: SweepJob) -> StableDiffusion:
