@@ -28,9 +28,9 @@ from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
 from benchmarks.selection_ours import WAY
 from dbsweep.config.choosing import Choosing
-from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.resampling import mean_interval
+from dbsweep.selection.verdict_settings import VerdictSettings
 
 ENOUGH: Final = (1.0, 0.8, 0.7, 0.6, 0.5, 0.4)
 """Levels of `choose.enough_style` that are tried on the first looks."""

@@ -17,8 +17,9 @@ from typing import Final
 import numpy as np
 
 from benchmarks.verdict_curves import WOBBLES, Level, draw_cards
-from dbsweep.selection.overtraining import VerdictSettings, raises_alarm
+from dbsweep.selection.overtraining import raises_alarm
 from dbsweep.selection.resampling import mean_intervals, resampling_weights
+from dbsweep.selection.verdict_settings import VerdictSettings
 
 UNCHANGED: Final[dict[str, Level]] = {"learned": (0.8, 0.6, 0.9), "nothing learnt": (0.0, 1.0, 1.0)}
 LEARNING: Final[list[Level]] = [(0.3, 0.97, 0.97), (0.6, 0.9, 0.95), (0.8, 0.85, 0.92)]

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.records.results import Scorecard, Verdict
-from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.stopping import should_stop
 from dbsweep.selection.verdict import judge
+from dbsweep.selection.verdict_settings import VerdictSettings
 
 
 class Judgement:

@@ -13,8 +13,8 @@ from dbsweep.records.results import Scorecard, Verdict
 from dbsweep.selection.branchbook import BranchBook
 from dbsweep.selection.followers import followers_of
 from dbsweep.selection.outcome import passed_segments, trial_state
-from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.verdict import judge
+from dbsweep.selection.verdict_settings import VerdictSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dbsweep.records.names import Metric, VerdictState
 from dbsweep.records.results import Scorecard, Verdict
 from dbsweep.selection.evidence import levels, listed, loss_sentence
-from dbsweep.selection.overtraining import VerdictSettings, find_overtraining
+from dbsweep.selection.overtraining import find_overtraining
 from dbsweep.selection.utility import JUDGED
+from dbsweep.selection.verdict_settings import VerdictSettings
 
 
 def judge(

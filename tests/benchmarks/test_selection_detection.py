@@ -8,7 +8,7 @@ import pytest
 from benchmarks.selection_detection import auc, detection, severity, told_onset, true_onset
 from benchmarks.selection_methods import Judged
 from dbsweep.records.names import BASE
-from dbsweep.selection.overtraining import VerdictSettings
+from dbsweep.selection.verdict_settings import VerdictSettings
 from tests.benchmarks.selection_sweeps import GENTLE, HARD, TRUTH, subject, sweep, trial
 
 

@@ -7,14 +7,9 @@ import pytest
 
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.overtraining import (
-    VerdictSettings,
-    find_overtraining,
-    look_share,
-    paired_samples,
-    raises_alarm,
-)
+from dbsweep.selection.overtraining import find_overtraining, look_share, paired_samples, raises_alarm
 from dbsweep.selection.resampling import Floats, resampled_means
+from dbsweep.selection.verdict_settings import VerdictSettings
 from tests.selection.curves import Level, base_card, card, flat_card, noisy_cards
 
 FAST = VerdictSettings(resamples=2000)

@@ -10,9 +10,9 @@ import pytest
 from dbsweep.config.choosing import Judging
 from dbsweep.records.names import BASE, Metric, VerdictState
 from dbsweep.records.results import Score, Scorecard, Verdict
-from dbsweep.selection.overtraining import VerdictSettings
 from dbsweep.selection.utility import JUDGED
 from dbsweep.selection.verdict import judge
+from dbsweep.selection.verdict_settings import VerdictSettings
 from tests.selection.curves import Level, base_card, card, flat_card
 
 NAN = math.nan
