@@ -11,8 +11,9 @@ from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.plan import Branch, Cost, Milestone, Plan
 from dbsweep.records.results import Checkpoint, Score, Scorecard, StepLog, Verdict
+from dbsweep.reports.live_table import describe, duration, render
 from dbsweep.reports.progress import Progress
-from dbsweep.reports.terminal import LastingConsole, TerminalView, describe, duration, render
+from dbsweep.reports.terminal import LastingConsole, TerminalView
 
 
 class Clock:

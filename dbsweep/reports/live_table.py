@@ -1,0 +1,144 @@
+"""A sweep in progress as a table for a terminal, as wide as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from rich.columns import Columns
+from rich.console import Group
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from dbsweep.config.messages import counted
+from dbsweep.records.names import Metric, TrialState, VerdictState
+from dbsweep.reports.progress import BranchProgress, Progress
+
+STATE_STYLES = {
+    TrialState.PENDING: "dim",
+    TrialState.RUNNING: "cyan",
+    TrialState.COMPLETED: "green",
+    TrialState.STOPPED: "yellow",
+    TrialState.FAILED: "red",
+    TrialState.INTERRUPTED: "magenta",
+}
+VERDICT_STYLES = {
+    VerdictState.LEARNING: "cyan",
+    VerdictState.READY: "green",
+    VerdictState.OVERTRAINED: "yellow",
+    VerdictState.UNDERTRAINED: "dim",
+    VerdictState.COLLAPSED: "red",
+}
+ORDER = (TrialState.RUNNING, TrialState.FAILED, TrialState.STOPPED, TrialState.COMPLETED, TrialState.PENDING)
+GAP = 2
+"""Spaces between two columns."""
+
+SHORT = {
+    "learning_rate": "lr",
+    "epochs": "epochs",
+    "class_images_per_instance": "class",
+    "text_encoder_ratio": "te",
+}
+
+
+def duration(seconds: float) -> str:
+    """``75`` → ``1:15``."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+
+
+def describe(settings: dict[str, bool | int | float | str]) -> str:
+    """``lr 0.0003 · epochs 30 · class 4 · te 0.5``; further settings by their full names."""
+    return " · ".join(
+        f"{SHORT.get(name, name)} {value:g}" if isinstance(value, float) else f"{SHORT.get(name, name)} {value}"
+        for name, value in settings.items()
+    )
+
+
+def _cells(progress: BranchProgress, swept: Collection[str]) -> dict[str, Text | str]:
+    """A branch's row by column; settings are those in which branches differ."""
+
+    def score(metric: Metric) -> str:
+        value = progress.scores.get(metric)
+        return "" if value is None else f"{value:.2f}"
+
+    verdict, utility, branch = progress.verdict, progress.utility, progress.branch
+    reached = "–" if progress.state is TrialState.PENDING else f"{progress.step:,}"
+    return {
+        "branch": branch.id,
+        "state": Text(progress.state, style=STATE_STYLES[progress.state]),
+        "settings": describe({name: value for name, value in branch.settings.items() if name in swept}),
+        "step": f"{reached}/{branch.end_step:,}",
+        "identity": score(Metric.IDENTITY),
+        "style": score(Metric.STYLE),
+        "prior": score(Metric.PRIOR),
+        "utility": "" if utility is None else f"{utility:.2f}",
+        "verdict": Text(verdict.state, style=VERDICT_STYLES[verdict.state]) if verdict else "",
+    }
+
+
+LEFT = ("branch", "state", "settings", "verdict")
+"""Columns of words; the others are numbers."""
+
+OPTIONAL = ("prior", "style", "identity", "state")
+"""Columns that a narrow terminal goes without, the first one first; the utility sums the scores up."""
+
+SETTINGS_WIDTH = 24
+"""Characters of the settings for which columns are left out; what is longer is cut where the terminal ends."""
+
+
+def render(progress: Progress, max_rows: int, width: int) -> Group:
+    """The whole view as one renderable.
+
+    Args:
+        progress: the counts.
+        max_rows: most branches to list: running ones first, then the ended ones, best first; the rest is counted.
+        width: characters of a line.
+    """
+    rows = sorted(progress.branches.values(), key=_rank)
+    hidden = len(rows) - max_rows
+    return Group(
+        _headline(progress),
+        # A grid of its own, because the bar alone does not end its line.
+        Columns([ProgressBar(total=1.0, completed=progress.fraction, width=min(60, width))]),
+        _table([_cells(row, progress.swept) for row in rows[:max_rows]], width),
+        Text(f"… {hidden:,} more" if hidden > 0 else "", style="dim"),
+    )
+
+
+def _rank(row: BranchProgress) -> tuple[int, float]:
+    return (ORDER.index(row.state) if row.state in ORDER else 0, -(row.utility or 0.0))
+
+
+def _table(rows: Sequence[dict[str, Text | str]], width: int) -> Table:
+    """As many columns as fit; the settings have what the others leave."""
+    needs = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in (rows[0] if rows else ())}
+    columns = list(needs)
+
+    def room() -> int:
+        return width - sum(needs[name] + GAP for name in columns if name != "settings")
+
+    for name in OPTIONAL:
+        if columns and room() < min(needs["settings"], SETTINGS_WIDTH):
+            columns.remove(name)
+    table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", expand=False)
+    for name in columns:
+        most = max(room(), 1) if name == "settings" else None
+        table.add_column(name, no_wrap=True, max_width=most, justify="left" if name in LEFT else "right")
+    for row in rows:
+        table.add_row(*(row[name] for name in columns))
+    return table
+
+
+def _headline(progress: Progress) -> Text:
+    plan = progress.plan
+    phase = progress.phase
+    if progress.phase_total:
+        phase += f" {progress.phase_done}/{progress.phase_total}"
+    counts = ", ".join(f"{progress.count(s)} {s}" for s in TrialState if progress.count(s))
+    left = "" if progress.eta_s is None else f" · left about {duration(progress.eta_s)}"
+    return Text(
+        f"{phase} · {counted(len(plan.trials), 'trial')} on {counted(len(plan.branches), 'branch')} ({counts}) · "
+        f"elapsed {duration(progress.elapsed_s)}{left}"
+    )
