@@ -109,7 +109,7 @@ def _way(subjects: Sequence[Judged], way: str) -> dict[str, float]:
     told = {
         "look_every": float(np.mean([s.ours[way].look_every for s in subjects])),
         "regret": float(np.mean([regret(s, [s.ours[way].place]) for s in subjects])),
-        **{key: found[key] for key in ("onset_within_1", "auc", "false_alarms")},
+        **{key: found[key] for key in ("onset_within_1", "onset_as_ended", "auc", "false_alarms")},
         "onset_at_enough_style_1": _onset_at_enough_style_1(subjects, way),
         "looks": float(np.mean([s.ours[way].looks for s in subjects])),
         "steps_saved": ratio,

@@ -40,16 +40,26 @@ def true_onset(utility: Floats, fall: float = FALL) -> int:
 
 
 def told_onset(
-    trial: TrialCurve, curves: SubjectCurves, settings: VerdictSettings | None = None, look_every: int = 1
+    trial: TrialCurve,
+    curves: SubjectCurves,
+    settings: VerdictSettings | None = None,
+    look_every: int = 1,
+    end: int | None = None,
 ) -> int:
-    """Index of the onset in the product's verdict on the whole training; n if it does not call it overtrained."""
-    cards = [(point.step, point.card.card(name_of(trial, point))) for point in looks(trial, look_every)]
+    """Index of the onset in the product's verdict on a training; n if it does not call it overtrained.
+
+    Args:
+        end: index of the last checkpoint that was trained; the whole training when None.
+    """
+    planned = looks(trial, look_every)
+    last = trial.steps[-1 if end is None else end]
+    cards = [(point.step, point.card.card(name_of(trial, point))) for point in planned if point.step <= last]
     verdict = judge(
         cards,
         curves.base.card(BASE),
         finished=True,
         steps_per_epoch=curves.steps_per_epoch,
-        settings=(settings or VerdictSettings()).for_looks(len(cards)),
+        settings=(settings or VerdictSettings()).for_looks(len(planned)),
     )
     if verdict.state not in OVERTRAINED or verdict.onset_step is None:
         return len(trial.checkpoints)
@@ -97,10 +107,11 @@ def auc(scores: Floats, positive: npt.NDArray[np.bool_]) -> float:
 def detection(
     subjects: Sequence[Judged], settings: VerdictSettings | None = None, *, fall: float = FALL, way: str = WAY
 ) -> dict[str, float]:
-    """The keys `onset_within_1`, `auc` and `false_alarms`, and what they are shares of.
+    """The keys `onset_within_1`, `onset_as_ended`, `auc` and `false_alarms`, and what they are shares of.
 
     All are by the checkpoints that are looked at while a trial trains. `onset_within_1`: share of trainings whose told
-    onset is at most one checkpoint, looked at or not, from the true one, "none" being the place after the last. `auc`:
+    onset is at most one checkpoint, looked at or not, from the true one, "none" being the place after the last.
+    `onset_as_ended`: the same of the trainings as they were ended, with nothing to be told after their ends. `auc`:
     of `severity` for lying at or after the true onset. `false_alarms`: of the trainings that are never overtrained, the
     share that is called so.
 
@@ -108,14 +119,16 @@ def detection(
         way: of `WAYS`, which says how far apart looks are.
     """
     settings = settings or VerdictSettings()
-    truth, told, lengths, scores, positive = [], [], [], [], []
+    truth, told, lengths, scores, positive, ended = [], [], [], [], [], []
     for subject in subjects:
         curves, base = subject.curves, subject.curves.base.card(BASE)
         look_every = WAYS[way].look_every(curves)
-        for row, trial in zip(subject.utility, curves.trials, strict=True):
+        for row, trial, end in zip(subject.utility, curves.trials, subject.ours[way].ends, strict=True):
             truth.append(true_onset(row, fall))
             told.append(told_onset(trial, curves, settings, look_every))
             lengths.append(len(row))
+            known = (truth[-1], told_onset(trial, curves, settings, look_every, end))
+            ended.append(abs(min(known[0], end + 1) - min(known[1], end + 1)) <= 1)
             seen = looks(trial, look_every)
             cards = [base, *(point.card.card(name_of(trial, point)) for point in seen)]
             scores.append(severity(cards, settings))
@@ -124,6 +137,7 @@ def detection(
     sound = true == none
     return {
         "onset_within_1": float((np.abs(true - said) <= 1).mean()),
+        "onset_as_ended": float(np.mean(ended)),
         "auc": auc(np.concatenate(scores), np.concatenate(positive)),
         "false_alarms": float((said < none)[sound].mean()) if sound.any() else float("nan"),
         "trials": float(len(true)),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -20,8 +20,6 @@ from dbsweep.records.results import Scorecard
 
 WORKERS: Final = 2
 REDUCTION: Final = 3
-RUNG: Final = 3
-"""Checkpoints after which learning rates are compared, where they are: three eighths of a training."""
 
 
 class CurvesBackend(SimulatedBackend):
@@ -49,12 +47,12 @@ class Way:
 
     Attributes:
         stops: the verdict ends what is overtrained.
-        halves: learning rates are compared at rungs besides.
-        looks: `evaluate.look_every`; by default, as all that is not given, the product's.
+        search: what ends trials that others are better than; by default, as all that is not given, the product's.
+        looks: `evaluate.look_every`.
     """
 
     stops: bool = True
-    halves: bool = False
+    search: Mapping[str, Any] = field(default_factory=dict)
     looks: Literal["auto"] | int = "auto"
 
     def look_every(self, curves: SubjectCurves) -> int:
@@ -62,12 +60,18 @@ class Way:
         return look_every_of(_experiment(curves, {}, self.looks))
 
 
+ALONE: Final = {"scheduler": "none"}
+"""Learning rates are not compared while they train."""
+HALVED: Final = {"scheduler": "asha", "reduction_factor": REDUCTION}
+
 WAYS: Final[Mapping[str, Way]] = {
     "whole": Way(stops=False, looks=1),
     "every": Way(looks=1),
-    "every_halved": Way(halves=True, looks=1),
+    "every_alone": Way(search=ALONE, looks=1),
+    "every_halved": Way(search=HALVED, looks=1),
     "spaced": Way(),
-    "spaced_halved": Way(halves=True),
+    "spaced_alone": Way(search=ALONE),
+    "spaced_halved": Way(search=HALVED),
 }
 
 
@@ -103,9 +107,7 @@ def all_ends(curves: SubjectCurves) -> dict[str, tuple[int, ...]]:
 def _ends_by(curves: SubjectCurves, way: Way) -> tuple[int, ...]:
     if not way.stops:
         return tuple(len(trial.checkpoints) - 1 for trial in curves.trials)
-    rung = curves.trials[0].steps[min(RUNG, len(curves.trials[0].steps)) - 1] // curves.steps_per_epoch
-    halving = {"scheduler": "asha", "grace_epochs": rung, "reduction_factor": REDUCTION}
-    return ends(curves, halving if way.halves else {}, looks=way.looks)
+    return ends(curves, way.search, looks=way.looks)
 
 
 def _experiment(curves: SubjectCurves, search: Mapping[str, Any], looks: Literal["auto"] | int) -> Experiment:

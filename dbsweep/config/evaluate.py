@@ -107,7 +107,7 @@ class Evaluate(Section):
     identity: Identity = Identity()
     stop_overtrained: bool = Field(True, description="end a trial when its verdict is overtrained")
     patience: CountOrNone = Field(
-        1, description="further checkpoints before an overtrained or collapsed trial is ended"
+        0, description="further looks before an overtrained trial is ended; a collapsed one gets one at least"
     )
     race: Race = Race()
 

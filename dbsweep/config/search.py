@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_serializer, model_validator
 
 from dbsweep.config.axes import SearchAxis, Values
-from dbsweep.config.fields import Count, NotBool, Section
+from dbsweep.config.fields import Count, NotBool, Section, count_or
 from dbsweep.config.problems import Problems
 from dbsweep.config.search_axes import allowed_values, read_axes
 from dbsweep.config.train import Train
@@ -25,8 +25,9 @@ class SearcherName(StrEnum):
 class SchedulerName(StrEnum):
     """Who ends trials that others have outrun, beside the verdict."""
 
-    NONE = "none"
+    OUTRUN = "outrun"
     ASHA = "asha"
+    NONE = "none"
 
 
 Reduction = Annotated[float, Field(gt=1.0, allow_inf_nan=False), NotBool]
@@ -50,10 +51,15 @@ class Search(Section):
     random_samples: Count = Field(10, description="points that are drawn at random before optuna proposes any")
     suggest_at_once: Count = Field(4, description="points that optuna proposes together, to share and run side by side")
     scheduler: SchedulerName = Field(
-        SchedulerName.NONE,
-        description="asha ends trials whose best utility so far is not among the best at a rung of epochs",
+        SchedulerName.OUTRUN,
+        description="outrun ends a trial when another one was surely better by the same epoch, by more than it would"
+        " gain at its pace; asha ends at rungs of epochs all that are not among the best so far",
     )
-    grace_epochs: Count = Field(4, description="the first rung of asha; no trial is ended before it")
+    grace_epochs: Annotated[Literal["auto"] | Count, count_or("auto")] = Field(
+        "auto",
+        description="no trial is ended before so many by the scheduler, and they are the first rung of asha; auto is a"
+        " third of the longest trial's",
+    )
     reduction_factor: Reduction = Field(4.0, description="of asha: 1 of so many goes on, to so many times the epochs")
 
     @model_validator(mode="before")
@@ -114,8 +120,10 @@ class Search(Section):
             name: list(axis.values) if isinstance(axis, Values) else axis.model_dump(mode="json")
             for name, axis in self.axes.items()
         }
-        chosen = {name: getattr(self, name) for name in _OWN if name == "samples" or name in self.model_fields_set}
+        chosen = {name: getattr(self, name) for name in _OWN if name in _ALWAYS or name in self.model_fields_set}
         return {name: getattr(value, "value", value) for name, value in chosen.items()} | axes
 
 
 _OWN = tuple(name for name in Search.model_fields if name != "axes")
+_ALWAYS = ("samples", "scheduler")
+"""What stands in every run's file, said or not."""

@@ -7,8 +7,9 @@ from collections import defaultdict
 import numpy as np
 
 from dbsweep.config.schema import Experiment
-from dbsweep.execution.jobs import HALVED, BranchJob
-from dbsweep.plan.space import longest_epochs
+from dbsweep.config.search import SchedulerName
+from dbsweep.execution.jobs import BranchJob
+from dbsweep.plan.space import grace_epochs, longest_epochs, rungs_of
 from dbsweep.records.events import CheckpointScored
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.smoothing import Row, smoothed
@@ -16,7 +17,7 @@ from dbsweep.selection.utility import utility_for
 
 
 class Halving:
-    """Decides after each scorecard whether a branch goes on.
+    """Holds branches against each other at rungs.
 
     As in ASHA (Li et al. 2020, "A System for Massively Parallel Hyperparameter Tuning") there are rungs of epochs, each
     `reduction_factor` times the one before, and a branch goes on that is among the best 1 / `reduction_factor` of those
@@ -26,40 +27,29 @@ class Halving:
     a rung is ended when others have outrun it there.
 
     A branch stands for all trials on it. What it inherits was compared as its parent's, so it is compared at the
-    rungs after its fork alone. What was decided before an interruption stands.
+    rungs after its fork alone.
 
     Args:
         base: the untrained model's card, which tells what the utility is made of.
     """
 
     def __init__(self, experiment: Experiment, base: Scorecard) -> None:
-        search, longest = experiment.search, longest_epochs(experiment)
-        self._factor = search.reduction_factor
-        self._rungs = _rungs(min(search.grace_epochs, longest), self._factor, longest)
+        longest = longest_epochs(experiment)
+        self._factor = experiment.search.reduction_factor
+        self._rungs = rungs_of(min(grace_epochs(experiment), longest), self._factor, longest)
         self._utility = utility_for(experiment.choose, base)
         self._rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
         self._reached: defaultdict[float, dict[str, float]] = defaultdict(dict)
 
-    def end(self, job: BranchJob, event: CheckpointScored) -> str | None:
-        """Why the branch ends at this checkpoint; None if it goes on."""
-        if event.scorecard is None:
-            return None
-        step = event.checkpoint.step
-        self._rows[job.branch.id][step] = (job.branch.id, event.checkpoint, event.scorecard)  # a retry tells it again
-        reason = self._compare(job, event.checkpoint.epoch)
-        if step >= job.branch.end_step:
-            return None
-        if job.decided is not None and step <= job.decided.until:
-            return job.decided.reason if step == job.decided.until and job.decided.reason else None
-        return reason
-
-    def _compare(self, job: BranchJob, epoch: int) -> str | None:
-        branch = job.branch
+    def behind(self, job: BranchJob, event: CheckpointScored, card: Scorecard) -> str | None:
+        """At which rung the branch is not among the best so far; None if it is."""
+        branch, checkpoint = job.branch, event.checkpoint
+        self._rows[branch.id][checkpoint.step] = (branch.id, checkpoint, card)  # a retry tells it again
         forked = branch.fork_step // branch.steps_per_epoch
-        passed = [rung for rung in self._rungs if forked < rung <= epoch]
+        passed = [rung for rung in self._rungs if forked < rung <= checkpoint.epoch]
         if not passed:
             return None
-        best = max(self._utility.value_of(card) for _, _, card in smoothed(list(self._rows[branch.id].values())))
+        best = max(self._utility.value_of(each) for _, _, each in smoothed(list(self._rows[branch.id].values())))
         for rung in passed:
             self._reached[rung].setdefault(branch.id, best)
         rung = max((rung for rung in passed if len(self._reached[rung]) > 1), default=passed[0])
@@ -67,12 +57,4 @@ class Halving:
         if there[branch.id] >= np.quantile(list(there.values()), 1.0 - 1.0 / self._factor):
             return None
         place = f"is not in the best 1/{self._factor:g} so far"
-        return f"{HALVED}: utility {there[branch.id]:.3f} up to epoch {rung:g} {place}"
-
-
-def _rungs(first: float, factor: float, longest: int) -> tuple[float, ...]:
-    """Epochs at which branches are compared."""
-    found = [float(first)]
-    while found[-1] * factor <= longest:
-        found.append(found[-1] * factor)
-    return tuple(found)
+        return f"{SchedulerName.ASHA}: utility {there[branch.id]:.3f} up to epoch {rung:g} {place}"

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from dbsweep.concepts.framing import Framing
 from dbsweep.config.schema import Experiment
+from dbsweep.config.search import SchedulerName
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.sources import BaseSource
@@ -102,10 +103,6 @@ class CloserLook(Record):
         """Where the images go."""
         branch, step = self.checkpoint.branch, self.checkpoint.step
         return run.images(branch, step) if self.card is None else run.race_images(branch, step)
-
-
-HALVED = "asha"
-"""How the reason of a branch begins that the scheduler has ended."""
 
 
 class Decided(Record):
@@ -211,4 +208,8 @@ def branch_jobs(job: SweepJob, plan: Plan, record: RunRecord | None = None) -> t
 
 
 def _decided(until: int | None, reason: str) -> Decided | None:
-    return None if until is None else Decided(until=until, reason=reason if reason.startswith(HALVED) else "")
+    """The reason of a branch that a scheduler has ended begins with its name."""
+    if until is None:
+        return None
+    by_a_scheduler = reason.startswith(tuple(f"{name}:" for name in SchedulerName))
+    return Decided(until=until, reason=reason if by_a_scheduler else "")

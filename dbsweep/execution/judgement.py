@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.records.results import Scorecard, Verdict
-from dbsweep.selection.stopping import should_stop
+from dbsweep.selection.stopping import FEWEST, should_stop
 from dbsweep.selection.verdict import judge
 from dbsweep.selection.verdict_settings import VerdictSettings
 
@@ -31,7 +31,7 @@ class Judgement:
         self._base = base
         self._steps_per_epoch = job.branch.steps_per_epoch
         # Only the latest verdicts decide about the end: the ancestors' earlier ones are not judged again.
-        seen = range(max(1, len(lineage) + 1 - self._evaluate.patience), len(lineage) + 1)
+        seen = range(max(1, len(lineage) + 1 - max(self._evaluate.patience, FEWEST)), len(lineage) + 1)
         self._verdicts = [self._judge(self._cards[:n], finished=False) for n in seen]
 
     def add(self, step: int, card: Scorecard, *, finished: bool) -> Verdict:

@@ -15,9 +15,9 @@ from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ResourceError, WorkerError
 from dbsweep.execution import ray_worker
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared
+from dbsweep.execution.comparison import Ending
 from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.ray_start import set_environment, start_ray
 from dbsweep.execution.ray_tasks import RETRIES, result, watch
@@ -50,7 +50,7 @@ class RayBackend:
         self._resources = resources
         self._address = address
         self._body = body
-        self._halving: Halving | None = None
+        self._ending: Ending | None = None
         self._owns_ray = False
         self._started = False
         self._exchange: Exchange | None = None
@@ -89,20 +89,20 @@ class RayBackend:
         exchange = self._exchange_of(jobs[0].sweep)
         exchange.forget_the_stop()
         equipped = [job.model_copy(update={"sweep": self._equipped(job.sweep)}) for job in jobs]
-        halving = self._halving_for(jobs)
-        sweep = TuneThread(equipped, self._run, self._resources, exchange=exchange, halving=halving, body=self._body)
+        ending = self._ending_for(jobs)
+        sweep = TuneThread(equipped, self._run, self._resources, exchange=exchange, ending=ending, body=self._body)
         try:
             sweep.run(on_event)
         finally:
             exchange.forget_the_stop()
             exchange.settle()
 
-    def _halving_for(self, jobs: Sequence[BranchJob]) -> Halving | None:
+    def _ending_for(self, jobs: Sequence[BranchJob]) -> Ending | None:
         """What ends branches beside the verdict; one for all rounds, so that later ones meet the rungs of earlier."""
-        if self._halving is None and jobs and jobs[0].sweep.experiment.search.scheduler is not SchedulerName.NONE:
+        if self._ending is None and jobs and jobs[0].sweep.experiment.search.scheduler is not SchedulerName.NONE:
             base = Scorecard.model_validate_json(self._run.base_scorecard.read_text(encoding="utf-8"))
-            self._halving = Halving(jobs[0].sweep.experiment, base)
-        return self._halving
+            self._ending = Ending(jobs[0].sweep.experiment, base)
+        return self._ending
 
     def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
         """One task a checkpoint, as many at once as there are workers."""

@@ -1,4 +1,4 @@
-"""The decisions of successive halving in Ray Tune's terms: a scheduler."""
+"""Who ends branches, in Ray Tune's terms: a scheduler."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from ray.tune.experiment import Trial as TuneTrial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 
-from dbsweep.execution.halving import Halving
+from dbsweep.execution.comparison import Ending
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.searcher import BranchSearcher, events_in
 from dbsweep.records.events import CheckpointScored
@@ -20,9 +20,9 @@ class BranchScheduler(FIFOScheduler):  # type: ignore[misc]
         ended: branch id → why it has been ended.
     """
 
-    def __init__(self, halving: Halving | None, queue: BranchQueue, searcher: BranchSearcher) -> None:
+    def __init__(self, ending: Ending | None, queue: BranchQueue, searcher: BranchSearcher) -> None:
         super().__init__()
-        self._halving = halving
+        self._ending = ending
         self._queue = queue
         self._searcher = searcher
         self.ended: dict[str, str] = {}
@@ -33,13 +33,13 @@ class BranchScheduler(FIFOScheduler):  # type: ignore[misc]
 
     def on_trial_result(self, tune_controller: Any, trial: TuneTrial, result: dict[str, Any]) -> str:  # noqa: ANN401
         """Go on, or stop the trial."""
-        for event in events_in(result) if self._halving is not None else ():
+        for event in events_in(result) if self._ending is not None else ():
             if isinstance(event, CheckpointScored) and self._ends(self._searcher.branch_of[trial.trial_id], event):
                 return str(TrialScheduler.STOP)
         return str(TrialScheduler.CONTINUE)
 
     def _ends(self, branch: str, event: CheckpointScored) -> bool:
-        reason = self._halving.end(self._queue.job(branch), event) if self._halving is not None else None
+        reason = self._ending.end(self._queue.job(branch), event) if self._ending is not None else None
         if reason is not None:
             self.ended[branch] = reason
             self._queue.halt(branch)

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ChangedError, DiskError, TrialError
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared, Progress
+from dbsweep.execution.comparison import Ending
 from dbsweep.execution.ending import ended_by
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.judgement import Judgement
 from dbsweep.execution.queue import BranchQueue
@@ -67,7 +67,7 @@ class SimulatedBackend:
         self._seconds_per_step = seconds_per_step
         self._seconds_per_checkpoint = seconds_per_checkpoint
         self._base = make_scorecard(BASE, base)
-        self._halving: Halving | None = None
+        self._ending: Ending | None = None
         self.clock = 0.0
 
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
@@ -92,8 +92,8 @@ class SimulatedBackend:
 
     def _schedule_with(self, jobs: Sequence[BranchJob]) -> None:
         """What ends branches beside the verdict; one for all rounds."""
-        if self._halving is None and jobs and jobs[0].sweep.experiment.search.scheduler is not SchedulerName.NONE:
-            self._halving = Halving(jobs[0].sweep.experiment, self._base)
+        if self._ending is None and jobs and jobs[0].sweep.experiment.search.scheduler is not SchedulerName.NONE:
+            self._ending = Ending(jobs[0].sweep.experiment, self._base)
 
     def _replay_all(self, queue: BranchQueue, on_event: OnEvent) -> None:
         agenda: list[tuple[float, int, Event, Iterator[tuple[float, Event]]]] = []
@@ -116,10 +116,10 @@ class SimulatedBackend:
 
     def _halved(self, queue: BranchQueue, event: Event) -> Iterator[tuple[float, Event]] | None:
         """What follows where the scheduler ends the branch at this event."""
-        if self._halving is None or not isinstance(event, CheckpointScored):
+        if self._ending is None or not isinstance(event, CheckpointScored):
             return None
         job = queue.job(event.checkpoint.branch)
-        reason = self._halving.end(job, event)
+        reason = self._ending.end(job, event)
         if reason is None:
             return None
         queue.halt(job.branch.id)

@@ -12,9 +12,9 @@ from ray import tune
 from dbsweep.config.schema import Resources
 from dbsweep.execution import ray_worker
 from dbsweep.execution.backend import OnEvent
+from dbsweep.execution.comparison import Ending
 from dbsweep.execution.exchange import Exchange
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.ray_tasks import RETRIES
@@ -43,7 +43,7 @@ class TuneThread:
         resources: Resources,
         *,
         exchange: Exchange,
-        halving: Halving | None,
+        ending: Ending | None,
         body: Body | None,
     ) -> None:
         self._exchange = exchange
@@ -51,7 +51,7 @@ class TuneThread:
         self._stop = threading.Event()
         self._branches = BranchQueue(jobs)
         searcher = BranchSearcher(self._branches, self._events.put, self._stop)
-        scheduler = BranchScheduler(halving, self._branches, searcher)
+        scheduler = BranchScheduler(ending, self._branches, searcher)
         relay = EventRelay(self._branches, searcher, self._events.put, scheduler.ended)
         run_config = tune.RunConfig(
             name="tune",

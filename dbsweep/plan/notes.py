@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
-from dbsweep.config.search import SchedulerName
+from dbsweep.config.search import SchedulerName, Search
 from dbsweep.plan.amounts import bytes_text
 from dbsweep.plan.cost import latest_checkpoints
 from dbsweep.plan.courses import Course
 from dbsweep.plan.looks import look_epochs, look_every_of
 from dbsweep.plan.photos import Photos, class_images_used, steps_per_epoch, uses_by_size, uses_per_epoch
 from dbsweep.plan.rates import Rates
-from dbsweep.plan.space import longest_epochs
+from dbsweep.plan.space import grace_epochs, longest_epochs, rungs_of
 from dbsweep.plan.tree import grow_tree
 from dbsweep.records.plan import Branch, Cost
 
@@ -40,29 +40,37 @@ def notes_on(
     )
 
 
-def outrun(experiment: Experiment) -> Iterator[str]:
-    """What the scheduler will do to the plan."""
-    search, longest = experiment.search, longest_epochs(experiment)
-    if search.scheduler is SchedulerName.NONE:
-        fields = type(search).model_fields
-        idle = [name for name in ("grace_epochs", "reduction_factor") if getattr(search, name) != fields[name].default]
-        yield from (f"{name} has no effect: it needs search.scheduler asha" for name in idle)
-        return
-    rungs, rung = [], float(search.grace_epochs)
-    while rung < longest:
-        rungs.append(f"{rung:g}")
-        rung *= search.reduction_factor
-    if rungs:
+def outrun(experiment: Experiment, branches: Sequence[Branch]) -> Iterator[str]:
+    """What the scheduler may do to the plan."""
+    search, longest, grace = experiment.search, longest_epochs(experiment), grace_epochs(experiment)
+    yield from _idle(search)
+    if search.scheduler is SchedulerName.NONE or len(branches) < 2:
+        return  # nobody to compare
+    if search.scheduler is SchedulerName.OUTRUN and grace < longest:
         yield (
-            f"scheduler {search.scheduler.value}: branches whose utility is not in the best "
-            f"1/{search.reduction_factor:g} are ended at the first evaluation from epoch "
-            f"{' and '.join(rungs)} on, so all figures are upper bounds"
+            f"scheduler outrun: from epoch {grace} on branches are ended that another one has surely outrun by the "
+            "same epoch, so all figures are upper bounds"
         )
-    else:
+    elif grace < longest:
+        rungs = [f"{rung:g}" for rung in rungs_of(grace, search.reduction_factor, longest) if rung < longest]
         yield (
-            f"scheduler {search.scheduler.value} ends nothing: grace_epochs is {search.grace_epochs} and the longest "
-            f"trial has {counted(longest, 'epoch')}; lower it"
+            f"scheduler asha: branches whose utility is not in the best 1/{search.reduction_factor:g} are ended at the "
+            f"first evaluation from epoch {' and '.join(rungs)} on, so all figures are upper bounds"
         )
+    elif search.grace_epochs != "auto":
+        yield (
+            f"scheduler {search.scheduler} ends nothing: grace_epochs is {grace} and the longest trial has "
+            f"{counted(longest, 'epoch')}; lower it"
+        )
+
+
+def _idle(search: Search) -> Iterator[str]:
+    """Settings that another scheduler would need."""
+    fields, scheduler = type(search).model_fields, search.scheduler
+    if scheduler is SchedulerName.NONE and search.grace_epochs != fields["grace_epochs"].default:
+        yield "grace_epochs has no effect: it needs search.scheduler outrun or asha"
+    if scheduler is not SchedulerName.ASHA and search.reduction_factor != fields["reduction_factor"].default:
+        yield "reduction_factor has no effect: it needs search.scheduler asha"
 
 
 def left_over_class_images(

@@ -64,7 +64,7 @@ def make_plan(
         notes=(
             *removed,
             *proposals(experiment, cost, photos),
-            *outrun(experiment),
+            *outrun(experiment, branches),
             *idle_settings(experiment, courses),
             *left_over_class_images(experiment, courses, photos),
             *notes_on(experiment, courses, branches, cost, photos, rates),

@@ -83,6 +83,20 @@ def shortest_epochs(experiment: Experiment) -> int:
     return min(_lengths(experiment))
 
 
+def grace_epochs(experiment: Experiment) -> int:
+    """Before which no trial is ended by `search.scheduler`: where it is auto, a third of the longest, rounded up."""
+    given = experiment.search.grace_epochs
+    return given if given != "auto" else math.ceil(longest_epochs(experiment) / 3)
+
+
+def rungs_of(first: float, factor: float, longest: int) -> tuple[float, ...]:
+    """Epochs at which asha compares, each `factor` times the one before."""
+    found = [float(first)]
+    while found[-1] * factor <= longest:
+        found.append(found[-1] * factor)
+    return tuple(found)
+
+
 def _lengths(experiment: Experiment) -> list[int]:
     """In epochs: all that a trial can have, or the bounds between which they are."""
     axis = experiment.search.axes.get("epochs")

@@ -60,6 +60,13 @@ def utility_lead(a: Scorecard, b: Scorecard, utility: Utility, resamples: int, s
     return (float(low), float(high))
 
 
+def chance_ahead(a: Scorecard, b: Scorecard, lead: float, utility: Utility, resamples: int, seed: int) -> float:
+    """Share of the draws of `utility_lead` in which a's utility is above b's by more than a lead; NaN as there."""
+    if min(paired(a, b, metric).shape[1] for metric in utility.weights) < 2:
+        return float("nan")
+    return float((_draws(a, b, utility, resamples, seed, wide=True) > lead).mean())
+
+
 def paired(a: Scorecard, b: Scorecard, metric: Metric) -> Floats:
     """(2, n) float64 samples of a metric that both cards have as numbers.
 

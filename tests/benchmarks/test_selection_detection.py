@@ -71,6 +71,17 @@ def test_only_what_is_looked_at_tells() -> None:
     assert detection([judged])["onset_within_1"] == 1.0
 
 
+def test_what_comes_after_the_end_of_a_training_is_neither_told_nor_asked_for() -> None:
+    """HARD is ended at index 2, where its onset is told; had the oracle seen it at index 0, that would be missed."""
+    assert told_onset(subject().curves.trials[1], subject().curves, end=1) == 4
+    assert detection([subject()])["onset_as_ended"] == 1.0
+    early = np.array([TRUTH[0], [0.5, 0.3, 0.2, 0.1]])
+    late = np.array([TRUTH[0], [0.5, 0.5, 0.5, 0.5]])
+    for truth, whole, ended in ((early, 1.0, 1.0), (late, 0.5, 1.0)):
+        found = detection([Judged(subject().curves, truth, np.array([truth, truth]))])
+        assert (found["onset_within_1"], found["onset_as_ended"]) == (whole, ended)
+
+
 def test_a_verdict_that_the_oracle_does_not_share_is_a_false_alarm() -> None:
     fine = np.array([[0.2, 0.4, 0.7, 0.8], [0.5, 0.6, 0.65, 0.7]])
     found = detection([Judged(subject().curves, fine, np.array([fine, fine]))])

@@ -169,7 +169,10 @@ def test_a_dump_keeps_unicodes_line_ends(load: Load, tmp_path: Path, text: str):
 def test_a_dump_has_the_shape_of_the_file(load: Load):
     experiment = load("search: {samples: 8, learning_rate: {loguniform: [1e-6, 1e-4]}, epochs: [2, 4]}\n")
     text = dump_experiment(experiment)
-    assert "search:\n  samples: 8\n  learning_rate:\n    loguniform:\n    - 1.0e-06\n    - 0.0001\n" in text
+    assert (
+        "search:\n  samples: 8\n  scheduler: outrun\n  learning_rate:\n    loguniform:\n    - 1.0e-06\n    - 0.0001\n"
+        in text
+    )
     assert "  epochs:\n  - 2\n  - 4\n" in text
 
 

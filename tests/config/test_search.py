@@ -11,9 +11,9 @@ from tests.config.conftest import Faults, Load
 AXIS = "learning_rate: {loguniform: [1e-6, 1e-3]}"
 
 
-def test_by_default_points_are_random_and_nobody_is_outrun(load: Load):
+def test_by_default_points_are_random_and_the_outrun_are_ended(load: Load):
     search = load(f"search:\n  {AXIS}\n  samples: 7\n").search
-    assert (search.searcher, search.scheduler) == (SearcherName.RANDOM, SchedulerName.NONE)
+    assert (search.searcher, search.scheduler) == (SearcherName.RANDOM, SchedulerName.OUTRUN)
     assert search.points_known == 7
 
 
@@ -34,9 +34,9 @@ def test_a_search_that_learns_survives_its_dump(load: Load):
     ("lines", "path", "message"),
     [
         (AXIS + "\n  searcher: tpe", "searcher", "must be 'random' or 'optuna', got 'tpe'"),
-        (AXIS + "\n  scheduler: hyperband", "scheduler", "must be 'none' or 'asha', got 'hyperband'"),
+        (AXIS + "\n  scheduler: hyperband", "scheduler", "must be 'outrun', 'asha' or 'none', got 'hyperband'"),
         (AXIS + "\n  reduction_factor: 1", "reduction_factor", "must be greater than 1, got 1"),
-        (AXIS + "\n  grace_epochs: 0", "grace_epochs", "must be at least 1, got 0"),
+        (AXIS + "\n  grace_epochs: 0", "grace_epochs", "must be 'auto' or a whole number from 1 on, got 0"),
         (AXIS + "\n  sheduler: asha", "sheduler", "no setting of `train` has this name; did you mean `scheduler`?"),
     ],
 )

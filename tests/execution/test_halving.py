@@ -11,8 +11,8 @@ import pytest
 
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.backend import Emit
+from dbsweep.execution.comparison import Ending
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob, Decided, SweepJob, branch_jobs, sweep_job
 from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
@@ -91,7 +91,7 @@ def test_what_was_decided_before_an_interruption_stands() -> None:
 
 def test_a_branch_is_not_compared_at_the_rungs_of_its_parent() -> None:
     (job,) = [j for j in jobs_of(Path("/runs/demo"), learning_rate=[1e-4], ratios=(0.5, 1.0)) if j.branch.parent]
-    asha = Halving(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+    asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
     good, poor = 9e-4, 1e-4
     root = job.model_copy(update={"branch": job.branch.model_copy(update={"parent": None, "fork_step": 0, "id": "x"})})
     assert asha.end(root, scored("x", 2, good)) is None
@@ -111,7 +111,7 @@ def alone(job: BranchJob, name: str) -> BranchJob:
 
 def test_a_branch_is_worth_its_best_checkpoint_so_far() -> None:
     job = jobs_of(Path("/runs/demo"), grace_epochs=4)[0]
-    asha = Halving(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+    asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
     peaked, steady = alone(job, "peaked"), alone(job, "steady")
     for epoch, rate in ((1, 9e-4), (2, 9e-4), (3, 2e-4), (4, 2e-4)):
         assert asha.end(peaked, scored("peaked", epoch, rate)) is None
@@ -122,7 +122,7 @@ def test_a_branch_is_worth_its_best_checkpoint_so_far() -> None:
 
 def test_who_came_first_to_a_rung_is_ended_once_it_is_outrun_there() -> None:
     job = jobs_of(Path("/runs/demo"))[0]
-    asha = Halving(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+    asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
     first, second = alone(job, "first"), alone(job, "second")
     assert asha.end(first, scored("first", 2, 4e-4)) is None
     assert asha.end(first, scored("first", 3, 4e-4)) is None
@@ -145,7 +145,7 @@ def test_what_a_retried_worker_tells_again_counts_once() -> None:
     job = jobs_of(Path("/runs/demo"), grace_epochs=4)[0]
     reasons = []
     for repeats in (1, 3):
-        asha = Halving(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+        asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
         assert asha.end(alone(job, "good"), scored("good", 4, 9e-4)) is None
         for epoch, rate in ((1, 2e-4), (2, 8e-4), (3, 2e-4)):
             for _ in range(repeats):

@@ -62,8 +62,12 @@ def test_time_is_that_of_the_longest_chain_with_workers_enough() -> None:
     assert many.clock == 50
 
 
+def test_an_overtrained_branch_stops_at_once() -> None:
+    assert ends(replay(SimulatedBackend(losing_style)))["b01"] == (TrialState.STOPPED, 20)
+
+
 def test_an_overtrained_branch_stops_after_its_patience_and_drops_later_forks() -> None:
-    events = replay(SimulatedBackend(losing_style))
+    events = replay(SimulatedBackend(losing_style), evaluate={"patience": 1, "every_epochs": 1})
     cards = [e for e in events if isinstance(e, CheckpointScored) and e.checkpoint.branch == "b01"]
     flagged = [c.checkpoint.step for c in cards if c.verdict and c.verdict.state is VerdictState.OVERTRAINED]
     assert flagged[0] == 20

@@ -119,6 +119,23 @@ def test_a_scheduler_tells_its_rungs(search: dict[str, object], note: str):
     assert not any("asha" in each for each in make_plan(experiment(), [3]).notes)
 
 
-def test_rungs_without_a_scheduler_have_no_effect():
-    notes = make_plan(experiment(search={"grace_epochs": 8}), [3]).notes
-    assert [each for each in notes if "asha" in each] == ["grace_epochs has no effect: it needs search.scheduler asha"]
+@pytest.mark.parametrize(
+    ("search", "note"),
+    [
+        (
+            {"scheduler": "none", "grace_epochs": 8},
+            "grace_epochs has no effect: it needs search.scheduler outrun or asha",
+        ),
+        ({"reduction_factor": 3}, "reduction_factor has no effect: it needs search.scheduler asha"),
+    ],
+)
+def test_settings_of_another_scheduler_have_no_effect(search: dict[str, object], note: str):
+    assert [each for each in make_plan(experiment(search=search), [3]).notes if "no effect" in each] == [note]
+
+
+def test_by_default_a_plan_tells_from_when_on_branches_may_be_outrun():
+    rates = {"learning_rate": [1e-6, 2e-6], "epochs": [20, 40]}
+    (told,) = [each for each in make_plan(experiment(search=rates), [3]).notes if "outrun" in each]
+    assert told.startswith("scheduler outrun: from epoch 14 on branches are ended")
+    for search in ({"epochs": [20]}, {**rates, "scheduler": "none"}, {**rates, "epochs": [1]}):
+        assert not any("outrun" in each for each in make_plan(experiment(search=search), [3]).notes)

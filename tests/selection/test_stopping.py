@@ -29,7 +29,10 @@ STATES = {
         ("LORO", 1, False),
         ("OOO", 2, True),
         ("OO", 2, False),
-        ("C", 0, True),
+        ("C", 0, False),  # a few images can be bad by chance
+        ("CC", 0, True),
+        ("LCL", 0, False),
+        ("OC", 0, True),
         ("C", 1, False),
         ("LCL", 1, False),
         ("LCC", 1, True),

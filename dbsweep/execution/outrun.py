@@ -1,0 +1,66 @@
+"""Branches that another one has outrun: it was better by the same epoch, by more than they may still gain."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+from dbsweep.config.schema import Experiment
+from dbsweep.config.search import SchedulerName
+from dbsweep.execution.jobs import BranchJob
+from dbsweep.plan.space import grace_epochs, longest_epochs
+from dbsweep.records.events import CheckpointScored
+from dbsweep.records.results import Scorecard
+from dbsweep.selection.outrun import Best, best_of, may_gain, surely_better
+from dbsweep.selection.smoothing import Row
+from dbsweep.selection.utility import utility_for
+
+
+class Outrun:
+    """Holds a branch, from `grace_epochs` on, against the best that any had shown by the same epoch.
+
+    It ends where that one is ahead by more than chance and by more than the branch would make up by its end, if it went
+    on as in its last looks: a gentle training that is late is not a poor one.
+
+    A branch stands for all trials on it and for the way to it: what was scored before its fork is its own too, so
+    that branches are never told apart by what they share.
+
+    Args:
+        base: the untrained model's card, which tells what the utility is made of.
+    """
+
+    def __init__(self, experiment: Experiment, base: Scorecard) -> None:
+        self._grace, self._longest = grace_epochs(experiment), longest_epochs(experiment)
+        self._utility = utility_for(experiment.choose, base)
+        self._rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
+        self._forks: dict[str, tuple[str, int]] = {}
+        self._leaders: dict[int, Best] = {}  # by the epoch of a look, as it was known then
+
+    def behind(self, job: BranchJob, event: CheckpointScored, card: Scorecard) -> str | None:
+        """What was surely better by this epoch; None if nothing was."""
+        branch, checkpoint = job.branch, event.checkpoint
+        self._rows[branch.id][checkpoint.step] = (branch.id, checkpoint, card)  # a retry tells it again
+        if branch.parent is not None:
+            self._forks[branch.id] = (branch.parent, branch.fork_step)
+        way = self._way(branch.id)
+        own = best_of(way, self._utility)
+        leader = max((best for epoch, best in self._leaders.items() if epoch <= checkpoint.epoch), default=own)
+        self._leaders[checkpoint.epoch] = max(self._leaders.get(checkpoint.epoch, own), own)
+        if checkpoint.epoch < self._grace or checkpoint.step >= branch.end_step:
+            return None
+        if any(point.id == leader.checkpoint for _, point, _ in way):
+            return None
+        gain = may_gain(way, self._longest, self._utility)
+        if not surely_better(leader, own, gain, self._utility):
+            return None
+        return (
+            f"{SchedulerName.OUTRUN}: utility {own.utility:.3f} by epoch {checkpoint.epoch}, where {leader.checkpoint} "
+            f"had {leader.utility:.3f} and {own.utility + gain:.3f} may be reached"
+        )
+
+    def _way(self, branch: str) -> list[Row]:
+        """The scored checkpoints of a branch, and of those that lead to it up to the forks."""
+        rows = list(self._rows[branch].values())
+        while branch in self._forks:
+            branch, fork = self._forks[branch]
+            rows += [row for step, row in self._rows.get(branch, {}).items() if step <= fork]
+        return rows

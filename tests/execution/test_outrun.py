@@ -1,0 +1,125 @@
+"""Branches that another one is surely ahead of: from when on they end, and what is never held against them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from dbsweep.config.schema import Experiment
+from dbsweep.execution.comparison import Ending
+from dbsweep.execution.jobs import BranchJob, Decided
+from dbsweep.execution.simulated import UNTRAINED, make_scorecard
+from dbsweep.records.events import BranchEnded, CheckpointScored
+from dbsweep.records.names import BASE, Metric, TrialState
+from tests.execution.test_halving import PHOTOS, alone, ends, jobs_of, replay, scored
+
+OUTRUN: Any = {"scheduler": "outrun", "grace_epochs": "auto"}
+RUN = Path("/runs/demo")
+
+
+def ending(experiment: Experiment) -> Ending:
+    return Ending(experiment, make_scorecard(BASE, UNTRAINED))
+
+
+def job() -> BranchJob:
+    return jobs_of(RUN, **OUTRUN)[0]
+
+
+def noisy(event: CheckpointScored, seed: int, scatter: float = 0.5) -> CheckpointScored:
+    """The same mean of identity, over pictures that differ so much that it tells little."""
+    assert event.scorecard is not None
+    score = event.scorecard.scores[Metric.IDENTITY]
+    spread = scatter * np.random.default_rng(seed).permutation(np.resize([1.0, -1.0], len(score.samples)))
+    score = score.model_copy(update={"samples": tuple((score.value + spread).tolist())})
+    card = event.scorecard.model_copy(update={"scores": {**event.scorecard.scores, Metric.IDENTITY: score}})
+    return event.model_copy(update={"scorecard": card})
+
+
+def test_from_a_third_of_the_longest_training_on_the_surely_worse_are_ended() -> None:
+    events = replay(jobs_of(RUN, **OUTRUN))  # eight epochs: a third is epoch 3, the first look after it 4
+    assert ends(events) == {
+        "b01": (TrialState.COMPLETED, 80),
+        "b02": (TrialState.STOPPED, 40),
+        "b03": (TrialState.STOPPED, 40),
+        "b04": (TrialState.STOPPED, 40),
+    }
+    reasons = [event.reason for event in events if isinstance(event, BranchEnded) and event.branch == "b02"]
+    # 3 / (1/.6 + 1/.6 + 1) and 3 / (1/.8 + 1/.8 + 1)
+    assert reasons[0].startswith("outrun: utility 0.692 by epoch 4, where b01-0000")
+    assert reasons[0].endswith("had 0.857 and 0.692 may be reached")
+
+
+@pytest.mark.parametrize("rates", [[2e-4, 8e-4], [2e-4, 4e-4, 8e-4]])
+def test_what_came_before_anything_better_goes_on(rates: list[float]) -> None:
+    """One at a time, worst first: nobody is ended for what only comes later."""
+    found = ends(replay(jobs_of(RUN, learning_rate=rates, **OUTRUN)))
+    assert set(found.values()) == {(TrialState.COMPLETED, 80)}
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.5])
+def test_of_two_trials_the_lower_one_ends_only_if_it_is_surely_lower(scatter: float) -> None:
+    asked = ending(job().sweep.experiment)
+    for epoch in (1, 2, 3):
+        assert asked.end(alone(job(), "high"), noisy(scored("high", epoch, 8e-4), epoch, scatter)) is None
+    told = [asked.end(alone(job(), "low"), noisy(scored("low", n, 6e-4), 10 + n, scatter)) for n in (1, 2, 3)]
+    assert (told[-1] is not None) == (scatter == 0.0)
+
+
+def test_a_young_training_is_not_held_against_an_older_one() -> None:
+    asked = ending(job().sweep.experiment)
+    for epoch, rate in ((3, 2e-4), (4, 2e-4), (6, 9e-4)):
+        assert asked.end(alone(job(), "old"), scored("old", epoch, rate)) is None
+    assert asked.end(alone(job(), "young"), scored("young", 3, 3e-4)) is None
+    assert asked.end(alone(job(), "young"), scored("young", 5, 3e-4)) is None
+    assert asked.end(alone(job(), "young"), scored("young", 6, 3e-4)) is not None
+
+
+def test_a_training_that_was_best_and_fell_goes_on_until_another_is_better() -> None:
+    """Its best checkpoint counts, and that one of its own is better than its latest is for the verdict."""
+    asked = ending(job().sweep.experiment)
+    told = [asked.end(alone(job(), "peaked"), scored("peaked", n, rate)) for n, rate in ((3, 9e-4), (4, 1e-4))]
+    assert told == [None, None]
+    others = [asked.end(alone(job(), "other"), scored("other", epoch, 5e-4)) for epoch in (2, 3, 4)]
+    assert [told is None for told in others] == [True, False, False]
+    assert asked.end(alone(job(), "better"), scored("better", 4, 9.5e-4)) is None
+    assert asked.end(alone(job(), "peaked"), scored("peaked", 5, 1e-4)) is not None
+
+
+def test_who_would_catch_up_by_its_end_goes_on() -> None:
+    """At epoch 4 of 8 both are at 0.4 of identity, where another one has 0.7: the one from 0.1, the other from 0.38."""
+    for first, ended in ((1e-4, False), (3.8e-4, True)):
+        asked = ending(job().sweep.experiment)
+        for epoch in (2, 4):
+            asked.end(alone(job(), "ahead"), scored("ahead", epoch, 7e-4))
+        asked.end(alone(job(), "late"), scored("late", 2, first))
+        assert (asked.end(alone(job(), "late"), scored("late", 4, 4e-4)) is not None) == ended
+
+
+def test_a_fork_is_never_held_against_what_it_shares() -> None:
+    """Its text encoder freezes at epoch 4, and the best was seen at epoch 3, before the fork."""
+    root, fork = (each for each in jobs_of(RUN, learning_rate=[1e-4], ratios=(0.5, 1.0), **OUTRUN))
+    assert (fork.branch.parent, fork.branch.fork_step) == (root.branch.id, 4 * PHOTOS)
+    asked = ending(root.sweep.experiment)
+    for epoch, rate in ((3, 9e-4), (4, 5e-4), (5, 5e-4)):
+        assert asked.end(root, scored(root.branch.id, epoch, rate)) is None
+    assert asked.end(fork, scored(fork.branch.id, 5, 4e-4)) is None
+    assert asked.end(root, scored(root.branch.id, 6, 9.5e-4)) is None
+    assert asked.end(fork, scored(fork.branch.id, 6, 4e-4)) is not None, "what its parent did after the fork counts"
+
+
+def test_the_last_checkpoint_ends_nothing_and_is_held_against_others() -> None:
+    asked = ending(job().sweep.experiment)
+    assert asked.end(alone(job(), "best"), scored("best", 8, 9e-4)) is None
+    assert asked.end(alone(job(), "done"), scored("done", 8, 1e-4)) is None
+
+
+def test_what_it_had_decided_before_an_interruption_stands() -> None:
+    jobs = jobs_of(RUN, **OUTRUN)
+    before = {"b04": Decided(until=40, reason="outrun: too low"), "b02": Decided(until=80, reason="")}
+    again = tuple(each.model_copy(update={"decided": before.get(each.branch.id)}) for each in reversed(jobs))
+    found = ends(replay(again))
+    assert found["b04"] == (TrialState.STOPPED, 40)
+    assert found["b02"] == (TrialState.COMPLETED, 80)
