@@ -75,6 +75,7 @@ def write_experiment(folder: Path, name: str, rates: Sequence[float] = RATES) ->
             "epochs": [3, 5],
             "class_images_per_instance": [1],
             "text_encoder_ratio": [0.4, 1.0],
+            "scheduler": "none",
         },
         "evaluate": {"every_epochs": 1, "images_per_prompt": 2, "num_inference_steps": 2, "encoder": "minisd"}
         | {"stop_overtrained": False},

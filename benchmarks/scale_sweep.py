@@ -167,7 +167,7 @@ def simulate(experiment: Experiment, folder: Path) -> Sweep:
 
 def on_ray(trials: int, folder: Path, seconds: float = 0.0) -> Sweep:
     """A sweep of branches of one checkpoint each on Ray, with workers that do nothing, for so long."""
-    experiment = make_experiment({"seed": list(range(trials))})
+    experiment = make_experiment({"seed": list(range(trials)), "scheduler": "none"})  # there is nothing to compare
 
     def body(job: BranchJob, emit: Emit) -> None:
         time.sleep(seconds)

@@ -89,7 +89,7 @@ def write_experiment(folder: Path, photos: int) -> Path:
             }
         ],
         "train": {"resolution": 64, "batch_size": 1},
-        "search": SEARCH,
+        "search": {**SEARCH, "scheduler": "none"},
         "evaluate": {"every_epochs": 2, "images_per_prompt": 4, "encoder": "minisd", "stop_overtrained": False}
         | {"race": {"enabled": False}},  # it comes after what is measured
         "tracking": {"enabled": False},

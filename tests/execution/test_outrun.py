@@ -110,6 +110,13 @@ def test_a_fork_is_never_held_against_what_it_shares() -> None:
     assert asked.end(fork, scored(fork.branch.id, 6, 4e-4)) is not None, "what its parent did after the fork counts"
 
 
+def test_a_training_is_never_outrun_by_what_it_was_taken_for_itself() -> None:
+    """Its checkpoint at epoch 4 looks lucky once more are known, and smoothing takes some of its utility back."""
+    asked = ending(job().sweep.experiment)
+    for epoch, rate in ((3, 2e-4), (4, 9e-4), (5, 2e-4), (6, 2e-4), (7, 2e-4)):
+        assert asked.end(alone(job(), "only"), noisy(scored("only", epoch, rate), epoch, scatter=0.1)) is None
+
+
 def test_the_last_checkpoint_ends_nothing_and_is_held_against_others() -> None:
     asked = ending(job().sweep.experiment)
     assert asked.end(alone(job(), "best"), scored("best", 8, 9e-4)) is None

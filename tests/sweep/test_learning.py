@@ -50,6 +50,7 @@ def swept(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
             "epochs": [16],
             "class_images_per_instance": [4],
             "text_encoder_ratio": [1.0],
+            "scheduler": "none",
         },
         "evaluate": {"every_epochs": 4, "images_per_prompt": 4, "encoder": "minisd", "stop_overtrained": False},
         "tracking": {"enabled": False},

@@ -59,7 +59,7 @@ def rates(record: RunRecord) -> list[float]:
 
 
 def test_rounds_follow_until_all_samples_are_tried_and_sharing_goes_on(tmp_path):
-    record = run(tmp_path)
+    record = run(tmp_path, "search.scheduler=none")
     assert len(rates(record)) == 8
     # Each point is tried with epochs 4 and 8, which share a branch up to the freeze at epoch 2 of the shorter.
     assert len(record.plan.trials) == 16
@@ -101,7 +101,7 @@ class _Interrupted(SimulatedBackend):
         super().run(jobs, pressing)
 
 
-@pytest.mark.parametrize("scheduler", ["none", "asha"])
+@pytest.mark.parametrize("scheduler", ["none", "outrun", "asha"])
 def test_a_resumed_search_proposes_what_it_would_have_proposed(tmp_path, scheduler: str):
     more = (f"search.scheduler={scheduler}", "search.grace_epochs=2", "search.reduction_factor=2")
     undisturbed = run(tmp_path / "a", *more)
@@ -116,7 +116,7 @@ def test_a_resumed_search_proposes_what_it_would_have_proposed(tmp_path, schedul
     assert resumed.choice == undisturbed.choice
     assert resumed.states == undisturbed.states
     stopped = {TrialState.STOPPED} & set(resumed.states.values())
-    assert bool(stopped) == (scheduler == "asha")
+    assert bool(stopped) == (scheduler != "none")
 
 
 def test_a_searcher_that_is_not_installed_is_named_before_anything_is_written(tmp_path, monkeypatch):

@@ -49,11 +49,12 @@ def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
     return dict.fromkeys(Metric, 1.0) | {Metric.IDENTITY: identity, Metric.STYLE: style, Metric.PRIOR: 0.95}
 
 
-def run(folder: Path, curve: Curve) -> tuple[RunRecord, RunFolder, str]:
+def run(folder: Path, curve: Curve, *overrides: str) -> tuple[RunRecord, RunFolder, str]:
     """Runs four trials on paper; returns the ledger's record, the run's folder and what the terminal showed."""
     out = io.StringIO()
     view = TerminalView(Console(file=out, width=200))
-    made = run_experiment(load_experiment(write_experiment(folder)), lambda *_: SimulatedBackend(curve), view)
+    experiment = load_experiment(write_experiment(folder), overrides)
+    made = run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
     return read_run(made), made, out.getvalue()
 
 
@@ -87,7 +88,7 @@ def test_an_overtrained_trial_is_stopped_and_its_later_steps_are_not_trained(tmp
 
 def test_the_files_thresholds_decide_what_is_overtrained(tmp_path):
     """The hard rate loses 0.9 of style at most: no fall as far as a threshold of 0.95 goes."""
-    experiment = load_experiment(write_experiment(tmp_path), ["verdict.drop=0.95"])
+    experiment = load_experiment(write_experiment(tmp_path), ["verdict.drop=0.95", "search.scheduler=none"])
     view = TerminalView(Console(file=io.StringIO()))
     record = read_run(run_experiment(experiment, lambda *_: SimulatedBackend(curve), view))
     assert set(record.states.values()) == {TrialState.COMPLETED}
@@ -444,10 +445,11 @@ def test_a_run_has_one_driver_at_a_time(tmp_path):
 
 @pytest.mark.parametrize("error", [DiskError, ChangedError])
 def test_what_would_end_all_branches_stops_the_sweep_and_resume_ends_as_if_nothing_had_happened(tmp_path, error):
-    undisturbed, _, _ = run(tmp_path / "a", curve)
+    patient = ("search.scheduler=none", "evaluate.patience=1")  # else what is hopeless would have ended before
+    undisturbed, _, _ = run(tmp_path / "a", curve, *patient)
     out = io.StringIO()
     view = TerminalView(Console(file=out, width=200))
-    experiment = load_experiment(write_experiment(tmp_path / "b"))
+    experiment = load_experiment(write_experiment(tmp_path / "b"), patient)
 
     def filling(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
         if step > 4 * STEPS_PER_EPOCH:
@@ -523,6 +525,7 @@ def test_lengths_in_steps_are_planned_in_epochs(tmp_path):
     """Three photos: 11 steps are four epochs, and 4 steps between checkpoints are two."""
     file = write_experiment(tmp_path)
     text = file.read_text().replace("epochs: [4, 8]", "steps: [11, 24]").replace("every_epochs: 2", "every_steps: 4")
+    text = text.replace("search:", "search:\n  scheduler: none")
     file.write_text(text)
     view = TerminalView(Console(file=io.StringIO()))
     folder = run_experiment(load_experiment(file), lambda *_: SimulatedBackend(curve), view)

@@ -27,7 +27,12 @@ from tests.execution.in_process import InProcessBackend, StoredBackend
 from tests.execution.tiny_sweep import ColourEncoder
 from tests.sweep.files import write_experiment
 
-SHORT = ("search.epochs=[2, 4]", "search.learning_rate=[1e-3]", "evaluate.stop_overtrained=false")
+SHORT = (
+    "search.epochs=[2, 4]",
+    "search.learning_rate=[1e-3]",
+    "search.scheduler=none",
+    "evaluate.stop_overtrained=false",
+)
 
 
 @pytest.fixture(autouse=True)
