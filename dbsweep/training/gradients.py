@@ -17,7 +17,7 @@ from dbsweep.training.objective import Losses, Objective, losses
 from dbsweep.training.order import Order
 from dbsweep.training.passes import Pass, Replayed, can_replay
 from dbsweep.training.precision import MixedPrecision
-from dbsweep.training.randomness import Purpose, key
+from dbsweep.training.randomness import Purpose, key, seed_torch
 
 
 class Gradients:
@@ -74,7 +74,7 @@ class Gradients:
             Loss, instance loss and prior loss, (3,) on the device; and how many images went through the UNet, class
             images included.
         """
-        torch.manual_seed(key(self._train.seed, Purpose.DROPOUT, step) % 2**63)
+        seed_torch(key(self._train.seed, Purpose.DROPOUT, step) % 2**63, self._device)
         epoch, batches = self._order.step(step)
         images = sum(map(len, batches))
         _clear(parameters)

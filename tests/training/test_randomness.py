@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from dbsweep.training.randomness import Purpose, generator, key
+from dbsweep.training.randomness import Purpose, generator, key, seed_torch
 
 
 def test_the_same_counters_give_the_same_draw() -> None:
@@ -33,3 +34,17 @@ def test_anything_else_gives_another_draw(other: tuple[int, Purpose, int, int]) 
 def test_no_two_of_many_keys_meet() -> None:
     keys = {key(0, purpose, epoch, image) for purpose in Purpose for epoch in range(50) for image in range(50)}
     assert len(keys) == len(Purpose) * 50 * 50
+
+
+def test_torch_draws_on_the_cpu_by_a_seed_and_other_devices_are_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(5)
+    wanted = torch.rand(8)
+    asked: list[str] = []
+    for name in ("cuda", "mps", "xpu", "mtia"):
+        seeding = "manual_seed" if name == "mps" else "manual_seed_all"
+        monkeypatch.setattr(getattr(torch, name), seeding, lambda seed, name=name: asked.append(name))
+    seed_torch(5, torch.device("cpu"))
+    assert torch.equal(torch.rand(8), wanted)
+    assert asked == []
+    seed_torch(5, torch.device("cuda"))
+    assert "cuda" in asked
