@@ -24,6 +24,7 @@ from benchmarks.training_case import (
     Inputs,
     steps_per_second,
 )
+from dbsweep.execution.ray_start import ENVIRONMENT
 
 PROGRESS: Final = re.compile(rb"Steps:[^\r\n]*?(\d+)/(\d+) \[")
 """The script's tqdm bar, which it redraws after every step."""
@@ -74,7 +75,7 @@ def peer_arguments(inputs: Inputs, case: Case, out: Path) -> list[str]:
 
 
 def run_peer(script: Path, arguments: Iterable[str], *, launcher: tuple[str, ...] = (sys.executable,)) -> PeerRun:
-    """Run the script and time it.
+    """Run the script and time it, without what our workers find in their environment.
 
     Args:
         launcher: what comes before the script on the command line.
@@ -82,9 +83,10 @@ def run_peer(script: Path, arguments: Iterable[str], *, launcher: tuple[str, ...
     Raises:
         PeerError: if it fails, or shows no progress.
     """
+    environment = {name: value for name, value in os.environ.items() if ENVIRONMENT.get(name) != value}
     begun = time.monotonic()
     with subprocess.Popen(
-        [*launcher, str(script), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        [*launcher, str(script), *arguments], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment
     ) as process:
         ends, tail = _watch(process)
         _, status, usage = os.wait4(process.pid, 0)

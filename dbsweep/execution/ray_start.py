@@ -12,7 +12,12 @@ import ray
 
 from dbsweep.errors import ResourceError
 
+HUGE_PAGES = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1"
+"""A heap of 2 MiB pages, where Linux leaves it to programs to ask, for all threads: those that have heaps of their own,
+as Tune's does that trains, would get such pages for parts of them alone."""
+
 ENVIRONMENT = {
+    "GLIBC_TUNABLES": HUGE_PAGES,  # of workers; other C libraries do not read it
     "RAY_AIR_NEW_OUTPUT": "0",  # the new output engine prints to stdout even when it is told to be silent
     "RAY_agent_register_timeout_ms": "120000",  # on busy cores Ray's own helper needs longer than the default
     "RAY_CHDIR_TO_TRIAL_DIR": "0",  # paths of the experiment file stay relative to where dbsweep was started
@@ -25,7 +30,7 @@ ENVIRONMENT = {
     "TUNE_MAX_PENDING_TRIALS_PG": "16",
     "TUNE_PRINT_ALL_TRIAL_ERRORS": "0",
 }
-"""What Ray reads from the environment; a value that the person has set wins."""
+"""What Ray and its workers read from the environment; a value that the person has set wins."""
 
 START_ATTEMPTS = 2
 """Ray gives itself 30 seconds to start; a busy machine with cold files needs more, and the second attempt finds them

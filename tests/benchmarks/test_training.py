@@ -15,6 +15,7 @@ from benchmarks.training_ours import Clock, startups, write_experiment
 from benchmarks.training_peer import PeerError, PeerRun, finished_steps, peer_arguments, run_peer
 from benchmarks.training_phases import measured_shares
 from dbsweep.config.loading import load_experiment
+from dbsweep.execution.ray_start import HUGE_PAGES
 from dbsweep.sweep.planning import make_plan
 from dbsweep.training.trainer import PHASES
 from tests.training.dreambooth import fresh_models, make_trainer, settings
@@ -103,6 +104,17 @@ def test_a_script_that_fails_is_refused_with_its_last_words(tmp_path: Path):
     script = tmp_path / "train_dreambooth_lora.py"
     script.write_text('raise ValueError("your PEFT is too old")', encoding="utf-8")
     with pytest.raises(PeerError, match=r"train_dreambooth_lora\.py ended with 1: ValueError: your PEFT is too old"):
+        run_peer(script, [])
+
+
+def test_the_script_does_not_find_what_our_workers_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    script = tmp_path / "train_dreambooth.py"
+    script.write_text('import os; raise ValueError(os.environ.get("GLIBC_TUNABLES"))', encoding="utf-8")
+    monkeypatch.setenv("GLIBC_TUNABLES", HUGE_PAGES)
+    with pytest.raises(PeerError, match="ValueError: None"):
+        run_peer(script, [])
+    monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.check=0")  # a person's own
+    with pytest.raises(PeerError, match=r"ValueError: glibc\.malloc\.check=0"):
         run_peer(script, [])
 
 
