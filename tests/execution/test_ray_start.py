@@ -47,5 +47,5 @@ def huge_kib(tunables: str) -> int:
 @pytest.mark.skipif(not asks_by_itself(), reason="huge pages are not asked for here")
 def test_what_a_thread_of_a_worker_keeps_lies_in_huge_pages() -> None:
     assert ENVIRONMENT["GLIBC_TUNABLES"] == HUGE_PAGES
-    assert huge_kib(HUGE_PAGES) * 1024 > 30_000_000
+    assert huge_kib(HUGE_PAGES) * 1024 > 20_000_000  # of some there are ends of other pages; else it is one page
     assert huge_kib("") == 0
