@@ -13,6 +13,7 @@ from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.kept import chosen, kept
 from dbsweep.reports.savings import savings_of
+from dbsweep.reports.subjects import concepts_json
 from dbsweep.selection.utility import Utility, utility_of
 
 CONTRACT_METRICS = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
@@ -65,8 +66,9 @@ def best_json(record: RunRecord, run_folder: Path) -> dict[str, object]:
     """The choice: `run, trial, checkpoint, step, epoch, settings, scores, verdict, path`.
 
     Where the person overruled dbsweep this is the person's, and `overrule` has `because` and what was recommended.
+    Where there are several concepts `concepts` has each one's scores (`dbsweep.reports.subjects.concepts_json`).
     """
-    best = kept(record)
+    best, concepts = kept(record), concepts_json(record)
     verdict = record.verdicts.get(best.trial)
     return {
         "run": record.name,
@@ -78,6 +80,7 @@ def best_json(record: RunRecord, run_folder: Path) -> dict[str, object]:
         "scores": scores_json(record.card_of(best.checkpoint), utility_of(record)),
         "verdict": str(verdict.state) if verdict is not None else None,
         "path": str(run_folder / record.checkpoints[best.checkpoint].path),
+        **({"concepts": concepts} if concepts else {}),
         **_overrule_json(record, record.overrule),
     }
 

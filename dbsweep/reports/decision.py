@@ -17,6 +17,7 @@ from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.recipe import chosen_train, export_commands, retraining_yaml
+from dbsweep.reports.subjects import ConceptRow, concept_rows, lagging_sentence
 from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
 
 RUNNERS_UP = 8
@@ -80,6 +81,8 @@ class Decision:
         overruled: who chose it, if the person did: the person's reason, and what dbsweep recommends.
         drawn: the checkpoint that the grids were drawn with, where it is not this one.
         smoothed: what the utility is of, where `scores`, which are as measured, read otherwise; may be empty.
+        lagging: which subject is behind the others in it, and what to do; may be empty.
+        rows: its scores concept by concept, where there are several.
         formula: what the utility is; changes: what would change dbsweep's choice.
         runners_up: candidates by utility.
         settings: (name, value) of every setting of its trial, and of those of the training that are not the default.
@@ -94,6 +97,7 @@ class Decision:
     overruled: str
     drawn: str
     reason: str
+    lagging: str
     changes: tuple[str, ...]
     runners_up: tuple[RunnerUp, ...]
     utility: str
@@ -101,6 +105,7 @@ class Decision:
     formula: str
     settings: tuple[tuple[str, str], ...]
     scores: tuple[ScoreLine, ...]
+    rows: tuple[ConceptRow, ...]
     concepts: tuple[ConceptPictures, ...]
     exports: tuple[tuple[str, str], ...]
     recipe: str
@@ -141,6 +146,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         overruled=_overruled(choice, record.overrule),
         drawn="" if choice.best.checkpoint == best.checkpoint else f"{choice.best.trial}, epoch {choice.best.epoch}",
         reason=" ".join(filter(None, (choice.reason, unlearned_sentence(record), race_sentence(record)))),
+        lagging=lagging_sentence(record),
         changes=choice.changes,
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),
         formula=choice.formula,
@@ -148,6 +154,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         smoothed=_smoothed(best, record.card_of(best.checkpoint)) if card is not None else "",
         settings=tuple((setting_name(name), setting(value)) for name, value in {**settings, **given}.items()),
         scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
+        rows=concept_rows(record),
         concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
         exports=export_commands(record, handle or record.name),
         recipe=retraining_yaml(record),

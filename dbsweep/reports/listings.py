@@ -17,9 +17,10 @@ from dbsweep.reports.race import race_sentence
 from dbsweep.reports.recipe import export_commands
 from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_sentences
+from dbsweep.reports.subjects import concept_rows, lagging_sentence
 from dbsweep.reports.trials import best_checkpoint
 from dbsweep.selection.unmeasurable import unmeasurable
-from dbsweep.selection.utility import Utility, utility_of
+from dbsweep.selection.utility import JUDGED, Utility, utility_of
 
 RUNNERS_UP = 8
 """Candidates listed below the choice."""
@@ -36,6 +37,7 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         choice.reason,
         *filter(None, (unlearned_sentence(record), race_sentence(record), saving_sentence(record))),
         "",
+        *_concepts(record),
         *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
         *(f"Note: {sentence}" for sentence in unmeasurable(record.scorecards[BASE])),
         *(f"  {name:<26} {value}" for name, value in settings.items()),
@@ -47,6 +49,18 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         f"Runners-up by the {choice.formula} (* on the front of identity, style and prior):",
     ]
     return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP]))
+
+
+def _concepts(record: RunRecord) -> list[str]:
+    """The scores of each concept, and which is behind; nothing where there is only one."""
+    rows = concept_rows(record)
+    if not rows:
+        return []
+    cells = [
+        (row.name, *(f"{value} ({interval})" if interval else value for value, interval in row.scores)) for row in rows
+    ]
+    sentence = lagging_sentence(record)
+    return [*_table(("concept", *JUDGED), cells), *([sentence] if sentence else []), ""]
 
 
 def _exports(record: RunRecord, handle: str) -> list[str]:

@@ -14,11 +14,8 @@ from dbsweep.scoring.metrics import Floats
 from dbsweep.scoring.prompts import PromptKey
 from dbsweep.scoring.quality import image_features
 from dbsweep.scoring.reference import Reference, shows_nothing
+from dbsweep.selection.means import score_of
 from dbsweep.selection.resampling import mean_interval
-
-MAX_MISSING = 0.25
-"""Share of images that may show nothing; with more, a metric is NaN. One flat image of four can be an overflow in the
-autoencoder; two are a broken model."""
 
 
 def score_checkpoint(
@@ -142,9 +139,4 @@ def _scorecard(
 def _score(metric: Metric, drawn: Drawn, reference: Reference, seeds: int) -> Score:
     by_prompt, is_measurable = samples_of(metric, drawn, reference)
     values, measurable = by_prompt[:, :seeds].T.ravel(), np.tile(is_measurable, seeds)
-    counted = values[measurable & np.isfinite(values)]
-    nan = float("nan")
-    if len(counted) < max((1.0 - MAX_MISSING) * measurable.sum(), 1.0):
-        return Score(value=nan, low=nan, high=nan, samples=tuple(values.tolist()))
-    low, high = mean_interval(counted)
-    return Score(value=float(counted.mean()), low=low, high=high, samples=tuple(values.tolist()))
+    return score_of(values, measurable)

@@ -63,6 +63,14 @@ def unmeasurable(base: Scorecard) -> tuple[str, ...]:
     return tuple(sentences)
 
 
+def asked_images(metric: Metric, score: Score, images: Sequence[SampleImage]) -> list[SampleImage]:
+    """The image of each sample of a score, of all images of its card; none where they do not go together."""
+    asked = [image for image in images if image.kind in MEASURED_ON[metric]]
+    if metric is Metric.IDENTITY and len(asked) != len(score.samples):
+        asked = [image for image in asked if image.kind is PromptKind.INSTANCE]  # by an encoder of its own
+    return asked if len(asked) == len(score.samples) else []
+
+
 def _reason(metric: Metric, base: Scorecard) -> str:
     faceless = metric is Metric.IDENTITY and Metric.FACES in base.scores and base.value(Metric.FACES) == 0.0
     return _FACELESS if faceless else _REASONS[metric]
@@ -70,10 +78,8 @@ def _reason(metric: Metric, base: Scorecard) -> str:
 
 def _lost(metric: Metric, score: Score, images: Sequence[SampleImage]) -> list[str]:
     """Where the metric cannot be measured, in words; the empty word where there is no telling apart."""
-    asked = [image for image in images if image.kind in MEASURED_ON[metric]]
-    if metric is Metric.IDENTITY and len(asked) != len(score.samples):
-        asked = [image for image in asked if image.kind is PromptKind.INSTANCE]  # by an encoder of its own
-    if len(asked) != len(score.samples):
+    asked = asked_images(metric, score, images)
+    if not asked:
         return [""] if math.isnan(score.value) else []
     known = {(i.concept, i.prompt) for i, value in zip(asked, score.samples, strict=True) if not math.isnan(value)}
     several = len({image.concept for image in images}) > 1

@@ -263,3 +263,52 @@ class Synthetic:
             seeds=seeds,
             cells=(tuple(rows),),
         )
+
+
+def with_two_subjects(record: RunRecord, identities: tuple[float, float], spread: float = 0.04) -> RunRecord:
+    """The run as if it had taught "zwx woman" too: the same pictures for both, and these identities everywhere.
+
+    Samples lie `spread` above and below, seed by seed, and further apart for the second subject; in a drawing identity
+    is 0.2 less. Style and prior are 0.9 and 0.8 of "ohwx man", 0.6 and 0.5 of "zwx woman".
+    """
+    first = record.experiment["concepts"][0]  # type: ignore[index]
+    second = {
+        name: _renamed(value) if name not in ("instance_images", "validation_images") else value
+        for name, value in first.items()
+    }
+    cards = {name: _with_both(card, identities, spread) for name, card in record.scorecards.items()}
+    experiment = {**record.experiment, "concepts": [first, second]}
+    return record.model_copy(update={"experiment": experiment, "scorecards": cards})
+
+
+def _renamed(value: object) -> object:
+    if isinstance(value, list | tuple):
+        return [_renamed(each) for each in value]
+    return value.replace("ohwx", "zwx").replace("man", "woman") if isinstance(value, str) else value
+
+
+def _with_both(card: Scorecard, identities: tuple[float, float], spread: float) -> Scorecard:
+    both = [
+        image.model_copy(
+            update={"concept": concept, "prompt": image.prompt if concept == 0 else _renamed(image.prompt)}
+        )
+        for concept in (0, 1)
+        for image in card.images
+    ]
+    images = sorted(both, key=lambda image: image.seed)
+    levels = {
+        Metric.IDENTITY: (identities, (PromptKind.INSTANCE, PromptKind.SANITY)),
+        Metric.STYLE: ((0.9, 0.6), (PromptKind.SANITY,)),
+        Metric.PRIOR: ((0.8, 0.5), (PromptKind.CLASS,)),
+    }
+    scores = dict(card.scores)
+    for metric, (values, kinds) in levels.items():
+        samples = []
+        for image in images:
+            if image.kind in kinds:
+                lower = 0.2 * (metric is Metric.IDENTITY and image.kind is PromptKind.SANITY)
+                sign = 1 if image.seed % 2 else -1
+                samples.append(values[image.concept] - lower + sign * spread * (1 + image.concept))
+        mean = sum(samples) / len(samples)
+        scores[metric] = Score(value=mean, low=mean - 0.05, high=mean + 0.05, samples=tuple(samples))
+    return card.model_copy(update={"images": tuple(images), "scores": scores})

@@ -16,6 +16,7 @@ from dbsweep.scoring.encoders import Pixels, load_encoder
 from dbsweep.scoring.prompts import EvaluationPrompt, PromptKey
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint, with_validation_loss
+from dbsweep.selection.concept_cards import concept_cards
 from dbsweep.selection.unmeasurable import unmeasurable
 from tests.scoring.conftest import CornerEncoder, pixels
 
@@ -253,6 +254,22 @@ def test_of_several_concepts_it_is_said_which_one_cannot_be_measured(corner: Cor
             "identity cannot be measured for concepts[1]",
             "prior cannot be measured with 'photo of man' for concepts[1]",
         ], name
+
+
+def test_of_several_concepts_each_has_the_scores_that_it_would_have_alone(
+    corner: CornerEncoder, reference: Reference
+) -> None:
+    prompts = [*PROMPTS, *(replace(prompt, concept=1) for prompt in PROMPTS)]
+    samples = [*SAMPLES, *(sample.model_copy(update={"concept": 1}) for sample in SAMPLES)]
+    both = build_reference(prompts, SEEDS, base_images(), [*PHOTOS, *PHOTOS], corner)
+    drawn = [drawn_as(STYLED), drawn_as(TAUGHT)]
+    card = score_checkpoint("c", [*drawn[0], *drawn[1]], samples, corner, both)
+    told = concept_cards(card, score_base(samples, both))
+    for own, images in zip(told, drawn, strict=True):
+        alone = score_checkpoint("c", images, SAMPLES, corner, reference)
+        for metric in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR):
+            assert own.scores[metric] == alone.scores[metric]
+    assert told[0].value(Metric.IDENTITY) > told[1].value(Metric.IDENTITY)
 
 
 @pytest.mark.parametrize(
