@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from dbsweep import __version__
-from dbsweep.records.names import TrialState
+from dbsweep.config.schema import Experiment
+from dbsweep.records.names import BASE, TrialState
 from dbsweep.records.results import Checkpoint, Scorecard, StepLog, StepSeries
 from dbsweep.records.run import RunRecord
+from dbsweep.selection.concept_cards import concept_cards
 from dbsweep.selection.utility import utility_of
 
 RUN_TAG = "dbsweep.run"
@@ -38,6 +41,9 @@ STATUS = {
 
 PARAM_SECTIONS = ("base_model", "train", "evaluate", "search", "resources")
 """Sections of the experiment that become params. The tracking section, whose URI may hold a password, does not."""
+
+_NO_NAME = re.compile(r"[^\w.\- ]", re.ASCII)
+"""Characters of a token that not every store takes in the name of a metric."""
 
 PARAM_LENGTH = 500
 """Characters of a param's value that every store accepts."""
@@ -96,11 +102,25 @@ def run_tags(record: RunRecord) -> dict[str, str]:
 def kept_scores(record: RunRecord) -> dict[str, float]:
     """Metrics of the parent run: the scores of the checkpoint to keep over all its images; none while there is none.
 
-    By them runs are compared with each other.
+    By them runs are compared with each other. Where there are several concepts, identity, style and prior of each are
+    there too: ``concepts.1 zwx/identity``.
     """
     if record.kept is None:
         return {}
-    return _scores(record, record.card_of(record.kept.checkpoint))
+    card = record.card_of(record.kept.checkpoint)
+    return {**_scores(record, card), **_scores_by_concept(record, card)}
+
+
+def _scores_by_concept(record: RunRecord, card: Scorecard) -> dict[str, float]:
+    cards = concept_cards(card, record.scorecards.get(BASE, card))
+    if not cards:
+        return {}
+    concepts = Experiment.model_validate(record.experiment).concepts
+    return {
+        f"concepts.{place} {_NO_NAME.sub('_', concept.instance_token)}/{metric.value}": score.value
+        for place, (concept, own) in enumerate(zip(concepts, cards, strict=False))
+        for metric, score in own.scores.items()
+    }
 
 
 def _scores(record: RunRecord, card: Scorecard) -> dict[str, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from dbsweep.records.results import Score
 from dbsweep.records.run import RunRecord
 from dbsweep.tracking.client import default_uri
 from dbsweep.tracking.mlflow_log import MlflowTracker
+from tests.reports.synthetic import Synthetic, with_two_subjects
 from tests.tracking.records import STARTED, make_record
 
 SETTINGS = Tracking()
@@ -196,6 +198,22 @@ def test_the_parent_has_the_scores_of_what_is_kept_and_of_what_the_person_keeps_
     parent = runs_in(output)["demo"]
     assert parent.data.tags["dbsweep.overrule.because"] == "sharper"
     assert history(output, parent.info.run_id, "utility")[0][0] == 0
+
+
+def test_with_several_concepts_the_parent_has_the_scores_of_each(output: Path) -> None:
+    both = with_two_subjects(Synthetic(output / "synthetic", rates=(2e-4,), epochs=(20,)).record, (0.8, 0.4))
+    experiment = json.loads(json.dumps(both.experiment).replace("zwx", "<zwx>"))  # MLflow takes no brackets in names
+    told = both.model_copy(update={"experiment": experiment})
+    assert MlflowTracker(SETTINGS, output).sync(told, output / "synthetic").worked
+    metrics = runs_in(output)["synthetic"].data.metrics
+    assert {name: round(value, 2) for name, value in metrics.items() if name.startswith("concepts.")} == {
+        "concepts.0 ohwx/identity": 0.67,
+        "concepts.0 ohwx/style": 0.9,
+        "concepts.0 ohwx/prior": 0.8,
+        "concepts.1 _zwx_/identity": 0.27,
+        "concepts.1 _zwx_/style": 0.6,
+        "concepts.1 _zwx_/prior": 0.5,
+    }
 
 
 def test_no_secret_is_logged(output: Path) -> None:
