@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -50,3 +51,32 @@ def test_what_a_program_reads_the_beginning_of_is_no_failure(tmp_path: Path) -> 
 
 def test_a_mistake_keeps_its_exit_code(tmp_path: Path) -> None:
     assert exit_code("plan", tmp_path / "none.yaml", unread="stdout stderr") == 2
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_sweep_that_is_begun_without_streams_goes_on_to_its_choice(tmp_path: Path, closed: str) -> None:
+    """As some programs start others."""
+    words = shlex.join([sys.executable, "-c", ON_PAPER, "run", str(write_experiment(tmp_path))])
+    done = subprocess.run(f"{words} {closed}", shell=True, check=False, text=True, capture_output=True)
+    assert "Traceback" not in f"{done.stdout}{done.stderr}"
+    assert done.returncode == 0
+    record = read_run(find_run("demo", tmp_path / "runs"))
+    assert record.choice is not None
+
+
+CHILD = """
+import os, subprocess, sys
+from dbsweep.commands.streams import outlive_readers
+
+outlive_readers()
+written = subprocess.run([sys.executable, "-c", "import os; os.write(1, b'x'); os.write(2, b'x')"])
+sys.exit(written.returncode or os.open(os.devnull, os.O_RDONLY))
+"""
+"""Its exit code is the number of the next file that it opens, or that of a child which cannot write."""
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_no_file_gets_the_number_of_a_closed_stream(closed: str) -> None:
+    """SQLite's could, and a library that prints would write into the ledger."""
+    done = subprocess.run(f"{shlex.join([sys.executable, '-c', CHILD])} {closed}", shell=True, check=False)
+    assert done.returncode > 2
