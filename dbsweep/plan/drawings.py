@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 
 from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Concept, Experiment, Train
-from dbsweep.plan.buckets import Size
 from dbsweep.plan.courses import Course
 from dbsweep.plan.looks import most_late_looks
 from dbsweep.plan.photos import Photos
@@ -31,19 +31,21 @@ class Drawing:
 
 def class_images(concepts: Sequence[Concept], courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[Drawing]:
     """The largest set of each pool once, without the user's own: smaller trials use its first images."""
-    pools: dict[tuple[Size, str, str, str], Drawing] = {}
-    settings = {(t.resolution, t.aspect_ratio_buckets, t.class_images_per_instance): t for t in _with_prior(courses)}
-    for train in settings.values():
-        for concept, own in zip(concepts, photos, strict=True):
-            how = concept.class_images
-            captions = str(concept.instance_images) if FILEWORDS in concept.class_prompt else ""
-            passes = _passes(how.num_inference_steps, how.guidance_scale)
-            for size, count in own.by_size(train).items():
-                pool = (size, concept.class_prompt, how.model_dump_json(), captions)
-                earlier = pools[pool].count if pool in pools else 0
-                missing = max(earlier, train.class_images_per_instance * count - own.class_images)
-                pools[pool] = Drawing(missing, train.resolution, passes)
-    yield from pools.values()
+    kinds = {(t.resolution, t.aspect_ratio_buckets, t.class_images_per_instance): t for t in _with_prior(courses)}
+    pairs = product(kinds.values(), zip(concepts, photos, strict=True))
+    sets = [each for train, (concept, own) in pairs for each in _class_image_sets(train, concept, own)]
+    largest = dict(sorted(sets, key=lambda each: each[1].count))  # of the sets of one pool the last one stays
+    yield from largest.values()
+
+
+def _class_image_sets(train: Train, concept: Concept, photos: Photos) -> Iterator[tuple[tuple[object, ...], Drawing]]:
+    """What a trial takes of each pool of a concept's class images, one for each size of its photos."""
+    how = concept.class_images
+    captions = str(concept.instance_images) if FILEWORDS in concept.class_prompt else ""
+    passes = _passes(how.num_inference_steps, how.guidance_scale)
+    for size, count in photos.by_size(train).items():
+        missing = max(0, train.class_images_per_instance * count - photos.class_images)
+        yield (size, concept.class_prompt, how, captions), Drawing(missing, train.resolution, passes)
 
 
 def evaluations(experiment: Experiment, looks: int) -> Drawing:

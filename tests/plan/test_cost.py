@@ -37,7 +37,7 @@ def test_images_are_class_images_references_and_evaluations():
 
 
 def test_class_images_are_drawn_once_for_the_most_demanding_trial():
-    search = {"class_images_per_instance": [0, 3, 5], "prior_loss_weight": [0, 1]}
+    search = {"class_images_per_instance": [0, 5, 3], "prior_loss_weight": [0, 1]}
     # Without the prior's loss none are needed: 0 and any weight, or weight 0, is one branch; 3 and 5 are two.
     assert cost(small(search=search)).images == 12 * 5 + REFERENCES + 3 * 2 * EVALUATION
     assert cost(small(search={"prior_loss_weight": [0]})).images == REFERENCES + 2 * EVALUATION
