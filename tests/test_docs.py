@@ -101,6 +101,16 @@ def test_files_of_the_code_exist(page: Path, path: str) -> None:
     assert (ROOT / path).is_file() or (ROOT / "dbsweep" / path).is_file()
 
 
+@pytest.mark.parametrize(("page", "path"), places(r"`((?:benchmarks|docs|experiments|tests)/[\w./]*)`"))
+def test_other_files_and_folders_exist(page: Path, path: str) -> None:
+    assert (ROOT / path).exists()
+
+
+@pytest.mark.parametrize(("page", "module"), places(r"python -m ((?:benchmarks|dbsweep)[\w.]*)"))
+def test_modules_that_can_be_run_exist(page: Path, module: str) -> None:
+    assert ROOT.joinpath(*module.split(".")).with_suffix(".py").is_file()
+
+
 @pytest.mark.parametrize(("page", "path"), places(r"`(\w+` in `(?:\w+/)+\w+\.py)`"))
 def test_what_is_in_a_file_of_the_code_is_there(page: Path, path: str) -> None:
     name, _, file = path.partition("` in `")

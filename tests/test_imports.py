@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"plan", "selection"}),
     frozenset({"models"}),
     frozenset({"concepts", "sampling"}),
-    frozenset({"training", "scoring", "postprocess", "minisd"}),
+    frozenset({"training", "scoring", "minisd"}),
     frozenset({"execution", "tracking", "reports"}),
     frozenset({"sweep"}),
     frozenset({"commands"}),
@@ -59,8 +60,20 @@ def rank_of(room: str) -> int:
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-def test_there_are_rooms_to_check() -> None:
-    assert {"config", "plan", "execution"} <= {room_of(f) for f in FILES}
+def test_every_room_has_its_rank_and_every_rank_its_rooms() -> None:
+    assert {room_of(f) for f in FILES} == frozenset().union(*RANKS)
+
+
+def test_the_page_tells_this_order_and_what_lives_in_each_room() -> None:
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    (line,) = re.findall(r"(?m)^`(errors.*→.*)`$", page)
+    told = [set(rank.split(", ")) for rank in line.split(" → ")]
+    unwritten = {"__init__", "__main__"}
+    assert told == [set(rank - unwritten) for rank in RANKS if rank - unwritten]
+    table = page.partition("| room |")[2].partition("\n\n")[0]
+    rooms = [name for row in table.splitlines() for name in re.findall(r"`(\w+/?)`", row.split("|")[1])]
+    found = {room_of(f) + "/" * (len(f.relative_to(PACKAGE).parts) > 1) for f in FILES}
+    assert sorted(rooms) == sorted(found - unwritten)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
