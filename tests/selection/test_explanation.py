@@ -1,0 +1,70 @@
+"""The choice in words that can be checked against the numbers."""
+
+from __future__ import annotations
+
+from dbsweep.config.choosing import Choosing, Weights
+from dbsweep.records.names import BASE
+from dbsweep.selection.choice import choose
+from dbsweep.selection.utility import utility_for
+from tests.selection.curves import flat_card
+from tests.selection.entrants import FAST, candidate, noisy
+
+
+def test_one_candidate_is_the_choice() -> None:
+    choice = choose([candidate("t001", "b01", 120, 0.8, 0.7, 0.9)])
+    assert choice.best.on_front
+    assert choice.reason == (
+        "t001 at step 120 (epoch 10): identity 0.80 of the photos', style 0.70 and prior 0.90 of the base model's; "
+        "their harmonic mean (style times identity) is 0.72. It is the only checkpoint with scores and weights, so "
+        "there was nothing to compare."
+    )
+
+
+def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None:
+    """The only one that meets the constraint has lost the style; the other is worth 3/(1/.5 + 1/.4 + 1/.8) = 0.52."""
+    rows = [candidate("t001", "b01", 100, 0.9, -0.1, 0.9), candidate("t002", "b02", 100, 0.5, 0.8, 0.8)]
+    limited = utility_for(Choosing(enough_style=1.0, constraints=("identity >= 0.6",)), None)
+    choice = choose(rows, utility=limited)
+    assert choice.best.trial == "t001"
+    assert "No checkpoint has" not in choice.reason
+    assert "That is the highest of the 1 of 2 checkpoints that meets the constraints" in choice.reason
+    assert "Without the constraints t002 at epoch 8 (step 100) with 0.52 would be chosen." in choice.changes
+    assert "all above 0; this is only the nearest to the constraints." in choose(rows[:1], utility=limited).reason
+
+
+def test_the_reason_says_how_much_is_enough() -> None:
+    """3 / (1/.8 + 1/.8 + 1) = 0.86: 0.75 of style and 0.6 of prior are whole."""
+    utility = utility_for(Choosing(enough_prior=0.5), None)
+    choice = choose([candidate("t001", "b01", 100, 0.8, 0.75, 0.6)], utility=utility)
+    assert (
+        "style 0.75 and prior 0.60 of the base model's; their harmonic mean (style times identity; 0.7 of style and "
+        "0.5 of prior are enough) is 0.86."
+    ) in choice.reason
+
+
+def test_a_choice_that_no_weight_changes_says_so() -> None:
+    choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.6, 0.6, 0.6)])
+    assert choice.sensitivity == ()
+    assert "No weight alone changes it, between a quarter as much and four times as much." in choice.changes
+
+
+def test_a_lead_that_is_chance_asks_for_more_images() -> None:
+    rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.79, 0.8, 0.8)], scatter=0.3, seed=2)]
+    choice = choose(rows, settings=FAST)
+    assert choice.rivals[0].low < 0.0
+    assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in choice.changes[0]
+    raced = choose(rows, settings=FAST, finalists={checkpoint.id for _, checkpoint, _ in rows})
+    assert "no more than chance. More images a prompt (evaluate.race.images_per_prompt)" in raced.changes[0]
+
+
+def test_a_lead_that_rounds_to_nothing_has_no_side() -> None:
+    rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.8, 0.8, 0.8)], scatter=0.3)]
+    choice = choose(rows, settings=FAST)
+    assert f"with {choice.rivals[0].candidate.utility:.2f}: as much (95% interval" in choice.changes[0]
+
+
+def test_what_is_enough_in_two_trials_is_not_to_be_told_apart_by_more_images() -> None:
+    utility = utility_for(Choosing(weights=Weights(identity=0, style=0), enough_prior=0.5), flat_card(BASE, 0, 1, 1))
+    rows = [candidate("t001", "b01", 100, 0.58, 0.8, 0.9), candidate("t002", "b02", 100, 0.55, 0.8, 0.8)]
+    (rival, *_) = choose(rows, utility=utility, settings=FAST).changes
+    assert rival.endswith("with 1.00, which is as much: what counts does not tell the two apart.")
