@@ -16,7 +16,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
     return Synthetic(tmp_path_factory.mktemp("run")).record
 
 
-def test_without_a_choice_the_error_says_where_to_look(record, tmp_path):
+def test_without_a_choice_text_and_json_are_the_error_that_says_where_to_look(record, tmp_path):
     unchosen = record.model_copy(update={"choice": None, "finished": None})
     with pytest.raises(RunError, match=r"is not over; if it was interrupted, go on with `dbsweep resume"):
         best_json(unchosen, tmp_path)

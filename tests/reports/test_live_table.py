@@ -1,0 +1,106 @@
+"""The table of a sweep in progress: what it shows, and what a narrow terminal goes without."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from dbsweep.records.events import BranchEnded, BranchStarted
+from dbsweep.records.names import TrialState
+from dbsweep.reports.live_table import describe, duration, render
+from dbsweep.reports.progress import Progress
+from tests.reports.two_branches import Clock, branch, plan, scored
+
+
+def test_the_view_shows_scores_utility_and_verdict():
+    progress = Progress(plan())
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    progress.add(scored("b01", 10))
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=1, width=160))
+    text = console.export_text()
+    # Harmonic mean of 0.75, 0.5 times 0.75, and 1.0: 3 / (4/3 + 8/3 + 1) = 0.60.
+    assert "b01" in text
+    assert "0.75   0.50   1.00     0.60  ready" in " ".join(text.split("\n")).replace("identity", "")
+    assert "… 1 more" in text
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [
+        (140, {"branch", "state", "settings", "step", "identity", "style", "prior", "utility", "verdict"}),
+        (80, {"branch", "state", "settings", "step", "identity", "utility", "verdict"}),
+        (60, {"branch", "settings", "step", "utility", "verdict"}),
+    ],
+)
+def test_a_narrow_terminal_loses_columns_and_no_numbers(width: int, shown: set[str]):
+    progress = Progress(plan())
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    progress.add(scored("b01", 10))
+    console = Console(file=io.StringIO(), width=width, record=True)
+    console.print(render(progress, max_rows=2, width=width))
+    lines = console.export_text().splitlines()
+    (header,) = [number for number, line in enumerate(lines) if line.startswith("branch")]
+    assert set(lines[header].split()) == shown
+    running, pending = lines[header + 1 : header + 3]
+    assert {"10/20", "0.60", "ready"} <= set(running.split())
+    assert "–/20" in pending.split()
+    assert all(len(line) <= width for line in lines)
+
+
+def test_training_is_counted_in_branches_and_not_in_the_inputs_before_it():
+    progress = Progress(plan())
+    progress.begin_phase("shared inputs", 9, 9)
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=2, width=160))
+    assert console.export_text().startswith("training · 0 trials on 2 branches (1 pending, 1 running)")
+
+
+def test_settings_that_all_branches_have_are_left_out():
+    other = branch("b02", (10, 20)).model_copy(
+        update={"settings": {**branch("b02", (10,)).settings, "learning_rate": 1e-4}}
+    )
+    both = plan().model_copy(update={"branches": (branch("b01", (10, 20)), other)})
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(Progress(both), max_rows=2, width=160))
+    text = console.export_text()
+    assert "lr 0.0003 " in text
+    assert "lr 0.0001 " in text
+    assert "epochs" not in text
+
+
+def test_running_branches_come_first_then_the_best():
+    progress = Progress(plan())
+    progress.add(scored("b01", 20))
+    progress.add(BranchEnded(branch="b01", state=TrialState.COMPLETED, last_step=20))
+    progress.add(BranchStarted(branch="b02", host="here", pid=1))
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=2, width=160))
+    text = console.export_text()
+    assert text.index("b02") < text.index("b01")
+
+
+def test_time_left_is_told_where_it_is_known():
+    clock = Clock()
+    progress = Progress(plan(), clock)
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=2, width=160))
+    assert "elapsed 0:00" in (before := console.export_text())
+    assert "left" not in before
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    clock.now += 30.0
+    progress.add(scored("b01", 10))
+    console.print(render(progress, max_rows=2, width=160))
+    assert "elapsed 0:30 · left about 1:30" in console.export_text()
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(5.4, "0:05"), (75, "1:15"), (3661, "1:01:01")])
+def test_duration(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_settings_are_described_with_short_names():
+    assert describe({"learning_rate": 3e-4, "epochs": 30, "batch_size": 2}) == "lr 0.0003 · epochs 30 · batch_size 2"

@@ -1,0 +1,50 @@
+"""How far a sweep is: what is done, what is left, and how long it takes."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbsweep.records.events import BranchEnded, BranchStarted
+from dbsweep.records.names import TrialState
+from dbsweep.reports.progress import Progress
+from tests.reports.two_branches import Clock, plan, scored
+
+
+def test_time_left_is_time_spent_times_what_is_left_over_what_is_done():
+    clock = Clock()
+    progress = Progress(plan(), clock)
+    assert progress.eta_s is None
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    clock.now += 30.0
+    progress.add(scored("b01", 10))
+    assert progress.fraction == pytest.approx(1 / 4)
+    assert progress.eta_s == pytest.approx(30.0 * 3)  # one checkpoint of four took 30 s
+    for branch in progress.plan.branches:
+        progress.add(BranchEnded(branch=branch.id, state=TrialState.COMPLETED, last_step=branch.end_step, reason=""))
+    assert (progress.fraction, progress.eta_s) == (1.0, None)  # a race and grids may follow
+
+
+def test_a_branch_that_is_started_again_has_done_no_checkpoint_twice():
+    progress = Progress(plan())
+    for _ in range(2):  # its worker died after the checkpoint, which the next attempt tells again
+        progress.add(BranchStarted(branch="b01", host="here", pid=1))
+        progress.add(scored("b01", 10))
+    assert progress.fraction == pytest.approx(1 / 4)
+
+
+def test_a_stopped_branch_leaves_nothing_to_wait_for():
+    progress = Progress(plan())
+    progress.add(BranchEnded(branch="b01", state=TrialState.STOPPED, last_step=10, reason="overtrained"))
+    assert progress.fraction == pytest.approx(1 / 2)
+    assert progress.count(TrialState.STOPPED) == 1
+
+
+def test_a_plan_that_has_grown_leaves_more_to_do_and_what_was_done():
+    first, second = plan().branches
+    progress = Progress(plan().model_copy(update={"branches": (first,)}))
+    progress.add(scored("b01", 10))
+    assert progress.fraction == pytest.approx(1 / 2)
+    progress.extend(plan())
+    assert progress.fraction == pytest.approx(1 / 4)
+    progress.add(scored(second.id, 10))
+    assert progress.fraction == pytest.approx(2 / 4)
