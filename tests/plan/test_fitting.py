@@ -1,25 +1,10 @@
-"""Whether training fits, what is chosen so that it does, and what a person reads."""
+"""What is chosen so that training fits, and what is left alone."""
 
 from __future__ import annotations
 
-from dbsweep.config.schema import Experiment
 from dbsweep.plan.fitting import fit
-from dbsweep.plan.memory import GIB
-from dbsweep.plan.needs import Device
 from dbsweep.plan.plan import make_plan
-from tests.plan.experiments import experiment
-
-SD1 = "stable-diffusion-v1-5/stable-diffusion-v1-5"
-
-
-def gpu(gigabytes: float, half: str = "bf16") -> Device:
-    name = f"the GPU's {gigabytes:g} GB"
-    return Device.model_validate({"memory_bytes": int(gigabytes * GIB), "name": name, "half": half})
-
-
-def sd1(memory: str = "auto", **changes: object) -> Experiment:
-    train = {"memory": memory, **dict(changes.pop("train", {}))}  # type: ignore[call-overload]
-    return experiment(base_model=SD1, train=train, resources={"gpus_per_trial": 1}, **changes)
+from tests.plan.devices import gpu, sd1
 
 
 def test_what_fits_is_not_changed():
@@ -49,15 +34,6 @@ def test_an_old_gpu_gets_fp16():
     assert fit(sd1(train={"batch_size": 4}), gpu(24, "fp16")).experiment.train.precision == "fp16"
 
 
-def test_what_can_never_fit_is_told_with_what_would_help():
-    first, second = fit(sd1(), gpu(11)).notes
-    assert "gradient_checkpointing true" in first
-    assert "does not fit and will probably run out of memory" in second
-    assert "train.lora_rank 8, a LoRA instead of the whole networks" in second
-    (hopeless,) = fit(sd1("as_given"), gpu(3)).notes
-    assert "only a lower train.resolution (now 512), a smaller base model or more memory may make it fit" in hopeless
-
-
 def test_without_auto_nothing_is_chosen_and_auto_is_advised():
     given = sd1("as_given")
     fitted = fit(given, gpu(16))
@@ -85,26 +61,10 @@ def test_all_trials_get_one_choice_and_what_is_swept_is_left_alone():
     assert len(fitted.notes) == 1 + 4
 
 
-def test_settings_that_need_the_same_are_told_once():
-    assert len(fit(sd1("as_given", search={"learning_rate": [1e-6, 2e-6], "epochs": [10, 20]}), gpu(80)).notes) == 1
-
-
 def test_what_saves_next_to_nothing_is_not_taken():
     lora = fit(sd1(train={"lora_rank": 4, "class_images_per_instance": 0}), gpu(6)).experiment.train
     assert lora.optimizer == "adamw"
     assert lora.precision == "bf16" or lora.gradient_checkpointing
-
-
-def test_a_gpu_that_nobody_knows_is_asked_for():
-    (note,) = fit(sd1("as_given"), None).notes
-    assert "set resources.gpu_memory_gb to see whether that fits" in note
-    assert fit(experiment(), None).notes == ()
-
-
-def test_a_cpu_with_room_is_not_worth_a_word():
-    cpu = Device(memory_bytes=16 * GIB, name="16 GB")
-    assert fit(experiment(), cpu).notes == ()
-    assert "does not fit" in fit(experiment(base_model=SD1), cpu).notes[0]
 
 
 def test_the_choice_is_part_of_what_determines_the_weights_and_auto_is_not():
@@ -112,11 +72,3 @@ def test_the_choice_is_part_of_what_determines_the_weights_and_auto_is_not():
     plans = [make_plan(fit(sd1(), gpu(size)).experiment, [3]) for size in (80, 16)]
     assert plans[0].stages[0].id != plans[1].stages[0].id
     assert make_plan(sd1("as_given"), [3]).stages == plans[0].stages
-
-
-def test_trials_that_need_other_amounts_are_told_apart_in_words():
-    notes = fit(sd1("as_given", search={"class_images_per_instance": [0, 10]}), gpu(80)).notes
-    assert [note.split(" needs ")[0] for note in notes] == [
-        "memory: training (with class images)",
-        "memory: training (without class images)",
-    ]

@@ -1,0 +1,37 @@
+"""What a person reads about memory: whether training fits, and what makes it fit."""
+
+from __future__ import annotations
+
+from dbsweep.plan.fitting import fit
+from dbsweep.plan.memory import GIB
+from dbsweep.plan.needs import Device
+from tests.plan.devices import SD1, gpu, sd1
+from tests.plan.experiments import experiment
+
+
+def test_what_can_never_fit_is_told_with_what_would_help():
+    first, second = fit(sd1(), gpu(11)).notes
+    assert "gradient_checkpointing true" in first
+    assert "does not fit and will probably run out of memory" in second
+    assert "train.lora_rank 8, a LoRA instead of the whole networks" in second
+    (hopeless,) = fit(sd1("as_given"), gpu(3)).notes
+    assert "only a lower train.resolution (now 512), a smaller base model or more memory may make it fit" in hopeless
+
+
+def test_a_gpu_that_nobody_knows_is_asked_for():
+    (note,) = fit(sd1("as_given"), None).notes
+    assert "set resources.gpu_memory_gb to see whether that fits" in note
+    assert fit(experiment(), None).notes == ()
+
+
+def test_a_cpu_with_room_is_not_worth_a_word():
+    cpu = Device(memory_bytes=16 * GIB, name="16 GB")
+    assert fit(experiment(), cpu).notes == ()
+    assert "does not fit" in fit(experiment(base_model=SD1), cpu).notes[0]
+
+
+def test_of_many_needs_the_largest_are_told_and_the_rest_counted():
+    notes = fit(sd1("as_given", search={"resolution": [*range(256, 1024, 64)]}), gpu(80)).notes
+    told = [note.partition(" needs ")[0] for note in notes[:-1]]
+    assert told == [f"memory: training (resolution {side})" for side in (960, 896, 832, 768, 704, 640)]
+    assert notes[-1] == "memory: 6 more settings need less"
