@@ -1,19 +1,18 @@
-"""A tiny random CLIP and an encoder that is arithmetic, for the tests of scoring."""
+"""A tiny random CLIP, an encoder that is arithmetic and what it makes of four men, for the tests of scoring."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import open_clip
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from dbsweep.scoring.encoders import Embeddings, Pixels
+from dbsweep.scoring.reference import Reference, build_reference
+from tests.scoring.corner import CornerEncoder
+from tests.scoring.men import PHOTOS, PROMPTS, SEEDS, base_images
 
 CLIP = {
     "embed_dim": 16,
@@ -35,31 +34,11 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-class CornerEncoder:
-    """Embeds an image as its top left pixel's three channels, centred; a text as its length in three ways."""
-
-    name = "corner"
-
-    def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
-        return _unit(np.array([image[0, 0].astype(np.float32) - 100.0 for image in images]))
-
-    def encode_texts(self, texts: Sequence[str]) -> Embeddings:
-        return _unit(np.array([[len(text), len(text.split()), 1.0] for text in texts], dtype=np.float32))
-
-
-def _unit(rows: Embeddings) -> Embeddings:
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / lengths, dtype=np.float32)
-
-
 @pytest.fixture
 def corner() -> CornerEncoder:
     return CornerEncoder()
 
 
-def pixels(corner: npt.ArrayLike, size: int = 4) -> Pixels:
-    """An image whose top left pixel is 100 + 100 · `corner`, and that is not flat."""
-    image = np.zeros((size, size, 3), dtype=np.uint8)
-    image[::2, 1:] = 255
-    image[0, 0] = np.round(100.0 + 100.0 * np.asarray(corner))
-    return image
+@pytest.fixture
+def reference(corner: CornerEncoder) -> Reference:
+    return build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, corner)

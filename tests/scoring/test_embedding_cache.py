@@ -9,7 +9,7 @@ import pytest
 
 from dbsweep.scoring.embedding_cache import CachedEncoder, CachedImages
 from dbsweep.scoring.encoders import Embeddings, Pixels
-from tests.scoring.conftest import CornerEncoder, pixels
+from tests.scoring.corner import CornerEncoder, pixels
 
 
 class Counting(CornerEncoder):

@@ -14,8 +14,8 @@ from dbsweep.scoring.encoders import Embeddings, Pixels
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint
 from dbsweep.selection.unmeasurable import unmeasurable
-from tests.scoring.conftest import CornerEncoder
-from tests.scoring.test_scorecard import (
+from tests.scoring.corner import CornerEncoder
+from tests.scoring.men import (
     INSTANCE,
     PHOTOS,
     PROMPTS,

@@ -11,7 +11,7 @@ from dbsweep.errors import ModelError, RunError
 from dbsweep.records.names import PromptKind
 from dbsweep.scoring.prompts import EvaluationPrompt
 from dbsweep.scoring.reference import Reference, build_reference, shows_nothing
-from tests.scoring.conftest import CornerEncoder, pixels
+from tests.scoring.corner import CornerEncoder, pixels
 
 PROMPTS = (
     EvaluationPrompt(PromptKind.INSTANCE, 0, 0, "photo of ohwx man", "photo of man"),

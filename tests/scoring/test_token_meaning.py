@@ -20,8 +20,8 @@ from dbsweep.scoring.token_meaning import (
     token_meanings,
     token_prompts,
 )
-from tests.scoring.conftest import CornerEncoder, pixels
-from tests.scoring.test_scorecard import MEN, PHOTOS, PROMPTS, base_images, unit
+from tests.scoring.corner import CornerEncoder, pixels
+from tests.scoring.men import MEN, PHOTOS, PROMPTS, base_images, unit
 
 SEEDS = (1, 2, 3, 4)
 OHWX = TokenSplit("ohwx", ("oh", "wx</w>"), known=True)
