@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 
 from dbsweep.execution.dropping import dropping_for
-from dbsweep.execution.storage_dropping import StorageDropping
 from dbsweep.execution.store import Store
 from dbsweep.records.results import Checkpoint
 
@@ -55,18 +54,3 @@ def read(tmp_path: Path, folder: Path, uri: str | None) -> tuple[set[str], int]:
     there = {file.name for file in folder.iterdir()} - {"manifest.json"}
     assert there == set(manifest["files"])
     return there, manifest["bytes"]
-
-
-def test_a_storage_that_fails_is_tried_again_and_then_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    dropping = StorageDropping(tmp_path / "demo", str(tmp_path / "storage"))
-    tries = []
-
-    def fail(*_: object) -> None:
-        tries.append(1)
-        raise OSError("no route to host")
-
-    monkeypatch.setattr(dropping._store, "read", fail)
-    dropping.state(CHECKPOINT)
-    assert dropping.settle() == "The storage failed: files of 1 checkpoint that nothing needs are left in it"
-    assert len(tries) == 2
-    assert dropping.settle() == ""

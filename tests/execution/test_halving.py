@@ -1,61 +1,26 @@
-"""ASHA over branches, in simulation and on real Ray: who is ended, what forks are dropped, what a resumption keeps."""
+"""ASHA over branches, in simulation and on real Ray: who is ended, and what forks are dropped."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from dbsweep.config.schema import Experiment
 from dbsweep.execution.backend import Emit
 from dbsweep.execution.comparison import Ending
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, Decided, SweepJob, branch_jobs, sweep_job
+from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray_backend import RayBackend
-from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
-from dbsweep.plan.plan import make_plan
+from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, Metric, TrialState
-from dbsweep.records.record import Scalar
-from dbsweep.records.results import Checkpoint, StepLog
-from tests.execution.sweeps import make_experiment
-
-# Identity at the end of each learning rate: the first two points of a rung are never both ended.
-RATES = [8e-4, 6e-4, 4e-4, 2e-4]
-ASHA = {"scheduler": "asha", "grace_epochs": 2, "reduction_factor": 2}
-PHOTOS = 10
-
-
-def scores(settings: Mapping[str, Scalar], step: int) -> Mapping[Metric, float]:
-    return {**UNTRAINED, Metric.IDENTITY: 1000 * float(settings["learning_rate"])}
-
-
-def jobs_of(run: Path, *, ratios: tuple[float, ...] = (1.0,), **search: Any) -> tuple[BranchJob, ...]:
-    sections = {"learning_rate": RATES, "epochs": [8], "text_encoder_ratio": list(ratios), **ASHA, **search}
-    experiment: Experiment = make_experiment(search=sections, train={"class_images_per_instance": 1})
-    plan = make_plan(experiment, [PHOTOS])
-    job: SweepJob = sweep_job(run, run.parent / "cache", experiment, plan, [PHOTOS], base="base", encoder="encoder")
-    return branch_jobs(job, plan)
-
-
-def replay(jobs: tuple[BranchJob, ...]) -> list[Event]:
-    events: list[Event] = []
-    SimulatedBackend(scores, workers=1).run(jobs, events.append)
-    return events
-
-
-def ends(events: list[Event]) -> dict[str, tuple[TrialState, int]]:
-    found = [event for event in events if isinstance(event, BranchEnded)]
-    assert len({end.branch for end in found}) == len(found)
-    return {end.branch: (end.state, end.last_step) for end in found}
+from tests.execution.on_paper import RUN, alone, ends, jobs_of, replay, scored
 
 
 def test_branches_below_the_better_half_are_ended_at_the_rungs() -> None:
     # Best first, so that each later one is worse than the median of those before it.
-    events = replay(jobs_of(Path("/runs/demo")))
+    events = replay(jobs_of(RUN))
     assert ends(events) == {
         "b01": (TrialState.COMPLETED, 80),
         "b02": (TrialState.STOPPED, 20),
@@ -67,30 +32,16 @@ def test_branches_below_the_better_half_are_ended_at_the_rungs() -> None:
     assert "up to epoch 2 is not in the best 1/2 so far" in reasons[0]
 
 
-def test_without_a_scheduler_all_of_them_go_on() -> None:
-    assert set(ends(replay(jobs_of(Path("/runs/demo"), scheduler="none"))).values()) == {(TrialState.COMPLETED, 80)}
-
-
 def test_forks_at_or_after_the_end_are_dropped() -> None:
     # Ratio 0.25 of 8 epochs freezes the text encoder after epoch 2, at the rung where its branch is ended.
-    found = ends(replay(jobs_of(Path("/runs/demo"), ratios=(0.25, 1.0))))
+    found = ends(replay(jobs_of(RUN, ratios=(0.25, 1.0))))
     assert len(found) == 8
     assert [state for state, _ in found.values()].count(TrialState.STOPPED) == 6
     assert sum(step == 80 for _, step in found.values()) == 2
 
 
-def test_what_was_decided_before_an_interruption_stands() -> None:
-    jobs = jobs_of(Path("/runs/demo"))
-    # Now the worst runs first: alone it would pass every rung. The second had gone on before, the third had not.
-    before = {"b04": Decided(until=20, reason="asha: too low"), "b02": Decided(until=80, reason="")}
-    again = tuple(job.model_copy(update={"decided": before.get(job.branch.id)}) for job in reversed(jobs))
-    found = ends(replay(again))
-    assert found["b04"] == (TrialState.STOPPED, 20)
-    assert found["b02"] == (TrialState.COMPLETED, 80)
-
-
 def test_a_branch_is_not_compared_at_the_rungs_of_its_parent() -> None:
-    (job,) = [j for j in jobs_of(Path("/runs/demo"), learning_rate=[1e-4], ratios=(0.5, 1.0)) if j.branch.parent]
+    (job,) = [j for j in jobs_of(RUN, learning_rate=[1e-4], ratios=(0.5, 1.0)) if j.branch.parent]
     asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
     good, poor = 9e-4, 1e-4
     root = job.model_copy(update={"branch": job.branch.model_copy(update={"parent": None, "fork_step": 0, "id": "x"})})
@@ -103,14 +54,8 @@ def test_a_branch_is_not_compared_at_the_rungs_of_its_parent() -> None:
     assert asha.end(other, scored("y", 4, poor)) is not None
 
 
-def alone(job: BranchJob, name: str) -> BranchJob:
-    """The same branch from the base model, under another name."""
-    branch = job.branch.model_copy(update={"parent": None, "fork_step": 0, "id": name})
-    return job.model_copy(update={"branch": branch})
-
-
 def test_a_branch_is_worth_its_best_checkpoint_so_far() -> None:
-    job = jobs_of(Path("/runs/demo"), grace_epochs=4)[0]
+    job = jobs_of(RUN, grace_epochs=4)[0]
     asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
     peaked, steady = alone(job, "peaked"), alone(job, "steady")
     for epoch, rate in ((1, 9e-4), (2, 9e-4), (3, 2e-4), (4, 2e-4)):
@@ -121,7 +66,7 @@ def test_a_branch_is_worth_its_best_checkpoint_so_far() -> None:
 
 
 def test_who_came_first_to_a_rung_is_ended_once_it_is_outrun_there() -> None:
-    job = jobs_of(Path("/runs/demo"))[0]
+    job = jobs_of(RUN)[0]
     asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
     first, second = alone(job, "first"), alone(job, "second")
     assert asha.end(first, scored("first", 2, 4e-4)) is None
@@ -142,7 +87,7 @@ def scattered(event: CheckpointScored) -> CheckpointScored:
 
 
 def test_what_a_retried_worker_tells_again_counts_once() -> None:
-    job = jobs_of(Path("/runs/demo"), grace_epochs=4)[0]
+    job = jobs_of(RUN, grace_epochs=4)[0]
     reasons = []
     for repeats in (1, 3):
         asha = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
@@ -152,25 +97,6 @@ def test_what_a_retried_worker_tells_again_counts_once() -> None:
                 asha.end(alone(job, "poor"), scattered(scored("poor", epoch, rate)))
         reasons.append(asha.end(alone(job, "poor"), scattered(scored("poor", 4, 2e-4))))
     assert reasons[0] == reasons[1] is not None
-
-
-def scored(branch: str, epoch: int, rate: float) -> CheckpointScored:
-    name, step = f"{branch}-{epoch * PHOTOS:06d}", epoch * PHOTOS
-    return CheckpointScored(
-        checkpoint=Checkpoint(id=name, branch=branch, step=step, epoch=epoch, path=name, sha256="", bytes=0),
-        log=StepLog(
-            step=step,
-            loss=0,
-            instance_loss=0,
-            prior_loss=0,
-            learning_rate=0,
-            grad_norm=0,
-            steps_per_s=1,
-            memory_bytes=0,
-        ),
-        scorecard=make_scorecard(name, scores({"learning_rate": rate}, step)),
-        verdict=None,
-    )
 
 
 def pretend(job: BranchJob, emit: Emit) -> None:

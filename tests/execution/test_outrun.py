@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.comparison import Ending
-from dbsweep.execution.jobs import BranchJob, Decided
+from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.events import BranchEnded, CheckpointScored
 from dbsweep.records.names import BASE, Metric, TrialState
-from tests.execution.test_halving import PHOTOS, alone, ends, jobs_of, replay, scored
-
-OUTRUN: Any = {"scheduler": "outrun", "grace_epochs": "auto"}
-RUN = Path("/runs/demo")
+from tests.execution.on_paper import OUTRUN, PHOTOS, RUN, alone, ends, jobs_of, replay, scored
 
 
 def ending(experiment: Experiment) -> Ending:
@@ -115,18 +109,3 @@ def test_a_training_is_never_outrun_by_what_it_was_taken_for_itself() -> None:
     asked = ending(job().sweep.experiment)
     for epoch, rate in ((3, 2e-4), (4, 9e-4), (5, 2e-4), (6, 2e-4), (7, 2e-4)):
         assert asked.end(alone(job(), "only"), noisy(scored("only", epoch, rate), epoch, scatter=0.1)) is None
-
-
-def test_the_last_checkpoint_ends_nothing_and_is_held_against_others() -> None:
-    asked = ending(job().sweep.experiment)
-    assert asked.end(alone(job(), "best"), scored("best", 8, 9e-4)) is None
-    assert asked.end(alone(job(), "done"), scored("done", 8, 1e-4)) is None
-
-
-def test_what_it_had_decided_before_an_interruption_stands() -> None:
-    jobs = jobs_of(RUN, **OUTRUN)
-    before = {"b04": Decided(until=40, reason="outrun: too low"), "b02": Decided(until=80, reason="")}
-    again = tuple(each.model_copy(update={"decided": before.get(each.branch.id)}) for each in reversed(jobs))
-    found = ends(replay(again))
-    assert found["b04"] == (TrialState.STOPPED, 40)
-    assert found["b02"] == (TrialState.COMPLETED, 80)

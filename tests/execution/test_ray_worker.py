@@ -20,8 +20,8 @@ from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.execution.stall import StallWatch
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState
+from tests.execution.on_paper import scored
 from tests.execution.sweeps import make_branch_jobs
-from tests.execution.test_halving import scored
 from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job
 
 

@@ -9,20 +9,9 @@ import pytest
 
 from dbsweep.execution.remote_files import RemoteFiles
 from dbsweep.execution.store import Store
+from tests.execution.texts import content, fill
 
 Machine = Callable[[str], Store]
-
-
-def fill(folder: Path, **files: str) -> Path:
-    for name, text in files.items():
-        path = folder / name.replace("__", "/")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return folder
-
-
-def content(folder: Path) -> dict[str, str]:
-    return {p.relative_to(folder).as_posix(): p.read_text() for p in folder.rglob("*") if p.is_file()}
 
 
 def test_a_folder_arrives_on_another_machine_as_it_was(uri: str, tmp_path: Path) -> None:
@@ -95,16 +84,6 @@ def test_a_put_that_was_cut_off_does_not_count(tmp_path: Path, monkeypatch: pyte
             here.put(fill(folder, weights="new"))
     assert there.get(tmp_path / "b" / "x")
     assert content(tmp_path / "b" / "x") == {"weights": "old"}
-
-
-@pytest.mark.parametrize("name", ["../evil", "/tmp/evil", "deep/../../evil", "..", ""])
-def test_a_name_that_leaves_the_folder_never_becomes_a_path(name: str, tmp_path: Path) -> None:
-    here, there = Store(tmp_path / "a", str(tmp_path / "s")), Store(tmp_path / "b", str(tmp_path / "s"))
-    here.put(fill(tmp_path / "a" / "x", weights="1"))
-    (parcel,) = (tmp_path / "s" / "x").glob("parcel-*.json")
-    parcel.write_text(parcel.read_text().replace('"weights"', f'"{name}"'))
-    assert not there.get(tmp_path / "b" / "x")
-    assert content(tmp_path / "b") == {}
 
 
 def test_flags_and_removed_folders(uri: str, tmp_path: Path) -> None:

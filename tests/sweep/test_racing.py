@@ -20,8 +20,8 @@ from dbsweep.reports.race import race_sentence
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.choice import choose
 from dbsweep.sweep.racing import race
+from tests.execution.ledgers import checkpoint
 from tests.execution.sweeps import make_experiment, make_plan, make_sweep_job
-from tests.execution.test_ledger import checkpoint
 
 LEVELS = {"b01-000010": 0.4, "b01-000020": 0.7, "b01-000030": 0.72, "b02-000030": 0.73}
 """True identity, style and prior of each checkpoint."""
