@@ -1,4 +1,4 @@
-"""Whole files: all faults at once, paths, and dumps that load back equal."""
+"""Whole files: defaults, axes, and dumps that load back equal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
 from dbsweep.config.loading import dump_experiment, load_experiment
 from dbsweep.config.schema import Evaluate, Experiment, Train
 from dbsweep.errors import ConfigError
-from tests.config.conftest import SMALL, Faults, Load
+from tests.config.conftest import Load
 
 
 def test_defaults_fill_in_what_is_not_said(load: Load):
@@ -21,94 +21,6 @@ def test_defaults_fill_in_what_is_not_said(load: Load):
     assert experiment.search.axes == {}
     assert experiment.evaluate.seed == 420420
 
-
-def test_every_fault_is_listed_at_once(faults: Faults):
-    found = faults(
-        "train: {learning_rate: -1e-6, sead: 3, resolution: 65}\n"
-        "train: {learning_rate: -1e-6, sead: 3, resolution: 65}\n"
-        "search: {epochs: [], learning_rate: [1e-4, 0]}\n"
-        "evaluate: {images_per_prompt: 1}\n",
-        "concepts.7.class_prompt=x",
-        text=SMALL.replace("name: small", "nam: small"),
-    )
-    assert found == {
-        "train": "is given twice, on lines 10 and 11; keep one",
-        "--set concepts.7.class_prompt=x": "`concepts` is a list; its items are 0 to 0, got '7'",
-        "name": "is missing: name of the run and of its folder",
-        "nam": "is an unknown key; did you mean `name`? (line 1)",
-        "train.learning_rate": "must be greater than 0, got '-1e-6' (line 11)",
-        "train.sead": "is an unknown key; did you mean `seed`? (line 11)",
-        "train.resolution": "must be a multiple of 8, got 65 (line 11)",
-        "search.epochs": "an axis needs at least one value, got none; give values or remove the key (line 12)",
-        "search.learning_rate[1]": "must be greater than 0, got 0 (line 12)",
-        "evaluate.images_per_prompt": "must be at least 2, got 1 (line 13)",
-    }
-
-
-@pytest.mark.parametrize("number", ["2e-6", "2.0e-6", "0.000002", "'2e-6'", "2E-06", "+2e-6"])
-def test_yaml_numbers_without_a_point_are_numbers(load: Load, number: str):
-    experiment = load(f"train: {{learning_rate: {number}}}\nsearch: {{learning_rate: [{number}]}}\n")
-    assert experiment.train.learning_rate == 2e-6
-    assert experiment.search.axes["learning_rate"] == Values(values=(2e-6,))
-
-
-def test_relative_paths_start_at_the_file(load: Load, tmp_path: Path):
-    (tmp_path / "models" / "mine").mkdir(parents=True)
-    text = SMALL.replace("minisd", "models/mine").replace(
-        "    instance_token", "    class_images: {folder: ../own}\n    instance_token"
-    )
-    experiment = load("evaluate: {encoder: ./clip}\n", text=text)
-    assert experiment.concepts[0].instance_images == tmp_path / "photos"
-    assert experiment.concepts[0].class_images.folder == tmp_path.parent / "own"
-    assert experiment.base_model == str(tmp_path / "models" / "mine")
-    assert experiment.evaluate.encoder == str(tmp_path / "clip")
-    assert experiment.output == Path("runs")
-
-
-@pytest.mark.parametrize("source", ["minisd", "stable-diffusion-v1-5/stable-diffusion-v1-5"])
-def test_names_of_models_are_not_paths(load: Load, source: str):
-    assert load("", f"base_model={source}").base_model == source
-
-
-@pytest.mark.parametrize("source", ["model.safetensors", "./model", "sub/model.ckpt"])
-def test_model_files_are_paths(load: Load, tmp_path: Path, source: str):
-    assert load("", f"base_model={source}").base_model == str(tmp_path / source)
-
-
-def test_the_home_folder_is_expanded(load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    experiment = load("output: ~/runs\n", "concepts.0.instance_images=~/photos", "base_model=~/model")
-    assert experiment.concepts[0].instance_images == tmp_path / "home" / "photos"
-    assert experiment.base_model == str(tmp_path / "home" / "model")
-    assert experiment.output == tmp_path / "home" / "runs"
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("sqlite:///mlflow.db", "sqlite:///{here}/mlflow.db"),
-        ("sqlite:///../all.db", "sqlite:///{above}/all.db"),
-        ("sqlite:///~/all.db", "sqlite:///{here}/home/all.db"),
-        ("sqlite:////srv/all.db", "sqlite:////srv/all.db"),
-        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
-    ],
-)
-def test_the_file_of_a_store_is_found_from_another_folder(
-    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, kept: str
-):
-    # `dbsweep track`, given elsewhere, would else make an empty store there and log the run a second time.
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert load("", f"tracking.uri={given}").tracking.uri == kept.format(here=tmp_path, above=tmp_path.parent)
-
-
-def test_an_unknown_home_folder_is_a_fault(faults: Faults):
-    found = faults("", "concepts.0.instance_images=~nobody-has-this-name/x", "output=~nobody-has-this-name/x")
-    assert found["concepts[0].instance_images"].startswith("has no home folder")
-    assert found["output"].startswith("has no home folder")
-
-
-# ---------------------------------------------------------------- dumps
 
 _words = st.text(max_size=20)
 _rate = st.floats(1e-8, 1.0, allow_subnormal=False)
@@ -201,15 +113,3 @@ def test_axes_are_read_by_their_form(load: Load):
 def test_a_missing_file_is_one_fault(tmp_path: Path):
     with pytest.raises(ConfigError, match="there is no such file"):
         load_experiment(tmp_path / "none.yaml")
-
-
-def test_one_fault_is_one_line_and_several_are_a_list(load: Load):
-    with pytest.raises(ConfigError, match=r"experiment\.yaml: train\.seed: must be [^\n]+$"):
-        load("", "train.seed=-1")
-    with pytest.raises(ConfigError, match=r"experiment\.yaml: 2 faults\n  train\.\S+: [^\n]+\n  train\.\S+: [^\n]+$"):
-        load("", "train.seed=-1", "train.resolution=0")
-
-
-def test_an_unknown_sampler_is_found_before_anything_runs(faults: Faults):
-    (message,) = faults("", "evaluate.sampler='DPM++ 2M karras'").values()
-    assert "did you mean `DPM++ 2M Karras`?" in message

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ import numpy.typing as npt
 
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Score, Scorecard
+
+NAN = math.nan
 
 Level = tuple[float, float, float]
 """True identity, style and prior of one checkpoint."""
@@ -46,3 +49,7 @@ def noisy_cards(levels: Sequence[Level], *, scatter: float, seed: int, step: int
         rows = {m: means[m] + offsets[m] + rng.normal(0.0, scatter, count) for m, count in COUNTS.items()}
         cards.append((step * (index + 1), card(f"c{index}", rows)))
     return cards
+
+
+def steps(*levels: Level) -> list[tuple[int, Scorecard]]:
+    return [(120 * (i + 1), flat_card(f"c{i}", *level)) for i, level in enumerate(levels)]

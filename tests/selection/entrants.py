@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 
 from dbsweep.records.names import Metric
@@ -11,7 +9,6 @@ from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.pick import ChoiceSettings
 from tests.selection.curves import Level, card, flat_card, noisy_cards
 
-NAN = math.nan
 FAST = ChoiceSettings(resamples=2000)
 
 

@@ -11,8 +11,8 @@ from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.choice import choose
 from dbsweep.selection.race import RaceSettings, contenders
 from dbsweep.selection.utility import Utility, utility_for
-from tests.selection.curves import flat_card
-from tests.selection.entrants import FAST, NAN, candidate, noisy
+from tests.selection.curves import NAN, flat_card
+from tests.selection.entrants import FAST, candidate, noisy
 
 
 def test_what_was_dropped_tells_of_its_neighbours_and_is_not_chosen() -> None:

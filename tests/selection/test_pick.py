@@ -14,8 +14,8 @@ from dbsweep.records.plan import TrialPath
 from dbsweep.selection.choice import choose
 from dbsweep.selection.pick import ChoiceSettings, choice_settings
 from dbsweep.selection.utility import utility_for
-from tests.selection.curves import flat_card
-from tests.selection.entrants import FAST, NAN, candidate, checkpoint, close, noisy, styled
+from tests.selection.curves import NAN, flat_card
+from tests.selection.entrants import FAST, candidate, checkpoint, close, noisy, styled
 
 
 def test_the_best_utility_wins() -> None:

@@ -1,0 +1,58 @@
+"""Evidence, word for word."""
+
+from __future__ import annotations
+
+import pytest
+
+from dbsweep.records.names import Metric
+from dbsweep.selection.verdict import judge
+from tests.selection.curves import NAN, Level, base_card, flat_card, steps
+
+
+@pytest.mark.parametrize(
+    ("levels", "evidence"),
+    [
+        (
+            [(0.8, 0.8, 0.9), (0.79, 0.82, 0.9), (0.8, 0.41, 0.9)],
+            "style fell from 0.82 to 0.41 of the base's between epoch 20 and 30 "
+            "(95% CI of the drop 0.41–0.41) while identity rose 0.01",
+        ),
+        (
+            [(0.8, 0.8, 0.9), (0.7, 0.8, 0.3)],
+            "prior fell from 0.90 to 0.30 of the base's between epoch 10 and 20 "
+            "(95% CI of the drop 0.60–0.60) while identity fell 0.10",
+        ),
+        ([(0.5, NAN, NAN)], "at epoch 10 style and prior could not be measured: the images are blank or not a number"),
+        (
+            [(0.02, 0.03, -0.5)],
+            "at epoch 10 nothing is left of subject or base model: identity 0.02, style 0.03, prior 0.00",
+        ),
+        (
+            [(0.8, 0.8, 0.9), (-0.6, -0.4, 0.9)],
+            "style fell from 0.80 to nothing of the base's between epoch 10 and 20 (95% CI of the drop: all of it) "
+            "while identity fell from 0.80 to nothing",
+        ),
+        (
+            [(-0.3, 0.4, 0.9), (-0.9, 0.2, 0.9)],
+            "style fell from 1.00 to 0.40 of the base's between epoch 0 and 10 (95% CI of the drop 0.60–0.60) "
+            "while neither shows the subject",
+        ),
+        (
+            [(0.8, 0.8, 0.9), (0.801, 0.4, 0.9)],
+            "style fell from 0.80 to 0.40 of the base's between epoch 10 and 20 (95% CI of the drop 0.40–0.40) "
+            "while identity stayed at 0.80",
+        ),
+        ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at epoch 10; 0.50 of identity is asked for"),
+        ([], "no checkpoint has been scored yet"),
+    ],
+)
+def test_evidence(levels: list[Level], evidence: str) -> None:
+    assert judge(steps(*levels), base_card(), finished=False, steps_per_epoch=12).evidence == evidence
+
+
+def test_levels_come_with_their_intervals() -> None:
+    scored = flat_card("c", 0.7, 0.9, 0.95)
+    score = scored.scores[Metric.IDENTITY].model_copy(update={"low": 0.62, "high": 0.78})
+    scored = scored.model_copy(update={"scores": {**scored.scores, Metric.IDENTITY: score}})
+    evidence = judge([(120, scored)], base_card(), finished=False, steps_per_epoch=12).evidence
+    assert evidence.startswith("identity 0.70 (0.62–0.78), style 0.90, prior 0.95 at epoch 10;")
