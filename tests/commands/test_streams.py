@@ -18,7 +18,7 @@ import sys
 from dbsweep import cli
 from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.sweep import running
-from tests.sweep.test_running import curve
+from tests.sweep.on_paper import curve
 
 running.on_ray = lambda address: lambda *_: SimulatedBackend(curve)
 cli.main()

@@ -23,6 +23,8 @@ from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import resume_run, run_experiment
 from tests.sweep.files import write_experiment
 
+pytestmark = pytest.mark.usefixtures("any_base_model")
+
 PHOTOS, BEST = 3, 5
 SETS = (
     "evaluate.every_epochs=1",
@@ -31,12 +33,6 @@ SETS = (
     "evaluate.race.enabled=false",
     "choose.standard_errors=0",
 )
-
-
-@pytest.fixture(autouse=True)
-def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulated back end needs none."""
-    monkeypatch.setattr("dbsweep.models.sources.check_source", lambda source: None)
 
 
 def peaked(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -23,45 +22,17 @@ from dbsweep.errors import (
 from dbsweep.execution.backend import OnEvent, OnProgress, Prepared
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
-from dbsweep.execution.simulated import Curve, SimulatedBackend
-from dbsweep.records.events import CheckpointScored, Event
+from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.record import Scalar
-from dbsweep.records.run import LEFT_ALONE, RunRecord
-from dbsweep.reports.contract import runs_json
-from dbsweep.reports.listings import runs_text
 from dbsweep.reports.terminal import TerminalView
-from dbsweep.selection.utility import utility_of
-from dbsweep.sweep.answers import read_run, read_runs
+from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.loading import load
 from dbsweep.sweep.running import describe_rest, resume_run, run_experiment
 from tests.sweep.files import write_experiment
+from tests.sweep.on_paper import STEPS_PER_EPOCH, Interrupting, curve, interrupted, run
 
-STEPS_PER_EPOCH = 3
-
-
-def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
-    """The gentle rate learns slowly and keeps its style; the hard one learns at once and loses it from epoch 4 on."""
-    epoch = step / STEPS_PER_EPOCH
-    hard = float(settings["learning_rate"]) > 5e-4
-    identity = min(0.9, epoch * (0.45 if hard else 0.1))
-    style = max(0.1, 1.0 - 0.6 * max(0.0, epoch - 3)) if hard else 0.98
-    return dict.fromkeys(Metric, 1.0) | {Metric.IDENTITY: identity, Metric.STYLE: style, Metric.PRIOR: 0.95}
-
-
-def run(folder: Path, curve: Curve, *overrides: str) -> tuple[RunRecord, RunFolder, str]:
-    """Runs four trials on paper; returns the ledger's record, the run's folder and what the terminal showed."""
-    out = io.StringIO()
-    view = TerminalView(Console(file=out, width=200))
-    experiment = load_experiment(write_experiment(folder), overrides)
-    made = run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
-    return read_run(made), made, out.getvalue()
-
-
-@pytest.fixture(autouse=True)
-def _any_base_model(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The simulated back end needs no weights."""
-    monkeypatch.setattr("dbsweep.models.sources.check_source", lambda source: None)
+pytestmark = pytest.mark.usefixtures("any_base_model")
 
 
 def test_a_run_ends_with_states_verdicts_and_a_choice_that_all_fit_the_curves(tmp_path):
@@ -187,30 +158,13 @@ def test_a_disk_that_cannot_lock_leaves_nothing_half_written(tmp_path, monkeypat
     assert not (tmp_path / "runs" / "demo").exists()
 
 
-class _Interrupted(SimulatedBackend):
-    """A back end whose person presses Ctrl-C at the third checkpoint."""
-
-    def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
-        seen = 0
-
-        def pressing(event: Event) -> None:
-            nonlocal seen
-            seen += isinstance(event, CheckpointScored)
-            if seen == 3:
-                seen += 1
-                raise KeyboardInterrupt
-            on_event(event)
-
-        super().run(jobs, pressing)
-
-
 def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tmp_path):
     undisturbed, _, _ = run(tmp_path / "a", curve)
     out = io.StringIO()
     view = TerminalView(Console(file=out, width=200))
     experiment = load_experiment(write_experiment(tmp_path / "b"))
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
+        run_experiment(experiment, lambda *_: Interrupting(curve), view)
     folder = RunFolder.open(experiment.output, "demo")
     interrupted = read_run(folder)
     assert f"go on with: dbsweep resume {folder.path}" in "".join(out.getvalue().split("\n"))
@@ -230,50 +184,12 @@ def test_resuming_tells_what_is_done_as_skipped_and_not_a_second_time(tmp_path):
     experiment = load_experiment(write_experiment(tmp_path))
     view = TerminalView(Console(file=(first := io.StringIO()), width=200))
     with pytest.raises(KeyboardInterrupt):
-        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
+        run_experiment(experiment, lambda *_: Interrupting(curve), view)
     view = TerminalView(Console(file=(second := io.StringIO()), width=200))
     resume_run(RunFolder.open(experiment.output, "demo"), lambda *_: SimulatedBackend(curve), view)
     told = [[line for line in out.getvalue().splitlines() if ", loss " in line] for out in (first, second)]
     assert [len(lines) for lines in told] == [2, len(read_run(RunFolder.open(experiment.output, "demo")).logs) - 2]
     assert not set(told[0]) & set(told[1])
-
-
-def test_a_run_that_nobody_leads_any_more_is_not_told_as_running(tmp_path):
-    class Killed(SimulatedBackend):
-        """After the first checkpoint nothing more is heard of the driver."""
-
-        def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
-            def hearing(event: Event) -> None:
-                on_event(event)
-                if isinstance(event, CheckpointScored):
-                    told.append(read_run(RunFolder.open(experiment.output, "demo")))
-                    raise MemoryError
-
-            super().run(jobs, hearing)
-
-    told: list[RunRecord] = []
-    experiment = load_experiment(write_experiment(tmp_path))
-    with pytest.raises(MemoryError):
-        run_experiment(experiment, lambda *_: Killed(curve), TerminalView(Console(file=io.StringIO())))
-    (alive,) = told
-    (dead,), _ = read_runs(experiment.output)
-    assert not alive.interrupted
-    assert runs_json([alive])[0]["state"] == "running"
-    assert "state" in runs_text([alive])[0]
-    assert dead.interrupted
-    assert runs_json([dead])[0]["state"] == "interrupted"
-    for before, after in ((alive.states, dead.states), (alive.branch_states, dead.branch_states)):
-        assert {TrialState.RUNNING, TrialState.PENDING} <= set(before.values())
-        replaced = {TrialState.RUNNING: TrialState.INTERRUPTED}
-        assert after == {key: replaced.get(state, state) for key, state in before.items()}
-    assert dead.failures == dict.fromkeys((b for b, s in alive.branch_states.items() if s == "running"), LEFT_ALONE)
-
-
-def interrupted(tmp_path: Path, view: TerminalView) -> RunFolder:
-    experiment = load_experiment(write_experiment(tmp_path))
-    with pytest.raises(KeyboardInterrupt):
-        run_experiment(experiment, lambda *_: _Interrupted(curve), view)
-    return RunFolder.open(experiment.output, "demo")
 
 
 @pytest.mark.parametrize("manifest", ["", "[]", "{}"])
@@ -296,57 +212,6 @@ def test_a_run_does_not_go_on_with_other_photos(tmp_path):
     with pytest.raises(RunError, match=told):
         resume_run(folder, lambda *_: pytest.fail("trained"), view)
     (photos / "new.png").rename(photos / "1.png")
-    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
-    assert read_run(folder).choice is not None
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "told"),
-    [
-        ("prior_loss_weight: 1.0", "prior_loss_weight: 0.5", r"train\.prior_loss_weight was 1\.0 and is 0\.5"),
-        ("- 8", "- 10", r"search\.epochs\[1\] was 8 and is 10"),
-        ("class_token: man", "class_token: guy", r"concepts\[0\]\.class_token was 'man' and is 'guy'"),
-        ("images_per_prompt: 2", "images_per_prompt: 3", r"evaluate\.images_per_prompt was 2 and is 3"),
-    ],
-)
-def test_a_run_does_not_go_on_with_other_settings(tmp_path, old, new, told):
-    view = TerminalView(Console(file=io.StringIO()))
-    folder = interrupted(tmp_path, view)
-    before = folder.experiment.read_text()
-    assert before.count(old) == 1
-    folder.experiment.write_text(before.replace(old, new))
-    with pytest.raises(RunError, match=rf"is not what run 'demo' began with \({told}\): .* change it back, or run it"):
-        resume_run(folder, lambda *_: pytest.fail("trained"), view)
-    folder.experiment.write_text(before)
-    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
-    assert read_run(folder).choice is not None
-
-
-def test_a_run_goes_on_on_another_machine_with_its_photos_elsewhere(tmp_path):
-    view = TerminalView(Console(file=io.StringIO()))
-    folder = interrupted(tmp_path, view)
-    (tmp_path / "photos").rename(tmp_path / "moved")
-    text = folder.experiment.read_text().replace(str(tmp_path / "photos"), str(tmp_path / "moved"))
-    folder.experiment.write_text(text.replace("cpus_per_trial: 1.0", "cpus_per_trial: 2.0"))
-    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
-    assert read_run(folder).choice is not None
-
-
-@pytest.mark.parametrize("setting", ["cuda_graphs", "deterministic"])
-def test_a_run_goes_on_without_what_a_gpu_had_trouble_with(tmp_path, setting):
-    view = TerminalView(Console(file=io.StringIO()))
-    folder = interrupted(tmp_path, view)
-    before = folder.experiment.read_text()
-    assert before.count(f"{setting}: true") == 1
-    folder.experiment.write_text(before.replace(f"{setting}: true", f"{setting}: false"))
-    resume_run(folder, lambda *_: SimulatedBackend(curve), view)
-    assert read_run(folder).choice is not None
-
-
-def test_a_run_goes_on_without_its_experiment_file(tmp_path):
-    view = TerminalView(Console(file=io.StringIO()))
-    folder = interrupted(tmp_path, view)
-    folder.experiment.unlink()
     resume_run(folder, lambda *_: SimulatedBackend(curve), view)
     assert read_run(folder).choice is not None
 
@@ -378,7 +243,7 @@ def test_workers_are_told_the_base_model_that_a_run_began_with(tmp_path):
             told.append(job.began_with)
             return super().prepare(job, on_progress)
 
-    class Interrupted(Told, _Interrupted):
+    class Interrupted(Told, Interrupting):
         """The first of the two."""
 
     view = TerminalView(Console(file=io.StringIO()))
@@ -498,27 +363,6 @@ def test_a_trial_that_diverges_is_failed_with_a_collapsed_verdict(tmp_path):
     assert {record.verdicts[trial].state for trial in hard} == {VerdictState.COLLAPSED}
     assert "the loss is not finite" in record.verdicts[hard[0]].evidence
     assert record.choice is not None
-
-
-def test_with_keep_the_best_of_each_trial_stays_and_the_choice_is_one_of_them(tmp_path):
-    everything, _, _ = run(tmp_path / "a", curve)
-    experiment = load_experiment(write_experiment(tmp_path / "b"), ["checkpoints.keep=1"])
-    view = TerminalView(Console(file=io.StringIO()))
-    record = read_run(run_experiment(experiment, lambda *_: SimulatedBackend(curve), view))
-    assert record.states == everything.states
-    assert {key: c.sha256 for key, c in record.checkpoints.items()} == {
-        key: c.sha256 for key, c in everything.checkpoints.items()
-    }
-    assert record.choice is not None
-    kept = {key for key, c in record.checkpoints.items() if c.kept}
-    assert record.choice.best.checkpoint in kept
-    assert {row.checkpoint for row in record.choice.candidates} == kept
-    worth = utility_of(record)
-    for trial in record.plan.trials:
-        best = max(record.checkpoints_of(trial.id), key=lambda c: worth.value_of(record.scorecards[c.id]))
-        assert best.id in kept
-    assert len(kept) <= len(record.plan.trials) < len(record.checkpoints)
-    assert record.plan.cost.disk_bytes < everything.plan.cost.disk_bytes
 
 
 def test_lengths_in_steps_are_planned_in_epochs(tmp_path):

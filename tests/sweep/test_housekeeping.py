@@ -1,0 +1,40 @@
+"""Weights that a running sweep no longer needs are dropped."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from dbsweep.config.loading import load_experiment
+from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.selection.utility import utility_of
+from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.running import run_experiment
+from tests.sweep.files import write_experiment
+from tests.sweep.on_paper import curve, run
+
+pytestmark = pytest.mark.usefixtures("any_base_model")
+
+
+def test_with_keep_the_best_of_each_trial_stays_and_the_choice_is_one_of_them(tmp_path):
+    everything, _, _ = run(tmp_path / "a", curve)
+    experiment = load_experiment(write_experiment(tmp_path / "b"), ["checkpoints.keep=1"])
+    view = TerminalView(Console(file=io.StringIO()))
+    record = read_run(run_experiment(experiment, lambda *_: SimulatedBackend(curve), view))
+    assert record.states == everything.states
+    assert {key: c.sha256 for key, c in record.checkpoints.items()} == {
+        key: c.sha256 for key, c in everything.checkpoints.items()
+    }
+    assert record.choice is not None
+    kept = {key for key, c in record.checkpoints.items() if c.kept}
+    assert record.choice.best.checkpoint in kept
+    assert {row.checkpoint for row in record.choice.candidates} == kept
+    worth = utility_of(record)
+    for trial in record.plan.trials:
+        best = max(record.checkpoints_of(trial.id), key=lambda c: worth.value_of(record.scorecards[c.id]))
+        assert best.id in kept
+    assert len(kept) <= len(record.plan.trials) < len(record.checkpoints)
+    assert record.plan.cost.disk_bytes < everything.plan.cost.disk_bytes
