@@ -1,4 +1,4 @@
-"""The worker's body on a tiny model: the same weights however a branch is cut, forked, stopped or resumed."""
+"""The worker's body on a tiny model: the same weights however a branch is cut, forked or stopped."""
 
 from __future__ import annotations
 
@@ -11,64 +11,22 @@ import pytest
 from PIL import Image
 
 from dbsweep.config.search import SchedulerName
-from dbsweep.errors import ModelError
 from dbsweep.execution import branch as branch_module
 from dbsweep.execution import closer_look, loaded, prepare
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
+from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.photo_digests import keep_digests
 from dbsweep.execution.retention import has_state
-from dbsweep.models.checkpoint_files import drop_state, drop_weights
 from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
-from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.events import BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import HELD_OUT, Metric, TrialState, VerdictState
-from dbsweep.records.plan import Branch
-from dbsweep.scoring.scorecard import score_checkpoint
 from dbsweep.training.validation import DRAWS
-from tests.execution.sweeps import make_plan
 from tests.execution.tiny_sweep import ColourEncoder, make_branch, write_photos
-
-
-class Driver:
-    """Collects events; answers STOP after the checkpoint at a given step."""
-
-    def __init__(self, stop_at: int | None = None) -> None:
-        self.events: list[Event] = []
-        self._stop_at = stop_at
-
-    def __call__(self, event: Event) -> Decision:
-        self.events.append(event)
-        asked = isinstance(event, CheckpointScored) and event.checkpoint.step == self._stop_at
-        return Decision.STOP if asked else Decision.GO_ON
-
-    @property
-    def scored(self) -> dict[int, CheckpointScored]:
-        return {e.checkpoint.step: e for e in self.events if isinstance(e, CheckpointScored)}
-
-    @property
-    def hashes(self) -> dict[int, str]:
-        return {step: event.checkpoint.sha256 for step, event in self.scored.items()}
-
-    @property
-    def end(self) -> BranchEnded:
-        (end,) = [event for event in self.events if isinstance(event, BranchEnded)]
-        return end
-
-
-def train(job: SweepJob, branch: Branch, *, fork: Fork | None = None, stop_at: int | None = None) -> Driver:
-    driver = Driver(stop_at)
-    run_branch(BranchJob(sweep=job, branch=branch, fork=fork), driver)
-    return driver
-
-
-def fork_of(job: SweepJob, driver: Driver, step: int) -> Fork:
-    event = driver.scored[step]
-    cards = tuple((s, e.scorecard) for s, e in driver.scored.items() if s <= step and e.scorecard is not None)
-    return Fork(step=step, checkpoint=job.run_folder / event.checkpoint.path, lineage=cards)
+from tests.execution.trained import fork_of, train
 
 
 def test_a_branch_reports_checkpoints_with_pictures_and_scores(tiny_job: SweepJob) -> None:
@@ -189,27 +147,6 @@ def test_the_two_newest_states_are_kept_until_the_end(tiny_job: SweepJob) -> Non
     assert all(verify(run.checkpoint("b01", step)) for step in seen)
 
 
-def test_a_stop_at_a_checkpoint_can_be_gone_on_from(tiny_job: SweepJob) -> None:
-    alone = train(tiny_job, make_branch("b01", 3))
-    stopped = train(tiny_job, make_branch("b02", 3), stop_at=4)
-    assert (stopped.end.state, stopped.end.last_step) == (TrialState.INTERRUPTED, 4)
-    resumed = train(tiny_job, make_branch("b02", 3))
-    assert resumed.end.state is TrialState.COMPLETED
-    assert repr(resumed.scored[2]) == repr(stopped.scored[2])  # told again, not made again
-    assert list(resumed.hashes.values()) == list(alone.hashes.values())
-    assert not RunFolder(tiny_job.run_folder).interrupted("b02").exists()
-
-
-@pytest.mark.parametrize("lost", ["images", "checkpoint"])
-def test_a_stopped_branch_whose_earlier_files_are_gone_is_trained_again(tiny_job: SweepJob, lost: str) -> None:
-    alone = train(tiny_job, make_branch("b01", 3))
-    train(tiny_job, make_branch("b02", 3), stop_at=4)
-    run = RunFolder(tiny_job.run_folder)
-    shutil.rmtree(run.branch_images("b02") if lost == "images" else run.checkpoint("b02", 2))
-    resumed = train(tiny_job, make_branch("b02", 3))
-    assert (resumed.end.state, resumed.hashes) == (TrialState.COMPLETED, alone.hashes)
-
-
 def test_a_stop_between_checkpoints_loses_no_step(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = train(tiny_job, make_branch("b01", 3))
     run = RunFolder(tiny_job.run_folder)
@@ -222,61 +159,6 @@ def test_a_stop_between_checkpoints_loses_no_step(tiny_job: SweepJob, monkeypatc
     monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
     assert train(tiny_job, make_branch("b02", 3)).hashes == alone.hashes
     assert trained == [2, 3, 4, 5, 6]
-
-
-@pytest.mark.parametrize("damage", ["event", "weights", "everything"])
-def test_after_a_crash_a_branch_goes_on_from_what_is_whole(tiny_job: SweepJob, damage: str) -> None:
-    run = RunFolder(tiny_job.run_folder)
-    whole = train(tiny_job, make_branch("b01", 3, forks=(1, 2)))
-    match damage:
-        case "event":
-            run.event("b01", 4).unlink()
-        case "weights":
-            weights = run.checkpoint("b01", 4) / "unet.safetensors"
-            weights.write_bytes(weights.read_bytes()[:-1] + b"\x55")
-        case "everything":
-            shutil.rmtree(run.branch("b01"))
-    assert train(tiny_job, make_branch("b01", 3, forks=(1, 2))).hashes == whole.hashes
-
-
-def test_dying_while_scoring_costs_one_checkpoint_interval(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = train(tiny_job, make_branch("b01", 3))
-
-    def die(checkpoint: str, *rest: object) -> object:
-        if checkpoint == "b02-000004":
-            raise KeyboardInterrupt
-        return score_checkpoint(checkpoint, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(closer_look, "score_checkpoint", die)
-    with pytest.raises(KeyboardInterrupt):
-        train(tiny_job, make_branch("b02", 3))
-    monkeypatch.undo()
-    trained: list[int] = []
-    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
-    monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
-    assert train(tiny_job, make_branch("b02", 3)).hashes == whole.hashes
-    assert trained == [3, 4, 5, 6]
-
-
-@pytest.mark.parametrize(
-    ("name", "damage"),
-    [("unet.safetensors", "flipped"), ("state.safetensors", "truncated"), ("manifest.json", "truncated")],
-)
-def test_a_damaged_newest_checkpoint_costs_one_interval(
-    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch, name: str, damage: str
-) -> None:
-    whole = train(tiny_job, make_branch("b01", 4))
-    train(tiny_job, make_branch("b02", 4), stop_at=6)
-    run = RunFolder(tiny_job.run_folder)
-    shutil.rmtree(run.interrupted("b02"))  # as after a SIGKILL
-    file = run.checkpoint("b02", 6) / name
-    content = bytearray(file.read_bytes())
-    content[len(content) // 2] ^= 0x10
-    file.write_bytes(content[: len(content) // 2] if damage == "truncated" else content)
-    trained: list[int] = []
-    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
-    assert train(tiny_job, make_branch("b02", 4)).hashes == whole.hashes
-    assert trained == [5, 6, 7, 8]
 
 
 def test_a_full_disk_interrupts_the_branch_before_anything_is_written(
@@ -353,42 +235,3 @@ def test_a_fork_from_a_checkpoint_without_state_says_so(tiny_job: SweepJob) -> N
     driver = train(tiny_job, child, fork=fork_of(tiny_job, parent, 2))
     assert driver.end.state is TrialState.FAILED
     assert "keeps no training state" in driver.end.reason
-
-
-def write_plan(job: SweepJob, *branches: Branch) -> None:
-    plan = make_plan().model_copy(update={"branches": branches})
-    RunFolder(job.run_folder).plan.write_text(plan.model_dump_json(), encoding="utf-8")
-
-
-def test_dropped_weights_are_not_trained_again_and_training_goes_on_without_them(tiny_job: SweepJob) -> None:
-    whole = train(tiny_job, make_branch("b01", 3))
-    train(tiny_job, make_branch("b02", 3), stop_at=4)
-    run = RunFolder(tiny_job.run_folder)
-    for step in (2, 4):
-        drop_weights(run.checkpoint("b02", step))
-    resumed = train(tiny_job, make_branch("b02", 3))
-    assert resumed.hashes == whole.hashes
-    assert [path.name for path in run.checkpoint("b02", 2).iterdir()] == ["manifest.json"]
-    with pytest.raises(ModelError, match="its weights were dropped"):
-        read_weights(run.checkpoint("b02", 2), loaded.models_to_change(tiny_job.base))
-
-
-@pytest.mark.parametrize("damaged", [False, True])
-def test_a_dropped_fork_state_is_made_again_only_where_a_child_needs_it(
-    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch, damaged: bool
-) -> None:
-    parent = make_branch("b01", 2, forks=(1,), text_encoder_epochs=2)
-    child = make_branch("b02", 3, parent="b01", fork_epoch=1)
-    write_plan(tiny_job, parent, child)
-    first = train(tiny_job, parent)
-    second = train(tiny_job, child, fork=fork_of(tiny_job, first, 2))
-    run = RunFolder(tiny_job.run_folder)
-    drop_state(run.checkpoint("b01", 2))
-    if damaged:
-        (run.checkpoint("b02", 4) / "unet.safetensors").write_bytes(b"")
-    trained: list[int] = []
-    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
-    again = train(tiny_job, parent)
-    assert again.hashes == first.hashes
-    assert train(tiny_job, child, fork=fork_of(tiny_job, again, 2)).hashes == second.hashes
-    assert trained == ([1, 2, 3, 4, 3, 4, 5, 6] if damaged else [])

@@ -51,27 +51,6 @@ def test_without_openclip_it_is_sd_1() -> None:
 
 
 @pytest.mark.parametrize(
-    ("names", "kind"),
-    [
-        ({"conditioner.embedders.0.x": (1,)}, "an SDXL model"),
-        ({f"{UNET}joint_blocks.0.x": (1,)}, "a Stable Diffusion 3 model"),
-        ({f"{UNET}double_blocks.0.x": (1,)}, "a Flux model"),
-        ({"double_blocks.0.x": (1,)}, "a Flux model"),
-        ({"lora_unet_x.lora_down.weight": (1,)}, "a LoRA, not a model"),
-        ({f"{UNET}label_emb.0.0.weight": (1,)}, "an unCLIP model"),
-        ({f"{UNET}input_blocks.0.0.weight": (8, 9, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "an inpainting model"),
-        ({f"{UNET}input_blocks.0.0.weight": (8, 5, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "reads 5 channels"),
-    ],
-)
-def test_other_kinds_of_file_are_refused_by_name(names: dict[str, tuple[int, ...]], kind: str) -> None:
-    state = {name: torch.zeros(shape) for name, shape in names.items()}
-    with pytest.raises(
-        ModelError, match=rf"base model f: this is .*{kind.removeprefix('a ')}.*only Stable Diffusion 1"
-    ):
-        find_family("f", state, {})
-
-
-@pytest.mark.parametrize(
     ("class_name", "kind"),
     [
         ("StableDiffusionXLPipeline", "an SDXL model"),
