@@ -99,11 +99,11 @@ class Replayed:
 
     def _captured(self, given: Pass, parameters: Sequence[nn.Parameter]) -> _Graph | None:
         before = [parameter.grad for parameter in parameters]
-        if self._adds_up:
-            for parameter, is_reached in zip(parameters, self._reached, strict=True):
-                if is_reached and parameter.grad is None:
-                    parameter.grad = torch.zeros_like(parameter)
         try:
+            if self._adds_up:
+                for parameter, is_reached in zip(parameters, self._reached, strict=True):
+                    if is_reached and parameter.grad is None:
+                        parameter.grad = torch.zeros_like(parameter)
             return _Graph(self._run, given, parameters)
         except RuntimeError as error:  # an operation that cannot be captured, or no memory: it runs as it is
             reason = " ".join(str(error).split())[:200]
