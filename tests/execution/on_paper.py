@@ -13,8 +13,8 @@ from dbsweep.plan.plan import make_plan
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState
 from dbsweep.records.record import Scalar
-from dbsweep.records.results import Checkpoint, StepLog
-from tests.execution.sweeps import make_experiment
+from dbsweep.records.results import Checkpoint
+from tests.execution.sweeps import make_experiment, step_log
 
 # Identity at the end of each learning rate: the first two points of a rung are never both ended.
 RATES = [8e-4, 6e-4, 4e-4, 2e-4]
@@ -58,16 +58,7 @@ def scored(branch: str, epoch: int, rate: float) -> CheckpointScored:
     name, step = f"{branch}-{epoch * PHOTOS:06d}", epoch * PHOTOS
     return CheckpointScored(
         checkpoint=Checkpoint(id=name, branch=branch, step=step, epoch=epoch, path=name, sha256="", bytes=0),
-        log=StepLog(
-            step=step,
-            loss=0,
-            instance_loss=0,
-            prior_loss=0,
-            learning_rate=0,
-            grad_norm=0,
-            steps_per_s=1,
-            memory_bytes=0,
-        ),
+        log=step_log(step),
         scorecard=make_scorecard(name, scores({"learning_rate": rate}, step)),
         verdict=None,
     )

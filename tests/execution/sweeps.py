@@ -8,6 +8,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, sweep_job
 from dbsweep.records.plan import Branch, Cost, Milestone, Plan, Stage, Trial, TrialPath
 from dbsweep.records.record import Scalar
+from dbsweep.records.results import StepLog
 
 STEPS_PER_EPOCH = 10
 
@@ -128,3 +129,17 @@ def make_sweep_job(run: Path, experiment: Experiment | None = None, *, base: str
 def make_branch_jobs(run: Path, experiment: Experiment | None = None) -> tuple[BranchJob, ...]:
     """One job a branch of `make_plan`."""
     return branch_jobs(make_sweep_job(run, experiment), make_plan())
+
+
+def step_log(step: int, loss: float = 0.0) -> StepLog:
+    """Of a step that nothing was trained for."""
+    return StepLog(
+        step=step,
+        loss=loss,
+        instance_loss=0.0,
+        prior_loss=0.0,
+        learning_rate=0.0,
+        grad_norm=0.0,
+        steps_per_s=1.0,
+        memory_bytes=0,
+    )

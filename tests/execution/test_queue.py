@@ -9,8 +9,8 @@ from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.events import BranchEnded, CheckpointScored
 from dbsweep.records.names import TrialState
-from dbsweep.records.results import Checkpoint, StepLog
-from tests.execution.sweeps import make_branch_jobs
+from dbsweep.records.results import Checkpoint
+from tests.execution.sweeps import make_branch_jobs, step_log
 
 RUN = Path("/runs/demo")
 
@@ -21,16 +21,7 @@ def scored(branch: str, step: int) -> CheckpointScored:
         checkpoint=Checkpoint(
             id=name, branch=branch, step=step, epoch=step // 10, path=f"checkpoints/{branch}/{step}", sha256="", bytes=0
         ),
-        log=StepLog(
-            step=step,
-            loss=0,
-            instance_loss=0,
-            prior_loss=0,
-            learning_rate=0,
-            grad_norm=0,
-            steps_per_s=1,
-            memory_bytes=0,
-        ),
+        log=step_log(step),
         scorecard=make_scorecard(name, UNTRAINED),
         verdict=None,
     )

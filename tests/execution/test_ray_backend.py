@@ -24,8 +24,8 @@ from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
-from dbsweep.records.results import Checkpoint, StepLog
-from tests.execution.sweeps import make_branch_jobs
+from dbsweep.records.results import Checkpoint
+from tests.execution.sweeps import make_branch_jobs, step_log
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 
@@ -40,16 +40,7 @@ def pretend(job: BranchJob, emit: Emit, seconds: float = 0.0) -> None:
         checkpoint = Checkpoint(
             id=name, branch=branch.id, step=milestone.step, epoch=milestone.epoch, path=name, sha256="", bytes=0
         )
-        log = StepLog(
-            step=milestone.step,
-            loss=len(job.fork.lineage) if job.fork else 0,
-            instance_loss=0,
-            prior_loss=0,
-            learning_rate=0,
-            grad_norm=0,
-            steps_per_s=1,
-            memory_bytes=0,
-        )
+        log = step_log(milestone.step, loss=len(job.fork.lineage) if job.fork else 0)
         card = make_scorecard(name, UNTRAINED)
         if emit(CheckpointScored(checkpoint=checkpoint, log=log, scorecard=card, verdict=None)) is Decision.STOP:
             emit(BranchEnded(branch=branch.id, state=TrialState.INTERRUPTED, last_step=milestone.step))
