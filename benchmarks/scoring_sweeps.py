@@ -22,7 +22,7 @@ from benchmarks.fast_unet import fast_unet
 from benchmarks.scoring_pictures import read_pictures
 from benchmarks.scoring_table import UTILITY, CheckpointTable, SweepTable, judged
 from dbsweep.concepts.photos import list_photos, read_square
-from dbsweep.execution import loaded, prepare
+from dbsweep.execution import class_images, loaded
 from dbsweep.execution.branch_trainer import make_trainer
 from dbsweep.execution.evaluation import evaluation_seeds, prompts_to_draw
 from dbsweep.execution.jobs import BranchJob
@@ -133,7 +133,7 @@ class SweepWork(CachedSweep):
 
     def _train(self, job: BranchJob) -> None:
         """One branch from the base model to its end, its checkpoints kept as the product keeps them."""
-        prepare.draw_class_images(self.job)
+        class_images.draw_class_images(self.job)
         models = loaded.untrained_models(self.job.base)
         loaded.models_to_change(self.job.base)
         trainer = make_trainer(job, models)

@@ -20,7 +20,7 @@ from benchmarks.selection_schedule import WAYS, all_ends
 from benchmarks.selection_training import scored, train_trial
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.choosing import Choosing
-from dbsweep.execution import loaded, prepare
+from dbsweep.execution import class_images, loaded, references
 from dbsweep.execution.closer_look import look_closer
 from dbsweep.execution.evaluation import prompts_to_draw
 from dbsweep.execution.folder import RunFolder
@@ -79,8 +79,8 @@ class SubjectWork(SubjectPlan, CachedSweep):
         for path in written[count:]:
             path.rename(self._held_out / path.name)
         RunFolder(self.job.run_folder).path.mkdir(parents=True)
-        prepare.draw_class_images(self.job)
-        _, card = prepare.draw_references(self.job)
+        class_images.draw_class_images(self.job)
+        _, card = references.draw_references(self.job)
         subject = draw_subject(self.seed)
         styles = asked_styles(self.seed)
         pictures = draw_for_oracle(loaded.untrained_models(self.job.base), subject.klass, "", styles)

@@ -8,10 +8,10 @@ from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.config.schema import Concept, Train
 from dbsweep.errors import InputError
 from dbsweep.execution import loaded
+from dbsweep.execution.class_images import draw_class_images
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.photo_digests import refuse_other_photos
-from dbsweep.execution.prepare import draw_class_images
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.plan.ladder import Savings
 from dbsweep.training.data import ConceptData

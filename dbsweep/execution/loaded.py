@@ -14,11 +14,13 @@ from dbsweep.concepts.captions import Caption, class_captions, instance_captions
 from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import LatentMoments, cached_latents
-from dbsweep.concepts.photo_sets import held_out_photos
+from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.concepts.photos import read_photo
 from dbsweep.config.evaluate import Identity
 from dbsweep.config.schema import Concept
+from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.photo_digests import refuse_other_photos
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import BaseSource
@@ -69,6 +71,18 @@ def untrained_models(source: BaseSource) -> StableDiffusion:
         restore_base(base.models)
         base.changed = False
     return base.models
+
+
+def untrained_models_of_run(job: SweepJob) -> StableDiffusion:
+    """The base model with its own weights, to draw what all of a run have in common.
+
+    Raises:
+        RunError: the base model is another than the run began with, or (`ChangedError`) photos are.
+    """
+    models = untrained_models(job.base)
+    job.refuse_another_base(models.sha256)
+    refuse_other_photos(RunFolder(job.run_folder), job.experiment.concepts)
+    return models
 
 
 def models_to_change(source: BaseSource) -> StableDiffusion:
@@ -134,6 +148,14 @@ def photo_views(job: SweepJob, photos: tuple[Path, ...], size: Size, framing: Fr
         return tuple(_latents(job.base, job.cache_folder, photos, size, place, mirrored) for place in framing.places)
 
     return PhotoViews(windows=seen(False), mirrored=seen(True) if framing.mirrored else ())
+
+
+def encode_photos(job: SweepJob) -> None:
+    """Fills the latent cache with the photos, in every way in which a trial sees them."""
+    for framing in job.framings:
+        for concept in job.experiment.concepts:
+            for size, photos in framing.by_size(training_photos(concept)).items():
+                photo_views(job, photos, size, framing)
 
 
 def held_out(job: SweepJob) -> tuple[HeldOut, ...]:

@@ -103,25 +103,25 @@ def claim_resources(resources: Resources) -> None:
 def draw_class_images(job: SweepJob, shard: int, shards: int) -> int:
     """Draws one part of the missing class images; returns how many."""
     with _at_work(job, f"class-images-{shard:02d}") as courier, courier.preparing():
-        from dbsweep.execution import prepare
+        from dbsweep.execution import class_images
 
-        return prepare.draw_class_images(courier.sweep, shard, shards)
+        return class_images.draw_class_images(courier.sweep, shard, shards)
 
 
 def encode_photos(job: SweepJob) -> None:
     """Fills the latent cache with the photos."""
     with _at_work(job, "photos") as courier, courier.preparing(class_images=False):
-        from dbsweep.execution import prepare
+        from dbsweep.execution import loaded
 
-        prepare.encode_photos(courier.sweep)
+        loaded.encode_photos(courier.sweep)
 
 
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     """Draws and scores what the untrained model makes; returns the model's hash and its scorecard."""
     with _at_work(job, "references") as courier, courier.preparing(class_images=False):
-        from dbsweep.execution import prepare
+        from dbsweep.execution import references
 
-        return prepare.draw_references(courier.sweep)
+        return references.draw_references(courier.sweep)
 
 
 def look_closer(job: SweepJob, look: CloserLook) -> Scorecard:

@@ -13,15 +13,15 @@ from dbsweep.execution.jobs import SweepJob
 @pytest.fixture
 def tiny_job(tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> SweepJob:
     """A prepared sweep of real training."""
-    from dbsweep.execution import loaded, prepare
+    from dbsweep.execution import class_images, loaded, references
     from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job
 
     monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())
     loaded.reference.cache_clear()
     job = make_tiny_job(tmp_path, tiny_sd)
-    prepare.draw_references(job)
-    prepare.draw_class_images(job)
-    prepare.encode_photos(job)
+    references.draw_references(job)
+    class_images.draw_class_images(job)
+    loaded.encode_photos(job)
     return job
 
 

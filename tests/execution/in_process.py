@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbsweep.execution import prepare
+from dbsweep.execution import class_images, references
 from dbsweep.execution.backend import Decision, Emit, OnCard, OnEvent, OnProgress, Prepared
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.closer_look import look_closer
@@ -22,8 +22,10 @@ class InProcessBackend:
     """Real preparation and training, no Ray."""
 
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
-        sha256, base = prepare.draw_references(job)
-        return Prepared(base_sha256=sha256, base=base, class_images_drawn=prepare.draw_class_images(job), seconds=0.0)
+        sha256, base = references.draw_references(job)
+        return Prepared(
+            base_sha256=sha256, base=base, class_images_drawn=class_images.draw_class_images(job), seconds=0.0
+        )
 
     def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
         queue = BranchQueue(jobs)
@@ -63,8 +65,8 @@ class StoredBackend:
     def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
         courier = self._courier(job)
         with courier.preparing():
-            drawn = prepare.draw_class_images(courier.sweep)
-            sha256, base = prepare.draw_references(courier.sweep)
+            drawn = class_images.draw_class_images(courier.sweep)
+            sha256, base = references.draw_references(courier.sweep)
         self._exchange.fetch([self._run.path, self._run.base_images])
         return Prepared(base_sha256=sha256, base=base, class_images_drawn=drawn, seconds=0.0)
 

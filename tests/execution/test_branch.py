@@ -12,7 +12,7 @@ from PIL import Image
 
 from dbsweep.config.search import SchedulerName
 from dbsweep.execution import branch as branch_module
-from dbsweep.execution import closer_look, loaded, prepare
+from dbsweep.execution import closer_look, loaded, references
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.evaluation import draw_evaluation
@@ -53,7 +53,7 @@ def test_held_out_photos_are_measured_and_not_trained(tiny_job: SweepJob, tmp_pa
     experiment = tiny_job.experiment.model_copy(update={"concepts": (concept,)})
     job = tiny_job.model_copy(update={"experiment": experiment, "run_folder": tmp_path / "other"})
     job.run_folder.mkdir()
-    _, base = prepare.draw_references(job)
+    _, base = references.draw_references(job)
     driver = train(job, make_branch("b01", 2))
     assert driver.hashes == plain.hashes
     cards = [base, *(event.scorecard for event in driver.scored.values() if event.scorecard is not None)]

@@ -11,8 +11,9 @@ import torch
 from PIL import Image
 
 from dbsweep.config.schema import Experiment
-from dbsweep.execution import branch_trainer, loaded, prepare
+from dbsweep.execution import branch_trainer, loaded
 from dbsweep.execution.branch_trainer import make_trainer
+from dbsweep.execution.class_images import draw_class_images
 from dbsweep.execution.jobs import BranchJob, branch_jobs, sweep_job
 from dbsweep.plan.plan import make_plan
 from dbsweep.training.data import ConceptData
@@ -58,8 +59,8 @@ def prepared(root: Path, base: Path, experiment: Experiment) -> BranchJob:
     (root / "run").mkdir()
     counts, given = [3, 2], {"base": str(base), "encoder": "none", "photo_sizes": sizes}
     job = sweep_job(root / "run", root / "cache", experiment, plan, counts, **given)  # type: ignore[arg-type]
-    prepare.draw_class_images(job)
-    prepare.encode_photos(job)
+    draw_class_images(job)
+    loaded.encode_photos(job)
     return branch_jobs(job, plan)[0]
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.execution import loaded, prepare
+from dbsweep.execution import loaded, references
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.records.names import Metric
-from tests.execution.test_prepare import without_race
+from tests.execution.test_references import without_race
 from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job, write_photos
 
 
@@ -25,9 +25,9 @@ def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
         draws.append(1)
         return draw_evaluation(*arguments, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(prepare, "draw_evaluation", counting)
+    monkeypatch.setattr(references, "draw_evaluation", counting)
     before = run.base_scorecard.read_text()
-    assert prepare.draw_references(tiny_job)[1].model_dump_json() == before
+    assert references.draw_references(tiny_job)[1].model_dump_json() == before
     assert not draws
     for change in (
         lambda: next(run.base_images.glob("000-*.png")).unlink(),  # of the first look, so it is shown
@@ -38,12 +38,12 @@ def test_references_are_drawn_once_and_again_when_anything_about_them_changes(
         lambda: shutil.copy(tiny_job.experiment.concepts[0].instance_images / "1.png", photo(tiny_job)),
     ):
         change()
-        prepare.draw_references(tiny_job)
+        references.draw_references(tiny_job)
         assert len(draws) == 2, "the evaluation, and the instance prompt with its token"
         draws.clear()
     other = tiny_job.experiment.concepts[0].model_copy(update={"class_prompt": "portrait of man"})
     changed = tiny_job.experiment.model_copy(update={"concepts": (other,)})
-    prepare.draw_references(tiny_job.model_copy(update={"experiment": changed}))
+    references.draw_references(tiny_job.model_copy(update={"experiment": changed}))
     assert draws
 
 
@@ -65,16 +65,16 @@ def test_references_are_drawn_again_when_a_caption_changes(
     for folder in ("photos", "held_out"):
         for image in ("0", "1"):
             (tmp_path / folder / f"{image}.txt").write_text("a man, smiling")
-    run, card = RunFolder(job.run_folder), prepare.draw_references(job)[1]
+    run, card = RunFolder(job.run_folder), references.draw_references(job)[1]
     known = run.reference_key.read_text()
-    assert prepare.draw_references(job)[1].model_dump_json() == card.model_dump_json()
+    assert references.draw_references(job)[1].model_dump_json() == card.model_dump_json()
 
     (tmp_path / "held_out" / "1.txt").write_text("a man on a horse")  # seen by the validation loss alone
-    other = prepare.draw_references(job)[1]
+    other = references.draw_references(job)[1]
     assert other.scores[Metric.VALIDATION_LOSS].samples != card.scores[Metric.VALIDATION_LOSS].samples
     assert run.reference_key.read_text() != known
 
     known = run.reference_key.read_text()
     (tmp_path / "photos" / "0.txt").write_text("a man, laughing")  # the sanity prompt is made of it
-    assert any("laughing" in image.prompt for image in prepare.draw_references(job)[1].images)
+    assert any("laughing" in image.prompt for image in references.draw_references(job)[1].images)
     assert run.reference_key.read_text() != known

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from ray import tune
 
-from dbsweep.execution import loaded, prepare
+from dbsweep.execution import class_images, loaded, references
 from dbsweep.execution import storage_courier as courier_room
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch import run_branch
@@ -33,8 +33,8 @@ def stored(tiny_job: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     exchange = StorageExchange(RunFolder(sweep.run_folder), storage)
     go_to(tmp_path / "first", monkeypatch)
     with (first := StorageCourier(exchange.equip(sweep), storage)).preparing():
-        prepare.draw_references(first.sweep)
-        prepare.draw_class_images(first.sweep)
+        references.draw_references(first.sweep)
+        class_images.draw_class_images(first.sweep)
     return exchange.equip(sweep)
 
 
@@ -146,15 +146,15 @@ def test_held_out_photos_and_their_captions_reach_a_worker_that_does_not_see_the
     alone = make_tiny_job(driver, tiny_sd, own)
     for photo in [*(driver / "photos").iterdir(), *(driver / "held_out").iterdir()]:
         photo.with_suffix(".txt").write_text(f"a man in {photo.parent.name} {photo.stem}")
-    expected = prepare.draw_references(alone)[1].scores[Metric.VALIDATION_LOSS]
+    expected = references.draw_references(alone)[1].scores[Metric.VALIDATION_LOSS]
 
     sweep = alone.model_copy(update={"experiment": alone.experiment.model_copy(update={"storage": storage})})
     sent = StorageExchange(RunFolder(sweep.run_folder), storage).equip(sweep)
     driver.rename(tmp_path / "out of reach")
     go_to(tmp_path / "first", monkeypatch)
     with (first := StorageCourier(sent, storage)).preparing():
-        assert prepare.draw_references(first.sweep)[1].scores[Metric.VALIDATION_LOSS] == expected
-        prepare.draw_class_images(first.sweep)
+        assert references.draw_references(first.sweep)[1].scores[Metric.VALIDATION_LOSS] == expected
+        class_images.draw_class_images(first.sweep)
     go_to(tmp_path / "second", monkeypatch)
     told = train(BranchJob(sweep=sent, branch=make_branch("b01", 1)))
     (scored,) = [event for event in told if isinstance(event, CheckpointScored)]

@@ -1,11 +1,10 @@
-"""The inputs that all branches share, made once per sweep: class images, latents, the base model's reference."""
+"""What the untrained model draws of a sweep's prompts, and its scorecard: what all checkpoints are measured against."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
-from dbsweep.concepts.class_images import ClassImagePool, ClassImageRequest
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.concepts.photos import read_square
 from dbsweep.concepts.token import split_token
@@ -14,59 +13,14 @@ from dbsweep.execution import loaded
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds, images_by_prompt, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
-from dbsweep.execution.photo_digests import refuse_other_photos
 from dbsweep.execution.reference_key import found_card, reference_key, write_key
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.records.results import Scorecard, TokenMeaning
-from dbsweep.sampling.request import ImageRequest
-from dbsweep.sampling.sampler import draw
 from dbsweep.scoring.encoders import Encoder, Pixels
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, with_validation_loss
 from dbsweep.scoring.token_meaning import token_meanings, token_prompts
 from dbsweep.training.validation import validation_losses
-
-IMAGES_PER_PART = 8
-"""Class images that are drawn and stored at once, those with indices from a multiple of it on."""
-
-
-def draw_class_images(job: SweepJob, shard: int = 0, shards: int = 1) -> int:
-    """Draws those missing class images that fall to this shard; several workers may draw different shards.
-
-    Some processors round differently for batches of different sizes. Therefore an image is always drawn at the same
-    place of a batch of the same size, whatever is missing and however many workers there are.
-
-    Returns:
-        How many were drawn.
-
-    Raises:
-        RunError: the base model is another than the run began with, or (`ChangedError`) photos are.
-    """
-    models = _untrained_models(job)
-    drawn = 0
-    # By index, not by position: while this worker looks, others are filling the pool.
-    for pool, part in _parts(job):
-        if part[0].index // IMAGES_PER_PART % shards != shard:
-            continue
-        images = draw(
-            models,
-            _whole_batch(part),
-            batch_size=IMAGES_PER_PART,
-            clip_skip=job.experiment.clip_skip,
-            precision=job.experiment.evaluate.precision,
-        )
-        for request in part:
-            pool.store(request, images[request.index % IMAGES_PER_PART])
-        drawn += len(part)
-    return drawn
-
-
-def encode_photos(job: SweepJob) -> None:
-    """Fills the latent cache with the photos, in every way in which a trial sees them."""
-    for framing in job.framings:
-        for concept in job.experiment.concepts:
-            for size, photos in framing.by_size(training_photos(concept)).items():
-                loaded.photo_views(job, photos, size, framing)
 
 
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
@@ -83,7 +37,7 @@ def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     Raises:
         RunError: the base model is another than the run began with, or (`ChangedError`) photos are; what it drew stays.
     """
-    run, models = RunFolder(job.run_folder), _untrained_models(job)
+    run, models = RunFolder(job.run_folder), loaded.untrained_models_of_run(job)
     photos, held_out = _squares(job, training_photos), _squares(job, held_out_photos)
     key = reference_key(job, models.sha256, [photos, held_out])
     if (known := found_card(run, key)) is not None:
@@ -123,13 +77,6 @@ def _draw_and_score(
     return with_validation_loss(card, losses).model_copy(update={"tokens": tokens})
 
 
-def _untrained_models(job: SweepJob) -> StableDiffusion:
-    models = loaded.untrained_models(job.base)
-    job.refuse_another_base(models.sha256)
-    refuse_other_photos(RunFolder(job.run_folder), job.experiment.concepts)
-    return models
-
-
 def _look_at_tokens(
     job: SweepJob, models: StableDiffusion, reference: Reference, encoder: Encoder
 ) -> tuple[TokenMeaning, ...]:
@@ -148,35 +95,3 @@ def _look_at_tokens(
     )
     tokens = [split_token(models.tokenizer, concept.instance_token) for concept in experiment.concepts]
     return token_meanings(prompts, tokens, images_by_prompt(drawn), encoder, reference)
-
-
-def _parts(job: SweepJob) -> list[tuple[ClassImagePool, list[ClassImageRequest]]]:
-    """What is still to be drawn, by batches; concepts that share a pool ask for each image once."""
-    parts: dict[tuple[Path, int], tuple[ClassImagePool, dict[int, ClassImageRequest]]] = {}
-    for need in job.class_images:
-        pool = loaded.pool(job, job.experiment.concepts[need.concept], need.size)
-        for request in pool.missing(need.count):
-            _, part = parts.setdefault((pool.folder, request.index // IMAGES_PER_PART), (pool, {}))
-            part[request.index] = request
-    return [(pool, list(part.values())) for pool, part in parts.values()]
-
-
-def _whole_batch(part: list[ClassImageRequest]) -> list[ImageRequest]:
-    """The part's images at their places; what is there already, or not wanted, is filled up with one of them."""
-    batch = [_request(part[0])] * IMAGES_PER_PART
-    for request in part:
-        batch[request.index % IMAGES_PER_PART] = _request(request)
-    return batch
-
-
-def _request(request: ClassImageRequest) -> ImageRequest:
-    return ImageRequest(
-        prompt=request.prompt,
-        negative_prompt=request.negative_prompt,
-        seed=request.seed,
-        guidance_scale=request.guidance_scale,
-        num_inference_steps=request.num_inference_steps,
-        sampler=request.sampler,
-        width=request.width,
-        height=request.height,
-    )
