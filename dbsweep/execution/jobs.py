@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from pydantic import Field, model_validator
 
 from dbsweep.concepts.framing import Framing
-from dbsweep.config.schema import Experiment
+from dbsweep.config.schema import Experiment, Train
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
@@ -174,16 +174,18 @@ def sweep_job(
 
 def class_image_needs(experiment: Experiment, plan: Plan, photos: Sequence[Photos]) -> tuple[ClassImageNeed, ...]:
     """The class images that the trials of a plan need, by concept, then size."""
-    needs: dict[tuple[int, Size], int] = {}
-    for trial in plan.trials:
-        train = experiment.train_for(trial.settings)
-        per_photo = train.class_images_per_instance if train.prior_loss_weight > 0 else 0
-        for concept, own in enumerate(photos):
-            for size, count in own.by_size(train).items():
-                needs[concept, size] = max(needs.get((concept, size), 0), count * per_photo)
-    return tuple(
-        ClassImageNeed(concept=concept, size=size, count=count) for (concept, size), count in sorted(needs.items())
-    )
+    trains = [experiment.train_for(trial.settings) for trial in plan.trials]
+    needs = {need for train in trains for need in _class_images_of(train, photos)}
+    hungriest = {(need.concept, need.size): need for need in sorted(needs, key=lambda need: need.count)}
+    return tuple(hungriest[key] for key in sorted(hungriest))
+
+
+def _class_images_of(train: Train, photos: Sequence[Photos]) -> Iterator[ClassImageNeed]:
+    """What one trial needs of each concept, in each size of its photos."""
+    per_photo = train.class_images_per_instance if train.prior_loss_weight > 0 else 0
+    for concept, own in enumerate(photos):
+        for size, count in own.by_size(train).items():
+            yield ClassImageNeed(concept=concept, size=size, count=count * per_photo)
 
 
 def framings_of(experiment: Experiment, plan: Plan) -> tuple[Framing, ...]:

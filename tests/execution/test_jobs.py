@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,9 @@ def test_class_images_are_those_of_the_hungriest_trial_by_resolution() -> None:
             "trials": (
                 Trial(id="t001", settings={**settings(2, 1.0), "class_images_per_instance": 3}),
                 Trial(id="t002", settings={**settings(2, 1.0), "class_images_per_instance": 25}),
-                Trial(id="t003", settings={**settings(2, 1.0), "class_images_per_instance": 0, "resolution": 128}),
+                Trial(id="t003", settings={**settings(2, 1.0), "class_images_per_instance": 5}),
+                Trial(id="t004", settings={**settings(2, 1.0), "class_images_per_instance": 0, "resolution": 128}),
+                Trial(id="t005", settings={**settings(2, 1.0), "resolution": 128, "prior_loss_weight": 0.0}),
             )
         }
     )
@@ -39,6 +42,14 @@ def test_class_images_are_those_of_the_hungriest_trial_by_resolution() -> None:
     assert [(n.concept, n.size, n.count) for n in job.class_images] == [(0, (64, 64), 300), (0, (128, 128), 0)]
     assert [framing.resolution for framing in job.framings] == [64, 128]
     assert job.run_folder.is_absolute()
+
+
+def test_each_concept_has_class_images_of_its_own_number() -> None:
+    man = make_experiment().concepts[0].model_dump(mode="json")
+    other = json.loads(json.dumps(man).replace("ohwx", "zwx"))
+    experiment = make_experiment(concepts=[man, other])
+    job = sweep_job(Path("r"), Path("c"), experiment, make_plan(), [12, 5], base="b", encoder="e")
+    assert [(n.concept, n.count) for n in job.class_images] == [(0, 24), (1, 10)]
 
 
 def test_class_images_have_the_sizes_of_the_photos() -> None:
