@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -19,15 +18,11 @@ from dbsweep.execution.comparison import Ending
 from dbsweep.execution.exchange import Exchange, exchange_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
-from dbsweep.execution.ray_start import set_environment, start_ray
+from dbsweep.execution.ray_start import for_cluster_workers, set_environment, start_ray
 from dbsweep.execution.ray_tasks import RETRIES, result, watch
 from dbsweep.execution.ray_worker import Body
 from dbsweep.execution.stall import tasks_explained
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
-
-PASSED_ON = ("HF_", "TRANSFORMERS_")
-"""Prefixes of variables that workers on other machines need. MLflow's are not among them: only the driver logs,
-and its password would stand in the cluster's job table."""
 
 SHARDS_PER_WORKER = 4
 """Class images are drawn in this many parts a worker, so that progress shows and slow workers hold nobody up."""
@@ -145,8 +140,7 @@ class RayBackend:
             # Without "local" Ray would join a cluster that it finds on this machine.
             options: dict[str, Any] = {"address": "local"}
             if self._address is not None:
-                passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
-                options = {"address": self._address, "runtime_env": {"env_vars": passed}}
+                options = {"address": self._address, "runtime_env": {"env_vars": for_cluster_workers()}}
             start_ray(**options)
             self._owns_ray = True
         self._started = True

@@ -32,6 +32,10 @@ ENVIRONMENT = {
 }
 """What Ray and its workers read from the environment; a value that the person has set wins."""
 
+PASSED_ON = ("HF_", "TRANSFORMERS_")
+"""Prefixes of variables that workers on other machines need. MLflow's are not among them: only the driver logs,
+and its password would stand in the cluster's job table."""
+
 START_ATTEMPTS = 2
 """Ray gives itself 30 seconds to start; a busy machine with cold files needs more, and the second attempt finds them
 warm."""
@@ -43,6 +47,16 @@ def set_environment() -> None:
         os.environ.setdefault(name, value)
     # Without its result files Tune would print an error for every trial; the ledger has the metrics.
     logging.getLogger("ray.tune.analysis.experiment_analysis").setLevel(logging.CRITICAL)
+
+
+def for_cluster_workers() -> dict[str, str]:
+    """What workers of a cluster are to find in their environment, which is their machine's and not the driver's.
+
+    Ray puts what a machine has itself in the place of the braces, before Python starts and the C library reads it. Of
+    two values of one tunable the last counts; one that a C library does not know it passes over.
+    """
+    passed = {name: value for name, value in os.environ.items() if name.startswith(PASSED_ON)}
+    return passed | {"GLIBC_TUNABLES": f"${{GLIBC_TUNABLES}}:{os.environ.get('GLIBC_TUNABLES', HUGE_PAGES)}"}
 
 
 def start_ray(**options: Any) -> None:  # noqa: ANN401  (`ray.init`'s own)

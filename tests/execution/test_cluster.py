@@ -22,6 +22,7 @@ from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.ray_start import HUGE_PAGES
 from dbsweep.models.checkpoints import verify
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
@@ -54,6 +55,25 @@ if folder:
     sys.addaudithook(guard)
 """
 """What a node's Python runs first, as ``sitecustomize``."""
+
+DRIVER_OF_A_BRANCH_THAT_TELLS = """
+import os, sys
+from pathlib import Path
+from dbsweep.config.schema import Resources
+from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.ray_backend import RayBackend
+from dbsweep.records.events import BranchEnded
+from dbsweep.records.names import TrialState
+from tests.execution.sweeps import make_branch_jobs
+def body(job, emit):
+    told = os.environ.get("GLIBC_TUNABLES", "")
+    emit(BranchEnded(branch=job.branch.id, state=TrialState.COMPLETED, last_step=job.branch.end_step, reason=told))
+address, folder = sys.argv[1], Path(sys.argv[2])
+backend = RayBackend(RunFolder(folder), Resources(), address=address, body=body)
+backend.run(make_branch_jobs(folder)[:1], lambda event: print(event.reason))
+backend.close()
+"""
+"""Prints what the only worker of the cluster has in its environment."""
 
 
 @dataclass
@@ -233,3 +253,15 @@ def test_with_storage_by_uri_workers_need_nothing_of_the_driver_s_disk(
     assert record.choice is not None
     best = record.checkpoints[record.choice.best.checkpoint]
     assert verify(bring_checkpoint(RunFolder(runs / "demo"), best))
+
+
+def test_workers_of_a_cluster_have_large_pages_beside_what_their_machine_sets(
+    nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = "glibc.rtld.optional_static_tls=2000"
+    monkeypatch.setenv("GLIBC_TUNABLES", own)
+    nodes.add()
+    monkeypatch.delenv("GLIBC_TUNABLES")
+    command = [sys.executable, "-c", DRIVER_OF_A_BRANCH_THAT_TELLS, nodes.address, str(tmp_path)]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE_S, check=True).stdout
+    assert told == f"{own}:{HUGE_PAGES}\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.execution.ray_start import ENVIRONMENT, HUGE_PAGES
+from dbsweep.execution.ray_start import ENVIRONMENT, HUGE_PAGES, for_cluster_workers
 
 MODE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 THREAD_THAT_FILLS_30_MB = """
@@ -49,3 +49,19 @@ def test_what_a_thread_of_a_worker_keeps_lies_in_huge_pages() -> None:
     assert ENVIRONMENT["GLIBC_TUNABLES"] == HUGE_PAGES
     assert huge_kib(HUGE_PAGES) * 1024 > 20_000_000  # of some there are ends of other pages; else it is one page
     assert huge_kib("") == 0
+
+
+@pytest.mark.skipif(not asks_by_itself(), reason="huge pages are not asked for here")
+@pytest.mark.parametrize("of_the_machine", ["", "glibc.rtld.optional_static_tls=2000", "glibc.malloc.hugetlb=0"])
+def test_a_cluster_s_workers_have_huge_pages_whatever_their_machine_sets(of_the_machine: str) -> None:
+    given = for_cluster_workers()["GLIBC_TUNABLES"]
+    assert huge_kib(given.replace("${GLIBC_TUNABLES}", of_the_machine)) * 1024 > 20_000_000
+
+
+def test_a_c_library_passes_over_tunables_that_it_does_not_know() -> None:
+    odd = HUGE_PAGES.replace("glibc.malloc", "glibc.unheard")
+    environment = {**os.environ, "GLIBC_TUNABLES": f":{odd}"}
+    told = subprocess.run(
+        [sys.executable, "-c", "print(7)"], env=environment, capture_output=True, text=True, check=True
+    )
+    assert (told.stdout, told.stderr) == ("7\n", "")
