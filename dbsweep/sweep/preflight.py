@@ -39,10 +39,12 @@ def check_inputs(
         What is to be said of the photos by their pixels, which a plan does not look at.
 
     Raises:
-        InputError: photos or own class images that are missing, cannot be read, or lack a caption.
+        InputError: photos or own class images that are missing, cannot be read, or lack a caption; an address that can
+            be no MLflow store.
         ModelError: a base model or an encoder that is not one, or not to be had.
         ResourceError: the forecast does not fit on the disk.
     """
+    check_tracking(experiment)
     sentences = check_images(experiment, plan, watch)
     check_base_model(experiment)
     check_encoders(experiment)
@@ -51,6 +53,14 @@ def check_inputs(
     # With storage only pictures come to this disk.
     check_disk(experiment.output, plan.cost.disk_bytes if experiment.storage is None else 0)
     return sentences
+
+
+def check_tracking(experiment: Experiment) -> None:
+    """InputError for an address that can be no MLflow store; one that is merely away is no fault."""
+    if experiment.tracking.enabled and experiment.tracking.uri is not None:
+        from dbsweep.tracking.address import check_uri
+
+        check_uri(experiment.tracking.uri, "tracking.uri")
 
 
 def check_images(

@@ -12,6 +12,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.run_settings import read_experiment
+from dbsweep.tracking.address import absence, check_uri
 from dbsweep.tracking.client import ui_command
 from dbsweep.tracking.mlflow_log import MlflowTracker, SyncStatus
 
@@ -65,13 +66,15 @@ class TrackingThread:
 def tracked(experiment: Experiment, folder: RunFolder, ledger: Ledger, view: TerminalView) -> Iterator[None]:
     """Keeps MLflow up to date with the ledger until the block ends.
 
-    A server that is away neither stops nor slows the sweep: the ledger keeps what is missing, it is said, and the
-    next sync, or `track_run`, logs it.
+    A server that is away neither stops nor slows the sweep: the ledger keeps what is missing, it is said at the
+    beginning and at the end, and the next sync, or `track_run`, logs it.
     """
     if not experiment.tracking.enabled:
         yield
         return
     tracker = MlflowTracker(experiment.tracking, folder.path.parent)
+    if (away := absence(tracker.uri)) is not None:
+        view.note(f"{away}. The run keeps everything, and logs it as soon as it can")
     thread = TrackingThread(tracker, folder, ledger, interval_s=INTERVAL_S)
     try:
         yield
@@ -91,11 +94,13 @@ def track_run(folder: RunFolder, uri: str | None = None) -> str:
         uri: of the store, if not the experiment's.
 
     Raises:
-        InputError: the URI is empty, which MLflow takes for a store in the working directory.
+        InputError: the URI can be no store; an empty one MLflow takes for one in the working directory.
         ResourceError: the store cannot be reached.
     """
     if uri is not None and not uri.strip():
         raise InputError(f"--uri must name an MLflow store, got {uri!r}; leave it out for the experiment's")
+    if uri is not None:
+        check_uri(uri, "--uri")
     settings = read_experiment(folder).tracking
     if uri is not None:
         settings = Tracking(uri=uri, experiment=settings.experiment)

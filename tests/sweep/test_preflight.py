@@ -20,7 +20,7 @@ from dbsweep.execution.backend import Backend
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep import preflight
 from dbsweep.sweep.planning import planned
-from dbsweep.sweep.preflight import check_inputs
+from dbsweep.sweep.preflight import check_inputs, check_tracking
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
 
@@ -41,6 +41,15 @@ def test_own_class_images_are_looked_at_before_anything_is_written(tmp_path: Pat
         (tmp_path / "own").mkdir()
     with pytest.raises(InputError, match=message):
         check_inputs(*planned(experiment))
+
+
+def test_an_address_that_can_be_no_mlflow_store_is_found_before_anything_is_written(tmp_path: Path) -> None:
+    changes = ["tracking.enabled=true", "tracking.uri=localhost:5000"]
+    with pytest.raises(InputError, match=r"tracking\.uri must be an address that MLflow knows, got 'localhost:5000'"):
+        begin(load_experiment(write_experiment(tmp_path), changes))
+    assert not (tmp_path / "runs").exists()
+    unused = load_experiment(tmp_path / "demo.yaml", ["tracking.enabled=false", changes[1]])
+    check_tracking(unused)
 
 
 def test_the_looking_at_images_is_shown_and_every_bad_one_is_named(tmp_path: Path) -> None:

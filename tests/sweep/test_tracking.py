@@ -74,6 +74,7 @@ def test_what_an_absent_server_missed_is_logged_later(
 ) -> None:
     monkeypatch.setattr(tracking, "PATIENCE_S", 60.0)
     folder, shown = run_tracked(tmp_path, absent_server)
+    assert shown.index(f"MLflow at {absent_server}: ") < shown.index("The run keeps everything") < shown.index("b01")
     assert f"Not everything is logged: MLflow at {absent_server}" in shown
     with pytest.raises(ResourceError, match=r"not everything is logged: .*start the server and try again"):
         track_run(folder)
@@ -90,6 +91,11 @@ def test_what_an_absent_server_missed_is_logged_later(
     runs = client.search_runs([experiment.experiment_id])
     assert sorted(run.info.run_name for run in runs) == ["demo", "t001", "t002", "t003", "t004"]
     assert {run.info.status for run in runs} == {"FINISHED"}
+
+
+def test_an_address_that_can_be_no_store_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"--uri must be an address that MLflow knows, got 'localhost:5000'"):
+        track_run(RunFolder(tmp_path / "runs" / "small"), "localhost:5000")
 
 
 def test_an_empty_address_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

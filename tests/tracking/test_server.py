@@ -12,6 +12,7 @@ from mlflow.tracking import MlflowClient
 from dbsweep.config.schema import Tracking
 from dbsweep.records.names import TrialState
 from dbsweep.records.run import RunRecord
+from dbsweep.tracking.address import absence
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.tracking.records import make_record
 from tests.tracking.server import Server
@@ -56,7 +57,10 @@ def test_a_server_that_comes_late_freezes_and_dies_knows_everything_once(
     tracker = MlflowTracker(Tracking(uri=server.uri), output)
     assert not tracker.sync(before_the_first_checkpoint(folder), folder).worked  # not there at the start
 
+    assert absence(server.uri) is not None
+
     server.start()
+    assert absence(server.uri, patience_s=30.0) is None
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")  # a busy machine is slow, not frozen
     assert tracker.sync(before_the_first_checkpoint(folder), folder).worked
 
