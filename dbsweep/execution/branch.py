@@ -136,6 +136,8 @@ class BranchWork:
         # Before anything is told: from then on the driver may drop weights of these checkpoints.
         self._states.drop(keep=2 if len(history.events) < len(branch.milestones) else 0)
         judgement = self._start_judgement()
+        if judgement.over and not history.events:
+            return self._end_by(judgement)
         for milestone in branch.milestones:
             event = history.events.get(milestone.step)
             if event is None:
@@ -146,13 +148,19 @@ class BranchWork:
             decision = self._tell(event)
             self._watch.alive()
             if judgement.over and milestone.step < branch.end_step:
-                stopped_file(self._run, branch.id).touch()
-                self._states.drop(keep=0)
-                return TrialState.STOPPED, event.verdict.evidence if event.verdict is not None else ""
+                return self._end_by(judgement)
             if decision is Decision.STOP and milestone.step < branch.end_step:
                 self._save_and_stop()
         self._states.drop(keep=0)
         return TrialState.COMPLETED, ""
+
+    def _end_by(self, judgement: Judgement) -> tuple[TrialState, str]:
+        """The end by the verdict, which nobody goes on from."""
+        stopped = stopped_file(self._run, self._job.branch.id)
+        stopped.parent.mkdir(parents=True, exist_ok=True)
+        stopped.touch()
+        self._states.drop(keep=0)
+        return TrialState.STOPPED, judgement.evidence
 
     def _tell(self, event: CheckpointScored) -> Decision:
         try:

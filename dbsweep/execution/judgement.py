@@ -31,7 +31,7 @@ class Judgement:
         self._base = base
         self._steps_per_epoch = job.branch.steps_per_epoch
         # Only the latest verdicts decide about the end: the ancestors' earlier ones are not judged again.
-        seen = range(max(1, len(lineage) + 1 - max(self._evaluate.patience, FEWEST)), len(lineage) + 1)
+        seen = range(max(1, len(lineage) - max(self._evaluate.patience, FEWEST)), len(lineage) + 1)
         self._verdicts = [self._judge(self._cards[:n], finished=False) for n in seen]
 
     def add(self, step: int, card: Scorecard, *, finished: bool) -> Verdict:
@@ -51,6 +51,11 @@ class Judgement:
 
     @property
     def over(self) -> bool:
-        """Whether the branch should end now."""
+        """Whether the branch should end now; before its first step where its ancestors' verdicts say so at the fork."""
         evaluate = self._evaluate
         return should_stop(self._verdicts, evaluate.patience, stop_overtrained=evaluate.stop_overtrained)
+
+    @property
+    def evidence(self) -> str:
+        """Of the latest verdict, an ancestor's where there is none yet; empty without any."""
+        return self._verdicts[-1].evidence if self._verdicts else ""

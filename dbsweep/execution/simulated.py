@@ -153,6 +153,9 @@ class SimulatedBackend:
         yield 0.0, BranchStarted(branch=branch.id, host="simulated", pid=0)
         judgement = Judgement(job, self._base)
         step = branch.fork_step
+        if judgement.over:
+            yield 0.0, _end(job, TrialState.STOPPED, step, judgement.evidence)
+            return
         for milestone in branch.milestones:
             duration = (milestone.step - step) * self._seconds_per_step + self._seconds_per_checkpoint
             try:
@@ -162,8 +165,8 @@ class SimulatedBackend:
                 return
             step = milestone.step
             yield duration, event
-            if event.verdict is not None and judgement.over and step < branch.end_step:
-                yield 0.0, _end(job, TrialState.STOPPED, step, event.verdict.evidence)
+            if judgement.over and step < branch.end_step:
+                yield 0.0, _end(job, TrialState.STOPPED, step, judgement.evidence)
                 return
         yield 0.0, _end(job, TrialState.COMPLETED, step)
 

@@ -116,6 +116,7 @@ class StorageCourier(Courier):
                 self._put_checkpoints(event.branch)
                 if event.state in (TrialState.COMPLETED, TrialState.STOPPED):
                     images = self._run.branch_images(event.branch)
+                    images.mkdir(parents=True, exist_ok=True)  # there is none where a verdict ended it at its fork
                     (images / f"{END}.json").write_text(event.model_dump_json(), encoding="utf-8")
                     self._store.put(images, [f"{END}.json"], part=END)
                 # Now, for the next branch may begin in this process as soon as the driver hears of the end.

@@ -17,13 +17,15 @@ from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.execution.history import stopped_file
+from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.photo_digests import keep_digests
 from dbsweep.execution.retention import has_state
+from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.records.events import BranchStarted, CheckpointScored, Event
-from dbsweep.records.names import HELD_OUT, Metric, TrialState, VerdictState
+from dbsweep.records.names import BASE, HELD_OUT, Metric, TrialState, VerdictState
 from dbsweep.training.validation import DRAWS
 from tests.execution.tiny_sweep import ColourEncoder, make_branch, write_photos
 from tests.execution.trained import fork_of, train
@@ -106,6 +108,19 @@ def test_a_lora_is_forked_drawn_and_read_back(tiny_job: SweepJob) -> None:
     for image, sample in zip(again.images, again.samples, strict=True):
         with Image.open(job.run_folder / paths[sample.kind, sample.prompt_index, sample.seed]) as drawn:
             assert np.abs(np.asarray(drawn, dtype=int) - image.astype(int)).max() <= 1
+
+
+def test_what_would_start_where_the_verdict_has_ended_its_parent_is_not_trained(tiny_job: SweepJob) -> None:
+    run = RunFolder(tiny_job.run_folder)
+    run.base_scorecard.write_text(make_scorecard(BASE, UNTRAINED).model_dump_json())
+    learned = {**UNTRAINED, Metric.IDENTITY: 0.9}
+    lineage = tuple((s, make_scorecard(str(s), {**learned, Metric.STYLE: kept})) for s, kept in ((2, 1.0), (4, 0.1)))
+    child = make_branch("b02", 3, parent="b01", fork_epoch=2)
+    for _ in range(2):  # also when its run is gone on with
+        driver = train(tiny_job, child, fork=Fork(step=4, checkpoint=run.path / "nobody reads this", lineage=lineage))
+        assert (driver.end.state, driver.end.last_step, driver.scored) == (TrialState.STOPPED, 4, {})
+        assert "style" in driver.end.reason
+    assert stopped_file(run, "b02").exists()
 
 
 def test_in_the_end_states_are_kept_at_forks_only(tiny_job: SweepJob) -> None:

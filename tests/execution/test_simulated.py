@@ -62,8 +62,22 @@ def test_time_is_that_of_the_longest_chain_with_workers_enough() -> None:
     assert many.clock == 50
 
 
-def test_an_overtrained_branch_stops_at_once() -> None:
-    assert ends(replay(SimulatedBackend(losing_style)))["b01"] == (TrialState.STOPPED, 20)
+def steps_trained(events: list[Event], **changes: object) -> int:
+    forks = {job.branch.id: job.branch.fork_step for job in make_branch_jobs(RUN, make_experiment(**changes))}
+    return sum(last - forks[branch] for branch, (_, last) in ends(events).items())
+
+
+def test_an_overtrained_branch_stops_at_once_and_what_would_start_there_is_not_trained() -> None:
+    events = replay(SimulatedBackend(losing_style))
+    assert ends(events) == {
+        "b01": (TrialState.STOPPED, 20),
+        "b02": (TrialState.STOPPED, 20),  # its fork: alone it would have been the same training up to there
+        "b03": (TrialState.STOPPED, 30),  # its fork, which b02 never comes to
+    }
+    assert steps_trained(events) == 20
+    reasons = {event.branch: event.reason for event in events if isinstance(event, BranchEnded)}
+    assert reasons["b01"] == reasons["b02"]
+    assert "style" in reasons["b02"]
 
 
 def test_an_overtrained_branch_stops_after_its_patience_and_drops_later_forks() -> None:
@@ -73,6 +87,8 @@ def test_an_overtrained_branch_stops_after_its_patience_and_drops_later_forks() 
     assert flagged[0] == 20
     assert ends(events)["b01"] == (TrialState.STOPPED, 30)  # patience 1: one further checkpoint
     assert ends(events)["b02"] == (TrialState.STOPPED, 30)  # its parent's verdict counts as its own
+    assert ends(events)["b03"] == (TrialState.STOPPED, 30)  # those of both that lead to it count as its own
+    assert steps_trained(events) == 30 + 10
     assert "before" not in next(e.reason for e in events if isinstance(e, BranchEnded) and e.branch == "b02")
 
 

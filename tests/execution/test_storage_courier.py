@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 from ray import tune
@@ -72,6 +72,10 @@ def train(job: BranchJob, lose_at: int | None = None) -> list[Event]:
     return heard
 
 
+def is_scored(event: Event) -> TypeGuard[CheckpointScored]:
+    return isinstance(event, CheckpointScored)
+
+
 def hashes(events: list[Event]) -> list[str]:
     return [event.checkpoint.sha256 for event in events if isinstance(event, CheckpointScored)]
 
@@ -120,6 +124,22 @@ def test_what_a_branch_leaves_on_its_machine_is_cleared_before_its_end_is_heard(
     assert not list((tmp_path / "first").rglob("manifest.json"))
     for branch in ("b01", "b02"):
         assert list((tmp_path / "storage").rglob(f"checkpoints/{branch}/*/*/unet.safetensors"))
+
+
+def test_a_branch_that_a_verdict_ends_at_its_fork_is_told_on_another_machine(
+    stored: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (parent,) = (e for e in train(BranchJob(sweep=stored, branch=make_branch("b01", 1, forks=(1,)))) if is_scored(e))
+    assert parent.scorecard is not None
+    monkeypatch.setattr("dbsweep.execution.judgement.should_stop", lambda *_, **__: True)
+    child = BranchJob(sweep=stored, branch=make_branch("b02", 2, parent="b01", fork_epoch=1))
+    fork = Fork(step=2, checkpoint=stored.run_folder / parent.checkpoint.path, lineage=((2, parent.scorecard),))
+    (begun, end) = train(child.forked(fork))
+    assert isinstance(begun, BranchStarted)
+    assert isinstance(end, BranchEnded)
+    assert (end.state, end.last_step) == (TrialState.STOPPED, 2)
+    go_to(tmp_path / "second", monkeypatch)
+    assert train(child.forked(fork)) == [end]
 
 
 def test_a_damaged_checkpoint_is_trained_again(
