@@ -144,7 +144,7 @@ def _strike(kind: Kind, work: object) -> None:
 @contextmanager
 def _faulty_writes(faults: Faults) -> Iterator[None]:
     """A checkpoint's fault strikes when its files are written and its manifest is not."""
-    from dbsweep.execution import branch
+    from dbsweep.execution import branch_checkpoints
     from dbsweep.models import checkpoints
     from dbsweep.models.hashes import values_sha256
 
@@ -162,7 +162,7 @@ def _faulty_writes(faults: Faults) -> Iterator[None]:
         with patch.object(checkpoints, "values_sha256", hashed):
             return write(folder, manifest=manifest, **rest)  # type: ignore[arg-type]
 
-    with patch.object(branch, "write_checkpoint", faulty):
+    with patch.object(branch_checkpoints, "write_checkpoint", faulty):
         yield
 
 

@@ -6,13 +6,13 @@ import os
 import shutil
 import socket
 import time
-from pathlib import Path
 from typing import NoReturn
 
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import DbsweepError, DiskError, ResourceError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
+from dbsweep.execution.branch_checkpoints import keep_milestone, save_between
 from dbsweep.execution.branch_trainer import make_trainer
 from dbsweep.execution.closer_look import first_look
 from dbsweep.execution.ending import ended_by
@@ -23,14 +23,13 @@ from dbsweep.execution.judgement import Judgement
 from dbsweep.execution.retention import ResumeStates
 from dbsweep.execution.stall import StallWatch, traces_file
 from dbsweep.execution.thrift import Thrift, half_of
-from dbsweep.models.checkpoints import CheckpointManifest, read_state, write_checkpoint
+from dbsweep.models.checkpoints import read_state
 from dbsweep.models.device_memory import is_out_of_memory, release_memory, trim_memory
 from dbsweep.models.durable import is_full, remove_leftovers
-from dbsweep.models.precision import Precision
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Milestone
-from dbsweep.records.results import Checkpoint, Scorecard
+from dbsweep.records.results import Scorecard
 from dbsweep.training.trainer import Trainer
 
 STOP_CHECK_INTERVAL_S = 1.0
@@ -181,7 +180,7 @@ class BranchWork:
         log = self._trainer.train_until(milestone.step, self._after_step)
         log = log.model_copy(update={"savings": self._thrift.savings})
         self._states.drop(keep=1)
-        checkpoint = self._keep(milestone, self._trainer)
+        checkpoint = keep_milestone(self._job, milestone, self._models, self._trainer, self._thrift.savings)
         self._thrift.kept()
         if milestone.step == self._job.branch.end_step:
             self._trainer.end()  # drawing and scoring need the memory
@@ -222,44 +221,5 @@ class BranchWork:
 
     def _save_and_stop(self) -> NoReturn:
         if self._trainer is not None:
-            steps_per_epoch = self._job.branch.steps_per_epoch
-            self._write(
-                self._run.interrupted(self._job.branch.id), self._trainer, self.reached // steps_per_epoch, True
-            )
+            save_between(self._job, self._models, self._trainer, self._thrift.savings)
         raise _Stopped
-
-    def _keep(self, milestone: Milestone, trainer: Trainer) -> Checkpoint:
-        """Writes the checkpoint, with the state that a fork or a resumption may need."""
-        branch = self._job.branch
-        folder = self._run.checkpoint(branch.id, milestone.step)
-        manifest = self._write(folder, trainer, milestone.epoch, milestone.fork or milestone.step < branch.end_step)
-        return Checkpoint(
-            id=manifest.id,
-            branch=branch.id,
-            step=milestone.step,
-            epoch=milestone.epoch,
-            path=self._run.relative(folder),
-            sha256=manifest.sha256,
-            bytes=manifest.bytes,
-        )
-
-    def _write(self, folder: Path, trainer: Trainer, epoch: int, with_state: bool) -> CheckpointManifest:
-        branch = self._job.branch
-        state = trainer.state_to_write() if with_state else None
-        with trainer.weights_to_keep():
-            return write_checkpoint(
-                folder,
-                unet=self._models.unet,
-                text_encoder=self._models.text_encoder if branch.text_encoder_steps > 0 else None,
-                state=state,
-                manifest=CheckpointManifest(
-                    id=f"{branch.id}-{trainer.step:06d}",
-                    step=trainer.step,
-                    epoch=epoch,
-                    base_sha256=self._models.sha256,
-                    base=self._job.sweep.base_on_driver or self._models.source,
-                    lora=trainer.lora,
-                    savings=self._thrift.savings,
-                ),
-                precision=Precision(self._job.sweep.experiment.checkpoints.precision),
-            )
