@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import sqlite3
-import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import assert_never
 
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import DiskError, RunError
+from dbsweep.errors import RunError
+from dbsweep.execution.ledger_file import LedgerFile
 from dbsweep.execution.ledger_record import read_record
 from dbsweep.records.choice import Choice, Overrule
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
@@ -33,10 +32,8 @@ class Ledger:
     between threads of one process.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection) -> None:
-        self.path = path
-        self._connection = connection
-        self._lock = threading.Lock()
+    def __init__(self, file: LedgerFile) -> None:
+        self._file = file
 
     @classmethod
     def create(cls, path: Path, name: str, experiment: Experiment, plan: Plan) -> Ledger:
@@ -47,11 +44,11 @@ class Ledger:
         """
         if path.exists():
             raise RunError(f"{path} exists already: choose another run name")
-        ledger = cls(path, _connect(path))
+        ledger = cls(LedgerFile(path))
         schema = files("dbsweep.execution").joinpath("ledger.sql").read_text(encoding="utf-8")
-        with ledger._reading():
-            ledger._connection.executescript(f"BEGIN; {schema} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
-        with ledger._writing() as sql:
+        with ledger._file.using() as sql:
+            sql.executescript(f"BEGIN; {schema} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        with ledger._file.writing() as sql:
             sql.execute(
                 "INSERT INTO run (only_row, name, experiment, plan, started) VALUES (1, ?, ?, ?, ?)",
                 (name, experiment.model_dump_json(), plan.model_dump_json(), time.time()),
@@ -68,8 +65,8 @@ class Ledger:
         """
         if not path.is_file():
             raise RunError(f"{path} does not exist: there is no such run")
-        ledger = cls(path, _connect(path, read_only=read_only))
-        with ledger._reading() as sql:
+        ledger = cls(LedgerFile(path, read_only=read_only))
+        with ledger._file.using() as sql:
             (version,) = sql.execute("PRAGMA user_version").fetchone()
         if version != SCHEMA_VERSION:
             ledger.close()
@@ -78,13 +75,13 @@ class Ledger:
 
     def extend(self, plan: Plan) -> None:
         """Keeps a plan that has grown; its new trials and branches are pending."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("UPDATE run SET plan = ?", (plan.model_dump_json(),))
             _add_pending(sql, plan)
 
     def record(self, event: Event) -> None:
         """Writes what a worker reported."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             match event:
                 case BranchStarted():
                     sql.execute(
@@ -103,7 +100,7 @@ class Ledger:
 
     def drop_weights(self, checkpoint_ids: Sequence[str]) -> None:
         """Notes that the weights of checkpoints are not kept; written before they go."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.executemany(
                 "UPDATE checkpoints SET checkpoint = json_set(checkpoint, '$.kept', json('false')) WHERE id = ?",
                 [(key,) for key in checkpoint_ids],
@@ -111,25 +108,25 @@ class Ledger:
 
     def set_base(self, scorecard: Scorecard, sha256: str | None = None) -> None:
         """Keeps the untrained model's scorecard under the id ``"base"``, and the SHA-256 of its weights."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("UPDATE run SET base_sha256 = ?", (sha256,))
             sql.execute("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", (BASE, scorecard.model_dump_json()))
 
     def add_looks(self, scorecards: Iterable[Scorecard]) -> None:
         """Keeps the first looks at checkpoints that were passed over while they were trained, all at once."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             rows = [(card.checkpoint, card.model_dump_json()) for card in scorecards]
             sql.executemany("INSERT OR REPLACE INTO scorecards VALUES (?, ?)", rows)
 
     def add_further(self, images_per_prompt: int, scorecard: Scorecard) -> None:
         """Keeps a scorecard of the race beside that of the first look."""
         row = (scorecard.checkpoint, images_per_prompt, scorecard.model_dump_json())
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("INSERT OR REPLACE INTO further_scorecards VALUES (?, ?, ?)", row)
 
     def drop_further(self, images_per_prompt: int) -> None:
         """Forgets a round of the race that could not be ended."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("DELETE FROM further_scorecards WHERE images_per_prompt = ?", (images_per_prompt,))
 
     def update_trials(self, news: Iterable[TrialNews]) -> None:
@@ -140,34 +137,34 @@ class Ledger:
         texts = {key: verdict.model_dump_json() for key, verdict in shared.items()}
         verdicts = [(texts[id(each.verdict)], each.trial) for each in news if each.verdict is not None]
         if states or verdicts:
-            with self._writing() as sql:
+            with self._file.writing() as sql:
                 sql.executemany("UPDATE trials SET state = ? WHERE id = ?", states)
                 sql.executemany("UPDATE trials SET verdict = ? WHERE id = ?", verdicts)
 
     def set_choice(self, choice: Choice) -> None:
         """Keeps the recommendation of the sweep."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("UPDATE run SET choice = ?", (choice.model_dump_json(),))
 
     def set_overrule(self, overrule: Overrule) -> None:
         """Keeps the person's own choice beside the recommendation; earlier ones stay in the file."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("INSERT INTO overrules (overrule) VALUES (?)", (overrule.model_dump_json(),))
 
     def add_grid(self, grid: GridImage) -> None:
         """Appends a drawn grid; one of the same title is replaced."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("DELETE FROM grids WHERE json_extract(grid, '$.title') = ?", (grid.title,))
             sql.execute("INSERT INTO grids (grid) VALUES (?)", (grid.model_dump_json(),))
 
     def finish(self) -> None:
         """Notes the time at which the run ended."""
-        with self._writing() as sql:
+        with self._file.writing() as sql:
             sql.execute("UPDATE run SET finished = ?", (time.time(),))
 
     def read(self) -> RunRecord:
         """Everything that is known, as of one moment."""
-        with self._reading() as sql:
+        with self._file.using() as sql:
             sql.execute("BEGIN")
             try:
                 return read_record(sql)
@@ -175,51 +172,14 @@ class Ledger:
                 sql.execute("ROLLBACK")
 
     def close(self) -> None:
-        """Closes the file; the write-ahead log is folded in by the last writer."""
-        with self._lock:
-            self._connection.close()
+        """Closes the file."""
+        self._file.close()
 
     def __enter__(self) -> Ledger:
         return self
 
     def __exit__(self, *exception: object) -> None:
         self.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading() as sql:
-            sql.execute("BEGIN IMMEDIATE")
-            try:
-                yield sql
-            except BaseException:
-                if sql.in_transaction:  # SQLite has rolled back itself where the disk is full
-                    sql.execute("ROLLBACK")
-                raise
-            sql.execute("COMMIT")
-
-    @contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            try:
-                yield self._connection
-            except (sqlite3.Error, ValueError) as error:
-                if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
-                    raise DiskError(f"no disk space left to write {self.path}; free some and go on") from error
-                reason = " ".join(str(error).split())[:200]
-                raise RunError(f"{self.path} cannot be used ({reason}): restore it or start a new run") from error
-
-
-def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    mode = "ro" if read_only else "rwc"
-    uri = f"{path.absolute().as_uri()}?mode={mode}"
-    try:
-        connection = sqlite3.connect(uri, uri=True, timeout=30.0, isolation_level=None, check_same_thread=False)
-        if not read_only:
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-    except sqlite3.Error as error:
-        raise RunError(f"{path} cannot be opened ({error}): restore it or start a new run") from error
-    return connection
 
 
 def _add_pending(sql: sqlite3.Connection, plan: Plan) -> None:

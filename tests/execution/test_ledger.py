@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.errors import DiskError, RunError
+from dbsweep.errors import RunError
 from dbsweep.execution.ledger import SCHEMA_VERSION, Ledger
 from tests.execution.ledgers import checkpoint, create, grid
 
@@ -88,23 +88,6 @@ def test_another_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(RunError, match=f"version {SCHEMA_VERSION + 1}"):
         Ledger.open(tmp_path / "ledger.db")
-
-
-def test_a_full_disk_is_told_as_such_and_loses_nothing(tmp_path: Path) -> None:
-    with create(tmp_path) as ledger:
-        ledger.record(checkpoint(10))
-        ledger._connection.execute("PRAGMA max_page_count = 1")  # SQLite's own way to have no room: as many as now
-        with pytest.raises(DiskError, match=r"no disk space left to write .*ledger\.db"):
-            record_many(ledger)
-        ledger._connection.execute("PRAGMA max_page_count = 1000000")
-        before = len(ledger.read().checkpoints)
-        ledger.record(checkpoint(5000))
-        assert len(ledger.read().checkpoints) == before + 1
-
-
-def record_many(ledger: Ledger) -> None:
-    for step in range(20, 4000, 10):
-        ledger.record(checkpoint(step))
 
 
 def test_dropped_weights_stay_dropped_when_their_checkpoint_is_told_again(tmp_path: Path) -> None:
