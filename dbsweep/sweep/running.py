@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import ChangedError, DbsweepError, DiskError, RunError, WorkerError
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
-from dbsweep.execution.keeping import DONE
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
 from dbsweep.models.durable import is_full
-from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan
-from dbsweep.records.results import Checkpoint
-from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import interrupted_checkpoints, read_run
 from dbsweep.sweep.conductor import Conductor
@@ -31,18 +26,14 @@ from dbsweep.sweep.notes import size_warnings, token_warnings
 from dbsweep.sweep.photo_counts import count_photos, photo_sizes
 from dbsweep.sweep.planning import planned
 from dbsweep.sweep.preflight import check_inputs
+from dbsweep.sweep.remainder import describe_rest
 from dbsweep.sweep.report import write_report
 from dbsweep.sweep.run_settings import read_experiment, refuse_other_settings
 from dbsweep.sweep.storage import check_storage
 from dbsweep.sweep.tracking import tracked
 
-_NAMED = 4
-"""Branches that a line names."""
-
 RESUMABLE = (DiskError, WorkerError, ChangedError)
 """What ends a sweep that goes on when the person has mended it."""
-
-_AGAIN = "the steps since then are trained again"
 
 MakeBackend: TypeAlias = Callable[[RunFolder, Experiment], Backend]
 
@@ -128,39 +119,6 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
         view.note(describe_rest(record, interrupted_checkpoints(folder, record)))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)
     return folder
-
-
-def describe_rest(record: RunRecord, saved: Mapping[str, Checkpoint]) -> str:
-    """What resuming will skip, continue and do, in one line.
-
-    Args:
-        saved: what branches saved when they were stopped between two checkpoints (`interrupted_checkpoints`).
-    """
-    last: dict[str, int] = {}
-    for checkpoint in record.checkpoints.values():
-        last[checkpoint.branch] = max(last.get(checkpoint.branch, 0), checkpoint.step)
-    stopped = {each.branch: each.step for each in saved.values() if each.step >= last.get(each.branch, 0)}
-    reached = last | stopped
-    done = [b for b in record.plan.branches if record.branch_states[b.id] in DONE]
-    left = [b for b in record.plan.branches if record.branch_states[b.id] not in DONE]
-    begun = {b.id: f"{b.id} after step {reached[b.id]:,} of {b.end_step:,}" for b in left if b.id in reached}
-    exact = [words for branch, words in begun.items() if branch in stopped]
-    back = [words for branch, words in begun.items() if branch not in stopped]
-    fresh = [b.id for b in left if b.id not in begun]
-    failed = [b.id for b in left if record.branch_states[b.id] is TrialState.FAILED]
-    parts = [
-        f"{counted(len(done), 'branch')} done and skipped",
-        *([f"{len(exact)} to continue where they were stopped{_named(exact)}"] if exact else []),
-        *([f"{len(back)} to continue from the last checkpoint{_named(back)}, {_AGAIN}"] if back else []),
-        *([f"{len(fresh)} to train from the start{_named(fresh)}"] if fresh else []),
-        *([f"tried again although failed: {', '.join(failed[:_NAMED])}"] if failed else []),
-    ]
-    return f"Going on with {record.name}: {'; '.join(parts)}"
-
-
-def _named(words: Sequence[str]) -> str:
-    more = f" and {len(words) - _NAMED:,} more" if len(words) > _NAMED else ""
-    return f" ({', '.join(words[:_NAMED])}{more})" if words else ""
 
 
 def _lead(
