@@ -1,16 +1,13 @@
-"""How fast a machine trains and draws, and how large a model is on disk."""
+"""The figures that a forecast is made from: the bytes of a checkpoint, and how fast a machine trains and draws."""
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 from pydantic import Field
 
-from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
 from dbsweep.config.schema import Experiment
+from dbsweep.plan.checkpoint_bytes import state_bytes, weight_bytes
 from dbsweep.plan.model_files import size_of
-from dbsweep.plan.sizes import MINISD, MOMENTS_BYTES, ModelSize
+from dbsweep.plan.sizes import MINISD
 from dbsweep.records.record import Record
 
 
@@ -40,7 +37,6 @@ class Rates(Record):
         return 1.0 if self.resolution is None else (resolution / self.resolution) ** 2
 
 
-_BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 # One core of a 2-core server CPU, text encoder training, 64 pixels.
 _MINISD_SECONDS = (0.20, 0.008)
 _MINISD_RESOLUTION = 64
@@ -59,42 +55,17 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
     """
     size = size_of(experiment.base_model)
     is_minisd = size.unet_shape == MINISD.unet_shape
-    trained = _trained_parameters(experiment, size)
-    # A state has both networks whole, also the one that does not train.
-    held = trained if all(_values(experiment, "lora_rank")) else size.unet + size.text_encoder
-    moments = max(MOMENTS_BYTES[name] for name in _values(experiment, "optimizer"))
-    averages = _BYTES["fp32"] if any(_values(experiment, "ema_decay")) else 0
     on_cpu = experiment.resources.gpus_per_trial == 0
     seconds = (_MINISD_SECONDS if on_cpu else None) if is_minisd else _gpu_seconds(gpu)
     return Rates(
-        weight_bytes=trained * _BYTES[experiment.checkpoints.precision],
-        state_bytes=round(held * _BYTES["fp32"] + trained * (moments + averages)),
+        weight_bytes=weight_bytes(experiment, size),
+        state_bytes=state_bytes(experiment, size),
         seconds_per_step=None if seconds is None else seconds[0],
         seconds_per_unet_pass=None if seconds is None else seconds[1],
         resolution=_MINISD_RESOLUTION if is_minisd else _SD1_RESOLUTION,
         workers=workers,
         basis=size.name,
     )
-
-
-def _trained_parameters(experiment: Experiment, size: ModelSize) -> int:
-    """Of the trial that trains most."""
-    longest, largest = (max(_values(experiment, setting)) for setting in ("epochs", "text_encoder_ratio"))
-    dora = any(_values(experiment, "lora_dora"))
-    return max(
-        size.trained(math.ceil(rank), targets, dora=dora, text_encoder=round(longest * largest) > 0)
-        for rank in _values(experiment, "lora_rank")
-        for targets in _values(experiment, "lora_targets")
-    )
-
-
-def _values(experiment: Experiment, setting: str) -> tuple[Any, ...]:
-    """The values that the trials have of a setting; of a distribution its bounds."""
-    match experiment.search.axes.get(setting):
-        case Values(values=values) | Selected(choice=values) | Uniform(uniform=values) | LogUniform(loguniform=values):
-            return values
-        case None:
-            return (getattr(experiment.train, setting),)
 
 
 def _gpu_seconds(gpu: str | None) -> tuple[float, float] | None:
