@@ -12,34 +12,35 @@ images/s over its.
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import datetime
-import gc
 import json
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-from PIL import Image
-from transformers import CLIPTextConfig, CLIPTextModel
 
 from benchmarks.training_case import Case
+from benchmarks.training_gpu_kernels import kernel_shares
 from benchmarks.training_gpu_peer import PeerCase, load_script, median_seconds, step_ends
+from benchmarks.training_gpu_scene import (
+    PHOTOS,
+    Scene,
+    away,
+    fresh_memory,
+    matmul_rate,
+    now,
+    sd15_shaped,
+    train_settings,
+    write_for_peer,
+)
 from benchmarks.training_phases import trainer_of
 from dbsweep.config.evaluate import DrawingPrecision
-from dbsweep.config.schema import Train
 from dbsweep.errors import DbsweepError
-from dbsweep.minisd.paths import pipeline_path
 from dbsweep.models.adapters import remove_adapters
-from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.loading import load_base
 from dbsweep.plan.memory import training_memory
 from dbsweep.plan.sizes import SD1
 from dbsweep.sampling.request import ImageRequest
@@ -47,8 +48,6 @@ from dbsweep.sampling.sampler import Work, draw
 
 BATCHES: Final = (1, 4, 16, 32)
 PEER_BATCHES: Final = (1, 4, 16)
-PHOTOS: Final = 64
-"""Every batch size divides it: all steps are of whole batches."""
 STEPS: Final = 12
 WARM_UP: Final = 4
 """Steps that are left out; passes are captured in the third."""
@@ -75,77 +74,14 @@ FASTEST_BATCH: Final = 64
 
 _PRECISIONS: Final[tuple[DrawingPrecision, ...]] = ("fp32", "fp16")
 
-KINDS: Final = {
-    "attention": ("sdpa", "flash", "fmha", "attention"),
-    "convolution": ("conv", "fprop", "dgrad", "wgrad", "implicit_gemm", "cudnn"),
-    "matrix product": ("gemm", "nvjet", "cutlass", "matmul"),
-    "layout": ("nchwtonhwc", "nhwctonchw", "transpose"),
-    "norms": ("norm", "gammabeta", "rowwisemoments", "welford"),
-    "optimizer": ("fusedopti", "multi_tensor", "lpnorm"),
-    "copies and casts": ("copy",),
-}
-"""Words in the names of CUDA kernels; the first kind that has one counts."""
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Scene:
-    """What is measured on: SD 1.5's shapes on a GPU, or tiny ones on the CPU to try the command."""
-
-    models: StableDiffusion
-    resolution: int
-    rate: float
-
-    @property
-    def device(self) -> torch.device:
-        """Of the models."""
-        return self.models.device
-
-
-def matmul_rate(size: int = 8192, repeats: int = 20) -> float:
-    """Measured FLOP/s of a large bf16 matrix product."""
-    matrix = torch.randn(size, size, device="cuda", dtype=torch.bfloat16)
-    for repeat in range(2 * repeats):
-        if repeat == repeats:  # the first half warms up
-            torch.cuda.synchronize()
-            begun = time.perf_counter()
-        matrix @ matrix
-    torch.cuda.synchronize()
-    return 2 * size**3 * repeats / (time.perf_counter() - begun)
-
-
-def sd15_shaped(device: str, *, small: bool) -> StableDiffusion:
-    """SD 1.5's networks in shape, which are the libraries' defaults; tokenizer and schedule are MiniSD's."""
-    mini = load_base(str(pipeline_path()))
-    channels, text_layers = ((32, 64, 64, 64), 2) if small else ((320, 640, 1280, 1280), 12)
-    with torch.device(device):
-        unet = UNet2DConditionModel(sample_size=64, cross_attention_dim=768, block_out_channels=channels)
-        text_encoder = CLIPTextModel(
-            CLIPTextConfig(
-                hidden_size=768, intermediate_size=3072, num_attention_heads=12, num_hidden_layers=text_layers
-            )
-        )
-        vae = AutoencoderKL(
-            block_out_channels=(32, 32, 32, 32) if small else (128, 256, 512, 512),
-            down_block_types=("DownEncoderBlock2D",) * 4,
-            up_block_types=("UpDecoderBlock2D",) * 4,
-            layers_per_block=2,
-        )
-    return dataclasses.replace(mini, unet=unet, text_encoder=text_encoder, vae=vae).to(device)
-
-
-def train_settings(scene: Scene, batch: int, **changes: object) -> Train:
-    """As the benchmark trains, but for the changes."""
-    given = {"resolution": scene.resolution, "batch_size": batch, "class_images_per_instance": 0, "precision": "bf16"}
-    return Train.model_validate({**given, "text_encoder_ratio": 1.0, **changes})
-
 
 def measured(scene: Scene, batch: int, **changes: object) -> dict[str, float]:
     """A fresh trainer on the scene's networks."""
     train = train_settings(scene, batch, **changes)
-    with _fresh_memory():
+    with fresh_memory():
         trainer = trainer_of(scene.models, train, Case(STEPS, text_encoder=train.text_encoder_ratio > 0), photos=PHOTOS)
         ends: list[float] = []
-        trainer.train_until(WARM_UP + STEPS, lambda _: ends.append(_now()))
+        trainer.train_until(WARM_UP + STEPS, lambda _: ends.append(now()))
         memory = torch.cuda.max_memory_allocated() if scene.device.type == "cuda" else 0
         del trainer
     remove_adapters(scene.models.networks)
@@ -160,32 +96,6 @@ def measured(scene: Scene, batch: int, **changes: object) -> dict[str, float]:
     }
 
 
-def kernel_shares(scene: Scene, batch: int) -> dict[str, float]:
-    """The time of a step on the GPU by kind of kernel, in milliseconds; the longest kernels are told on stderr."""
-    from torch.profiler import ProfilerActivity, profile
-
-    with _fresh_memory():
-        train = train_settings(scene, batch)
-        trainer = trainer_of(scene.models, train, Case(STEPS, text_encoder=True), photos=PHOTOS)
-        trainer.train_until(WARM_UP)
-        with profile(activities=[ProfilerActivity.CUDA]) as profiled:
-            trainer.train_until(WARM_UP + 6)
-            _now()
-        del trainer
-    found: dict[str, float] = {}
-    events = [event for event in profiled.key_averages() if event.self_device_time_total > 0]
-    for event in events:
-        found[_kind(event.key)] = found.get(_kind(event.key), 0.0) + event.self_device_time_total / 6e3
-    for event in sorted(events, key=lambda event: -event.self_device_time_total)[:16]:
-        print(f"  {event.self_device_time_total / 6e3:7.2f} ms {event.key[:100]}", file=sys.stderr, flush=True)
-    return {kind: round(spent, 2) for kind, spent in sorted(found.items(), key=lambda item: -item[1])}
-
-
-def _kind(kernel: str) -> str:
-    name = kernel.lower()
-    return next((kind for kind, words in KINDS.items() if any(word in name for word in words)), "other")
-
-
 def drawing(scene: Scene) -> dict[str, dict[str, float]]:
     """UNet evaluations a second of 8 guided images, by precision, and how far the pictures are from float32's."""
     steps = 8 if scene.device.type == "cuda" else 1
@@ -197,9 +107,9 @@ def drawing(scene: Scene) -> dict[str, dict[str, float]]:
     exact = None
     for precision in _PRECISIONS:
         draw(scene.models, requests[:2], precision=precision)
-        begun, work = _now(), Work()
+        begun, work = now(), Work()
         images = draw(scene.models, requests, precision=precision, work=work)
-        seconds = _now() - begun
+        seconds = now() - begun
         exact = images if exact is None else exact
         apart = [np.abs(one.astype(float) - other).mean() for one, other in zip(images, exact, strict=True)]
         found[precision] = {
@@ -207,27 +117,6 @@ def drawing(scene: Scene) -> dict[str, dict[str, float]]:
             "levels_from_fp32": round(float(np.mean(apart)), 3),
         }
     return found
-
-
-def write_for_peer(scene: Scene, folder: Path) -> tuple[Path, Path]:
-    """The networks as a diffusers folder, and photos of noise."""
-    models = scene.models
-    StableDiffusionPipeline(
-        vae=models.vae,
-        text_encoder=models.text_encoder,
-        tokenizer=models.tokenizer,
-        unet=models.unet,
-        scheduler=DDPMScheduler.from_config(dict(models.scheduler_config)),
-        safety_checker=None,
-        feature_extractor=None,
-        requires_safety_checker=False,
-    ).save_pretrained(folder / "model")
-    photos = folder / "photos"
-    photos.mkdir()
-    for index in range(PHOTOS):
-        pixels = np.random.default_rng(index).integers(0, 256, (scene.resolution, scene.resolution, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(photos / f"{index:02d}.png")
-    return folder / "model", photos
 
 
 def measured_peer(script: Path, scene: Scene, folders: tuple[Path, Path], batch: int, out: Path) -> dict[str, float]:
@@ -267,7 +156,7 @@ def measure(
     if script is not None:
         with tempfile.TemporaryDirectory() as name:
             folders, out = write_for_peer(scene, Path(name)), Path(name) / "out"
-            with _away(scene.models):
+            with away(scene.models):
                 for batch in peer_batches:
                     peer = _attempt(lambda batch=batch: measured_peer(script, scene, folders, batch, out))
                     add(f"peer_batch_{batch}", peer)
@@ -281,7 +170,7 @@ def measure(
         for way, changes in FASTEST.items():
             fastest = _attempt(lambda changes=changes: measured(scene, FASTEST_BATCH, **changes))
             add(f"batch_{FASTEST_BATCH}, {way}", fastest)
-        add(f"kernels_ms_batch_{WAYS_BATCH}", _attempt(lambda: kernel_shares(scene, WAYS_BATCH)))
+        add(f"kernels_ms_batch_{WAYS_BATCH}", _attempt(lambda: kernel_shares(scene, WAYS_BATCH, WARM_UP)))
     return found
 
 
@@ -291,36 +180,6 @@ def _attempt(work: Callable[..., dict[str, Any]]) -> dict[str, Any]:
         return work()
     except (RuntimeError, DbsweepError) as error:
         return {"failed": " ".join(str(error).split())[:200]}
-
-
-def _now() -> float:
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter()
-
-
-@contextmanager
-def _away(models: StableDiffusion) -> Iterator[None]:
-    """Inside, the device's memory belongs to others."""
-    device = models.device
-    models.to("cpu")
-    with _fresh_memory():
-        yield
-    models.to(device)
-
-
-@contextmanager
-def _fresh_memory() -> Iterator[None]:
-    _empty()
-    yield
-    _empty()
-
-
-def _empty() -> None:
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

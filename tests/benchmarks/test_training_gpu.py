@@ -11,8 +11,9 @@ import torch
 from torch import nn
 
 from benchmarks import training_gpu
-from benchmarks.training_gpu import WAYS, WAYS_BATCH, _kind, main, train_settings
+from benchmarks.training_gpu import WAYS, WAYS_BATCH, main
 from benchmarks.training_gpu_peer import PeerCase, median_seconds, script_arguments, step_ends
+from benchmarks.training_gpu_scene import Scene, train_settings
 from dbsweep.plan.memory import GIB, training_memory
 from dbsweep.plan.sizes import SD1
 
@@ -52,21 +53,6 @@ def test_the_median_leaves_the_warm_up_out():
     assert median_seconds([0.0, 50.0, 51.0, 53.0, 54.0], warm_up=1) == 1.0
 
 
-@pytest.mark.parametrize(
-    ("kernel", "kind"),
-    [
-        ("cudnn_generated_fort_native_sdpa_sm90_flash_bprop_wgmma_f16", "attention"),
-        ("nvjet_sm90_tst_320x128_64x3_1x2_h_bz_coopB_NNT", "matrix product"),
-        ("sm90_xmma_wgrad_indexed_implicit_gemm_bf16bf16", "convolution"),
-        ("void at::native::bfloat16_copy_kernel_cuda", "copies and casts"),
-        ("void at::native::vectorized_layer_norm_kernel<float>", "norms"),
-        ("something new", "other"),
-    ],
-)
-def test_kernels_are_told_apart_by_their_names(kernel: str, kind: str):
-    assert _kind(kernel) == kind
-
-
 def test_without_a_gpu_it_is_said(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert main([]) == 2
@@ -100,7 +86,7 @@ def measured_rows() -> list[tuple[str, int, dict[str, Any]]]:
 @pytest.mark.parametrize(("key", "batch", "changes"), measured_rows())
 def test_the_forecast_of_memory_is_what_was_measured(key: str, batch: int, changes: dict[str, Any]):
     """Within 5%; with checkpointing it is an upper bound, 16% above."""
-    scene = training_gpu.Scene(None, 512, 1.0)  # type: ignore[arg-type]
+    scene = Scene(None, 512, 1.0)  # type: ignore[arg-type]
     forecast = training_memory(train_settings(scene, batch, **changes), SD1, prompts=1, scoring_bytes=0)
     above = 0.16 if "checkpointing" in key else 0.05
     assert 1.0 <= (forecast.total - forecast.reserve) / GIB / RECORDED[key]["memory_gib"] <= 1.0 + above
