@@ -71,6 +71,7 @@ def _write(
                 base=job.sweep.base_on_driver or models.source,
                 lora=trainer.lora,
                 savings=savings,
+                untold=trainer.untold,
             ),
             precision=Precision(job.sweep.experiment.checkpoints.precision),
         )

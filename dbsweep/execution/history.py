@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.retention import has_state
-from dbsweep.models.checkpoints import read_manifest, verify
+from dbsweep.models.checkpoints import CheckpointManifest, read_manifest, verify
 from dbsweep.models.durable import flush
 from dbsweep.records.events import CheckpointScored
 from dbsweep.records.plan import Branch, Plan
@@ -39,8 +39,7 @@ class History:
 
     def _find_start(self, run: RunFolder, branch: Branch) -> None:
         stopped, due = run.interrupted(branch.id), branch.milestones[len(self.events)].step
-        # Beyond the milestone that is due where what has been made of it, or before, is gone: it is made again.
-        if verify(stopped) and max(self.events, default=0) <= read_manifest(stopped).step <= due:
+        if verify(stopped) and _leads_to(due, read_manifest(stopped), since=max(self.events, default=0)):
             self.start = stopped
             return
         while self.events:
@@ -50,6 +49,15 @@ class History:
                 self.start = folder
                 return
             del self.events[step]  # its weights are there, but not what training needs to go on
+
+
+def _leads_to(due: int, stopped: CheckpointManifest, *, since: int) -> bool:
+    """Whether what a stop has saved is on the way to the milestone that is due, or at it and nothing is told of it yet.
+
+    It lies beyond, or at a milestone that was finished, where what had been made of that milestone, or of an earlier
+    one, is gone: that is made again, with the figures of its steps.
+    """
+    return since <= stopped.step and (stopped.step < due or (stopped.step == due and stopped.untold > 0))
 
 
 def _is_missed(run: RunFolder, branch: str, step: int) -> bool:

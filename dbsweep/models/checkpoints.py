@@ -52,6 +52,8 @@ class CheckpointManifest(Record):
         precision: of the weight files.
         lora: what the adapters are like where it holds nothing but them; None for whole networks.
         savings: settings of `train` that were changed because memory had run out.
+        untold: steps whose figures are in the state and nowhere else: those since the last finished checkpoint, where
+            training was stopped between two.
         files: name → SHA-256 of the file; filled in by `write_checkpoint`.
         bytes: of all files but the manifest; filled in by `write_checkpoint`.
     """
@@ -65,6 +67,7 @@ class CheckpointManifest(Record):
     precision: Precision = Precision.FP32
     lora: AdapterShape | None = None
     savings: dict[str, Scalar] = Field(default_factory=dict)
+    untold: int = 0
     files: dict[str, str] = Field(default_factory=dict)
     bytes: int = 0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -18,20 +18,48 @@ POINTS = 64
 DIGITS = 5
 """Significant ones of a point."""
 
+LOG = "log."
+
 
 class Meter:
-    """Training figures over a span of steps; its clock starts when it is made.
+    """Training figures over a span of steps.
 
     Args:
         device: where the figures are.
+        state: of a meter whose steps come before; empty for none.
     """
 
-    def __init__(self, device: torch.device) -> None:
+    def __init__(self, device: torch.device, state: Mapping[str, torch.Tensor] | None = None) -> None:
         self._device = device
         self._figures: list[torch.Tensor] = []
         self._rates: list[tuple[float, float]] = []
         self._images: list[int] = []
-        self._times = [time.perf_counter()]
+        self._seconds: list[float] = []
+        if state:
+            self._figures = list(state[f"{LOG}figures"].to(device))
+            self._rates = [(unet, text_encoder) for unet, text_encoder in state[f"{LOG}rates"].tolist()]
+            self._images = state[f"{LOG}images"].tolist()
+            self._seconds = state[f"{LOG}seconds"].tolist()
+        self.start_clock()
+
+    def __len__(self) -> int:
+        """How many steps there are."""
+        return len(self._figures)
+
+    def start_clock(self) -> None:
+        """The next step begins now."""
+        self._since = time.perf_counter()
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """All of its steps; nothing where there are none."""
+        if not self._figures:
+            return {}
+        return {
+            f"{LOG}figures": torch.stack(self._figures),
+            f"{LOG}rates": torch.tensor(self._rates, dtype=torch.float64),
+            f"{LOG}images": torch.tensor(self._images),
+            f"{LOG}seconds": torch.tensor(self._seconds, dtype=torch.float64),
+        }
 
     def add(self, figures: torch.Tensor, rates: tuple[float, float], images: int) -> None:
         """Adds one step.
@@ -44,12 +72,14 @@ class Meter:
         self._figures.append(figures)
         self._rates.append(rates)
         self._images.append(images)
-        self._times.append(time.perf_counter())
+        now = time.perf_counter()
+        self._seconds.append(now - self._since)
+        self._since = now
 
     def log(self, step: int) -> StepLog:
         """Averages and series up to a step."""
         figures = torch.stack(self._figures).to("cpu", torch.float64).numpy()  # waits for the device
-        seconds = time.perf_counter() - self._times[0]
+        seconds = sum(self._seconds) + time.perf_counter() - self._since
         loss, instance_loss, prior_loss, grad_norm = figures.mean(axis=0).tolist()
         return StepLog(
             step=step,
@@ -70,7 +100,7 @@ class Meter:
         ends = np.unique(np.linspace(0, count, min(count, POINTS) + 1).round().astype(int))
         starts, ends = ends[:-1], ends[1:]
         means = np.add.reduceat(figures, starts) / (ends - starts)[:, None]
-        seconds = np.diff([self._times[0], *(self._times[end] for end in ends)])
+        seconds = np.add.reduceat(self._seconds, starts)
         loss, instance_loss, prior_loss, grad_norm = (_short(column) for column in means.T)
         return StepSeries(
             steps=tuple(int(step - count + end) for end in ends),

@@ -20,7 +20,7 @@ from dbsweep.training.conditioning import PromptEncoder
 from dbsweep.training.data import ConceptData
 from dbsweep.training.determinism import same_bits
 from dbsweep.training.gradients import Gradients
-from dbsweep.training.log import Meter
+from dbsweep.training.log import LOG, Meter
 from dbsweep.training.lora import begin_lora, lora_shape
 from dbsweep.training.norms import set_half_norms
 from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
@@ -90,8 +90,14 @@ class Trainer:
         self._gradients = Gradients(  # of networks with their adapters, which lie around them now
             models, concepts, train, self._prompts, self._precision, steps_per_epoch=steps_per_epoch
         )
+        self._meter = Meter(self._device)
         self._begin()
         self._weights = weight_tensors(self._modules, self._trains)  # last, for an optimizer may lay them out anew
+
+    @property
+    def untold(self) -> int:
+        """Steps whose figures `train_until` has not returned: those before an `on_step` that ended it."""
+        return len(self._meter)
 
     def train_until(self, step: int, on_step: Callable[[int], None] | None = None) -> StepLog:
         """Trains up to a step, counted from the untrained base model.
@@ -100,15 +106,16 @@ class Trainer:
             on_step: called after each step with the number of steps done.
 
         Returns:
-            Figures averaged over the steps of this call.
+            Figures averaged over the steps of this call, and over `untold` ones before it.
 
         Raises:
             DivergedError: loss or gradients are no longer finite; the weights are those before that step.
             ResourceError: an operation cannot give the same bits every time, as the settings ask for.
         """
-        if step <= self.step:
+        if step < self.step or (step == self.step and self.untold == 0):
             raise ValueError(f"already at step {self.step}, asked to train until {step}")
-        meter = Meter(self._device)
+        meter = self._meter
+        meter.start_clock()
         try:
             while self.step < step:
                 with self._same_bits():
@@ -118,6 +125,7 @@ class Trainer:
                     on_step(self.step)
         finally:  # what follows needs the memory: drawing and scoring, or another branch
             self._gradients.forget(self._parameters)
+        self._meter = Meter(self._device)
         return meter.log(self.step)
 
     def end(self) -> None:
@@ -129,7 +137,10 @@ class Trainer:
         return self._average.in_place() if self._average is not None else nullcontext()
 
     def state(self) -> dict[str, torch.Tensor]:
-        """Copies of all that the next step depends on: float32 weights, moments, counters; on the CPU."""
+        """Copies of all that the next step depends on: float32 weights, moments, counters; on the CPU.
+
+        And, from within `on_step`, the figures of `untold` steps.
+        """
         return copies(self._tensors())
 
     def state_to_write(self) -> dict[str, torch.Tensor]:
@@ -146,6 +157,7 @@ class Trainer:
             **optimizer_tensors(self._optimizer, self._names),
             **self._precision.state(),
             **(self._average.state() if self._average is not None else {}),
+            **self._meter.state(),
         }
 
     def load_state(self, state: Mapping[str, torch.Tensor]) -> None:
@@ -167,6 +179,7 @@ class Trainer:
         self._precision.load_state(state)
         if self._average is not None:
             self._average.load_state(state)
+        self._meter = Meter(self._device, {name: each for name, each in state.items() if name.startswith(LOG)})
         self.step = step
 
     def _begin(self) -> None:

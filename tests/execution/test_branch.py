@@ -26,9 +26,17 @@ from dbsweep.models.checkpoints import read_weights, verify
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.records.events import BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, HELD_OUT, Metric, TrialState, VerdictState
+from dbsweep.records.results import StepLog
 from dbsweep.training.validation import DRAWS
 from tests.execution.tiny_sweep import ColourEncoder, make_branch, write_photos
 from tests.execution.trained import fork_of, train
+
+
+def told(event: CheckpointScored) -> StepLog:
+    """The training figures of a checkpoint, without those of time and memory."""
+    assert event.log.series is not None
+    series = event.log.series.model_copy(update={"images_per_s": ()})
+    return event.log.model_copy(update={"series": series, "steps_per_s": 0.0, "images_per_s": 0.0, "memory_bytes": 0})
 
 
 def test_a_branch_reports_checkpoints_with_pictures_and_scores(tiny_job: SweepJob) -> None:
@@ -172,8 +180,32 @@ def test_a_stop_between_checkpoints_loses_no_step(tiny_job: SweepJob, monkeypatc
     run.stop_request.unlink()
     trained: list[int] = []
     monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
-    assert train(tiny_job, make_branch("b02", 3)).hashes == alone.hashes
+    resumed = train(tiny_job, make_branch("b02", 3))
+    assert resumed.hashes == alone.hashes
     assert trained == [2, 3, 4, 5, 6]
+    assert [told(event) for event in resumed.scored.values()] == [told(event) for event in alone.scored.values()]
+
+
+@pytest.mark.parametrize("step", [3, 4])
+def test_a_stop_just_before_a_checkpoint_can_be_gone_on_from(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    alone = train(tiny_job, make_branch("b01", 3))
+    monkeypatch.setattr(branch_module, "STOP_CHECK_INTERVAL_S", 0.0)
+    run, look = RunFolder(tiny_job.run_folder), branch_module.BranchWork._after_step
+
+    def asked_after(work: branch_module.BranchWork, done: int) -> None:
+        if done == step and not run.interrupted("b02").exists():
+            run.stop_request.touch()
+        look(work, done)
+
+    monkeypatch.setattr(branch_module.BranchWork, "_after_step", asked_after)
+    stopped = train(tiny_job, make_branch("b02", 3))
+    assert (stopped.end.state, stopped.end.last_step, list(stopped.scored)) == (TrialState.INTERRUPTED, step, [2])
+    run.stop_request.unlink()
+    resumed = train(tiny_job, make_branch("b02", 3))
+    assert resumed.hashes == alone.hashes
+    assert [told(event) for event in resumed.scored.values()] == [told(event) for event in alone.scored.values()]
 
 
 def test_a_full_disk_interrupts_the_branch_before_anything_is_written(

@@ -32,12 +32,18 @@ def test_a_stop_at_a_checkpoint_can_be_gone_on_from(tiny_job: SweepJob) -> None:
     assert not RunFolder(tiny_job.run_folder).interrupted("b02").exists()
 
 
-@pytest.mark.parametrize("lost", ["images", "checkpoint"])
+@pytest.mark.parametrize("lost", ["images", "checkpoint", "event of the stop"])
 def test_a_stopped_branch_whose_earlier_files_are_gone_is_trained_again(tiny_job: SweepJob, lost: str) -> None:
     alone = train(tiny_job, make_branch("b01", 3))
     train(tiny_job, make_branch("b02", 3), stop_at=4)
     run = RunFolder(tiny_job.run_folder)
-    shutil.rmtree(run.branch_images("b02") if lost == "images" else run.checkpoint("b02", 2))
+    match lost:
+        case "images":
+            shutil.rmtree(run.branch_images("b02"))
+        case "checkpoint":
+            shutil.rmtree(run.checkpoint("b02", 2))
+        case "event of the stop":
+            run.event("b02", 4).unlink()
     resumed = train(tiny_job, make_branch("b02", 3))
     assert (resumed.end.state, resumed.hashes) == (TrialState.COMPLETED, alone.hashes)
 

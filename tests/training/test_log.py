@@ -60,6 +60,18 @@ def test_many_steps_are_averaged_into_few_points(monkeypatch: pytest.MonkeyPatch
     assert len(log.series.model_dump_json()) < 6000
 
 
+def test_a_meter_goes_on_from_a_state(monkeypatch: pytest.MonkeyPatch):
+    alone = metered(5, monkeypatch).log(5)
+    first = metered(3, monkeypatch)
+    second = Meter(torch.device("cpu"), first.state())
+    for step in (3, 4):
+        second.add(torch.tensor([3.0 * step, 2.0 * step, 1.0 * step, 0.5]), (0.1, 0.0), images=8)
+    assert len(second) == 5
+    log = second.log(5)
+    assert log.model_copy(update={"memory_bytes": alone.memory_bytes}) == alone
+    assert Meter(torch.device("cpu")).state() == {}
+
+
 def test_the_trainer_notes_every_step_and_both_rates(tiny_sd: Path):
     train = settings(text_encoder_learning_rate=1e-4, lr_scheduler="constant_with_warmup", lr_warmup_steps=4)
     trainer = make_trainer(fresh_models(tiny_sd), train, text_encoder_steps=2)
@@ -71,6 +83,26 @@ def test_the_trainer_notes_every_step_and_both_rates(tiny_sd: Path):
     assert (log.learning_rate, log.text_encoder_learning_rate) == (5e-4, 0.0)
     assert sum(log.series.loss) / 3 == pytest.approx(log.loss, rel=1e-4)
     assert log.images_per_s == pytest.approx(2 * log.steps_per_s)  # a photo and its class image
+
+
+def test_steps_before_a_stop_are_told_of_after_it(tiny_sd: Path):
+    train = settings(lr_scheduler="linear")
+    alone = make_trainer(fresh_models(tiny_sd), train, 2).train_until(4)
+    states: dict[int, dict[str, torch.Tensor]] = {}
+    first = make_trainer(fresh_models(tiny_sd), train, 2)
+    first.train_until(4, on_step=lambda step: states.update({step: first.state()}))
+    for stop in (1, 3, 4):
+        second = make_trainer(fresh_models(tiny_sd), train, 2)
+        second.load_state(states[stop])
+        assert second.untold == stop
+        log = second.train_until(4)
+        assert log.series is not None
+        assert alone.series is not None
+        assert (log.loss, log.grad_norm, log.learning_rate) == (alone.loss, alone.grad_norm, alone.learning_rate)
+        assert (log.series.loss, log.series.learning_rate) == (alone.series.loss, alone.series.learning_rate)
+        assert second.untold == 0
+        with pytest.raises(ValueError, match="already at step 4"):
+            second.train_until(4)
 
 
 @pytest.mark.parametrize("text_encoder_steps", [1, 2])
