@@ -69,7 +69,9 @@ class Optimization(Section):
         "adamw", description="8-bit ones need bitsandbytes, paged ones a GPU too; prodigy wants learning_rate 1"
     )
     weight_decay: NotNegative = Field(0.01, description="decoupled weight decay of what trains")
-    max_grad_norm: Positive = Field(1.0, description="gradient clipping by global norm")
+    max_grad_norm: NotNegative = Field(
+        1.0, description="gradients of all that trains are clipped to this global norm; 0 clips nothing"
+    )
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
         0.0, description="checkpoints hold a moving average of the weights, usually 0.9999; 0 keeps the weights"
     )

@@ -239,7 +239,7 @@ class Trainer:
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         norm = nn.utils.get_total_norm(gradients)
         self._check_finite(loss, norm)
-        if norm.item() > self._train.max_grad_norm:  # the check above has waited for the device already
+        if norm.item() > self._train.max_grad_norm > 0.0:  # the check above has waited for the device already
             nn.utils.clip_grads_with_norm_(self._parameters, self._train.max_grad_norm, norm)
         set_learning_rates(self._optimizer, rates)
         self._precision.step(self._optimizer)

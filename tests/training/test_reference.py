@@ -99,7 +99,8 @@ def reference(
                 kept = (snr.clamp(max=gamma) / (snr + velocity)).item() if train.min_snr_gamma else 1.0
                 loss = loss + kept * weight[half] * functional.mse_loss(prediction, target) / len(images)
         torch.autograd.backward(loss)
-        torch.nn.utils.clip_grad_norm_([p for m in training for p in m.parameters()], train.max_grad_norm)
+        limit = train.max_grad_norm or math.inf
+        torch.nn.utils.clip_grad_norm_([p for m in training for p in m.parameters()], limit)
         for module in training:
             parts[module].step()
 
@@ -120,6 +121,7 @@ CASES = {
     "min-SNR": (settings(min_snr_gamma=5.0, batch_size=2), ALWAYS, "epsilon"),
     "min-SNR, v-prediction, accumulation": (settings(min_snr_gamma=1.0, gradient_accumulation=2), 3, "v_prediction"),
     "clipping": (settings(max_grad_norm=0.05), ALWAYS, "epsilon"),
+    "no clipping": (settings(max_grad_norm=0.0), ALWAYS, "epsilon"),
     "offset noise": (settings(noise_offset=0.2), ALWAYS, "epsilon"),
     "offset noise, v-prediction": (settings(noise_offset=0.2), 4, "v_prediction"),
     "input perturbation": (settings(input_perturbation=0.2, batch_size=2), ALWAYS, "epsilon"),
