@@ -37,8 +37,8 @@ class Gradients:
         steps_per_epoch: as planned; must agree with the data.
 
     Raises:
-        ResourceError: the device lacks what the settings ask for.
-        ModelError: the model predicts what cannot be trained.
+        ResourceError: as `denoiser`.
+        ModelError: as `Objective`.
     """
 
     def __init__(
