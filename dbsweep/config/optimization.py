@@ -94,6 +94,8 @@ class Optimization(Section):
                 "optimizer prodigy finds one learning rate for all that trains, got text_encoder_learning_rate"
                 f" {self.text_encoder_learning_rate:g}; remove it"
             )
+        if self.scale_lr:
+            raise ValueError("optimizer prodigy finds its own learning rate, and scale_lr would multiply it; remove it")
         if self.learning_rate < LEAST_PRODIGY_RATE:
             raise ValueError(
                 f"optimizer prodigy multiplies its own estimate by learning_rate, got {self.learning_rate:g}; use 1"

@@ -141,7 +141,8 @@ class StepLog(Record):
 
     Attributes:
         loss, instance_loss, prior_loss: mean squared error of the predicted noise, unweighted apart.
-        learning_rate, text_encoder_learning_rate: of the last step; 0 where the text encoder does not train.
+        learning_rate, text_encoder_learning_rate: of the last step, times Prodigy's estimate; 0 where the text encoder
+            does not train.
         grad_norm: of all that trains, before clipping.
         steps_per_s: optimizer steps per second of training alone.
         images_per_s: images through the UNet per second, class images included; 0 in runs older than this field.

@@ -53,6 +53,11 @@ def set_learning_rates(optimizer: torch.optim.Optimizer, rates: Iterable[float])
         group["lr"] = rate
 
 
+def estimate(optimizer: torch.optim.Optimizer) -> float:
+    """What the optimizer itself multiplies the learning rates of the next step by: Prodigy's d; 1 for all others."""
+    return float(optimizer.param_groups[0].get("d", 1.0))
+
+
 def drop_parameters(optimizer: torch.optim.Optimizer, dropped: Iterable[nn.Parameter]) -> None:
     """Takes parameters out of the optimizer for good: no decay, no momentum, no moments in memory."""
     gone = {id(parameter) for parameter in dropped}

@@ -23,7 +23,7 @@ from dbsweep.training.gradients import Gradients
 from dbsweep.training.log import LOG, Meter
 from dbsweep.training.lora import begin_lora, lora_shape
 from dbsweep.training.norms import set_half_norms
-from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
+from dbsweep.training.optimizer import drop_parameters, estimate, make_optimizer, set_learning_rates
 from dbsweep.training.precision import MixedPrecision
 from dbsweep.training.recomputing import set_recomputing
 from dbsweep.training.schedule import learning_rates
@@ -212,7 +212,8 @@ class Trainer:
         """One optimizer step; returns what `Meter.add` takes."""
         self._set_modes()
         figures, images = self._gradients.of_step(self.step, self._parameters)
-        unet_rate, text_rate = rates = learning_rates(self._train, self.step, self._total_steps)
+        rates = learning_rates(self._train, self.step, self._total_steps)
+        unet_rate, text_rate = (estimate(self._optimizer) * rate for rate in rates)
         with record_function("optimizer"):
             norm = self._update(figures[0], rates)
         trained = (unet_rate, text_rate if self.step < self._text_encoder_steps else 0.0)

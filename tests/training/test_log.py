@@ -85,6 +85,21 @@ def test_the_trainer_notes_every_step_and_both_rates(tiny_sd: Path):
     assert log.images_per_s == pytest.approx(2 * log.steps_per_s)  # a photo and its class image
 
 
+def test_the_rates_of_prodigy_are_those_that_it_has_found(tiny_sd: Path):
+    train = settings(optimizer="prodigy", learning_rate=20.0)
+    trainer = make_trainer(fresh_models(tiny_sd), train, text_encoder_steps=4)
+    found = [1e-6]  # where it begins
+
+    def note(_: int) -> None:
+        found.append(trainer.state().get("optimizer_group.0.d", torch.tensor(1e-6)).item())
+
+    log = trainer.train_until(6, on_step=note)
+    assert log.series is not None
+    assert found[5] > found[0]
+    assert log.series.learning_rate == pytest.approx([20 * d for d in found[:6]], rel=1e-4)
+    assert log.series.text_encoder_learning_rate == pytest.approx([20 * d for d in found[:4]] + [0, 0], rel=1e-4)
+
+
 def test_steps_before_a_stop_are_told_of_after_it(tiny_sd: Path):
     train = settings(lr_scheduler="linear")
     alone = make_trainer(fresh_models(tiny_sd), train, 2).train_until(4)

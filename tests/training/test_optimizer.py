@@ -95,6 +95,7 @@ def test_prodigy_finds_its_rate_by_its_equations() -> None:
     [
         ({"learning_rate": 2e-6}, "multiplies its own estimate by learning_rate, got 2e-06; use 1"),
         ({"learning_rate": 1.0, "text_encoder_learning_rate": 0.5}, "one learning rate for all that trains"),
+        ({"learning_rate": 1.0, "scale_lr": True}, "scale_lr would multiply it; remove it"),
     ],
 )
 def test_prodigy_refuses_rates_that_it_would_misread(changes: dict[str, object], message: str) -> None:
