@@ -47,6 +47,13 @@ def test_experiment_files_on_the_pages_are_whole(page: Path, text: str, tmp_path
     assert load_experiment(file).concepts
 
 
+def test_kohyas_lora_as_an_experiment_changes_the_layers_that_it_changes_there(tmp_path: Path) -> None:
+    file = tmp_path / "experiment.yaml"
+    (text,) = [text for page, text in whole_files() if page.name == "coming-from.md"]
+    file.write_text(text, encoding="utf-8")
+    assert load_experiment(file).train.lora_targets == "linear"
+
+
 def test_there_are_experiment_files_on_the_pages() -> None:
     assert whole_files()
 
