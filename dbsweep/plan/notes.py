@@ -19,6 +19,8 @@ from dbsweep.plan.tree import grow_tree
 from dbsweep.records.plan import Branch, Cost
 
 _FEW_EVALUATIONS = 3
+_LEAST_LORA_RATE = 1e-5
+"""Below it a LoRA hardly moves; kohya's and diffusers' scripts take 1e-4, and Lion a tenth of it."""
 
 
 def notes_on(
@@ -33,6 +35,7 @@ def notes_on(
     return (
         *_unshared_schedules(courses, cost),
         *_long_warmups(courses),
+        *_slow_loras(courses),
         *_uneven_epochs(courses, photos),
         *_bucketed(courses, photos),
         *_few_evaluations(experiment, courses),
@@ -112,6 +115,16 @@ def _long_warmups(courses: Sequence[Course]) -> Iterator[str]:
         yield (
             f"lr_warmup_steps is not less than the length of {len(late):,} of {len(courses):,} trials (the shortest has"
             f" {min(late):,} steps), which never reach their learning rate; lower it"
+        )
+
+
+def _slow_loras(courses: Sequence[Course]) -> Iterator[str]:
+    """That the default, or what whole networks want, is no rate for a LoRA; Prodigy's is never as low."""
+    rates = [course.train.peak_learning_rates[0] for course in courses if course.train.lora_rank > 0]
+    if rates and max(rates) < _LEAST_LORA_RATE:
+        yield (
+            f"learning_rate {max(rates):g} is one for whole networks, with which a LoRA hardly learns: try 1e-4, as"
+            " kohya's and diffusers' scripts do"
         )
 
 

@@ -47,6 +47,15 @@ def test_photos_that_do_not_fill_the_last_step():
     assert "30 photos, repeats counted, are not divisible" in repeated
 
 
+def test_a_lora_at_the_rate_of_whole_networks():
+    assert "learning_rate 2e-06 is one for whole networks" in notes(train={"lora_rank": 8})
+    assert "learning_rate 5e-06 is one for" in notes(search={"learning_rate": [1e-6, 5e-6]}, train={"lora_rank": 8})
+    for train in ({}, {"lora_rank": 8, "learning_rate": 1e-5}, {"lora_rank": 8, "scale_lr": True, "batch_size": 6}):
+        assert "whole networks" not in notes(train=train)
+    # One of them has a rate for LoRAs: whoever sweeps knows.
+    assert "whole networks" not in notes(search={"learning_rate": [2e-6, 1e-4]}, train={"lora_rank": 8})
+
+
 def test_a_warmup_that_no_training_outlasts():
     search, warm = {"epochs": [5, 6, 7]}, {"lr_scheduler": "constant_with_warmup", "lr_warmup_steps": 72}
     found = notes(12, search=search, train=warm)  # 60, 72 and 84 steps
