@@ -1,4 +1,4 @@
-"""The size of images that a base model was made for, as far as its configuration tells. Loads no torch."""
+"""What a base model was made for: the size of images, the layer of text. By its configuration; loads no torch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
+from dbsweep.models.single_file_config import is_sd2_file
 from dbsweep.models.sources import is_hub_id
 
 
@@ -19,15 +20,31 @@ def native_size(source: str) -> int | None:
     Args:
         source: a diffusers folder, a single file with such a folder beside it, or a hub id that lies in the cache.
     """
-    path = Path(source)
-    folder = path.with_suffix("") if path.is_file() else path
-    if not path.exists() and is_hub_id(source):
-        cached = try_to_load_from_cache(source, "unet/config.json")
-        folder = Path(cached).parents[1] if isinstance(cached, str) else path
+    folder = _folder(source)
     latent, blocks = _read(folder, "unet", "sample_size"), _read(folder, "vae", "block_out_channels")
     if not isinstance(latent, int) or not isinstance(blocks, list):
         return None
     return int(latent * 2 ** (len(blocks) - 1))
+
+
+def skips_a_layer(source: str) -> bool:
+    """Whether the text encoder already ends before its last layer, as that of SD 2.x does; False where none tells.
+
+    Its file and configuration have 23 of OpenCLIP's 24 layers.
+
+    Args:
+        source: as in `native_size`; a single file is asked itself too.
+    """
+    path = Path(source)
+    return (path.is_file() and is_sd2_file(path)) or _read(_folder(source), "text_encoder", "num_hidden_layers") == 23
+
+
+def _folder(source: str) -> Path:
+    path = Path(source)
+    if not path.exists() and is_hub_id(source):
+        cached = try_to_load_from_cache(source, "unet/config.json")
+        return Path(cached).parents[1] if isinstance(cached, str) else path
+    return path.with_suffix("") if path.is_file() else path
 
 
 def _read(folder: Path, network: str, field: str) -> object:

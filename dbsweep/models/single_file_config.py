@@ -39,9 +39,14 @@ def check_single_file(base: BaseSource) -> None:
                 f"base model {path}: base_model_ema asks for averaged weights, and it has none;"
                 " leave base_model_ema out"
             )
-        find_config(path, sd2=is_sd2(shapes))
-    else:
-        find_config(path, sd2=OPEN_CLIP_PREFIX.encode() in _names(path))
+    find_config(path, sd2=is_sd2_file(path))
+
+
+def is_sd2_file(path: Path) -> bool:
+    """Whether a single file is of Stable Diffusion's second version; a ``.ckpt`` is not unpickled for it."""
+    if path.suffix == ".safetensors":
+        return is_sd2(_shapes(path))
+    return OPEN_CLIP_PREFIX.encode() in _names(path)
 
 
 def config_beside(path: Path) -> Path:

@@ -22,7 +22,7 @@ from dbsweep.sweep.answers import interrupted_checkpoints, read_run
 from dbsweep.sweep.conductor import Conductor
 from dbsweep.sweep.loading import counted_in_epochs, load
 from dbsweep.sweep.named_models import base_source, resolve_encoder
-from dbsweep.sweep.notes import size_warnings, token_warnings
+from dbsweep.sweep.notes import clip_skip_warnings, size_warnings, token_warnings
 from dbsweep.sweep.photo_counts import count_photos, photo_sizes
 from dbsweep.sweep.planning import planned
 from dbsweep.sweep.preflight import check_inputs
@@ -84,7 +84,8 @@ def run_experiment(
     seen = check_inputs(experiment, plan, view.watch)
     plan = plan.model_copy(update={"notes": (*seen, *plan.notes)})
     check_storage(experiment)
-    for note in (*token_warnings(experiment), *size_warnings(experiment), *plan.notes):
+    suits = (*token_warnings(experiment), *size_warnings(experiment), *clip_skip_warnings(experiment))
+    for note in (*suits, *plan.notes):
         view.note(note)
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)
     try:

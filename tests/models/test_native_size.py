@@ -8,9 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from dbsweep.minisd.paths import pipeline_path
-from dbsweep.models.native_size import native_size
+from dbsweep.models.native_size import native_size, skips_a_layer
+from tests.tiny_models import write_pipeline
 
 
 def write_config(folder: Path, sample_size: object) -> Path:
@@ -45,6 +48,16 @@ def test_nothing_is_fetched_and_damage_is_not_ours_to_tell(tmp_path: Path) -> No
     assert native_size("nobody/nothing") is None
     (write_config(tmp_path / "sd", 64) / "unet" / "config.json").write_text("{", encoding="utf-8")
     assert native_size(str(tmp_path / "sd")) is None
+
+
+@pytest.mark.parametrize(("version", "skips"), [(1, False), (2, True)])
+def test_the_text_encoder_of_sd_2_ends_before_its_last_layer(tmp_path: Path, version: int, skips: bool) -> None:
+    assert skips_a_layer(str(write_pipeline(tmp_path / "sd", version=version))) is skips
+    assert not skips_a_layer("nobody/nothing")
+    for name, text in {"1": "transformer.text_model.", "2": "model."}.items():
+        path = tmp_path / f"{name}.safetensors"
+        save_file({f"cond_stage_model.{text}ln_final.weight": torch.zeros(1)}, path)
+        assert skips_a_layer(str(path)) is (name == "2")
 
 
 def test_looking_imports_no_torch() -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 
 from dbsweep.errors import ModelError
 from dbsweep.models import single_file_config
-from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS, check_single_file, find_config
+from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS, check_single_file, find_config, is_sd2_file
 from dbsweep.models.sources import BaseSource
 
 UNET, VAE = "model.diffusion_model.out.2.weight", "first_stage_model.quant_conv.weight"
@@ -69,6 +69,7 @@ def test_the_configuration_of_its_family_is_asked_for(
     message = rf"{path}: a single file lacks its configuration .* \(Stable Diffusion {version}\) at {tmp_path / 'm'}$"
     with pytest.raises(ModelError, match=message):
         check_single_file(BaseSource(source=str(path)))
+    assert is_sd2_file(path) is (version == 2)
     assert asked == [hub_ids[0]]  # the others are in caches alone: see SD2_CONFIGS
 
 

@@ -15,10 +15,11 @@ from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.records.names import Metric
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import read_run
-from dbsweep.sweep.notes import size_warnings, token_warnings
+from dbsweep.sweep.notes import clip_skip_warnings, size_warnings, token_warnings
 from dbsweep.sweep.planning import planned
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
+from tests.tiny_models import write_pipeline
 
 
 def test_the_size_that_the_base_model_was_made_for_is_named(tmp_path: Path) -> None:
@@ -32,6 +33,31 @@ def test_the_size_that_the_base_model_was_made_for_is_named(tmp_path: Path) -> N
 @pytest.mark.parametrize("change", ["train.resolution=64", "search.resolution=[64,128]"])
 def test_the_right_size_and_sizes_that_are_swept_are_nothing_to_tell(tmp_path: Path, change: str) -> None:
     assert size_warnings(load_experiment(write_experiment(tmp_path), [change])) == ()
+
+
+@pytest.mark.parametrize(("version", "is_told"), [(1, False), (2, True)])
+def test_clip_skip_is_not_for_sd_2_as_for_a1111(tmp_path: Path, version: int, is_told: bool) -> None:
+    file = write_experiment(tmp_path, base=write_pipeline(tmp_path / "sd", version=version))
+    assert clip_skip_warnings(load_experiment(file)) == ()
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=400))
+    backend = SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0))
+    run_experiment(load_experiment(file, ["clip_skip=2"]), lambda *_: backend, view)
+    assert ("clip_skip is 2, and the base model is a Stable Diffusion 2" in out.getvalue()) is is_told
+
+
+def test_a_second_subject_keeps_the_clip_skip_of_the_first(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path)
+    first = run_experiment(
+        load_experiment(file, ["clip_skip=2"]),
+        lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)),
+        TerminalView(Console(file=io.StringIO())),
+    )
+    base = first.path / next(iter(read_run(first).checkpoints.values())).path
+    second = load_experiment(file, [f"base_model={base}"])
+    (warning,) = clip_skip_warnings(second)
+    assert "was trained with 2" in warning
+    assert clip_skip_warnings(second.model_copy(update={"clip_skip": 2})) == ()
 
 
 def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:
