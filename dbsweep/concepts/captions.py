@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
+from dbsweep.concepts.photos import list_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
 from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
@@ -165,8 +167,12 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
     """Captions that teach something else than their author may think; one sentence for each kind of fault.
 
     Raises:
-        InputError: a caption is asked for and missing.
+        InputError: a caption of a photo is asked for and missing.
     """
+    return (*_of_photos(concept), *_of_class_images(concept))
+
+
+def _of_photos(concept: Concept) -> tuple[str, ...]:
     if FILEWORDS not in concept.instance_prompt:
         return _unread(concept)
     token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
@@ -186,6 +192,24 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
     if not holding and not is_hybrid:
         warnings.append(f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing")
     return tuple(warnings)
+
+
+def _of_class_images(concept: Concept) -> Iterator[str]:
+    """Of the user's own; what is missing of those that train is an error elsewhere."""
+    folder, token, noun = concept.class_images.folder, concept.instance_token, concept.class_token
+    if folder is None or FILEWORDS not in concept.class_prompt:
+        return
+    words = {}
+    for image in list_photos(folder):
+        with suppress(InputError):
+            words[image.with_suffix(".txt").name] = read_caption(image)
+    if holding := [name for name, text in words.items() if contains_words(text, token)]:
+        yield (
+            f"class images: {_some(holding)} with the token {token!r}, by which they are trained as the subject;"
+            " leave it out there"
+        )
+    if lacking := [name for name, text in words.items() if not contains_words(text, noun)]:
+        yield f"class images: {_some(lacking)} without the class word {noun!r}, which they should keep as it is; add it"
 
 
 def _unread(concept: Concept) -> tuple[str, ...]:

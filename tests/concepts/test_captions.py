@@ -225,3 +225,16 @@ def test_warnings(tmp_path: Path, changes: dict[str, object], captions: list[str
     warnings = caption_warnings(captioned(tmp_path, *captions, **changes))
     assert len(warnings) == len(expected)
     assert all(warning.startswith(start) for warning, start in zip(warnings, expected, strict=True))
+
+
+def test_captions_of_own_class_images_are_looked_at_where_they_are_read(tmp_path: Path) -> None:
+    own = tmp_path / "reg"
+    own.mkdir()
+    for name, words in {"a": "ohwx man", "b": "a man", "c": "portrait", "d": ""}.items():
+        (own / f"{name}.png").touch()
+        (own / f"{name}.txt").write_text(words, encoding="utf-8")
+    given = {"instance_prompt": "photo of ohwx man, [filewords]", "class_images": {"folder": own}}
+    token, noun = caption_warnings(captioned(tmp_path, "a man", **given))
+    assert token.startswith("class images: 1 caption (a.txt) with the token 'ohwx'")
+    assert noun.startswith("class images: 1 caption (c.txt) without the class word 'man'")
+    assert caption_warnings(captioned(tmp_path, "a man", class_prompt="photo of man", **given)) == ()
