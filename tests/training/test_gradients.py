@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
+from dbsweep.concepts.latents import LatentMoments
 from dbsweep.training.trainer import Trainer
 from tests.training.dreambooth import concept, distance, fresh_models, make_trainer, settings
 
@@ -27,6 +29,42 @@ def test_accumulated_batches_equal_the_large_batch(tiny_sd: Path) -> None:
     assert distance(four, trained(1, 4), start) < 5e-4
     assert distance(six, trained(3, 2), start) < 5e-4  # steps of 5 photos: parts of 3 and 2
     assert distance(four, six, start) > 0.1
+
+
+def widened(moments: LatentMoments) -> LatentMoments:
+    return LatentMoments(*(torch.cat([each, each], dim=-1) for each in (moments.mean, moments.logvar)))
+
+
+def test_a_step_over_concepts_and_sizes_is_the_mean_of_its_images(tiny_sd: Path) -> None:
+    """Nine uses of square photos and one of a wide one make batches of 3, 3, 3 and 1, in two steps of two."""
+    models = fresh_models(tiny_sd)
+    square, few, wide = concept(9, photos=3), concept(6, photos=2, seed=2), concept(3, photos=1, seed=3)
+    assert wide.class_images is not None
+    parts = [
+        square,
+        dataclasses.replace(few, repeats=3),
+        dataclasses.replace(wide, instance=widened(wide.instance), class_images=widened(wide.class_images)),
+    ]
+    train = settings(batch_size=3, gradient_accumulation=2, prior_loss_weight=0.3, min_snr_gamma=5.0)
+    gradients = Trainer(models, parts, train, steps_per_epoch=2, total_steps=4, text_encoder_steps=4)._gradients
+    parameters = list(models.unet.parameters())
+
+    def all_of_them() -> torch.Tensor:
+        return torch.cat([parameter.grad.flatten() for parameter in parameters if parameter.grad is not None])
+
+    seen = []
+    for step in (0, 1):
+        figures, count = gradients.of_step(step, parameters)
+        whole = all_of_them().clone()
+        gradients.forget(parameters)
+        epoch, batches = gradients._order.step(step)
+        images = [image for batch in batches for image in batch]
+        alone = sum(gradients._pass(gradients._given(epoch, (image,), share=1 / len(images))) for image in images)
+        assert count == 2 * len(images)
+        torch.testing.assert_close(figures, alone)
+        assert (all_of_them() - whole).norm() < 1e-4 * whole.norm()
+        seen += [len(batch) for batch in batches]
+    assert sorted(seen) == [1, 3, 3, 3]
 
 
 def test_gradients_depend_on_the_step_and_on_nothing_before(tiny_sd: Path) -> None:
