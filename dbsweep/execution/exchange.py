@@ -14,6 +14,7 @@ from dbsweep.execution.remote_files import reachable
 from dbsweep.execution.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import STATE_FILES
 from dbsweep.models.hashes import file_sha256
+from dbsweep.models.single_file_config import files_beside
 from dbsweep.models.sources import is_checkpoint, rooted
 from dbsweep.records.events import CheckpointScored, Event
 
@@ -90,7 +91,10 @@ class StorageExchange(Exchange):
     def _send(self, source: Path) -> str:
         """Puts photos or a model under a name made from their content, if they are not there."""
         folder = source if source.is_dir() else source.parent
-        files = [p for p in source.rglob("*") if p.is_file()] if source.is_dir() else [source]
+        if source.is_dir():
+            files = [path for path in source.rglob("*") if path.is_file()]
+        else:
+            files = [source, *files_beside(source)]
         left = STATE_FILES if is_checkpoint(source) else ()  # whoever starts from its weights needs no state
         wanted = [p for p in files if not p.name.startswith(".") and p.name not in left]
         names = sorted(p.relative_to(folder).as_posix() for p in wanted)

@@ -17,7 +17,6 @@ from transformers.utils import logging as transformers_logging
 from dbsweep.errors import ModelError
 from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.families import Family
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.hub import CONFIG_FILES, VAE_FILES, WEIGHT_FILES, download
 from dbsweep.models.refusals import read_or_refuse, refuse_lacking
@@ -114,7 +113,7 @@ def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> Stab
 
 def _load_file(path: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
     file = read_single_file(path, ema=base.ema, needs_vae=base.vae is None)
-    folder = find_config(path, sd2=file.family is not Family.SD1)
+    folder = find_config(path, sd2=file.family.is_sd2)
     networks = read_networks(file, folder, dtype, with_vae=base.vae is None)
     if base.vae is not None:
         networks["vae"] = _other_vae(base.vae, folder, dtype)

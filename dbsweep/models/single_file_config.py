@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import yaml
+
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import CONFIG_FILES, download, find_cached
 from dbsweep.models.kinds import EMA_PREFIX, OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
@@ -27,9 +29,10 @@ def check_single_file(base: BaseSource) -> None:
     Of a ``.ckpt``, which is never unpickled here, no more than its version is found.
 
     Raises:
-        ModelError: it is no Stable Diffusion 1.x or 2.x, lacks parts, or its configuration is not to be had.
+        ModelError: it is no Stable Diffusion 1.x or 2.x, lacks parts, or its configuration is not to be had or damaged.
     """
     path = Path(base.source)
+    prediction_beside(path)
     if path.suffix == ".safetensors":
         shapes = _shapes(path)
         refuse_other_kinds(base.source, shapes)
@@ -52,6 +55,38 @@ def is_sd2_file(path: Path) -> bool:
 def config_beside(path: Path) -> Path:
     """Where somebody may have put the diffusers folder of a single file."""
     return path.with_suffix("")
+
+
+def prediction_beside(path: Path) -> str | None:
+    """What a model predicts, ``v`` or ``epsilon``, by the original code's configuration that A1111 looks for beside it.
+
+    Returns:
+        None where there is no ``.yaml`` of the file's name, or one that is about something else.
+
+    Raises:
+        ModelError: it cannot be read.
+    """
+    file = _yaml_beside(path)
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise ModelError(f"base model {path}: {file} beside it cannot be read; mend it or take it away") from error
+    try:
+        params = content["model"]["params"]
+        is_original = "unet_config" in params
+    except (LookupError, TypeError):
+        return None
+    if not is_original:
+        return None
+    return "v" if params.get("parameterization") == "v" else "epsilon"
+
+
+def files_beside(path: Path) -> list[Path]:
+    """What a single file is read with, where somebody has put it beside the file."""
+    found = [file for pattern in CONFIG_FILES for file in config_beside(path).glob(pattern)]
+    return [file for file in (_yaml_beside(path), *found) if file.is_file()]
 
 
 def find_config(path: Path, *, sd2: bool) -> Path:
@@ -82,6 +117,10 @@ def find_config(path: Path, *, sd2: bool) -> Path:
             f"folder of the same family (Stable Diffusion {2 if sd2 else 1}) at {beside}"
         ) from error
     return folder
+
+
+def _yaml_beside(path: Path) -> Path:
+    return path.with_suffix(".yaml")
 
 
 def _shapes(path: Path) -> Mapping[str, Sequence[int]]:

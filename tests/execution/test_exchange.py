@@ -94,6 +94,15 @@ def test_a_model_in_one_file_is_sent_alone(tmp_path: Path, run: RunFolder, stora
     assert (name, arrived(run, storage, key)) == ("sd.safetensors", ["sd.safetensors"])
 
 
+def test_what_a_model_in_one_file_is_read_with_goes_along(tmp_path: Path, run: RunFolder, storage: str) -> None:
+    """Elsewhere it would be read with the hub's configuration, and may predict something else."""
+    model = Path(folder(tmp_path / "models", "sd.safetensors", "sd.yaml")) / "sd.safetensors"
+    folder(tmp_path / "models" / "sd" / "unet", "config.json", "diffusion_pytorch_model.safetensors")
+    job = make_job(run, tmp_path / "photos", BaseSource(source=str(model)))
+    key, _ = StorageExchange(run, storage).equip(job).inputs[str(model)].split("/")
+    assert arrived(run, storage, key) == ["sd.safetensors", "sd.yaml", "sd/unet/config.json"]
+
+
 def test_pictures_that_could_not_be_fetched_are_tried_once_more(
     tmp_path: Path, run: RunFolder, storage: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 from pathlib import Path
@@ -16,6 +17,7 @@ from dbsweep.errors import ModelError
 from dbsweep.models.export import save_single_file
 from dbsweep.models.families import V_MARK, Family, find_family
 from dbsweep.models.loading import load_base
+from dbsweep.models.metadata import Origin, describe
 from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS
 from dbsweep.models.sources import BaseSource, check_source
 from tests.tiny_models import write_pipeline
@@ -46,8 +48,27 @@ def test_sd_2_predicts_what_its_header_or_the_spread_of_a_bias_says(
     assert find_family("f", {**OPEN_CLIP, V_MARK: bias}, metadata) is expected
 
 
-def test_without_openclip_it_is_sd_1() -> None:
-    assert find_family("f", {V_MARK: torch.tensor([-1.0, 1.0])}, {}) is Family.SD1
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({}, Family.SD1),
+        ({"modelspec.prediction_type": "v"}, Family.SD1_V),
+        ({"modelspec.prediction_type": "epsilon"}, Family.SD1),
+    ],
+)
+def test_without_openclip_it_is_sd_1_whatever_its_biases(metadata: dict[str, str], expected: Family) -> None:
+    assert find_family("f", {V_MARK: torch.tensor([-1.0, 1.0])}, metadata) is expected
+
+
+@pytest.mark.parametrize("state", [{}, OPEN_CLIP], ids=["sd1", "sd2"])
+@pytest.mark.parametrize(("line", "told"), [("parameterization: v", "epsilon"), ("", "v")])
+def test_the_original_configuration_beside_a_file_overrules_its_header(
+    tmp_path: Path, state: dict[str, Tensor], line: str, told: str
+) -> None:
+    (tmp_path / "m.yaml").write_text(f"model:\n  params:\n    unet_config: {{}}\n    {line}\n")
+    found = find_family(str(tmp_path / "m.ckpt"), state, {"modelspec.prediction_type": told})
+    assert found.prediction_type == ("v_prediction" if line else "epsilon")
+    assert found.is_sd2 is bool(state)
 
 
 @pytest.mark.parametrize(
@@ -124,6 +145,18 @@ def test_a_lone_file_finds_its_family_and_configuration(
     loaded = load_base(str(path))
     assert loaded.prediction_type == prediction_type
     assert all(torch.equal(a, b) for a, b in zip(values(loaded.networks), values(models.networks), strict=True))
+
+
+@pytest.mark.usefixtures("hub")
+def test_an_exported_sd_1_that_predicts_v_still_does_when_it_is_alone(narrow: dict[int, Path], tmp_path: Path) -> None:
+    models = load_base(str(narrow[1]))
+    models = dataclasses.replace(
+        models, scheduler_config={**models.scheduler_config, "prediction_type": "v_prediction"}
+    )
+    origin = Origin(title="t", date="2026-01-02", resolution=64)
+    save_single_file(models, tmp_path / "alone.safetensors", metadata=describe(models, origin))
+    loaded = load_base(str(tmp_path / "alone.safetensors"))
+    assert (loaded.prediction_type, loaded.sha256) == ("v_prediction", models.sha256)
 
 
 @pytest.mark.parametrize("kept", SD2_CONFIGS)

@@ -15,7 +15,13 @@ from safetensors.torch import save_file
 
 from dbsweep.errors import ModelError
 from dbsweep.models import single_file_config
-from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS, check_single_file, find_config, is_sd2_file
+from dbsweep.models.single_file_config import (
+    SD1_CONFIGS,
+    SD2_CONFIGS,
+    check_single_file,
+    find_config,
+    prediction_beside,
+)
 from dbsweep.models.sources import BaseSource
 
 UNET, VAE = "model.diffusion_model.out.2.weight", "first_stage_model.quant_conv.weight"
@@ -115,6 +121,31 @@ def test_averaged_weights_that_are_not_there_are_missed_at_once(tmp_path: Path, 
     path = write(tmp_path / "m.safetensors", UNET, CLIP, VAE)
     with pytest.raises(ModelError, match="asks for averaged weights, and it has none"):
         check_single_file(BaseSource(source=str(path), ema=True))
+    assert asked == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "model",
+        "model: {params: {}}",
+        "model: {params: 3}",
+        "model: {params: {denoiser_config: {}, network_config: {}}}",  # of Stability's later code, which tells it there
+    ],
+)
+def test_a_yaml_that_is_no_original_configuration_tells_nothing(tmp_path: Path, content: str) -> None:
+    assert prediction_beside(tmp_path / "m.ckpt") is None
+    (tmp_path / "m.yaml").write_text(content)
+    assert prediction_beside(tmp_path / "m.ckpt") is None
+
+
+@pytest.mark.parametrize("content", [b"model: {", b"\xff\xfe\x00"])
+def test_a_yaml_that_cannot_be_read_is_told_before_a_run(tmp_path: Path, asked: list[str], content: bytes) -> None:
+    path = write(tmp_path / "m.safetensors", UNET, CLIP, VAE)
+    (tmp_path / "m.yaml").write_bytes(content)
+    with pytest.raises(ModelError, match=rf"{tmp_path / 'm.yaml'} beside it cannot be read; mend it or take it away"):
+        check_single_file(BaseSource(source=str(path)))
     assert asked == []
 
 
