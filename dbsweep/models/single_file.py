@@ -32,6 +32,28 @@ _NEW_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": 
 _CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
 
 
+class _Ignored:
+    """Stands for what a training left in its checkpoint beside the weights; nothing of it is imported or called."""
+
+    def __new__(cls, *_: object) -> _Ignored:
+        return super().__new__(cls)
+
+    def __setstate__(self, state: object) -> None:
+        pass
+
+
+_BESIDE_WEIGHTS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
+    (_Ignored, name)
+    for name in (
+        "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+        "numpy.core.multiarray.scalar",
+        "numpy._core.multiarray.scalar",
+        "numpy.dtype",
+    )
+]
+"""What published ``.ckpt`` files ask for beside weights (sd-v1-4.ckpt has a Lightning callback), as A1111 lets pass."""
+
+
 @dataclass(frozen=True)
 class SingleFile:
     """The weights of one file by their original names, one half of what it has twice."""
@@ -85,10 +107,13 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with safe_open(path, "pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(_BESIDE_WEIGHTS):
+            content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ModelError(f"base model {path}: refused, {_why(error)}; use a .safetensors file") from error
-    state = content.get("state_dict", content) if isinstance(content, dict) else {}
+    state = content.get("state_dict", content) if isinstance(content, dict) else None
+    if not isinstance(state, dict):
+        raise ModelError(f"base model {path}: holds no weights by name; use a .safetensors file")
     return {key: value for key, value in state.items() if isinstance(value, Tensor)}, {}
 
 

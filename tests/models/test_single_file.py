@@ -5,8 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import sys
+import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -115,6 +118,29 @@ def test_offline_without_a_configuration_says_where_to_put_one(state: dict[str, 
     save_file(state, path)
     with pytest.raises(ModelError, match=rf"folder of the same family \(Stable Diffusion 1\) at {tmp_path / 'alone'}"):
         load_base(str(path))
+
+
+def test_what_lightning_left_beside_the_weights_is_passed_over(
+    state: dict[str, Tensor], single: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in sd-v1-4.ckpt: the class of a callback is a key, and its best score a number of numpy's."""
+    module = "pytorch_lightning.callbacks.model_checkpoint"
+    callback = type("ModelCheckpoint", (), {"__module__": module})
+    with monkeypatch.context() as patch:
+        for name in ("pytorch_lightning", "pytorch_lightning.callbacks", module):
+            patch.setitem(sys.modules, name, types.ModuleType(name))
+        patch.setattr(sys.modules[module], "ModelCheckpoint", callback, raising=False)
+        content = {"state_dict": state, "callbacks": {callback: {"best": np.float64(0.5)}}, "hook": callback()}
+        torch.save(content, single.with_suffix(".ckpt"))
+    assert load_base(str(single.with_suffix(".ckpt"))).sha256 == load_base(str(tiny_sd)).sha256
+    assert "pytorch_lightning" not in sys.modules
+
+
+@pytest.mark.parametrize("content", [{"state_dict": None}, [1, 2], None], ids=str)
+def test_a_pickle_without_weights_is_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / "m.ckpt")
+    with pytest.raises(ModelError, match=r"m\.ckpt: holds no weights by name; use a \.safetensors file"):
+        load_base(str(tmp_path / "m.ckpt"))
 
 
 class Call:
