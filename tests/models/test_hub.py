@@ -133,7 +133,7 @@ def test_what_is_named_by_hub_ids_is_checked_by_its_configuration(
     monkeypatch.setattr(hub, "download", fetch)
     check_hub(BaseSource(source="somebody/sd", vae="somebody/vae"))
     assert asked == [("somebody/sd", CONFIG_FILES), ("somebody/vae", (VAE_CONFIG,))]
-    with pytest.raises(ModelError, match="not a diffusers pipeline folder, it lacks unet/config"):
+    with pytest.raises(ModelError, match="somebody/else: not a diffusers pipeline's repository, it lacks unet/config"):
         check_hub(BaseSource(source="somebody/else"))
     with pytest.raises(ModelError, match=r"vae somebody/else: not an autoencoder's repository"):
         check_hub(BaseSource(source="somebody/sd", vae="somebody/else"))

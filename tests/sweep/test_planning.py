@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dbsweep.config.loading import load_experiment
+from dbsweep.errors import ModelError
 from dbsweep.plan.rates import rates_for
 from dbsweep.sweep import planning
 from dbsweep.sweep.planning import local_rates, make_plan
@@ -50,6 +51,15 @@ def test_the_gpu_of_this_machine_decides_the_time(tmp_path: Path, monkeypatch: p
     assert local_rates(experiment).seconds_per_step == rates_for(experiment, gpu="H100").seconds_per_step
     monkeypatch.setattr(planning, "ask_driver", lambda what: ())
     assert local_rates(experiment).seconds_per_step is None
+
+
+def test_sdxl_is_told_and_not_planned_as_if_it_were_sd_1(tmp_path: Path) -> None:
+    file, named = write_experiment(tmp_path), "stabilityai/stable-diffusion-xl-base-1.0"
+    _, plan = planning.planned(load_experiment(file, [f"base_model={named}"]))
+    assert plan.notes[0].startswith(f"base_model {named} is by its name an SDXL model, which is not supported yet")
+    (tmp_path / "xl" / "text_encoder_2").mkdir(parents=True)
+    with pytest.raises(ModelError, match=r"xl: this is an SDXL model; only Stable Diffusion 1\.x and 2\.x"):
+        planning.planned(load_experiment(file, [f"base_model={tmp_path / 'xl'}"]))
 
 
 def test_a_gpu_that_stays_idle_is_the_first_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
