@@ -12,14 +12,17 @@ EMA_PREFIX = "model_ema."
 VAE_PREFIX = "first_stage_model."
 CLIP_PREFIX = "cond_stage_model.transformer.text_model."
 OPEN_CLIP_PREFIX = "cond_stage_model.model."
+LATER_CLIP_PREFIX = "conditioner.embedders.0.model."
+"""SD 2's text encoder in files of Stability's later code (generative-models), such as SD Turbo."""
 
 _OTHERS = {
-    "conditioner.embedders.": "an SDXL model",
+    "conditioner.embedders.0.transformer.": "an SDXL model",
+    "conditioner.embedders.1.": "an SDXL model",
     f"{UNET_PREFIX}joint_blocks.": "a Stable Diffusion 3 model",
     "joint_blocks.": "a Stable Diffusion 3 model",
     f"{UNET_PREFIX}double_blocks.": "a Flux model",
     "double_blocks.": "a Flux model",
-    f"{UNET_PREFIX}label_emb.": "an unCLIP model or another whose UNet reads labels",
+    f"{UNET_PREFIX}label_emb.": "an unCLIP model, SDXL's refiner or another whose UNet reads labels",
     "lora_": "a LoRA, not a model",
     "unet.": "a LoRA or another part, not a model",
     "control_model.": "a ControlNet",
@@ -29,7 +32,7 @@ _OTHERS = {
 
 def is_sd2(names: Iterable[str]) -> bool:
     """Whether a Stable Diffusion's text encoder is that of its second version."""
-    return any(name.startswith(OPEN_CLIP_PREFIX) for name in names)
+    return any(name.startswith((OPEN_CLIP_PREFIX, LATER_CLIP_PREFIX)) for name in names)
 
 
 def refuse_other_kinds(path: str, shapes: Mapping[str, Sequence[int]]) -> None:
@@ -44,7 +47,15 @@ def refuse_other_kinds(path: str, shapes: Mapping[str, Sequence[int]]) -> None:
 
 def check_parts(path: str, names: Collection[str], *, needs_vae: bool) -> None:
     """ModelError unless the file has a UNet, a text encoder and, unless another is used, a VAE."""
-    prefixes = {"UNet": UNET_PREFIX, "text encoder": "cond_stage_model."} | ({"VAE": VAE_PREFIX} if needs_vae else {})
-    missing = [part for part, prefix in prefixes.items() if not any(name.startswith(prefix) for name in names)]
+    prefixes: dict[str, tuple[str, ...]] = {
+        "UNet": (UNET_PREFIX,),
+        "text encoder": ("cond_stage_model.", LATER_CLIP_PREFIX),
+        **({"VAE": (VAE_PREFIX,)} if needs_vae else {}),
+    }
+    missing = [part for part, beginnings in prefixes.items() if not any(name.startswith(beginnings) for name in names)]
+    if missing == ["VAE"]:
+        raise ModelError(
+            f"base model {path}: it has no VAE; name one: vae: stabilityai/sd-vae-ft-mse, or a folder or file"
+        )
     if missing:
         raise ModelError(f"base model {path}: not a whole Stable Diffusion model, it has no {' and no '.join(missing)}")

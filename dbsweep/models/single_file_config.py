@@ -9,7 +9,14 @@ import yaml
 
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import CONFIG_FILES, download, find_cached
-from dbsweep.models.kinds import EMA_PREFIX, OPEN_CLIP_PREFIX, check_parts, is_sd2, refuse_other_kinds
+from dbsweep.models.kinds import (
+    EMA_PREFIX,
+    LATER_CLIP_PREFIX,
+    OPEN_CLIP_PREFIX,
+    check_parts,
+    is_sd2,
+    refuse_other_kinds,
+)
 from dbsweep.models.sources import BaseSource, check_folder, check_safetensors
 
 SD1_CONFIGS = ("stable-diffusion-v1-5/stable-diffusion-v1-5",)
@@ -47,7 +54,8 @@ def is_sd2_file(path: Path) -> bool:
     """Whether a single file is of Stable Diffusion's second version; a ``.ckpt`` is not unpickled for it."""
     if path.suffix == ".safetensors":
         return is_sd2(_shapes(path))
-    return OPEN_CLIP_PREFIX.encode() in _names(path)
+    names = _names(path)
+    return any(prefix.encode() in names for prefix in (OPEN_CLIP_PREFIX, LATER_CLIP_PREFIX))
 
 
 def config_beside(path: Path) -> Path:
@@ -96,7 +104,7 @@ def find_config(path: Path, *, sd2: bool) -> Path:
         ModelError: there is none, or it lacks parts.
     """
     beside = config_beside(path)
-    if beside.is_dir():
+    if any((beside / name).exists() for name in ("model_index.json", "unet")):  # not a run or pictures of that name
         check_folder(beside, needs_weights=False)
         return beside
     hub_ids = SD2_CONFIGS if sd2 else SD1_CONFIGS

@@ -148,6 +148,19 @@ def test_a_lone_file_finds_its_family_and_configuration(
 
 
 @pytest.mark.usefixtures("hub")
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_sd_2_under_the_names_of_stability_s_later_code_loads(
+    narrow: dict[int, Path], tmp_path: Path, suffix: str
+) -> None:
+    models, path = load_base(str(narrow[2])), tmp_path / f"alone{suffix}"
+    save_single_file(models, path, metadata={})
+    state = {k.replace("cond_stage_model.model.", "conditioner.embedders.0.model."): v for k, v in read(path).items()}
+    assert not any(name.startswith("cond_stage_model.") for name in state)
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    assert load_base(str(path)).sha256 == models.sha256
+
+
+@pytest.mark.usefixtures("hub")
 def test_an_exported_sd_1_that_predicts_v_still_does_when_it_is_alone(narrow: dict[int, Path], tmp_path: Path) -> None:
     models = load_base(str(narrow[1]))
     models = dataclasses.replace(

@@ -13,7 +13,9 @@ UNET = "model.diffusion_model."
 @pytest.mark.parametrize(
     ("names", "kind"),
     [
-        ({"conditioner.embedders.0.x": (1,)}, "an SDXL model"),
+        ({"conditioner.embedders.0.transformer.x": (1,)}, "an SDXL model"),
+        ({"conditioner.embedders.1.model.x": (1,), f"{UNET}label_emb.0.0.weight": (1,)}, "an SDXL model"),
+        ({"conditioner.embedders.0.model.x": (1,), f"{UNET}label_emb.0.0.weight": (1,)}, "SDXL's refiner"),
         ({f"{UNET}joint_blocks.0.x": (1,)}, "a Stable Diffusion 3 model"),
         ({f"{UNET}double_blocks.0.x": (1,)}, "a Flux model"),
         ({"double_blocks.0.x": (1,)}, "a Flux model"),
@@ -34,3 +36,8 @@ def test_a_file_of_parts_names_those_that_it_lacks() -> None:
     check_parts("f", [f"{UNET}x", "cond_stage_model.x"], needs_vae=False)
     with pytest.raises(ModelError, match=r"^base model f: not a whole .*, it has no text encoder and no VAE$"):
         check_parts("f", [f"{UNET}x"], needs_vae=True)
+
+
+def test_a_file_that_lacks_nothing_but_a_vae_is_told_how_to_get_one() -> None:
+    with pytest.raises(ModelError, match=r"^base model f: it has no VAE; name one: vae: stabilityai/sd-vae-ft-mse, or"):
+        check_parts("f", [f"{UNET}x", "conditioner.embedders.0.model.x"], needs_vae=True)

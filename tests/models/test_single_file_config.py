@@ -20,6 +20,7 @@ from dbsweep.models.single_file_config import (
     SD2_CONFIGS,
     check_single_file,
     find_config,
+    is_sd2_file,
     prediction_beside,
 )
 from dbsweep.models.sources import BaseSource
@@ -61,7 +62,10 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     ],
     ids=str,
 )
-@pytest.mark.parametrize(("text", "version", "hub_ids"), [(CLIP, 1, SD1_CONFIGS), (OPEN_CLIP, 2, SD2_CONFIGS)])
+@pytest.mark.parametrize(
+    ("text", "version", "hub_ids"),
+    [(CLIP, 1, SD1_CONFIGS), (OPEN_CLIP, 2, SD2_CONFIGS), ("conditioner.embedders.0.model.x", 2, SD2_CONFIGS)],
+)
 def test_the_configuration_of_its_family_is_asked_for(
     tmp_path: Path,
     asked: list[str],
@@ -100,12 +104,21 @@ def test_a_folder_beside_the_file_is_enough(tiny_sd: Path, tmp_path: Path, asked
     assert asked == []
 
 
+def test_another_folder_of_that_name_is_none_of_its_business(tmp_path: Path, asked: list[str]) -> None:
+    """As a run's, of which this file was exported."""
+    path = write(tmp_path / "m.safetensors", UNET, VAE, CLIP)
+    (tmp_path / "m" / "checkpoints").mkdir(parents=True)
+    with pytest.raises(ModelError, match="a single file lacks its configuration and tokenizer"):
+        check_single_file(BaseSource(source=str(path)))
+    assert asked == [SD1_CONFIGS[0]]
+
+
 @pytest.mark.parametrize(
     ("names", "message"),
     [
-        (("conditioner.embedders.0.x", UNET), "this is an SDXL model"),
+        (("conditioner.embedders.1.x", UNET), "this is an SDXL model"),
         (("lora_unet_x.alpha",), "this is a LoRA, not a model"),
-        ((UNET, CLIP), "not a whole Stable Diffusion model, it has no VAE"),
+        ((UNET, CLIP), "it has no VAE; name one: vae: "),
     ],
 )
 def test_what_is_no_stable_diffusion_is_told_what_it_is(

@@ -67,7 +67,7 @@ def test_the_looking_at_images_is_shown_and_every_bad_one_is_named(tmp_path: Pat
     ("names", "message"),
     [
         ({"cond_stage_model.transformer.x": 1}, "a single file lacks its configuration and tokenizer"),
-        ({"conditioner.embedders.x": 1}, "this is an SDXL model"),
+        ({"conditioner.embedders.1.x": 1}, "this is an SDXL model"),
     ],
 )
 def test_a_single_file_that_cannot_be_used_is_refused_before_anything_is_written(
