@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TypeAlias
 
 from huggingface_hub import HfApi, constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
@@ -14,15 +16,31 @@ from dbsweep.errors import DiskError, ModelError
 from dbsweep.models.sources import NETWORKS, BaseSource, check_folder
 
 CONFIG_FILES = ("model_index.json", "scheduler/*.json", "tokenizer/*", "*/config.json")
-# No safety checker, no pickles, no second precision of the same weights.
-WEIGHT_FILES = (
-    "unet/diffusion_pytorch_model.safetensors",
-    "vae/diffusion_pytorch_model.safetensors",
-    "text_encoder/model.safetensors",
+Kinds: TypeAlias = tuple[tuple[str, ...], ...]
+"""Patterns of the files in which a repository may have the same weights, the best first."""
+
+
+def _kinds(stem: str, pickle: str) -> Kinds:
+    """Whole or in parts, the half precision where there is no other, pickles last: no weights are fetched twice."""
+    return (
+        (f"{stem}.safetensors",),
+        (f"{stem}-*.safetensors", f"{stem}.safetensors.index.json"),
+        (f"{stem}.fp16*.safetensors", f"{stem}.safetensors.index.fp16.json"),
+        (f"{pickle}.bin",),
+        (f"{pickle}-*.bin", f"{pickle}.bin.index.json"),
+    )
+
+
+_STEM = "diffusion_pytorch_model"
+WEIGHTS = (
+    _kinds(f"unet/{_STEM}", f"unet/{_STEM}"),
+    _kinds(f"vae/{_STEM}", f"vae/{_STEM}"),
+    _kinds("text_encoder/model", "text_encoder/pytorch_model"),
 )
+"""Of a whole model, its safety checker left out."""
 ANY_WEIGHTS = tuple((f"{name}/*.safetensors", f"{name}/*.bin") for name in NETWORKS)
 VAE_CONFIG = "config.json"
-VAE_FILES = (VAE_CONFIG, "diffusion_pytorch_model.safetensors")
+VAE_WEIGHTS = (_kinds(_STEM, _STEM),)
 ANY_VAE_WEIGHTS = (("*.safetensors", "*.bin"),)
 
 _TIMEOUT_S = 10.0
@@ -55,23 +73,35 @@ def check_hub(base: BaseSource) -> None:
 
 
 def download(
-    hub_id: str, files: Sequence[str], what: str | None = None, *, later: Sequence[Sequence[str]] = ()
+    hub_id: str,
+    files: Sequence[str],
+    what: str | None = None,
+    *,
+    weights: Sequence[Kinds] = (),
+    later: Sequence[Sequence[str]] = (),
 ) -> Path:
     """The folder of a repository with the files of these patterns.
 
     Args:
         what: the model as messages name it, if not as the base model of this hub id.
-        later: patterns of what will be asked for later, alternatives together: without the hub, its cache must have it.
+        weights: of each of these the best kind that the repository has is fetched too.
+        later: patterns of what will be asked for later, alternatives together: the hub must have it, or without the
+            hub its cache.
 
     Raises:
-        ModelError: the hub does not answer, or has no such repository, or not for everybody, and neither has the cache.
+        ModelError: the hub does not answer, or has no such repository, or not for everybody, and neither has the cache;
+            or the repository has no weights.
         DiskError: there is no room for them.
     """
     what = f"base model {hub_id}" if what is None else what
     try:
         # The next line asks the same without a timeout, and waits minutes for a hub that does not answer.
-        HfApi().model_info(hub_id, revision=constants.DEFAULT_REVISION, timeout=_TIMEOUT_S)
-        return Path(snapshot_download(hub_id, allow_patterns=list(files)))
+        info = HfApi().model_info(hub_id, revision=constants.DEFAULT_REVISION, timeout=_TIMEOUT_S)
+        names = [sibling.rfilename for sibling in info.siblings or ()]
+        lacks = [" or ".join(group) for group in later if not _matching(names, group)]
+        if lacks:
+            raise ModelError(f"{what}: the hub has it without weights, it lacks {', '.join(lacks)}; take another")
+        return Path(snapshot_download(hub_id, allow_patterns=[*files, *_best(weights, names)]))
     except _HUB_ERRORS as error:
         if any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT)):  # hf_xet tells no errno
             raise DiskError(
@@ -79,7 +109,7 @@ def download(
                 "set HF_HOME to a folder on another disk"
             ) from error
         refusal = error
-    folder = find_cached(hub_id, files)
+    folder = find_cached(hub_id, [*files, *_best(weights, ())])
     if folder is None:
         raise ModelError(f"{what}: no such folder here, and {_why_not(hub_id, refusal)}") from refusal
     lacks = [" or ".join(group) for group in later if not _has_any(folder, group)]
@@ -89,6 +119,16 @@ def download(
             f"{_why_not(hub_id, refusal)}"
         ) from refusal
     return folder
+
+
+def _best(weights: Sequence[Kinds], names: Sequence[str]) -> list[str]:
+    """Patterns of the first kind that there is; of the very first where there is none."""
+    found = (next((kind for kind in kinds if _matching(names, kind)), kinds[0]) for kinds in weights)
+    return [pattern for kind in found for pattern in kind]
+
+
+def _matching(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for name in names for pattern in patterns)
 
 
 def _has_any(folder: Path, patterns: Sequence[str]) -> bool:

@@ -18,7 +18,7 @@ from dbsweep.errors import ModelError
 from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.hashes import weights_sha256
-from dbsweep.models.hub import CONFIG_FILES, VAE_FILES, WEIGHT_FILES, download
+from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, VAE_WEIGHTS, WEIGHTS, download
 from dbsweep.models.refusals import read_or_refuse, refuse_lacking
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
 from dbsweep.models.single_file_config import config_beside, find_config
@@ -60,7 +60,7 @@ def load_base(
         return _load_file(path, base, dtype).to(device)
     if is_checkpoint(path):
         return _load_checkpoint(path, base, dtype).to(device)
-    folder = path if path.is_dir() else download(base.source, CONFIG_FILES + WEIGHT_FILES)
+    folder = path if path.is_dir() else download(base.source, CONFIG_FILES, weights=WEIGHTS)
     return _load_folder(folder, base, dtype).to(device)
 
 
@@ -128,7 +128,7 @@ def _other_vae(source: str, config: Path, dtype: torch.dtype) -> nn.Module:
     if path.is_file():
         state, _ = read_or_refuse(source, "the VAE", lambda: read_tensors(path))
         return read_vae(path, state, config, dtype)
-    folder = path if path.is_dir() else download(source, VAE_FILES)
+    folder = path if path.is_dir() else download(source, (VAE_CONFIG,), f"vae {source}", weights=VAE_WEIGHTS)
     inner = folder / "vae" if (folder / "vae").is_dir() else folder
     return _read_network(AutoencoderKL, inner, source, torch_dtype=dtype)
 

@@ -5,17 +5,23 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
+import torch
 from huggingface_hub import HfApi
 from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, LocalEntryNotFoundError, RepositoryNotFoundError
+from safetensors.torch import load_file
 
 from dbsweep.errors import DiskError, ModelError
 from dbsweep.models import hub
-from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, check_hub, download
+from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, WEIGHTS, check_hub, download
+from dbsweep.models.loading import load_base
 from dbsweep.models.sources import BaseSource
 
 HTTP_ERROR = next(base for base in HfHubHTTPError.__bases__ if base is not OSError)
@@ -30,6 +36,12 @@ def snapshot(cache: Path, hub_id: str) -> Path:
     (repository / "refs").mkdir()
     (repository / "refs" / "main").write_text("0" * 40)
     return folder
+
+
+def tell_files(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+    """What the hub says that every repository has."""
+    info = SimpleNamespace(siblings=[SimpleNamespace(rfilename=name) for name in names])
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: info)
 
 
 @pytest.mark.parametrize("error", [ConnectionError, TimeoutError, HTTP_ERROR])
@@ -78,9 +90,77 @@ def test_a_hub_that_answers_is_fetched_from(tmp_path: Path, monkeypatch: pytest.
         assert (repo_id, allow_patterns) == ("somebody/new", ["config.json"])
         return str(tmp_path)
 
-    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: None)
+    tell_files(monkeypatch)
     monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
     assert download("somebody/new", ("config.json",)) == tmp_path
+
+
+def allowed(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """As the hub's library chooses."""
+    return [name for name in names if any(fnmatchcase(name, pattern) for pattern in patterns)]
+
+
+UNET, VAE, TEXT = "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"
+PLAIN = tuple(f"{stem}.safetensors" for stem in (VAE, TEXT))
+PARTS = (f"{UNET}-00001-of-00002.safetensors", f"{UNET}-00002-of-00002.safetensors", f"{UNET}.safetensors.index.json")
+HALF_PARTS = (f"{UNET}.fp16-00001-of-00001.safetensors", f"{UNET}.safetensors.index.fp16.json")
+
+
+@pytest.mark.parametrize(
+    ("has", "wanted"),
+    [
+        ((f"{UNET}.safetensors", f"{UNET}.fp16.safetensors", f"{UNET}.bin"), (f"{UNET}.safetensors",)),
+        ((f"{UNET}.safetensors", f"{UNET}.non_ema.safetensors"), (f"{UNET}.safetensors",)),
+        ((*PARTS, f"{UNET}.fp16.safetensors"), PARTS),
+        ((f"{UNET}.fp16.safetensors", f"{UNET}.bin"), (f"{UNET}.fp16.safetensors",)),
+        ((*HALF_PARTS, f"{UNET}.fp16.bin"), HALF_PARTS),
+        ((f"{UNET}.bin", f"{UNET}.non_ema.bin", "v1-5.ckpt"), (f"{UNET}.bin",)),
+    ],
+)
+def test_of_the_kinds_of_weights_the_best_is_fetched(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has: tuple[str, ...], wanted: tuple[str, ...]
+) -> None:
+    """The UNet of a repository in one of several ways, beside the plain files of the others."""
+
+    def snapshot_download(repo_id: str, *, allow_patterns: list[str]) -> str:
+        assert set(allowed([*has, *PLAIN], allow_patterns)) == {*wanted, *PLAIN}
+        return str(tmp_path)
+
+    tell_files(monkeypatch, *has, *PLAIN)
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    assert download("somebody/new", (), weights=WEIGHTS) == tmp_path
+
+
+def test_a_repository_of_pickles_is_fetched_and_loaded(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As most were in 2022."""
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
+    for file in folder.rglob("*.safetensors"):
+        stem = "pytorch_model" if file.parent.name == "text_encoder" else file.stem
+        torch.save(load_file(file), file.with_name(f"{stem}.bin"))
+        file.unlink()
+    names = [file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()]
+
+    def snapshot_download(repo_id: str, *, allow_patterns: list[str]) -> str:
+        got = tmp_path / "got"
+        for name in allowed(names, allow_patterns):
+            (got / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(folder / name, got / name)
+        return str(got)
+
+    tell_files(monkeypatch, *names)
+    monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
+    assert load_base("somebody/old").sha256 == load_base(str(tiny_sd)).sha256
+
+
+def test_a_repository_without_weights_is_told_before_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    tell_files(monkeypatch, "model_index.json", f"{UNET}.safetensors", f"{VAE}.bin", "pytorch_lora_weights.safetensors")
+    message = (
+        r"base model me/lora: the hub has it without weights, it lacks text_encoder/\*\.safetensors or text_encoder"
+    )
+    with pytest.raises(ModelError, match=message):
+        check_hub(BaseSource(source="me/lora"))
 
 
 def refuse(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +169,7 @@ def refuse(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     def snapshot_download(repo_id: str, *, local_files_only: bool = False, **others: Any) -> str:
         raise LocalEntryNotFoundError("not cached") if local_files_only else error
 
-    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: None)
+    tell_files(monkeypatch)
     monkeypatch.setattr(hub, "snapshot_download", snapshot_download)
 
 
