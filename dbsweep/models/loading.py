@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.utils import logging as diffusers_logging
 from torch import nn
 from transformers import CLIPTextModel
 from transformers.utils import logging as transformers_logging
@@ -27,11 +28,12 @@ from dbsweep.models.sources import (
     check_base,
     check_folder,
     is_checkpoint,
-    prefers_fp16_variant,
+    weight_kind,
 )
 from dbsweep.models.tokenizer import read_tokenizer
 
-transformers_logging.disable_progress_bar()  # one bar a network would break the live view of a run
+for logging in (diffusers_logging, transformers_logging):
+    logging.disable_progress_bar()  # one bar a network would break the live view of a run
 
 
 def load_base(
@@ -158,11 +160,11 @@ def _check_vae(vae: Any, unet: Any, base: BaseSource) -> None:  # noqa: ANN401
 
 
 def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> nn.Module:  # noqa: ANN401
-    variant = "fp16" if prefers_fp16_variant(folder) else None
+    kind = weight_kind(folder)._asdict()
     network, info = read_or_refuse(
         source,
         folder.name,
-        lambda: cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, variant=variant, **dtype),
+        lambda: cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **kind, **dtype),
     )
     # The libraries fill what a file lacks with noise and only warn.
     refuse_lacking(source, folder.name, [str(key) for key in (*info["missing_keys"], *info["mismatched_keys"])])

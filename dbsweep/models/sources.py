@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -29,7 +30,7 @@ _OTHER_FAMILIES = {
 }
 ONLY_SD = "only Stable Diffusion 1.x and 2.x that draw from text alone are supported"
 
-_VARIANT = re.compile(r"\.fp16(-\d+-of-\d+)?")
+_WEIGHTS = re.compile(r"\w*model(\.(?P<variant>\w+))?(-\d+-of-\d+)?\.(safetensors|bin)")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -219,12 +220,30 @@ def check_safetensors(file: Path) -> dict[str, list[int]]:
     return shapes
 
 
-def prefers_fp16_variant(folder: Path) -> bool:
-    """Whether a network's folder holds only files of the ``fp16`` variant.
+class WeightKind(NamedTuple):
+    """Which of the files in a network's folder are read, as `from_pretrained` of diffusers and transformers is asked.
 
-    They are named ``….fp16.safetensors``, or ``….fp16-00001-of-00002.safetensors`` in parts.
+    Attributes:
+        variant: ``fp16`` of ``model.fp16.safetensors`` and of ``model.fp16-00001-of-00002.safetensors``; None of plain
+            names.
+        use_safetensors: and not pickles.
     """
-    return all(any(_VARIANT.fullmatch(suffix) for suffix in path.suffixes) for path in _weight_files(folder))
+
+    variant: str | None
+    use_safetensors: bool
+
+
+def weight_kind(folder: Path) -> WeightKind:
+    """Plain names before variants, of these ``fp16`` first, and safetensors before pickles."""
+    found = [WeightKind(_variant_of(path), path.suffix == ".safetensors") for path in _weight_files(folder)]
+    if not found:
+        return WeightKind(None, True)
+    return min(found, key=lambda kind: (kind.variant is not None, kind.variant != "fp16", not kind.use_safetensors))
+
+
+def _variant_of(path: Path) -> str | None:
+    match = _WEIGHTS.fullmatch(path.name)
+    return None if match is None else match["variant"]
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
 import shutil
 from pathlib import Path
@@ -43,10 +44,35 @@ def test_half_precision_files_load_in_the_dtype_asked_for(own_copy: Path) -> Non
     assert load_base(str(own_copy), dtype=torch.float16).sha256 == models.sha256
 
 
-def test_the_fp16_variant_of_a_repository_loads(own_copy: Path) -> None:
+@pytest.mark.parametrize("variant", ["fp16", "bf16", "non_ema"])
+def test_a_variant_of_a_repository_loads(own_copy: Path, variant: str) -> None:
     for path in list(own_copy.rglob("*.safetensors")):
-        path.rename(path.with_name(f"{path.stem}.fp16.safetensors"))
+        path.rename(path.with_name(f"{path.stem}.{variant}.safetensors"))
     assert load_base(str(own_copy)).latent_shape(64) == (4, 8, 8)
+
+
+def test_pickles_and_parts_load_without_a_word(
+    tiny_sd: Path,
+    own_copy: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """diffusers calls pickles unsafe, which it reads as plain weights here, and draws a bar of the parts."""
+    monkeypatch.setattr(logging.getLogger("diffusers"), "propagate", True)
+    text = own_copy / "text_encoder" / "model.safetensors"
+    torch.save(load_file(text), text.with_name("pytorch_model.bin"))
+    vae = own_copy / "vae" / "diffusion_pytorch_model.safetensors"
+    torch.save(load_file(vae), vae.with_suffix(".bin"))
+    for file in (text, vae):
+        file.unlink()
+    unet = UNet2DConditionModel.from_pretrained(own_copy / "unet")
+    shutil.rmtree(own_copy / "unet")
+    unet.save_pretrained(own_copy / "unet", max_shard_size="50KB")
+    capfd.readouterr()
+    assert load_base(str(own_copy)).sha256 == load_base(str(tiny_sd)).sha256
+    assert caplog.messages == []
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_fp16_variant_in_parts_loads(tiny_sd: Path, own_copy: Path) -> None:

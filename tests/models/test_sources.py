@@ -19,6 +19,7 @@ from dbsweep.models.sources import (
     check_source,
     is_checkpoint,
     is_hub_id,
+    weight_kind,
 )
 
 
@@ -105,6 +106,28 @@ def test_the_files_that_macos_puts_beside_others_are_left_alone(tiny_sd: Path, t
     folder = Path(shutil.copytree(tiny_sd, tmp_path / "sd"))
     (folder / "unet" / "._diffusion_pytorch_model.safetensors").write_bytes(b"Mac OS X")
     check_source(str(folder))
+
+
+STEM = "diffusion_pytorch_model"
+
+
+@pytest.mark.parametrize(
+    ("names", "kind"),
+    [
+        ([f"{STEM}.fp16.safetensors", f"{STEM}.safetensors", f"{STEM}.bin"], (None, True)),
+        ([f"{STEM}-00001-of-00002.safetensors", f"{STEM}.fp16.safetensors"], (None, True)),
+        ([f"{STEM}.bin", f"{STEM}.fp16.safetensors"], (None, False)),
+        ([f"{STEM}.fp16.safetensors", f"{STEM}.fp16.bin", f"{STEM}.non_ema.safetensors"], ("fp16", True)),
+        ([f"{STEM}.fp16-00001-of-00002.safetensors"], ("fp16", True)),
+        (["model.bf16.safetensors"], ("bf16", True)),
+        (["pytorch_model.bin", "._pytorch_model.safetensors"], (None, False)),
+        ([], (None, True)),
+    ],
+)
+def test_plain_names_are_read_before_variants(tmp_path: Path, names: list[str], kind: tuple[str | None, bool]) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    assert weight_kind(tmp_path) == kind
 
 
 def test_a_pipeline_with_a_manifest_of_its_own_is_no_checkpoint(tiny_sd: Path, tmp_path: Path) -> None:
