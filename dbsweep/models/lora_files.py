@@ -48,7 +48,7 @@ def save_kohya(
         name = _kohya_name(layer)
         tensors |= {f"{name}.lora_down.weight": pair.down, f"{name}.lora_up.weight": pair.up}
         tensors[f"{name}.alpha"] = torch.tensor(pair.alpha)
-    metadata = _modelspec(models, origin) | _kohya_metadata(lora, models)
+    metadata = _modelspec(models, origin) | _kohya_metadata(lora, models, origin)
     write_weights(path, tensors, metadata | {"ss_output_name": path.stem, KOHYA_SHA256: ""}, dtype=dtype)
 
 
@@ -80,7 +80,7 @@ def _modelspec(models: StableDiffusion, origin: Origin) -> dict[str, str]:
     return describe(models, origin, suffix="/lora", implementation="diffusers")
 
 
-def _kohya_metadata(lora: Lora, models: StableDiffusion) -> dict[str, str]:
+def _kohya_metadata(lora: Lora, models: StableDiffusion, origin: Origin) -> dict[str, str]:
     """What other programs ask of it; rank and alpha are those of most layers, as in kohya's files with block ranks."""
     is_v2, is_v = is_open_clip(models), models.prediction_type == "v_prediction"
     return {
@@ -89,6 +89,7 @@ def _kohya_metadata(lora: Lora, models: StableDiffusion) -> dict[str, str]:
         "ss_network_alpha": str(_most(pair.alpha for pair in lora.values())),
         "ss_base_model_version": f"sd_v{2 if is_v2 else 1}{'_v' if is_v else ''}",
         "ss_v2": str(is_v2),
+        "ss_clip_skip": str(origin.clip_skip) if origin.clip_skip > 1 else "None",
     }
 
 

@@ -24,6 +24,7 @@ class Origin(Record):
         date: when the training began, ISO 8601.
         resolution: side of the training images, pixels.
         trigger_phrase: words that call up the subject: the instance tokens.
+        clip_skip: 1 for the text encoder's last layer, 2 for the last but one: what trains so is drawn so.
         base_sha256: `StableDiffusion.sha256` of the base model.
         checkpoint: ``RUN@b01-000120``.
         settings: of the training.
@@ -33,6 +34,7 @@ class Origin(Record):
     date: str
     resolution: int
     trigger_phrase: str = ""
+    clip_skip: int = 1
     base_sha256: str = ""
     checkpoint: str = ""
     settings: dict[str, Scalar] = Field(default_factory=dict)
@@ -58,6 +60,7 @@ def describe(
         "modelspec.resolution": f"{origin.resolution}x{origin.resolution}",
         "modelspec.prediction_type": "v" if models.prediction_type == "v_prediction" else "epsilon",
         "modelspec.trigger_phrase": origin.trigger_phrase,
+        "modelspec.encoder_layer": str(origin.clip_skip) if origin.clip_skip > 1 else "",  # as kohya's scripts write it
         "dbsweep.version": __version__,
         "dbsweep.base_sha256": origin.base_sha256,
         "dbsweep.checkpoint": origin.checkpoint,

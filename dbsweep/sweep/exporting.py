@@ -16,10 +16,11 @@ from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import find_checkpoint, refuse_lost
 from dbsweep.sweep.named_models import base_source
 from dbsweep.sweep.run_settings import read_experiment
-from dbsweep.sweep.storage import bring_base, bring_checkpoint
+from dbsweep.sweep.storage import bring_base, bring_checkpoint, run_of
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
+    from dbsweep.config.schema import Experiment
     from dbsweep.models.bundle import StableDiffusion
     from dbsweep.models.checkpoints import CheckpointManifest
     from dbsweep.models.metadata import Origin
@@ -71,7 +72,7 @@ def export_checkpoint(
     note(f"Loading the base model of {record.name}")
     models, manifest = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
-    origin = _origin(folder, record, checkpoint, manifest)
+    origin = _origin(folder, record, checkpoint, manifest, whole=form not in ("lora", "peft"))
     with _refusing(out):
         return _write(models, manifest, origin, out, form, precision)
 
@@ -113,7 +114,10 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
     return models, manifest
 
 
-def _origin(folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest) -> Origin:
+def _origin(
+    folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest, *, whole: bool
+) -> Origin:
+    """A `whole` model knows the subjects of its base too, if that is a run's checkpoint."""
     from dbsweep.models.metadata import Origin
 
     experiment = read_experiment(folder)
@@ -123,11 +127,19 @@ def _origin(folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manife
         title=f"{record.name} {checkpoint.id}",
         date=began.isoformat(),
         resolution=experiment.train_for(branch.settings).resolution,
-        trigger_phrase=", ".join(concept.instance_token for concept in experiment.concepts),
+        trigger_phrase=", ".join(_tokens(experiment, with_base=whole)),
+        clip_skip=experiment.clip_skip,
         base_sha256=manifest.base_sha256,
         checkpoint=f"{record.name}@{checkpoint.id}",
         settings=branch.settings,
     )
+
+
+def _tokens(experiment: Experiment, *, with_base: bool) -> list[str]:
+    """Instance tokens, the oldest first, each once."""
+    run = run_of(Path(experiment.base_model)) if with_base else None
+    older = [] if run is None else _tokens(read_experiment(run), with_base=True)
+    return list(dict.fromkeys((*older, *(concept.instance_token for concept in experiment.concepts))))
 
 
 def _write(

@@ -117,6 +117,21 @@ def test_kohyas_file_has_kohyas_names_alphas_and_metadata(base: Path, tmp_path: 
     assert {key: metadata[key] for key in expected} == expected
 
 
+@pytest.mark.parametrize("kind", SAVERS)
+def test_the_layer_of_the_text_encoder_that_it_was_trained_on_is_told(tiny_sd: Path, tmp_path: Path, kind: str) -> None:
+    models = load_base(str(tiny_sd))
+    add_lora(models, "unet")
+    told = {}
+    for clip_skip in (1, 2):
+        path = tmp_path / f"{clip_skip}.safetensors"
+        origin = ORIGIN.model_copy(update={"clip_skip": clip_skip})
+        SAVERS[kind](take_lora(networks(models)), models, path, origin=origin)
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata()
+        told[clip_skip] = metadata.get("modelspec.encoder_layer"), metadata.get("ss_clip_skip")
+    assert told == {"kohya": {1: (None, "None"), 2: ("2", "2")}, "peft": {1: (None, None), 2: ("2", None)}}[kind]
+
+
 def test_layers_of_other_ranks_and_alphas_keep_theirs(tiny_sd: Path, tmp_path: Path) -> None:
     models = load_base(str(tiny_sd))
     add_lora(models, "unet", rank_pattern={"to_q": 2}, alpha_pattern={"to_k": 3.0}, use_rslora=True)

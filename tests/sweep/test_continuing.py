@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from rich.console import Console
+from safetensors import safe_open
 
 from dbsweep.errors import ModelError, RunError
 from dbsweep.execution import loaded
@@ -21,7 +22,7 @@ from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import BaseSource, check_base, check_source
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
-from dbsweep.sweep.exporting import export_checkpoint
+from dbsweep.sweep.exporting import Format, export_checkpoint
 from dbsweep.sweep.loading import load
 from dbsweep.sweep.running import run_experiment
 from tests.execution.in_process import InProcessBackend
@@ -101,6 +102,16 @@ def test_a_lora_is_exported_alone_and_makes_the_same_model(root: Path, tmp_path:
     made = with_lora(tmp_path / "sks", path).unet.state_dict()
     for key, value in unet(checkpoint(root, "zwx@b01-000006")).items():
         assert torch.allclose(made[key], value, atol=1e-6)
+
+
+@pytest.mark.parametrize(("form", "phrase"), [("single-file", "ohwx, sks, zwx"), ("lora", "zwx")])
+def test_an_export_is_triggered_by_all_subjects_that_it_knows(
+    root: Path, tmp_path: Path, form: Format, phrase: str
+) -> None:
+    path = tmp_path / "zwx.safetensors"
+    export_checkpoint("zwx@b01-000006", root / "runs", path, form=form, note=lambda line: None)
+    with safe_open(path, "pt") as file:
+        assert file.metadata()["modelspec.trigger_phrase"] == phrase
 
 
 def test_a_checkpoint_as_base_is_restored_like_any_base(
