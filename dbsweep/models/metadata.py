@@ -27,7 +27,7 @@ class Origin(Record):
         clip_skip: 1 for the text encoder's last layer, 2 for the last but one: what trains so is drawn so.
         base_sha256: `StableDiffusion.sha256` of the base model.
         checkpoint: ``RUN@b01-000120``.
-        settings: of the training.
+        settings: of the training: what its run swept, and what is not the default.
     """
 
     title: str

@@ -122,16 +122,18 @@ def _origin(
 
     experiment = read_experiment(folder)
     branch = next(branch for branch in record.plan.branches if branch.id == checkpoint.branch)
+    train = experiment.train_for({**branch.settings, **manifest.savings})
+    given = train.model_dump(mode="json", exclude_defaults=True, exclude=set(branch.settings))
     began = datetime.fromtimestamp(int(record.started), UTC)  # files' times change when they are copied or fetched
     return Origin(
         title=f"{record.name} {checkpoint.id}",
         date=began.isoformat(),
-        resolution=experiment.train_for(branch.settings).resolution,
+        resolution=train.resolution,
         trigger_phrase=", ".join(_tokens(experiment, with_base=whole)),
         clip_skip=experiment.clip_skip,
         base_sha256=manifest.base_sha256,
         checkpoint=f"{record.name}@{checkpoint.id}",
-        settings=branch.settings,
+        settings={**given, **train.model_dump(mode="json", include=set(branch.settings))},
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import os
 import re
 import shutil
@@ -48,7 +49,7 @@ def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
 def run(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run on paper whose chosen checkpoint, and the last one of its ledger, have weights."""
     root = tmp_path_factory.mktemp("exporting")
-    experiment = load_experiment(write_experiment(root, base=tiny_sd), ["clip_skip=2"])
+    experiment = load_experiment(write_experiment(root, base=tiny_sd), ["clip_skip=2", "train.min_snr_gamma=5"])
     view = TerminalView(Console(file=io.StringIO()))
     with pytest.MonkeyPatch.context() as patch:  # the forecast takes any folder for a full-size model
         patch.setattr("dbsweep.sweep.preflight.check_disk", lambda output, needed_bytes: None)
@@ -102,6 +103,9 @@ def test_the_best_checkpoint_becomes_a_single_file_that_diffusers_loads(export, 
     assert metadata["modelspec.title"] == f"demo {best(run).id}"
     assert metadata["modelspec.trigger_phrase"] == "ohwx"
     assert metadata["modelspec.encoder_layer"] == "2"
+    settings = json.loads(metadata["dbsweep.settings"])
+    assert (settings["text_encoder_ratio"], settings["resolution"], settings["min_snr_gamma"]) == (0.5, 64, 5.0)
+    assert "optimizer" not in settings  # the default is nothing to tell
     pipeline = StableDiffusionPipeline.from_single_file(str(path), config=str(tiny_sd), local_files_only=True)
     trained = load_base(str(tiny_sd)).unet.conv_in.bias.detach() + TRAINED_BY
     assert torch.allclose(pipeline.unet.conv_in.bias, trained, atol=1e-3)
