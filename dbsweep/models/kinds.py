@@ -23,6 +23,7 @@ _OTHERS = {
     f"{UNET_PREFIX}double_blocks.": "a Flux model",
     "double_blocks.": "a Flux model",
     f"{UNET_PREFIX}label_emb.": "an unCLIP model, SDXL's refiner or another whose UNet reads labels",
+    f"{UNET_PREFIX}time_embed.cond_proj.": "a latent consistency model (LCM)",
     "lora_": "a LoRA, not a model",
     "unet.": "a LoRA or another part, not a model",
     "control_model.": "a ControlNet",

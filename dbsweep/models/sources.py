@@ -27,6 +27,7 @@ _OTHER_FAMILIES = {
     "Flux": "a Flux model",
     "Inpaint": "an inpainting model",
     "UnCLIP": "an unCLIP model",
+    "LatentConsistency": "a latent consistency model (LCM)",
 }
 ONLY_SD = "only Stable Diffusion 1.x and 2.x that draw from text alone are supported"
 

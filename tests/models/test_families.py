@@ -79,6 +79,7 @@ def test_the_original_configuration_beside_a_file_overrules_its_header(
         ("FluxPipeline", "a Flux model"),
         ("StableDiffusionInpaintPipeline", "an inpainting model"),
         ("StableUnCLIPImg2ImgPipeline", "an unCLIP model"),
+        ("LatentConsistencyModelPipeline", "a latent consistency model"),
     ],
 )
 def test_folders_of_other_pipelines_are_refused_by_name(tmp_path: Path, class_name: str, kind: str) -> None:

@@ -19,6 +19,7 @@ UNET = "model.diffusion_model."
         ({f"{UNET}joint_blocks.0.x": (1,)}, "a Stable Diffusion 3 model"),
         ({f"{UNET}double_blocks.0.x": (1,)}, "a Flux model"),
         ({"double_blocks.0.x": (1,)}, "a Flux model"),
+        ({f"{UNET}time_embed.cond_proj.weight": (8, 256)}, r"a latent consistency model \(LCM\)"),
         ({"lora_unet_x.lora_down.weight": (1,)}, "a LoRA, not a model"),
         ({f"{UNET}label_emb.0.0.weight": (1,)}, "an unCLIP model"),
         ({f"{UNET}input_blocks.0.0.weight": (8, 9, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "an inpainting model"),
