@@ -26,20 +26,22 @@ def refuse_other_models(source: str) -> None:
         refuse_other_families(path)
     elif path.is_file() and path.suffix == ".safetensors":
         refuse_other_kinds(source, check_safetensors(path))
-    elif is_hub_id(source) and (cached := _cached(source)) is not None:
+    elif (cached := cached_folder(source)) is not None:
         refuse_other_families(cached, source)
 
 
 def kind_by_name(source: str) -> str | None:
     """What a hub id of which nothing lies here probably is, where that is another kind of model."""
-    if Path(source).exists() or not is_hub_id(source) or _cached(source) is not None:
+    if Path(source).exists() or not is_hub_id(source) or cached_folder(source) is not None:
         return None
     return next((kind for word, kind in _BY_NAME.items() if word in source.lower()), None)
 
 
-def _cached(hub_id: str) -> Path | None:
-    """The folder of a repository in the hub's cache that has the pipeline's index."""
+def cached_folder(source: str) -> Path | None:
+    """Where the hub's cache has the index of a pipeline, and more of it or not; None for what is no hub id too."""
+    if Path(source).exists() or not is_hub_id(source):
+        return None
     from huggingface_hub import try_to_load_from_cache  # a third of a second that folders and files need not wait for
 
-    index = try_to_load_from_cache(hub_id, "model_index.json")
+    index = try_to_load_from_cache(source, "model_index.json")
     return Path(index).parent if isinstance(index, str) else None

@@ -41,12 +41,17 @@ def resolve_encoder(source: str) -> str:
 
 
 def with_base_of_base(experiment: Experiment) -> Experiment:
-    """With the base model that a checkpoint as base model goes back to: it is as large, and its name tells its size."""
+    """With the base model that a checkpoint as base model goes back to: it is as large, and its name tells its size.
+
+    And of a hub id with its folder in the hub's cache, if it has one, where files tell the size.
+    """
+    from dbsweep.models.other_kinds import cached_folder
     from dbsweep.sweep.run_settings import read_experiment
     from dbsweep.sweep.storage import run_of
 
     run = run_of(Path(experiment.base_model))  # by its run, for with a storage the checkpoint itself may not be here
     if run is None:
-        return experiment
+        cached = cached_folder(experiment.base_model)
+        return experiment if cached is None else experiment.model_copy(update={"base_model": str(cached)})
     below = with_base_of_base(read_experiment(run))
     return experiment.model_copy(update={"base_model": below.base_model})

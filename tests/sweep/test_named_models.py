@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+
+import pytest
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
@@ -11,7 +14,8 @@ from dbsweep.execution.ledger import Ledger
 from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.models.sources import BaseSource
 from dbsweep.sweep.named_models import base_source, resolve_encoder, with_base_of_base
-from dbsweep.sweep.planning import make_plan
+from dbsweep.sweep.planning import local_rates, make_plan
+from tests.models.test_hub import snapshot
 from tests.sweep.files import write_experiment
 
 
@@ -42,3 +46,15 @@ def test_below_a_chain_of_checkpoints_is_the_model_that_is_none(tmp_path: Path) 
     first = experiment.model_copy(update={"base_model": run_of(experiment, "first")})
     second = first.model_copy(update={"base_model": run_of(first, "second")})
     assert with_base_of_base(second) == experiment
+
+
+def test_a_hub_id_in_the_cache_is_measured_by_its_files(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    experiment = load_experiment(write_experiment(tmp_path / "files"), ["base_model=somebody/mine"])
+    assert with_base_of_base(experiment) is experiment
+    shutil.copytree(tiny_sd, snapshot(tmp_path, "somebody/mine"), dirs_exist_ok=True)
+    by_path = experiment.model_copy(update={"base_model": str(tiny_sd)})
+    assert local_rates(experiment) == local_rates(by_path)
+    assert local_rates(experiment).weight_bytes < 10**7  # Stable Diffusion 1 has hundreds of millions
