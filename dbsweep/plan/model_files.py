@@ -23,6 +23,8 @@ SINGLE_FILE: Final = {
 """How the names of each network's weights begin in a single file."""
 OPEN_CLIP: Final = "cond_stage_model.model."
 """How those of Stable Diffusion 2's text encoder begin."""
+LATER_OPEN_CLIP: Final = "conditioner.embedders.0.model."
+"""How they begin in files of Stability's later code."""
 
 Shapes: TypeAlias = Mapping[str, Sequence[int]]
 """Sizes of tensors, by name."""
@@ -85,7 +87,7 @@ def _size_of_folder(folder: Path) -> ModelSize:
 
 def _size_of_file(file: Path) -> ModelSize | None:
     """Single files have no configuration: their layout is that of Stable Diffusion 1 or 2."""
-    shapes = dict(_header(file))
+    shapes = {name.replace(LATER_OPEN_CLIP, OPEN_CLIP): shape for name, shape in _header(file)}
     parameters = {
         network: _parameters({name: shape for name, shape in shapes.items() if name.startswith(beginning)})
         for network, beginning in SINGLE_FILE.items()

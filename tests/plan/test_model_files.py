@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from dbsweep.minisd.paths import pipeline_path
-from dbsweep.plan.model_files import NAME, OPEN_CLIP, SINGLE_FILE, UNKNOWN, size_of, size_on_disk
+from dbsweep.plan.model_files import LATER_OPEN_CLIP, NAME, OPEN_CLIP, SINGLE_FILE, UNKNOWN, size_of, size_on_disk
 from dbsweep.plan.rates import rates_for
 from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
 from tests.plan.experiments import experiment
@@ -65,7 +65,9 @@ def test_minisd_by_path_is_as_large_as_by_name():
     assert by_path.resolution == by_name.resolution
 
 
-@pytest.mark.parametrize(("text", "like"), [(SINGLE_FILE["text_encoder"], SD1), (OPEN_CLIP, SD2)])
+@pytest.mark.parametrize(
+    ("text", "like"), [(SINGLE_FILE["text_encoder"], SD1), (OPEN_CLIP, SD2), (LATER_OPEN_CLIP, SD2)]
+)
 @pytest.mark.parametrize("vae", [True, False])
 def test_a_single_file_is_counted(text: str, like: ModelSize, vae: bool, tmp_path: Path):
     file = tmp_path / "model.safetensors"
