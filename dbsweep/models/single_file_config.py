@@ -53,7 +53,7 @@ def check_single_file(base: BaseSource) -> None:
 def is_sd2_file(path: Path) -> bool:
     """Whether a single file is of Stable Diffusion's second version; a ``.ckpt`` is not unpickled for it."""
     if path.suffix == ".safetensors":
-        return is_sd2(_shapes(path))
+        return is_sd2(check_safetensors(path))
     names = _names(path)
     return any(prefix.encode() in names for prefix in (OPEN_CLIP_PREFIX, LATER_CLIP_PREFIX))
 
