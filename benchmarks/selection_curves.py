@@ -34,7 +34,8 @@ class OracleView(Record):
         style_identity: of each sanity image, as `identity`.
         klass: of each class image, the probability that it is a photo of the class.
         class_identity: of each class image, as `identity`.
-        variety: of each pair of class images (i < j, row by row), how much their attributes differ, 0 to 1.
+        variety: of each class image, how much its attributes differ from those of the others of its half, 0 to 1; the
+            halves are every other image.
     """
 
     identity: Row
@@ -151,14 +152,24 @@ class SubjectCurves(Record):
 
     def with_closer_looks(self, cards: Mapping[str, dict[int, CardData]]) -> SubjectCurves:
         """The same with the scorecards of a race, by checkpoint and images a prompt."""
+        return self._with("closer", {name: cards.get(name, {}) for name in self.names})
 
-        def looked_at(trial: TrialCurve) -> TrialCurve:
-            points = tuple(
-                point.model_copy(update={"closer": cards.get(name_of(trial, point), {})}) for point in trial.checkpoints
-            )
-            return trial.model_copy(update={"checkpoints": points})
+    def judged_closer(self, views: Mapping[str, OracleView]) -> SubjectCurves:
+        """The same where the judge has seen more of some checkpoints."""
+        return self._with("oracle", views)
 
-        return self.model_copy(update={"trials": tuple(looked_at(trial) for trial in self.trials)})
+    @property
+    def names(self) -> list[str]:
+        """Of all checkpoints."""
+        return [name_of(trial, point) for trial in self.trials for point in trial.checkpoints]
+
+    def _with(self, field: str, values: Mapping[str, object]) -> SubjectCurves:
+        def changed(trial: TrialCurve, point: CheckpointCurve) -> CheckpointCurve:
+            name = name_of(trial, point)
+            return point.model_copy(update={field: values[name]}) if name in values else point
+
+        trials = [t.model_copy(update={"checkpoints": tuple(changed(t, p) for p in t.checkpoints)}) for t in self.trials]
+        return self.model_copy(update={"trials": tuple(trials)})
 
 
 def name_of(trial: TrialCurve, point: CheckpointCurve) -> str:

@@ -1,7 +1,8 @@
 """The judge of `benchmarks.selection`: what the oracle sees in images of its own prompts, and what that is worth.
 
 It shares nothing with the product's evaluation: another network, trained on renders with known attributes; other
-prompts, other styles, other seeds, fewer sampling steps, in bfloat16.
+prompts, other styles, other seeds, fewer sampling steps, in bfloat16. What is near the best of a sweep after a first
+round of pictures is judged by further rounds, since chance in the judge's own eyes is counted as regret.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from benchmarks.fast_unet import fast_unet
 from benchmarks.oracle import Images, identity_score, probabilities
-from benchmarks.selection_curves import OracleView, SubjectCurves
+from benchmarks.selection_curves import OracleView, SubjectCurves, name_of
 from dbsweep.minisd.attributes import CLASSES, STYLES, SUBJECT_VALUES, Style, Subject
 from dbsweep.minisd.render import render
 from dbsweep.minisd.scene import draw_scene
@@ -28,7 +29,11 @@ Floats: TypeAlias = npt.NDArray[np.float64]
 
 SEED: Final = 700_000
 IDENTITY_SEEDS, STYLE_SEEDS, CLASS_SEEDS = 12, 8, 12
-"""Images of each prompt; even, so that they can be split in halves."""
+"""Images of each prompt in a round; even, so that they can be split in halves."""
+ROUNDS: Final = 4
+"""Of what may be the best of its sweep; all others are judged by the first round alone."""
+CLOSE: Final = 0.12
+"""Utility behind the best by the first round from which on a checkpoint is no more looked at: three standard errors."""
 SAMPLING: Final = {"num_inference_steps": 10, "guidance_scale": 7.5, "width": 64, "height": 64}
 RENDERS: Final = 16
 """True pictures of the subject in each style that the judge's scale is made from."""
@@ -70,16 +75,40 @@ class OraclePictures:
         with np.load(path) as arrays:
             return cls(arrays["instance"], arrays["styled"], arrays["klass"])
 
+    def joined(self, further: OraclePictures) -> OraclePictures:
+        """These and those of further rounds, prompt by prompt."""
 
-def draw_for_oracle(models: StableDiffusion, klass: str, token: str, styles: Sequence[Style]) -> OraclePictures:
-    """Draw the judge's prompts with the models' present weights; an empty token asks an untrained model."""
+        def join(first: npt.NDArray[np.uint8], more: npt.NDArray[np.uint8], each: int) -> npt.NDArray[np.uint8]:
+            prompts = len(first) // each
+            rows = [np.reshape(part, (prompts, -1, *part.shape[1:])) for part in (first, more)]
+            return np.concatenate(rows, axis=1).reshape(-1, *first.shape[1:])
+
+        return OraclePictures(
+            join(self.instance, further.instance, IDENTITY_SEEDS),
+            join(self.styled, further.styled, STYLE_SEEDS),
+            join(self.klass, further.klass, CLASS_SEEDS),
+        )
+
+
+def draw_for_oracle(
+    models: StableDiffusion, klass: str, token: str, styles: Sequence[Style], rounds: range = range(1)
+) -> OraclePictures:
+    """Draw the judge's prompts with the models' present weights; an empty token asks an untrained model.
+
+    Args:
+        rounds: each has seeds of its own.
+    """
     groups = (
         (instance_prompts(klass, token), IDENTITY_SEEDS),
         (style_prompts(klass, token, styles), STYLE_SEEDS),
         (class_prompts(klass), CLASS_SEEDS),
     )
     requests = [
-        [ImageRequest(prompt=p, seed=SEED + 100 * i + k, **SAMPLING) for i, p in enumerate(prompts) for k in range(n)]  # type: ignore[arg-type]
+        [
+            ImageRequest(prompt=prompt, seed=SEED + 100 * i + k, **SAMPLING)  # type: ignore[arg-type]
+            for i, prompt in enumerate(prompts)
+            for k in range(n * rounds.start, n * rounds.stop)
+        ]
         for prompts, n in groups
     ]
     with fast_unet(models):
@@ -108,10 +137,11 @@ def _row(values: npt.NDArray[np.floating]) -> tuple[float, ...]:
 
 
 def _variety(seen: dict[str, npt.NDArray[np.float32]]) -> Floats:
-    """Of each pair of images, 1 - the mean over attributes of the probability that both have the same value."""
-    same = np.stack([seen[name] @ seen[name].T for name in SUBJECT_VALUES])
-    rows, columns = np.triu_indices(same.shape[1], 1)
-    return np.asarray(1.0 - same[:, rows, columns].mean(axis=0), dtype=np.float64)
+    """Of each image, 1 - the probability that it and another of its half have an attribute in common: mean over both."""
+    same = np.mean([seen[name] @ seen[name].T for name in SUBJECT_VALUES], axis=0)
+    place = np.arange(len(same))
+    others = ((place[:, None] - place) % 2 == 0) & (place[:, None] != place)
+    return np.asarray(1.0 - (same * others).sum(axis=1) / others.sum(axis=1), dtype=np.float64)
 
 
 def ceilings(subject: Subject, photos: Images, styles: Sequence[Style]) -> tuple[float, tuple[float, ...]]:
@@ -159,6 +189,12 @@ def worth(view: OracleView, curves: SubjectCurves, half: int | None = None) -> W
     return Worth(identity=identity, style=_style(view, curves, half), prior=_prior(view, curves, half))
 
 
+def may_be_best(curves: SubjectCurves) -> list[str]:
+    """Names of the checkpoints that are near the best in the judge's eyes, so that more pictures may tell them apart."""
+    found = {name_of(t, p): worth(p.oracle, curves).utility for t in curves.trials for p in t.checkpoints}
+    return [name for name, utility in found.items() if utility >= max(found.values()) - CLOSE]
+
+
 def _style(view: OracleView, curves: SubjectCurves, half: int | None) -> float:
     shape = (len(curves.style_identity), -1)
     floor = np.reshape(curves.base_oracle.style_identity, shape).mean(axis=1, keepdims=True)
@@ -172,11 +208,7 @@ def _style(view: OracleView, curves: SubjectCurves, half: int | None) -> float:
 def _prior(view: OracleView, curves: SubjectCurves, half: int | None) -> float:
     base = curves.base_oracle
     drift = _place(_mean(view.class_identity, half), _mean(base.class_identity), curves.photo_identity)
-    images = len(view.klass)
-    chosen = np.arange(images) % 2 == half if half is not None else np.ones(images, dtype=np.bool_)
-    rows, columns = np.triu_indices(images, 1)
-    among = chosen[rows] & chosen[columns]
-    variety = float(np.mean(np.asarray(view.variety)[among])) / float(np.mean(np.asarray(base.variety)[among]))
+    variety = _mean(view.variety, half) / _mean(base.variety, half)
     return _mean(view.klass, half) * min(1.0 - drift, variety, 1.0)
 
 

@@ -73,6 +73,12 @@ class Judged:
         )
 
     @property
+    def judged_closely(self) -> npt.NDArray[np.bool_]:
+        """(trials, checkpoints) of which the oracle has seen the most pictures."""
+        seen = np.array([[len(point.oracle.identity) for point in trial.checkpoints] for trial in self.curves.trials])
+        return np.asarray(seen == seen.max())
+
+    @property
     def places(self) -> list[Place]:
         """All checkpoints."""
         return [(t, c) for t, trial in enumerate(self.curves.trials) for c in range(len(trial.checkpoints))]

@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 
 from benchmarks.cached_sweeps import CachedSweep, work_through
-from benchmarks.selection_curves import CardData, SubjectCurves, TrialCurve
-from benchmarks.selection_judge import ceilings, draw_for_oracle, look
+from benchmarks.selection_curves import CardData, OracleView, SubjectCurves, TrialCurve
+from benchmarks.selection_judge import ROUNDS, OraclePictures, ceilings, draw_for_oracle, look, may_be_best
 from benchmarks.selection_plan import SubjectPlan, asked_styles
 from benchmarks.selection_race import race, rows_until
 from benchmarks.selection_schedule import WAYS, all_ends
-from benchmarks.selection_training import scored, train_trial
+from benchmarks.selection_training import scored, seen_by_oracle, train_trial
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.choosing import Choosing
 from dbsweep.execution import class_images, loaded, references
@@ -26,6 +26,7 @@ from dbsweep.execution.evaluation import prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
+from dbsweep.models.checkpoints import read_weights
 from dbsweep.records.names import BASE
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.utility import utility_for
@@ -51,6 +52,8 @@ class SubjectWork(SubjectPlan, CachedSweep):
         for job in self.jobs:
             if not self._trial_file(job).exists():
                 return lambda: self._train(job)
+        if not self._judged_file.exists():
+            return self._judge
         if not self._race_file.exists():
             return self._race
         return self._finish
@@ -62,6 +65,10 @@ class SubjectWork(SubjectPlan, CachedSweep):
     @property
     def _base_file(self) -> Path:
         return self.folder / "base.json"
+
+    @property
+    def _judged_file(self) -> Path:
+        return self.folder / "judged.json"
 
     @property
     def _race_file(self) -> Path:
@@ -83,7 +90,8 @@ class SubjectWork(SubjectPlan, CachedSweep):
         _, card = references.draw_references(self.job)
         subject = draw_subject(self.seed)
         styles = asked_styles(self.seed)
-        pictures = draw_for_oracle(loaded.untrained_models(self.job.base), subject.klass, "", styles)
+        models = loaded.untrained_models(self.job.base)
+        pictures = draw_for_oracle(models, subject.klass, "", styles, range(ROUNDS))
         pictures.save(self.folder / "oracle-base.npz")
         photos = (*written[:count], *list_photos(self._held_out))
         everyone = np.stack([read_square(path, 64) for path in photos])
@@ -110,10 +118,25 @@ class SubjectWork(SubjectPlan, CachedSweep):
         curve = train_trial(job, draw_subject(self.seed), asked_styles(self.seed), self._held_out, self.folder)
         self._trial_file(job).write_text(curve.model_dump_json(), encoding="utf-8")
 
+    def _judge(self) -> None:
+        """The oracle's further rounds, of what may be the best."""
+        curves, subject, styles = self._curves(), draw_subject(self.seed), asked_styles(self.seed)
+        jobs = self._jobs_of(curves)
+        token = self.experiment.concepts[0].instance_token
+        views: dict[str, object] = {}
+        for name in may_be_best(curves):
+            trial, _, step = name.rpartition("-")
+            models = loaded.models_to_change(self.job.base)
+            read_weights(self.run_folder / self._checkpoint(jobs[trial], int(step)).path, models)
+            further = draw_for_oracle(models, subject.klass, token, styles, range(1, ROUNDS))
+            first = OraclePictures.load(seen_by_oracle(self.folder, jobs[trial], int(step)))
+            views[name] = look(first.joined(further), subject, styles).model_dump(mode="json")
+        self._judged_file.write_text(json.dumps(views), encoding="utf-8")
+
     def _race(self) -> None:
         """The closer looks of whatever races, however the sweep is run."""
         curves, utility = self._curves(), utility_for(Choosing(), self._base().base.card(BASE))
-        jobs = {trial.id: job for trial, job in zip(curves.trials, self.jobs, strict=True)}
+        jobs = self._jobs_of(curves)
         seen: dict[tuple[str, int], Scorecard] = {}
 
         def closer(name: str, level: int) -> Scorecard:
@@ -132,6 +155,9 @@ class SubjectWork(SubjectPlan, CachedSweep):
         for (name, level), card in seen.items():
             found.setdefault(name, {})[level] = CardData.of(card).model_dump(mode="json")
         self._race_file.write_text(json.dumps(found), encoding="utf-8")
+
+    def _jobs_of(self, curves: SubjectCurves) -> dict[str, BranchJob]:
+        return {trial.id: job for trial, job in zip(curves.trials, self.jobs, strict=True)}
 
     def _first_card(self, job: BranchJob, step: int) -> Scorecard:
         return Scorecard.model_validate_json(scored(self.folder, job, step).read_text(encoding="utf-8"))
@@ -157,7 +183,9 @@ class SubjectWork(SubjectPlan, CachedSweep):
             name: {int(level): CardData.model_validate(card) for level, card in cards.items()}
             for name, cards in json.loads(self._race_file.read_text(encoding="utf-8")).items()
         }
-        whole = self._curves().with_closer_looks(closer)
+        judged = json.loads(self._judged_file.read_text(encoding="utf-8"))
+        views = {name: OracleView.model_validate(view) for name, view in judged.items()}
+        whole = self._curves().judged_closer(views).with_closer_looks(closer)
         self.finished.write_text(whole.model_dump_json(), encoding="utf-8")
         shutil.rmtree(RunFolder(self.job.run_folder).path / "checkpoints", ignore_errors=True)
 

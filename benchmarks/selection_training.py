@@ -73,11 +73,10 @@ def train_trial(job: BranchJob, subject: Subject, styles: Sequence[Style], held_
     points = []
     for milestone in job.branch.milestones:
         trainer.train_until(milestone.step, after_step)
-        name = f"{job.branch.id}-{milestone.step:06d}"
         weights = RunFolder(job.sweep.run_folder).checkpoint(job.branch.id, milestone.step)
         keep_weights(weights, job, models, milestone)
         pictures = draw_for_oracle(models, subject.klass, experiment.concepts[0].instance_token, styles)
-        pictures.save(folder / f"oracle-{name}.npz")
+        pictures.save(seen_by_oracle(folder, job, milestone.step))
         points.append(
             CheckpointCurve(
                 step=milestone.step,
@@ -97,6 +96,11 @@ def train_trial(job: BranchJob, subject: Subject, styles: Sequence[Style], held_
 def scored(folder: Path, job: BranchJob, step: int) -> Path:
     """Where the first scorecard of a checkpoint lies, with the places of its images."""
     return folder / f"card-{job.branch.id}-{step:06d}.json"
+
+
+def seen_by_oracle(folder: Path, job: BranchJob, step: int) -> Path:
+    """Where the pictures of the oracle's first round lie."""
+    return folder / f"oracle-{job.branch.id}-{step:06d}.npz"
 
 
 def _score(job: BranchJob, models: StableDiffusion, folder: Path, step: int) -> Scorecard:

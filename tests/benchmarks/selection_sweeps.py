@@ -37,7 +37,7 @@ def view(identity: float = 0.5, style: float = 1.0, there: float = 0.5, klass: f
         style_identity=(there,) * styled,
         klass=(klass,) * 4,
         class_identity=(0.4,) * 4,
-        variety=(0.6,) * 6,
+        variety=(0.6,) * 4,
     )
 
 

@@ -5,17 +5,22 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from benchmarks import selection_judge
 from benchmarks.selection_judge import (
     CLASS_SEEDS,
+    IDENTITY_SEEDS,
+    STYLE_SEEDS,
     OraclePictures,
     ceilings,
     class_prompts,
     instance_prompts,
     look,
+    may_be_best,
     style_prompts,
     worth,
 )
-from dbsweep.minisd.attributes import Style
+from dbsweep.minisd.attributes import STYLES as STYLE_NAMES
+from dbsweep.minisd.attributes import SUBJECT_VALUES, Style
 from dbsweep.minisd.render import render
 from dbsweep.minisd.scene import draw_scene
 from dbsweep.minisd.subject import draw_subject
@@ -44,21 +49,60 @@ def test_worth_by_hand() -> None:
 
 def test_prior_is_lost_by_drift_by_sameness_and_by_other_things_than_the_class() -> None:
     drifted = view().model_copy(update={"class_identity": (0.65,) * 4})  # (0.65 - 0.4) / 0.5 = half way
-    same = view().model_copy(update={"variety": (0.15,) * 6})  # a quarter of the base model's 0.6
+    same = view().model_copy(update={"variety": (0.15,) * 4})  # a quarter of the base model's 0.6
     assert worth(drifted, CURVES).prior == pytest.approx(0.5)
     assert worth(same, CURVES).prior == pytest.approx(0.25)
     assert worth(view(klass=0.3), CURVES).prior == pytest.approx(0.3)
 
 
 def test_halves_see_every_other_image() -> None:
-    uneven = view().model_copy(update={"identity": (0.9, 0.4, 0.9, 0.4), "variety": (0.6, 0.0, 0.6, 0.6, 0.6, 0.6)})
+    uneven = view().model_copy(update={"identity": (0.9, 0.4, 0.9, 0.4), "variety": (0.0, 0.6, 0.0, 0.6)})
     assert [worth(uneven, CURVES, half).identity for half in (0, 1)] == pytest.approx([1.0, 0.0])
-    assert [worth(uneven, CURVES, half).prior for half in (0, 1)] == pytest.approx([0.0, 1.0])  # pairs 0-2, 1-3
+    assert [worth(uneven, CURVES, half).prior for half in (0, 1)] == pytest.approx([0.0, 1.0])
 
 
 def test_the_worst_part_rules_and_nothing_is_worth_more_than_1() -> None:
     assert worth(view(identity=0.4, there=0.8), CURVES).utility == 0.0
     assert worth(view(identity=0.99, there=0.99), CURVES).utility == pytest.approx(1.0)
+
+
+def test_what_is_near_the_best_is_judged_closer() -> None:
+    """Of utilities 1 where the subject is there in every style, 0.92, 0.86 and 0: all within 0.12 of the best."""
+    levels = (0.8, 0.7295, 0.66, 0.4)
+    curves = sweep(trial(GENTLE))
+    views = {n: view(identity=0.9, there=there) for n, there in zip(curves.names, levels, strict=True)}
+    judged = curves.judged_closer(views)
+    points = judged.trials[0].checkpoints
+    assert [round(worth(point.oracle, judged).utility, 2) for point in points] == [1.0, 0.93, 0.85, 0.0]
+    assert may_be_best(judged) == curves.names[:2]
+
+
+def test_further_rounds_are_seen_prompt_by_prompt() -> None:
+    """Two prompts for photos and for anyone, four for styles; every image is numbered by round, prompt and place."""
+
+    def numbered(round_: int) -> OraclePictures:
+        def group(prompts: int, each: int) -> np.ndarray:
+            numbers = [[100 * round_ + 10 * prompt + place % 10] * 3 for prompt in range(prompts) for place in range(each)]
+            return np.array(numbers, dtype=np.uint8)[:, None, None, :]
+
+        return OraclePictures(group(2, IDENTITY_SEEDS), group(4, STYLE_SEEDS), group(2, CLASS_SEEDS))
+
+    joined = numbered(0).joined(numbered(1))
+    assert joined.styled.shape == (8 * STYLE_SEEDS, 1, 1, 3)
+    prompts = [int(number) // 10 for number in joined.styled[:, 0, 0, 0]]
+    assert prompts == [p + 10 * r for p in range(4) for r in (0, 1) for _ in range(STYLE_SEEDS)]
+    assert [len(part) for part in (joined.instance, joined.klass)] == [4 * IDENTITY_SEEDS, 4 * CLASS_SEEDS]
+
+
+def test_variety_is_of_each_image_and_the_others_of_its_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images 0 and 2 have all attributes in common, 1 and 3 none; what is shared across halves does not count."""
+    people = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=np.float32)
+    seen = {name: people for name in SUBJECT_VALUES}
+    seen |= {"style": np.ones((4, len(STYLE_NAMES)), dtype=np.float32)}
+    monkeypatch.setattr(selection_judge, "probabilities", lambda images: seen)
+    monkeypatch.setattr(selection_judge, "identity_score", lambda images, subject: np.zeros(len(images)))
+    blank = np.zeros((4, 8, 8, 3), dtype=np.uint8)
+    assert look(OraclePictures(blank, blank, blank), draw_subject(3), STYLES).variety == (0.0, 1.0, 0.0, 1.0)
 
 
 def test_true_pictures_are_worth_nearly_1_and_another_man_little() -> None:

@@ -10,7 +10,7 @@ import torch
 
 from benchmarks import cached_sweeps, selection_plan
 from benchmarks.cached_sweeps import LEARNING_RATES
-from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, STYLE_SEEDS
+from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, ROUNDS, STYLE_SEEDS
 from benchmarks.selection_plan import EPOCHS, EVERY_EPOCHS, PHOTO_COUNTS, TOLD_IN, asked_styles, sanity_styles
 from benchmarks.selection_subjects import SubjectWork, open_subjects
 from benchmarks.selection_training import LOSSES, FixedLoss
@@ -56,7 +56,8 @@ def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: 
 
 @pytest.mark.slow
 def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two learning rates of 16 steps: a piece for the base model, one for each, the race, and one that ends it."""
+    """Two learning rates of 16 steps: a piece for the base model, one for each, further
+    pictures for the oracle, the race, and one that ends it."""
     monkeypatch.setattr(cached_sweeps, "LEARNING_RATES", (9e-5, 2.7e-4))
     monkeypatch.setattr(selection_plan, "EPOCHS", 4)
     said: list[str] = []
@@ -64,7 +65,7 @@ def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest
     first = next((tmp_path / "subject-00100").glob("trial-*.json"))
     written = first.stat().st_mtime_ns
     (curves,) = open_subjects([100], tmp_path, None, said.append)
-    assert len(said) == 5
+    assert len(said) == 6
     assert first.stat().st_mtime_ns == written  # gone on with, not done again
     assert curves.klass == draw_subject(100).klass
     assert [t.learning_rate for t in curves.trials] == [9e-5, 2.7e-4]
@@ -76,9 +77,12 @@ def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest
     assert all(len(card.samples[Metric.STYLE]) == 2 * level for level, card in point.closer.items())
     assert set(point.closer) <= {8, 16}
     assert len(point.card.samples[Metric.STYLE]) == 8
-    assert len(point.oracle.identity) == 2 * IDENTITY_SEEDS
-    assert len(point.oracle.style) == 4 * STYLE_SEEDS
-    assert len(point.oracle.variety) == CLASS_SEEDS * (2 * CLASS_SEEDS - 1)
+    points = [point for each in curves.trials for point in each.checkpoints]
+    rounds = [len(each.oracle.identity) // (2 * IDENTITY_SEEDS) for each in points]
+    assert set(rounds) == {1, ROUNDS} or rounds == [ROUNDS] * 2  # the best of the first round has them all
+    assert [len(each.oracle.style) for each in points] == [4 * STYLE_SEEDS * count for count in rounds]
+    assert [len(each.oracle.variety) for each in points] == [2 * CLASS_SEEDS * count for count in rounds]
+    assert len(curves.base_oracle.identity) == 2 * IDENTITY_SEEDS * ROUNDS
     assert np.mean(point.oracle.identity) > np.mean(curves.base_oracle.identity)  # something is learnt
     assert len(curves.trials[0].training_loss) == LOSSES == 16 // curves.trials[0].loss_every
     assert curves.trials[0].training_loss[-1] < curves.trials[0].training_loss[0]
