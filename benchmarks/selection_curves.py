@@ -168,7 +168,9 @@ class SubjectCurves(Record):
             name = name_of(trial, point)
             return point.model_copy(update={field: values[name]}) if name in values else point
 
-        trials = [t.model_copy(update={"checkpoints": tuple(changed(t, p) for p in t.checkpoints)}) for t in self.trials]
+        trials = [
+            t.model_copy(update={"checkpoints": tuple(changed(t, p) for p in t.checkpoints)}) for t in self.trials
+        ]
         return self.model_copy(update={"trials": tuple(trials)})
 
 

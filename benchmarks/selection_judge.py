@@ -137,7 +137,7 @@ def _row(values: npt.NDArray[np.floating]) -> tuple[float, ...]:
 
 
 def _variety(seen: dict[str, npt.NDArray[np.float32]]) -> Floats:
-    """Of each image, 1 - the probability that it and another of its half have an attribute in common: mean over both."""
+    """Of each image, 1 - the mean over attributes and others of its half of the probability to have the same value."""
     same = np.mean([seen[name] @ seen[name].T for name in SUBJECT_VALUES], axis=0)
     place = np.arange(len(same))
     others = ((place[:, None] - place) % 2 == 0) & (place[:, None] != place)
@@ -190,7 +190,7 @@ def worth(view: OracleView, curves: SubjectCurves, half: int | None = None) -> W
 
 
 def may_be_best(curves: SubjectCurves) -> list[str]:
-    """Names of the checkpoints that are near the best in the judge's eyes, so that more pictures may tell them apart."""
+    """Names of the checkpoints near the best in the judge's eyes, which more pictures may tell apart."""
     found = {name_of(t, p): worth(p.oracle, curves).utility for t in curves.trials for p in t.checkpoints}
     return [name for name, utility in found.items() if utility >= max(found.values()) - CLOSE]
 

@@ -117,7 +117,7 @@ class Judging(Section):
         0.5, description="a fall of style or prior is fair if identity rises by this times the fall"
     )
     lost_level: Fraction = Field(
-        0.2, description="style or prior at or below this is lost, which no rise of identity makes fair"
+        0.2, description="style at or below this is lost, which no rise of identity makes fair"
     )
     error: Annotated[float, Field(gt=0.0, lt=0.5), NotBool] = Field(
         0.05, description="chance that a training in which nothing changes is ever called overtrained"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,13 +46,28 @@ def samples_of(
     """A metric of every image of the prompts that it is asked of.
 
     Returns:
-        (prompts, seeds) values in the reference's order; and of each prompt, whether the base model's own images can be
-        measured by it.
+        (prompts, seeds) values in the reference's order, those of style such that the weakest of a concept's prompts
+        counts most (`metrics.in_every_prompt`); and of each prompt, whether the base model's own images can be measured
+        by it.
     """
     keys = [key for key in reference.prompts if _is_asked(metric, key, reference)]
     values = np.array([_SAMPLES[metric](key, drawn, reference) for key in keys], dtype=np.float64)
     is_measurable = np.array([_is_measurable(metric, key, reference) for key in keys], dtype=np.bool_)
-    return values.reshape(len(keys), len(reference.seeds)), is_measurable
+    values = values.reshape(len(keys), len(reference.seeds))
+    if metric is Metric.STYLE:
+        values[is_measurable] = by_concept(
+            [key for key, can in zip(keys, is_measurable, strict=True) if can], values[is_measurable]
+        )
+    return values, is_measurable
+
+
+def by_concept(keys: Sequence[PromptKey], styles: Floats) -> Floats:
+    """(prompts, seeds) styles as `metrics.in_every_prompt` has them, of each concept's prompts by themselves."""
+    found = np.array(styles, dtype=np.float64)
+    concepts = np.array([concept for _, concept, _ in keys])
+    for concept in set(concepts.tolist()):
+        found[concepts == concept] = metrics.in_every_prompt(found[concepts == concept])
+    return found
 
 
 def _has(metric: Metric, reference: Reference) -> bool:

@@ -20,6 +20,9 @@ MIN_STYLE_AGREEMENT = 0.2
 """Cosine between one seed's style shift and the other seeds' below which the base model does not know the style;
 unrelated directions of CLIP embeddings have cosines around 0 ± 0.1."""
 
+STEEPEST = 0.2
+"""Mean of a prompt below which it weighs in a harmonic mean as it does there: few images tell it no more exactly."""
+
 
 def row_mean(values: Floats) -> Floats:
     """(n,) mean of each row without its NaN; NaN where nothing else is in the row."""
@@ -101,6 +104,35 @@ def style_retention(styled: Floats, plain: Floats, base_styled: Floats, base_pla
     if not base_length >= MIN_STYLE_AGREEMENT * np.linalg.norm(base_shifts, axis=1).mean() > 0.0:
         return np.full(len(styled), np.nan)
     return np.asarray((shifts * directions).sum(axis=1) / base_length, dtype=np.float64)
+
+
+def in_every_prompt(samples: Floats) -> Floats:
+    """Samples of several prompts of one kind, made ones whose mean is the *harmonic* mean of the prompts' means.
+
+    It is low as soon as one of them is: a style that is gone is not made up for by another that stayed. With the mean
+    m_p of each of P prompts, h = P / Σ 1/m_p and h_p = ∂h/∂m_p = h² / (P·m_p²), sample i of prompt p becomes
+    h + P·h_p·(s_pi - m_p). Their mean is h, and to first order their scatter is that of h, so that intervals and paired
+    comparisons see it as any other mean (the delta method; Casella & Berger 2002, "Statistical Inference", 5.5.4).
+    Where a mean is not above 0, h is the least of them and has the scatter of its prompt.
+
+    Args:
+        samples: (prompts, seeds), NaN where there is none; a prompt without any is left out.
+
+    Returns:
+        (prompts, seeds), NaN in the same places; a single prompt's as they are.
+    """
+    means = row_mean(samples)
+    counted = np.isfinite(means)
+    prompts = int(counted.sum())
+    if prompts < 2:
+        return samples
+    known = means[counted]
+    if known.min() > 0.0:
+        whole = prompts / np.sum(1.0 / known)
+        slopes = whole**2 / (prompts * np.maximum(means, STEEPEST) ** 2)
+    else:
+        whole, slopes = known.min(), (means == known.min()).astype(np.float64)
+    return np.asarray(whole + prompts * slopes[:, None] * (samples - means[:, None]), dtype=np.float64)
 
 
 def prior_preservation(images: Floats, base: Floats, photos: Floats) -> Floats:

@@ -40,8 +40,8 @@ def score_checkpoint(
     Returns:
         All metrics; the samples are in the reference's order, all prompts of the first seed, then of the second,
         whatever the order of the images: a card of more seeds begins with the same samples, as far as a sample is of
-        its own image alone. Those of diversity and DIV are means over the other images, and of the two harms to prior
-        all images together say which one is told.
+        its own image alone. Those of diversity and DIV are means over the other images, of the two harms to prior all
+        images together say which one is told, and of the styles of a concept how much each counts.
 
     Raises:
         ValueError: an image is missing, is there twice, or the encoder is not the reference's.

@@ -2,8 +2,8 @@
 
 A checkpoint is *given away* against an earlier one of the same path when style (or prior) is lower by at least
 `VerdictSettings.drop`, and identity has gained less than a fair price for it. Identity and style fall and rise
-together for a while in every DreamBooth; what matters is the exchange, not the fall. No gain pays for the last of a
-style: where it is lost (`VerdictSettings.lost_level`), or the utility has fallen by `drop` too, the price was not fair.
+together for a while in every DreamBooth; what matters is the exchange, not the fall. No gain pays for the last of the
+style: where that is lost (`VerdictSettings.lost_level`), or the utility has fallen by `drop` too, the price was unfair.
 It raises the alarm when the fall is also more than chance.
 """
 
@@ -129,7 +129,7 @@ def _losses_of(
         return []  # not measurable with this base model and encoder: nothing can be said
     enough = most_that_counts(metric, settings)
     counted = samples - np.maximum(samples.mean(axis=1, keepdims=True) - enough, 0.0)
-    given_away = _given_away(counted.mean(axis=1), cards, worth, settings)
+    given_away = _given_away(metric, counted.mean(axis=1), cards, worth, settings)
     for_good = np.logical_and.accumulate(given_away[:, ::-1], axis=1)[:, ::-1]  # at the column's and all later ones
     for after in looks:
         lasting = for_good[:after, after]
@@ -147,14 +147,15 @@ def most_that_counts(metric: Metric, settings: VerdictSettings) -> float:
 
 
 def _given_away(
-    values: Floats, cards: Sequence[Scorecard], worth: Floats, settings: VerdictSettings
+    metric: Metric, values: Floats, cards: Sequence[Scorecard], worth: Floats, settings: VerdictSettings
 ) -> npt.NDArray[np.bool_]:
     """(n, n) whether the checkpoint of the column gave something away against that of the row."""
     drop = values[:, None] - values[None, :]
     gains = _gains(cards)
     unpaid = gains < np.maximum(settings.identity_gain, settings.fair_price * drop)
     ruined = worth[:, None] - worth[None, :] >= settings.drop
-    lost = np.isfinite(gains) & (values[None, :] <= settings.lost_level)  # without identity no exchange can be judged
+    # Prior comes back as class images are trained, style does not. Without identity no exchange can be judged.
+    lost = (metric is Metric.STYLE) & np.isfinite(gains) & (values[None, :] <= settings.lost_level)
     return (drop >= settings.drop) & (unpaid | ruined | lost)
 
 

@@ -20,8 +20,8 @@ class VerdictSettings:
             scatter around them.
         identity_gain: a rise of identity below this is none.
         fair_price: a fall of x is worth a rise of identity of at least `fair_price` · x.
-        lost_level: style or prior at or below this is lost, which no rise of identity is worth: pictures of a style are
-            then plain ones of the subject.
+        lost_level: style at or below this is lost, which no rise of identity is worth: pictures of a style are then
+            plain ones of the subject.
         error: chance that a training in which nothing changes is ever called overtrained.
         planned_looks: number of checkpoints that will be judged, as far as known; `error` is shared among them (see
             `dbsweep.selection.overtraining.look_share`). It holds for more looks too, which then see less. Set it with

