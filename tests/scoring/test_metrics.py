@@ -238,3 +238,11 @@ def test_diversity() -> None:
 
 def test_prompt_fidelity_is_the_plain_cosine() -> None:
     assert metrics.prompt_fidelity(rows(X, towards(0.3, Y)), np.array(X)) == pytest.approx([1.0, 0.3])
+
+
+def test_faces_are_counted_and_blank_images_are_not() -> None:
+    """Found in the first, not in the second; the third shows nothing at all: of two pictures one has a face."""
+    likeness, images = rows(X, [NAN] * 3, [NAN] * 3), rows(X, Y, [NAN] * 3)
+    found = metrics.faces(likeness, images)
+    assert found == pytest.approx([1.0, 0.0, NAN], nan_ok=True)
+    assert np.nanmean(found) == 0.5
