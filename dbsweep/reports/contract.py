@@ -12,6 +12,7 @@ from dbsweep.records.plan import Trial
 from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.kept import chosen, kept
+from dbsweep.reports.reasons import reason
 from dbsweep.reports.savings import savings_of
 from dbsweep.reports.subjects import concepts_json
 from dbsweep.selection.utility import Utility, utility_of
@@ -28,10 +29,11 @@ def scores_json(card: Scorecard, utility: Utility) -> dict[str, float | None]:
 
 
 def trials_json(record: RunRecord) -> list[dict[str, object]]:
-    """One object a trial: `trial, settings, state, verdict, onset_step, savings, checkpoints`.
+    """One object a trial: `trial, settings, state, verdict, onset_step, reason, savings, checkpoints`.
 
     Each of the scored checkpoints is `{checkpoint, step, epoch, sha256, kept, scores}`, its scores over all images that
     it has drawn, as in `best_json`.
+    `reason` is the evidence of the verdict, and what ended the trial early.
     `savings` are the settings that it had to change because memory had run out.
     """
     utility = utility_of(record)
@@ -46,6 +48,7 @@ def _trial_json(record: RunRecord, trial: Trial, utility: Utility) -> dict[str, 
         "state": str(record.states[trial.id]),
         "verdict": str(verdict.state) if verdict is not None else None,
         "onset_step": verdict.onset_step if verdict is not None else None,
+        "reason": reason(record, trial.id),
         "savings": savings_of(record, trial.id),
         "checkpoints": [
             {

@@ -16,6 +16,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
+from dbsweep.reports.reasons import verdict_sentence
 from dbsweep.reports.recipe import chosen_train, export_commands, retraining_yaml
 from dbsweep.reports.subjects import ConceptRow, concept_rows, lagging_sentence
 from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
@@ -81,6 +82,7 @@ class Decision:
         overruled: who chose it, if the person did: the person's reason, and what dbsweep recommends.
         drawn: the checkpoint that the grids were drawn with, where it is not this one.
         smoothed: what the utility is of, where `scores`, which are as measured, read otherwise; may be empty.
+        verdict: on its training; may be empty.
         lagging: which subject is behind the others in it, and what to do; may be empty.
         rows: its scores concept by concept, where there are several.
         formula: what the utility is; changes: what would change dbsweep's choice.
@@ -97,6 +99,7 @@ class Decision:
     overruled: str
     drawn: str
     reason: str
+    verdict: str
     lagging: str
     changes: tuple[str, ...]
     runners_up: tuple[RunnerUp, ...]
@@ -146,6 +149,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         overruled=_overruled(choice, record.overrule),
         drawn="" if choice.best.checkpoint == best.checkpoint else f"{choice.best.trial}, epoch {choice.best.epoch}",
         reason=" ".join(filter(None, (choice.reason, unlearned_sentence(record), race_sentence(record)))),
+        verdict=verdict_sentence(record),
         lagging=lagging_sentence(record),
         changes=choice.changes,
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),

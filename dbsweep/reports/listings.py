@@ -14,6 +14,7 @@ from dbsweep.reports.contract import runs_json
 from dbsweep.reports.kept import chosen, kept
 from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.race import race_sentence
+from dbsweep.reports.reasons import reasons, verdict_sentence
 from dbsweep.reports.recipe import export_commands
 from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_sentences
@@ -35,7 +36,8 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         "",
         *_overruled(choice, record.overrule),
         choice.reason,
-        *filter(None, (unlearned_sentence(record), race_sentence(record), saving_sentence(record))),
+        *filter(None, (unlearned_sentence(record), verdict_sentence(record))),
+        *filter(None, (race_sentence(record), saving_sentence(record))),
         "",
         *_concepts(record),
         *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
@@ -99,14 +101,18 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
 
 
 def trials_text(record: RunRecord) -> list[str]:
-    """One line a trial: settings, state, verdict, best checkpoint; then what ran out of memory and what was saved."""
+    """One line a trial: settings, state, verdict, best checkpoint.
+
+    Then why, what ran out of memory and what was saved.
+    """
     names = list(dict.fromkeys(name for trial in record.plan.trials for name in trial.settings))
     utility = utility_of(record)
     header = ("trial", *names, "state", "verdict", "best epoch", "utility")
     rows = (_trial_row(record, trial, names, utility) for trial in record.plan.trials)
     saving = saving_sentence(record)
     notes = [f"note: {sentence}" for sentence in savings_sentences(record)]
-    return [*_table(header, rows), *notes, *(["", saving] if saving else [])]
+    why = ["", "Why:", *(f"- {sentence}" for sentence in reasons(record))]
+    return [*_table(header, rows), *(why if len(why) > 2 else []), *notes, *(["", saving] if saving else [])]
 
 
 def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str], utility: Utility) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from dbsweep.records.results import Checkpoint, SampleImage, Scorecard, Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
+from dbsweep.reports.reasons import reason
 from dbsweep.reports.words import listing, number, setting, setting_name, standing
 from dbsweep.selection.utility import Utility, utility_of
 
@@ -122,7 +123,7 @@ def _strip(record: RunRecord, run_folder: Path, head: str, members: tuple[str, .
         trials=(head, *(trial for trial in members if trial != head)),
         settings=settings_text(record, head),
         badge=standing(record.states[head], verdict.state if verdict is not None else None),
-        evidence=verdict.evidence if verdict is not None else "",
+        evidence=reason(record, head),
         note=_note(record, head, members),
         holds_choice=record.kept is not None and record.kept.trial in members,
         columns=columns,

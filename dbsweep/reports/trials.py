@@ -9,6 +9,7 @@ from dbsweep.records.names import Metric
 from dbsweep.records.record import Scalar
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
+from dbsweep.reports.reasons import reason
 from dbsweep.reports.strips import swept_settings
 from dbsweep.reports.words import number, setting, setting_name, standing
 from dbsweep.selection.utility import Utility, utility_of
@@ -103,7 +104,7 @@ def _row(
         strip=strip,
         settings=tuple(_setting_cell(settings.get(name)) for name in swept),
         badge=standing(record.states[trial], verdict.state if verdict is not None else None),
-        evidence=verdict.evidence if verdict is not None else "",
+        evidence=reason(record, trial),
         scores=tuple(_score_cell(value) for value in scores),
         utility=worth if best is not None else 0.0,
         best=Cell("–", -1) if best is None else Cell(str(best.epoch), best.epoch),

@@ -91,9 +91,13 @@ def duration(seconds: float) -> str:
 
 
 def standing(state: TrialState, verdict: VerdictState | None) -> tuple[str, str]:
-    """The badge of a trial: its kind (a CSS class) and its text; failures outrank verdicts."""
+    """The badge of a trial: its kind (a CSS class) and its text; failures outrank verdicts.
+
+    What other trials have outrun is told as ended, or it would seem to go on.
+    """
     if state in (TrialState.FAILED, TrialState.INTERRUPTED):
         return state.value, state.value
     if verdict is not None:
-        return verdict.value, VERDICT_NAMES[verdict]
+        outrun = state is TrialState.STOPPED and verdict in (VerdictState.LEARNING, VerdictState.READY)
+        return verdict.value, ("ended early, " if outrun else "") + VERDICT_NAMES[verdict]
     return state.value, state.value
