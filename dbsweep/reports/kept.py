@@ -14,7 +14,7 @@ def chosen(record: RunRecord, handle: str | None = None) -> Choice:
         RunError: there is none yet, or nothing could be chosen.
     """
     if record.choice is None:
-        run, why = handle or record.name, "it is over, but no checkpoint was scored"
+        run, why = handle or record.name, "it is over, and no checkpoint could be chosen"
         if record.finished is None:  # the ledger cannot tell whether anybody still leads it
             why = f"it is not over; if it was interrupted, go on with `dbsweep resume {run}`"
         raise RunError(f"run {record.name!r} has no choice: {why}; see `dbsweep trials {run}`")

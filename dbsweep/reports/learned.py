@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dbsweep.config.schema import Experiment
 from dbsweep.records.choice import Candidate
+from dbsweep.records.names import VerdictState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.words import number
 
@@ -34,5 +35,15 @@ def unlearned_sentence(record: RunRecord) -> str:
         f"{asked_identity(record):.2f} counts as learned (verdict.ready_identity)."
     )
     if all(is_unlearned(record, candidate) for candidate in choice.candidates):
-        sentence += " No checkpoint of this sweep is there: train longer, or with higher learning rates."
+        sentence += f" No checkpoint of this sweep is there: {_advice(record)}."
     return sentence
+
+
+def _advice(record: RunRecord) -> str:
+    """What to do about it; more training is no help to what was overtrained or collapsed before it had learned."""
+    spoilt = [v.state in (VerdictState.OVERTRAINED, VerdictState.COLLAPSED) for v in record.verdicts.values()]
+    if spoilt and all(spoilt):
+        return "every training was overtrained or collapsed first, so lower the learning rates"
+    if any(spoilt):
+        return "train those longer that were neither overtrained nor collapsed (`dbsweep trials`)"
+    return "train longer, or with higher learning rates"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -115,8 +116,8 @@ def _row(
 def best_checkpoint(record: RunRecord, trial: str, utility: Utility) -> Best | None:
     """The chosen checkpoint if it is this trial's, else the trial's best, the earliest of equals; None without scores.
 
-    Checkpoints whose weights were dropped are nobody's to take and passed over. Scores are those that the choice
-    compared, once there is one: a trial does not seem to beat the choice by luck.
+    Checkpoints whose weights were dropped, or that have no number, are nobody's to take and passed over. Scores are
+    those that the choice compared, once there is one: a trial does not seem to beat the choice by luck.
     """
     chosen = record.kept
     compared = {c.checkpoint: c for c in record.choice.candidates} if record.choice is not None else {}
@@ -126,6 +127,8 @@ def best_checkpoint(record: RunRecord, trial: str, utility: Utility) -> Best | N
         if not checkpoint.kept or card is None or any(metric not in card.scores for metric in SCORE_COLUMNS):
             continue
         values = {metric: score.value for metric, score in card.scores.items()}
+        if all(math.isnan(values[metric]) for metric in SCORE_COLUMNS):
+            continue  # blank images
         found = Best(checkpoint.epoch, values, utility.value(values))
         if (candidate := compared.get(checkpoint.id)) is not None:
             scores = (candidate.identity, candidate.style, candidate.prior)

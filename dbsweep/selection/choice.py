@@ -71,7 +71,7 @@ def _check(candidates: Candidates, utility: Utility) -> None:
     """RunError where nothing can be compared."""
     if not candidates:
         raise RunError(
-            "no checkpoint of this run has been scored, so there is none to choose; see why its trials failed"
+            "no checkpoint of this run has scores that are numbers, and none can be chosen; `dbsweep trials` says why"
         )
     if not utility.weights:
         names = " and ".join(metric.value for metric in utility.unmeasurable if metric in JUDGED)

@@ -70,5 +70,6 @@ def _level(score: Score) -> str:
 
 
 def listed(metrics: Sequence[Metric]) -> str:
-    """``style and prior``."""
-    return " and ".join(metric.value for metric in metrics)
+    """``style and prior``; ``identity, style and prior``."""
+    *rest, last = (metric.value for metric in metrics)
+    return f"{', '.join(rest)} and {last}" if rest else last

@@ -25,7 +25,7 @@ def record(tmp_path_factory: pytest.TempPathFactory) -> RunRecord:
             r"is not over; if it was interrupted, go on with `dbsweep resume demo`; see `dbsweep trials demo`",
         ),
         (None, "/far/demo", r"`dbsweep resume /far/demo`; see `dbsweep trials /far/demo`"),
-        (1.8e9, None, "it is over, but no checkpoint was scored; see `dbsweep trials demo`"),
+        (1.8e9, None, "it is over, and no checkpoint could be chosen; see `dbsweep trials demo`"),
     ],
 )
 def test_without_a_choice_the_error_says_where_to_look(

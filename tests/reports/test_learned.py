@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from dbsweep.records.names import VerdictState
+from dbsweep.records.results import Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
 from dbsweep.reports.learned import unlearned_sentence
@@ -32,7 +34,7 @@ def test_all_texts_tell_that_the_subject_has_not_arrived(
     early = with_identity(record, best=0.29, others=others)
     sentence = unlearned_sentence(early)
     assert sentence.startswith("This is not your subject yet: identity is 0.29, and 0.50 counts as learned")
-    assert sentence.endswith("train longer, or with higher learning rates.") is hopeless
+    assert ("No checkpoint of this sweep is there" in sentence) is hopeless
     assert sentence in best_text(early, run_folder)
     decision = report_data(early, run_folder).decision
     assert decision is not None
@@ -40,6 +42,29 @@ def test_all_texts_tell_that_the_subject_has_not_arrived(
     (chapter,) = [c for c in story(early, film_strips(early, run_folder)) if c.tone == "chosen"]
     assert chapter.title == "Not there yet"
     assert "does not look like the subject yet (identity 0.29, and 0.50 is asked for)" in chapter.sentence
+
+
+@pytest.mark.parametrize(
+    ("states", "advice"),
+    [
+        ([VerdictState.UNDERTRAINED, VerdictState.LEARNING], "train longer, or with higher learning rates."),
+        ([], "train longer, or with higher learning rates."),
+        (
+            [VerdictState.UNDERTRAINED, VerdictState.OVERTRAINED],
+            "train those longer that were neither overtrained nor collapsed (`dbsweep trials`).",
+        ),
+        (
+            [VerdictState.COLLAPSED, VerdictState.OVERTRAINED],
+            "every training was overtrained or collapsed first, so lower the learning rates.",
+        ),
+    ],
+)
+def test_more_training_is_no_advice_for_what_was_spoilt_by_it(
+    record: RunRecord, states: list[VerdictState], advice: str
+) -> None:
+    verdicts = {f"t00{i}": Verdict(state=state, onset_step=None, evidence="") for i, state in enumerate(states, 1)}
+    early = with_identity(record, best=0.29, others=0.2).model_copy(update={"verdicts": verdicts})
+    assert unlearned_sentence(early).endswith(f"No checkpoint of this sweep is there: {advice}")
 
 
 def test_an_identity_that_rounds_to_what_is_asked_is_said_to_be_below(record: RunRecord, run_folder: Path) -> None:

@@ -67,6 +67,21 @@ def test_a_checkpoint_whose_weights_were_dropped_is_not_the_best(record: RunReco
     assert row.best.text not in (shown.best.text, "–")
 
 
+def test_blank_images_are_nobodys_best(record: RunRecord) -> None:
+    """All checkpoints of t001 and t002 but the second: it is their best, whatever it is worth."""
+    (first, second, *_), nan = record.checkpoints_of("t002"), float("nan")
+    cards = dict(record.scorecards)
+    for name in (name for name in cards if name.startswith(first.branch) and name != second.id):
+        blank = {m: s.model_copy(update={"value": nan}) for m, s in cards[name].scores.items()}
+        cards[name] = cards[name].model_copy(update={"scores": blank})
+    before = record.model_copy(update={"choice": None, "scorecards": cards})
+    row = next(row for row in trial_table(before).rows if row.trial == "t002")
+    assert row.best.text == str(second.epoch)
+    del cards[second.id]
+    row = next(row for row in trial_table(before).rows if row.trial == "t002")
+    assert [cell.text for cell in (*row.scores, row.best)] == ["–"] * 5
+
+
 def test_before_the_choice_they_are_the_scorecards(record: RunRecord) -> None:
     before = record.model_copy(update={"choice": None})
     row = next(row for row in trial_table(before).rows if row.trial == "t004")

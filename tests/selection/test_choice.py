@@ -32,7 +32,7 @@ def test_what_was_dropped_tells_of_its_neighbours_and_is_not_chosen() -> None:
 @pytest.mark.parametrize(
     ("candidates", "message"),
     [
-        ([], "no checkpoint of this run has been scored"),
+        ([], "no checkpoint of this run has scores that are numbers"),
         (
             [candidate("t001", "b01", 100, NAN, NAN, NAN)],
             "of 1 scored checkpoint none has scores that are numbers",

@@ -22,6 +22,11 @@ from tests.selection.curves import NAN, Level, base_card, flat_card, steps
             "prior fell from 0.90 to 0.30 of the base's between epoch 10 and 20 "
             "(95% CI of the drop 0.60–0.60) while identity fell 0.10",
         ),
+        (
+            [(NAN, NAN, NAN)],
+            "at epoch 10 identity, style and prior could not be measured: the images are blank or not a number",
+        ),
+        ([(0.5, 0.5, NAN)], "at epoch 10 prior could not be measured: the images are blank or not a number"),
         ([(0.5, NAN, NAN)], "at epoch 10 style and prior could not be measured: the images are blank or not a number"),
         (
             [(0.02, 0.03, -0.5)],
