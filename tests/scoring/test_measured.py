@@ -14,13 +14,14 @@ from dbsweep.scoring.measured import by_concept
 from dbsweep.scoring.prompts import EvaluationPrompt
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint
-from dbsweep.selection.unmeasurable import unmeasurable
+from dbsweep.selection.unmeasurable import asked_images, unmeasurable
 from tests.scoring.corner import CornerEncoder, pixels
 from tests.scoring.men import (
     BURNT,
     INK,
     INK_KEY,
     INSTANCE,
+    NEON,
     PHOTOS,
     PROMPTS,
     SAMPLES,
@@ -40,6 +41,7 @@ def test_the_base_models_card(corner: CornerEncoder, reference: Reference) -> No
     values = {metric: card.value(metric) for metric in (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR, Metric.DIVERSITY)}
     assert card.checkpoint == BASE
     assert list(values.values()) == pytest.approx([0.0, 1.0, 1.0, 1.0], abs=1e-6)
+    assert card.value(Metric.IDENTITY_LEAK) == pytest.approx(0.0, abs=1e-6), "each style starts at its own pictures"
     drawn = score_checkpoint(BASE, base_drawn(), SAMPLES, corner, reference)
     for metric in card.scores:
         assert drawn.scores[metric].samples == pytest.approx(card.scores[metric].samples)
@@ -136,6 +138,41 @@ def test_memorisation_is_measured_where_photos_are_held_out(corner: CornerEncode
     assert repeated.value == pytest.approx(expected, abs=1e-6)
     assert taught.value < 0 < repeated.value
     assert Metric.MEMORISATION in score_base(SAMPLES, reference).scores
+
+
+def test_of_more_held_out_photos_than_trained_ones_as_many_are_compared(corner: CornerEncoder) -> None:
+    held_out = [pixels(unit(SUBJECT + 0.1 * NEON * i)) for i in range(1, 7)]
+    scores = [
+        score_base(SAMPLES, build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, corner, [unseen])).scores
+        for unseen in (held_out, held_out[: len(PHOTOS[0])])
+    ]
+    assert scores[0][Metric.MEMORISATION] == scores[1][Metric.MEMORISATION]
+
+
+def test_each_concept_is_measured_against_its_own_photos(corner: CornerEncoder) -> None:
+    """Two subjects, the second far from the first: every sample is what it would be if its concept were alone."""
+    others, held_out = [pixels(unit(SUBJECT - 0.9 * INK - 0.1 * NEON * i)) for i in range(5)], [PHOTOS[0][:2]]
+    prompts = [*PROMPTS, *(replace(prompt, concept=1) for prompt in PROMPTS)]
+    samples = [*SAMPLES, *(sample.model_copy(update={"concept": 1}) for sample in SAMPLES)]
+    both = build_reference(prompts, SEEDS, base_images(), [*PHOTOS, others], corner, [*held_out, others[:2]])
+    card = score_checkpoint("c", [*drawn_as(STYLED), *drawn_as(STYLED)], samples, corner, both)
+    own = build_reference(PROMPTS, SEEDS, base_images(), [others], corner, [others[:2]])
+    alone = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, own)
+    for metric, score in card.scores.items():
+        images = asked_images(metric, score, card.images)
+        told = [value for image, value in zip(images, score.samples, strict=True) if image.concept == 1]
+        assert told == pytest.approx(alone.scores[metric].samples), metric
+
+
+def test_what_looks_like_the_photos_is_no_ruin_however_unlike_the_base_model_s(corner: CornerEncoder) -> None:
+    red = PHOTOS[0][0].copy()
+    red[::2, 1:] = (255, 0, 0)
+    reference = build_reference(PROMPTS, SEEDS, base_images(), [[red, *PHOTOS[0][1:]]], corner)
+    quality = score_checkpoint("c", drawn_as({INSTANCE: [red] * 4}), SAMPLES, corner, reference).scores[Metric.QUALITY]
+    assert quality.samples == pytest.approx([1.0] * 16)
+    unlike = build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, corner)
+    burnt = score_checkpoint("c", drawn_as({INSTANCE: [red] * 4}), SAMPLES, corner, unlike).scores[Metric.QUALITY]
+    assert burnt.samples[0] < 0.5
 
 
 def test_a_concept_without_held_out_photos_is_left_out(corner: CornerEncoder) -> None:

@@ -71,8 +71,8 @@ def test_the_validation_loss_joins_the_card_with_its_interval(reference: Referen
     assert score.value == pytest.approx(0.2)
     assert score.samples == (0.1, 0.3, 0.2, 0.2)
     assert 0.0 < score.low < 0.2 < score.high
-    broken = with_validation_loss(card, (0.1, math.nan)).scores[Metric.VALIDATION_LOSS]
-    assert math.isnan(broken.value)
+    broken = with_validation_loss(card, (0.1, math.nan, 0.2)).scores[Metric.VALIDATION_LOSS]
+    assert all(math.isnan(number) for number in (broken.value, broken.low, broken.high))
     assert unmeasurable(card) == ()
 
 
