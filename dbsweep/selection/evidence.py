@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Final
 
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Score, Scorecard
-from dbsweep.selection.overtraining import Loss
+from dbsweep.selection.overtraining import Loss, Unfair
 
+_UNFAIR: Final = {
+    Unfair.UNPAID: "",
+    Unfair.LOST: ", which does not pay for the last of it",
+    Unfair.RUINED: ", which is worth less than what was lost",
+}
 VISIBLE = 0.005
 """Differences that two decimals do not show."""
 
@@ -29,7 +35,7 @@ def loss_sentence(loss: Loss, before: Scorecard, after: Scorecard, epochs: tuple
     fell = f"to {end:.2f}" if end >= VISIBLE else "to nothing"
     return (
         f"{loss.metric.value} fell from {start:.2f} {fell} of the base's between epoch {epochs[0]} and {epochs[1]}"
-        f"{_interval_of_drop(loss, start)} while {_identity_words(before, after)}"
+        f"{_interval_of_drop(loss, start)} while {_identity_words(before, after, loss.unfair)}"
     )
 
 
@@ -46,7 +52,7 @@ def _interval_of_drop(loss: Loss, start: float) -> str:
     return f" (95% CI of the drop {low:.2f}–{high:.2f})"
 
 
-def _identity_words(before: Scorecard, after: Scorecard) -> str:
+def _identity_words(before: Scorecard, after: Scorecard, unfair: Unfair) -> str:
     start, end = _seen(before.value(Metric.IDENTITY)), _seen(after.value(Metric.IDENTITY))
     if math.isnan(start) or math.isnan(end):
         return "identity could not be measured"
@@ -54,7 +60,7 @@ def _identity_words(before: Scorecard, after: Scorecard) -> str:
         return "neither shows the subject" if start < VISIBLE else f"identity fell from {start:.2f} to nothing"
     if abs(end - start) < VISIBLE:
         return f"identity stayed at {end:.2f}"
-    return f"identity rose {end - start:.2f}" if end > start else f"identity fell {start - end:.2f}"
+    return f"identity rose {end - start:.2f}{_UNFAIR[unfair]}" if end > start else f"identity fell {start - end:.2f}"
 
 
 def levels(card: Scorecard, metrics: Sequence[Metric]) -> str:

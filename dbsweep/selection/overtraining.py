@@ -9,8 +9,9 @@ It raises the alarm when the fall is also more than chance.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,14 @@ WATCHED = (Metric.STYLE, Metric.PRIOR)
 """What overtraining destroys."""
 
 
+class Unfair(StrEnum):
+    """Why a fall was no fair price for what identity gained; where several hold, the first of them."""
+
+    UNPAID = "unpaid"  # identity gained too little
+    LOST = "lost"  # nothing is left of the style
+    RUINED = "ruined"  # all in all the checkpoint is worth less
+
+
 @dataclass(frozen=True)
 class Loss:
     """A fall of one metric between two checkpoints of a path.
@@ -38,7 +47,7 @@ class Loss:
     Attributes:
         before, after: positions in the sequence of scorecards.
         drop: the fall; low, high: its 95% interval, of this pair alone.
-        gain: how much identity rose in between.
+        gain: how much identity rose in between; unfair: why that does not pay for the fall.
     """
 
     metric: Metric
@@ -48,6 +57,7 @@ class Loss:
     low: float
     high: float
     gain: float
+    unfair: Unfair
 
 
 def find_overtraining(cards: Sequence[Scorecard], settings: VerdictSettings) -> Loss | None:
@@ -129,7 +139,8 @@ def _losses_of(
         return []  # not measurable with this base model and encoder: nothing can be said
     enough = most_that_counts(metric, settings)
     counted = samples - np.maximum(samples.mean(axis=1, keepdims=True) - enough, 0.0)
-    given_away = _given_away(metric, counted.mean(axis=1), cards, worth, settings)
+    unfair = _unfair(metric, counted.mean(axis=1), cards, worth, settings)
+    given_away = np.logical_or.reduce(list(unfair.values()))
     for_good = np.logical_and.accumulate(given_away[:, ::-1], axis=1)[:, ::-1]  # at the column's and all later ones
     for after in looks:
         lasting = for_good[:after, after]
@@ -137,7 +148,7 @@ def _losses_of(
             continue  # spares the bootstrap
         real = np.flatnonzero(lasting & _real_drops(counted[: after + 1], settings))
         if real.size > 0:
-            return [_loss(samples, cards, metric, int(before), after) for before in real]
+            return [_loss(samples, cards, metric, int(before), after, unfair) for before in real]
     return []
 
 
@@ -146,17 +157,18 @@ def most_that_counts(metric: Metric, settings: VerdictSettings) -> float:
     return settings.enough_style if metric is Metric.STYLE else settings.enough_prior
 
 
-def _given_away(
+def _unfair(
     metric: Metric, values: Floats, cards: Sequence[Scorecard], worth: Floats, settings: VerdictSettings
-) -> npt.NDArray[np.bool_]:
-    """(n, n) whether the checkpoint of the column gave something away against that of the row."""
+) -> dict[Unfair, npt.NDArray[np.bool_]]:
+    """(n, n) each: why the checkpoint of the column gave something away against that of the row."""
     drop = values[:, None] - values[None, :]
     gains = _gains(cards)
     unpaid = gains < np.maximum(settings.identity_gain, settings.fair_price * drop)
     ruined = worth[:, None] - worth[None, :] >= settings.drop
     # Prior comes back as class images are trained, style does not. Without identity no exchange can be judged.
     lost = (metric is Metric.STYLE) & np.isfinite(gains) & (values[None, :] <= settings.lost_level)
-    return (drop >= settings.drop) & (unpaid | ruined | lost)
+    fell = drop >= settings.drop
+    return {Unfair.UNPAID: fell & unpaid, Unfair.LOST: fell & lost, Unfair.RUINED: fell & ruined}
 
 
 def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bool_]:
@@ -184,8 +196,16 @@ def _degrees(comparisons: int, samples: int) -> int:
     return min(max(comparisons, 2), 6) * (samples - 1) // 2
 
 
-def _loss(samples: Floats, cards: Sequence[Scorecard], metric: Metric, before: int, after: int) -> Loss:
+def _loss(
+    samples: Floats,
+    cards: Sequence[Scorecard],
+    metric: Metric,
+    before: int,
+    after: int,
+    unfair: Mapping[Unfair, npt.NDArray[np.bool_]],
+) -> Loss:
     difference = samples[before] - samples[after]
     low, high = mean_interval(difference)
     gain = cards[after].value(Metric.IDENTITY) - cards[before].value(Metric.IDENTITY)
-    return Loss(metric, before, after, float(difference.mean()), low, high, gain)
+    why = next(each for each, holds in unfair.items() if holds[before, after])
+    return Loss(metric, before, after, float(difference.mean()), low, high, gain, why)

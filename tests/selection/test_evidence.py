@@ -47,6 +47,22 @@ from tests.selection.curves import NAN, Level, base_card, flat_card, steps
             "style fell from 0.80 to 0.40 of the base's between epoch 10 and 20 (95% CI of the drop 0.40–0.40) "
             "while identity stayed at 0.80",
         ),
+        (
+            [(0.9, 0.15, 0.9)],
+            "style fell from 1.00 to 0.15 of the base's between epoch 0 and 10 (95% CI of the drop 0.85–0.85) "
+            "while identity rose 0.90, which does not pay for the last of it",
+        ),
+        # Half of 0.7 - 0.23 is paid; the utility falls from 3/(2/.6 + 1) = 0.69 to 3/(1/.85 + .7/.1955 + 1) = 0.52.
+        (
+            [(0.6, 0.9, 0.9), (0.85, 0.23, 0.9)],
+            "style fell from 0.90 to 0.23 of the base's between epoch 10 and 20 (95% CI of the drop 0.67–0.67) "
+            "while identity rose 0.25, which is worth less than what was lost",
+        ),
+        (
+            [(-0.9, 0.9, 0.9), (-0.1, 0.15, 0.9)],
+            "style fell from 1.00 to 0.15 of the base's between epoch 0 and 20 (95% CI of the drop 0.85–0.85) "
+            "while neither shows the subject",
+        ),
         ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at epoch 10; 0.50 of identity is asked for"),
         ([], "no checkpoint has been scored yet"),
     ],
