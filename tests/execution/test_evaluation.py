@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 
+from dbsweep.execution import evaluation
 from dbsweep.execution.evaluation import draw_evaluation, images_by_prompt, prompts_to_draw
 from dbsweep.execution.folder import RunFolder
+from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
 from dbsweep.records.names import PromptKind
 from dbsweep.sampling.infotext import read
 from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.sampler import draw
+from dbsweep.scoring.encoders import Pixels
 from tests.execution.sweeps import make_experiment
 
 LOOK = {
@@ -46,6 +53,24 @@ def test_prompt_negative_count_seed_and_scale_are_those_of_the_file(tiny_sd: Pat
     without = make_experiment(evaluate={**LOOK, "negative_prompt": ""})
     other = draw_evaluation(models, without, run, tmp_path / "other", model_hash="0123456789")
     assert not np.array_equal(drawn.images[3], other.images[3])
+
+
+@pytest.mark.parametrize(("base", "images"), [(False, 3 * 2), (True, 2 * 2)])
+def test_all_prompts_are_drawn_at_once_and_equal_ones_once(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, base: bool, images: int
+) -> None:
+    """For the base model instance and class prompt are the same."""
+    asked: list[int] = []
+
+    def counted(models: StableDiffusion, requests: Sequence[ImageRequest], **how: Any) -> list[Pixels]:
+        asked.append(len(requests))
+        return draw(models, requests, **how)
+
+    monkeypatch.setattr(evaluation, "draw", counted)
+    models, run = load_base(str(tiny_sd)), RunFolder(tmp_path)
+    drawn = draw_evaluation(models, make_experiment(evaluate=LOOK), run, tmp_path / "images", model_hash="", base=base)
+    assert asked == [images]
+    assert len(drawn.images) == 3 * 2
 
 
 def test_some_prompts_alone_are_drawn_under_names_of_their_own(tiny_sd: Path, tmp_path: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -12,11 +14,61 @@ from PIL import Image
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
+from dbsweep.config.evaluate import Identity
 from dbsweep.errors import ChangedError, RunError
 from dbsweep.execution import class_images, loaded, references
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.photo_digests import keep_digests
+from tests.execution.tiny_sweep import ColourEncoder
+
+
+@pytest.fixture
+def no_encoders() -> Iterator[None]:
+    """None is loaded before and after."""
+    loaded.encoder.cache_clear()
+    loaded.identity_encoder.cache_clear()
+    yield
+    loaded.encoder.cache_clear()
+    loaded.identity_encoder.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("loader", "identity"),
+    [
+        ("load_encoder", None),
+        ("load_encoder", Identity(encoder="ViT-B-32/openai")),
+        ("load_dino", Identity(dinov2="facebook/dinov2-base")),
+        ("load_faces", Identity(face_detector=Path("yunet.onnx"), face_recognizer=Path("sface.onnx"))),
+    ],
+    ids=["style", "another clip", "dinov2", "faces"],
+)
+@pytest.mark.usefixtures("no_encoders")
+def test_an_encoder_is_on_the_trials_device_is_loaded_once_and_remembers_its_images(
+    monkeypatch: pytest.MonkeyPatch, loader: str, identity: Identity | None
+) -> None:
+    """Faces are OpenCV's and stay on the processor."""
+    loads: list[tuple[object, ...]] = []
+    seen: list[int] = []
+
+    class Counting(ColourEncoder):
+        def encode_images(self, images):
+            seen.append(len(images))
+            return super().encode_images(images)
+
+    def load(*what: object, field: str = "") -> Counting:
+        loads.append(what)
+        return Counting()
+
+    monkeypatch.setattr(loaded, loader, load)
+    monkeypatch.setattr(loaded, "device", lambda: "the trial's")
+    image = np.full((8, 8, 3), 9, dtype=np.uint8)
+    for _ in range(2):
+        found = loaded.encoder("ViT-L-14/openai") if identity is None else loaded.identity_encoder(identity)
+        assert found is not None
+        assert len(found.encode_images([image, image])) == 2
+    assert (len(loads), seen) == (1, [1])
+    assert ("the trial's" in loads[0]) is (loader != "load_faces")
 
 
 def test_nothing_is_drawn_for_other_photos_than_the_run_began_with(tiny_job: SweepJob) -> None:

@@ -30,6 +30,14 @@ def test_what_is_left_of_a_stopped_branch_is_saved(record: RunRecord):
     assert steps_saved(ended_early(record, branch.id, 0)) == branch.end_step - branch.fork_step
 
 
+def test_of_a_branch_that_was_never_begun_what_is_its_parents_is_not_saved(record: RunRecord):
+    branch = record.plan.branches[-1]
+    forked = branch.model_copy(update={"parent": record.plan.branches[0].id, "fork_step": 240})
+    plan = record.plan.model_copy(update={"branches": (*record.plan.branches[:-1], forked)})
+    never_begun = ended_early(record, branch.id, 0).model_copy(update={"plan": plan})
+    assert steps_saved(never_begun) == branch.end_step - 240
+
+
 def test_a_sweep_that_ran_to_its_end_saved_nothing_and_says_nothing(record: RunRecord, run_folder: Path):
     assert steps_saved(record) == 0
     assert saving_sentence(record) == ""

@@ -178,6 +178,7 @@ def test_what_meets_the_constraints_goes_first_and_is_said() -> None:
     assert [(row.trial, row.unmet) for row in choice.candidates] == [("t002", ()), ("t001", ("identity >= 0.6",))]
     assert "the highest of the 1 of 2 checkpoints that meets the constraints" in choice.reason
     assert "It meets `identity >= 0.6`." in choice.reason
+    assert choice.rivals == (), "what must not be taken is no rival"
     # 3 / (1/.55 + 1/.55 + 1) = 0.65; t002 has 3 / (1/.65 + .7/.26 + 1/.6) = 0.51
     assert "Without the constraints t001 at epoch 8 (step 100) with 0.65 would be chosen." in choice.changes
 
@@ -209,6 +210,13 @@ def test_an_earlier_checkpoint_that_breaks_a_constraint_is_not_taken() -> None:
     assert choose(rows, settings=FAST).best.step == 200
     limited = utility_for(Choosing(constraints=("style >= 0.79",)), None)
     assert choose(rows, settings=FAST, utility=limited).best.step == 300
+
+
+def test_less_training_that_has_left_the_race_is_not_taken() -> None:
+    """Cheap as the step back would be: its few images have not stayed in the race, so nobody knows it as closely."""
+    rows = [*close(0.05), candidate("t002", "b02", 300, 0.7, 0.7, 0.7)]
+    assert choose(rows, settings=FAST).best.step == 200
+    assert choose(rows, settings=FAST, finalists={"b01-000300", "b02-000300"}).best.step == 300
 
 
 def test_a_sweep_of_noise_is_chosen_well() -> None:

@@ -78,6 +78,15 @@ def test_what_may_meet_a_constraint_stays_however_little_it_is_worth():
     assert race([sure, unsure, hopeless], utility, SETTINGS) == ("a", "b")
 
 
+def test_a_leader_that_may_miss_a_constraint_has_not_won():
+    """Every other draw of its identity is below the limit; the other one is worth little and surely above it."""
+    utility = Utility(constraints=(Constraint(Metric.IDENTITY, at_least=True, limit=0.6),))
+    cards = [card("a", 0.9, identity=0.6), card("b", 0.3, identity=0.8)]
+    assert race(cards, Utility(), SETTINGS) == ()
+    assert race(cards, utility, SETTINGS) == ("a", "b")
+    assert race([card("a", 0.9, identity=0.8), cards[1]], utility, SETTINGS) == ()
+
+
 @pytest.mark.parametrize("broken", [float("nan"), -0.2])
 def test_checkpoints_that_are_worth_nothing_have_no_part(broken: float):
     assert race([card("a", 0.8), card("b", broken), card("c", broken)], Utility(), SETTINGS) == ()
