@@ -12,7 +12,7 @@ from scipy.special import ndtri, stdtrit
 Floats: TypeAlias = npt.NDArray[np.float64]
 
 RESAMPLES = 10_000
-"""Bootstrap draws; the smallest tail that a verdict asks for is about 1/400."""
+"""Bootstrap draws; the smallest tail that a verdict of ten looks asks for is 1/440, one of thirty 1/1240."""
 
 MIN_STUDENTISED = 6
 """Samples from which the studentised bootstrap has a say; of four, one draw in 64 has no spread to divide by."""
