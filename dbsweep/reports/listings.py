@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from dbsweep.config.choosing import Choosing
 from dbsweep.records.choice import Candidate, Choice, Overrule
 from dbsweep.records.names import BASE
 from dbsweep.records.plan import Trial
@@ -20,8 +21,9 @@ from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.subjects import concept_rows, lagging_sentence
 from dbsweep.reports.trials import best_checkpoint
+from dbsweep.reports.words import listing
 from dbsweep.selection.unmeasurable import unmeasurable
-from dbsweep.selection.utility import JUDGED, Utility, utility_of
+from dbsweep.selection.utility import JUDGED, Utility, utility_for, utility_of
 
 RUNNERS_UP = 8
 """Candidates listed below the choice."""
@@ -48,9 +50,15 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         f"  report   {run_folder / 'report' / 'index.html'}",
         *_exports(record, handle or record.name),
         "",
-        f"Runners-up by the {choice.formula} (* on the front of identity, style and prior):",
+        f"Runners-up by the {choice.formula} (* on the front of {_front(record)}):",
     ]
     return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP]))
+
+
+def _front(record: RunRecord) -> str:
+    """What the front is of: what cannot be measured has no part in it."""
+    missing = utility_for(Choosing(), record.scorecards[BASE]).unmeasurable
+    return listing(metric.value for metric in JUDGED if metric not in missing)
 
 
 def _concepts(record: RunRecord) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
@@ -95,4 +96,7 @@ def _outcome(pick: Pick, utility: Utility, *, has_raced: bool) -> Outcome:
     ranked = tuple(entry.row for entry in pick.ranked)
     unsound = sum(not entry.sound for entry in pick.ranked)
     left = sum(entry.sound and entry.finalist for entry in pick.ranked) if has_raced else None
-    return Outcome(pick.best.row, ranked, pick.back, utility, unsound, left)
+    card = pick.best.card
+    values = {metric: score.value for metric, score in card.scores.items()}
+    missed = tuple((limit, values.get(limit.metric, math.nan)) for limit in utility.unmet(card))
+    return Outcome(pick.best.row, ranked, pick.back, utility, missed, unsound, left)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from dbsweep.config.choosing import Constraint
 from dbsweep.config.messages import counted
 from dbsweep.records.choice import Candidate, Reweighted, Rival
 from dbsweep.records.names import Metric
@@ -25,6 +26,7 @@ class Outcome:
         ranked: all candidates, those that meet the constraints first, best utility first.
         back: the step from `ranked[0]` to `best`; None where they are the same.
         utility: what counted.
+        missed: each constraint that `best` does not meet, and what it has; NaN for nothing.
         unsound: number of candidates with NaN where the base model has numbers.
         finalists: number of the others that a race has left, the first of `ranked`; None where there was no race.
     """
@@ -33,6 +35,7 @@ class Outcome:
     ranked: tuple[Candidate, ...]
     back: StepBack | None
     utility: Utility
+    missed: tuple[tuple[Constraint, float], ...]
     unsound: int
     finalists: int | None = None
 
@@ -102,11 +105,19 @@ def _rank(outcome: Outcome) -> str:
 def _constraints(outcome: Outcome) -> list[str]:
     if not outcome.utility.constraints:
         return []
-    if outcome.best.unmet:
+    if outcome.missed:
         # One that has left the race, or has no number for something else, may meet them all.
         none = "No checkpoint" if all(row.unmet for row in outcome.ranked) else "None that could be chosen"
-        return [f"{none} meets all constraints; this one misses {_listed(outcome.best.unmet)}."]
-    return [f"It meets {_listed([str(limit) for limit in outcome.utility.constraints])}."]
+        missed = _listed([f"`{limit}` ({_short(limit, value)})" for limit, value in outcome.missed])
+        return [f"{none} meets all constraints; this one misses {missed}."]
+    return [f"It meets {_listed([f'`{limit}`' for limit in outcome.utility.constraints])}."]
+
+
+def _short(limit: Constraint, value: float) -> str:
+    """A value that is not allowed, with as many decimals as it takes to see that."""
+    if math.isnan(value):
+        return "not a number"
+    return f"{value:.2f}" if limit.shortfall(round(value, 2)) > 0.0 else f"{value:.4f}"
 
 
 def what_would_change(
@@ -145,6 +156,8 @@ def _rival(rival: Rival, outcome: Outcome) -> str:
     differs = any(_level(row, metric) != _level(outcome.best, metric) for metric in outcome.utility.weights)
     if differs and rival.low == rival.high == 0.0:  # of whatever images: both have enough of it
         return f"{lead}, which is as much: what counts does not tell the two apart."
+    if round(rival.low, 2) == round(rival.high, 2) == 0.0:
+        return f"{lead}, which is as much: they differ by less than 0.01 with 95% confidence."
     if math.isfinite(rival.low):
         chance = "no more than chance" if rival.low <= 0.0 else "more than chance"
         how_much = _signed(rival.lead) if round(rival.lead, 2) else "as much"
@@ -169,5 +182,5 @@ def _place(row: Candidate) -> str:
 
 
 def _listed(texts: Sequence[str]) -> str:
-    quoted = [f"`{text}`" for text in texts]
-    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+    *rest, last = texts
+    return f"{', '.join(rest)} and {last}" if rest else last

@@ -98,7 +98,8 @@ def pick_smoothed(
     candidates does not matter.
     """
     values = np.array([[card.value(metric) for metric in JUDGED] for _, _, card in candidates])
-    values[:, [metric in utility.unmeasurable for metric in JUDGED]] = 1.0
+    missing = [metric in utility.unmeasurable for metric in JUDGED] | np.isnan(values).all(axis=0)
+    values[:, missing] = 1.0  # what nobody has cannot keep anybody off the front
     front = pareto_front(values)
     entries = [
         _entry(*each, utility, on_front=bool(on_front), finalist=finalists is None or each[1].id in finalists)

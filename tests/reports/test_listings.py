@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.errors import RunError
+from dbsweep.records.names import BASE, Metric
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.contract import best_json, runs_json
 from dbsweep.reports.listings import best_text, runs_text, trials_text
@@ -38,6 +39,15 @@ def test_the_text_names_the_checkpoints_that_one_could_take_instead(record, tmp_
     shown = record.choice.candidates[:8]
     rows = best_text(record, tmp_path)[-len(shown) :]
     assert all(candidate.checkpoint in row.split() for candidate, row in zip(shown, rows, strict=True))
+
+
+def test_the_front_is_of_what_can_be_measured(record, tmp_path):
+    assert any(line.endswith("(* on the front of identity, style and prior):") for line in best_text(record, tmp_path))
+    base = record.scorecards[BASE]
+    style = base.scores[Metric.STYLE].model_copy(update={"value": float("nan")})
+    unknown = base.model_copy(update={"scores": {**base.scores, Metric.STYLE: style}})
+    lines = best_text(record.model_copy(update={"scorecards": {**record.scorecards, BASE: unknown}}), tmp_path)
+    assert any(line.endswith("(* on the front of identity and prior):") for line in lines)
 
 
 def test_a_runner_up_that_misses_a_constraint_says_so(record, tmp_path):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from dbsweep.config.choosing import Choosing, Weights
-from dbsweep.records.names import BASE
+from dbsweep.records.names import BASE, Metric
 from dbsweep.selection.choice import choose
 from dbsweep.selection.utility import utility_for
-from tests.selection.curves import flat_card
-from tests.selection.entrants import FAST, candidate, noisy
+from tests.selection.curves import NAN, card, flat_card
+from tests.selection.entrants import FAST, candidate, checkpoint, noisy, styled
 
 
 def test_one_candidate_is_the_choice() -> None:
@@ -53,13 +55,36 @@ def test_a_lead_that_is_chance_asks_for_more_images() -> None:
     choice = choose(rows, settings=FAST)
     assert choice.rivals[0].low < 0.0
     assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in choice.changes[0]
-    raced = choose(rows, settings=FAST, finalists={checkpoint.id for _, checkpoint, _ in rows})
+    raced = choose(rows, settings=FAST, finalists={at.id for _, at, _ in rows})
     assert "no more than chance. More images a prompt (evaluate.race.images_per_prompt)" in raced.changes[0]
 
 
-def test_a_lead_that_rounds_to_nothing_has_no_side() -> None:
+def test_what_a_constraint_misses_is_told_with_what_there_is() -> None:
+    """As many decimals as it takes to see that it misses; scores that are not in the table of candidates too."""
+    asked = ("identity >= 0.6", "diversity >= 0.9", "faces >= 0.5")
+    level = {Metric.IDENTITY: 0.5996, Metric.STYLE: 0.8, Metric.PRIOR: 0.8, Metric.DIVERSITY: 0.4, Metric.FACES: NAN}
+    at = checkpoint("b01", 100)
+    scored = card(at.id, {metric: [value] * 4 for metric, value in level.items()})
+    reason = choose([("t001", at, scored)], utility=utility_for(Choosing(constraints=asked), None)).reason
+    assert (
+        "No checkpoint meets all constraints; this one misses `identity >= 0.6` (0.5996), `diversity >= 0.9` (0.40) "
+        "and `faces >= 0.5` (not a number)."
+    ) in reason
+
+
+def test_trials_that_score_alike_need_no_more_images() -> None:
     rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.8, 0.8, 0.8)], scatter=0.3)]
     choice = choose(rows, settings=FAST)
+    assert (choice.rivals[0].low, choice.rivals[0].high) == (0.0, 0.0)
+    assert choice.changes[0].endswith(
+        f"with {choice.rivals[0].candidate.utility:.2f}, which is as much: they differ by less than 0.01 with 95% "
+        "confidence."
+    )
+
+
+def test_a_lead_that_rounds_to_nothing_has_no_side() -> None:
+    wobble = np.tile([0.1, -0.1], 4)
+    choice = choose([styled(100, 0.6 + wobble), ("t002", *styled(90, 0.6 - wobble)[1:])], settings=FAST)
     assert f"with {choice.rivals[0].candidate.utility:.2f}: as much (95% interval" in choice.changes[0]
 
 

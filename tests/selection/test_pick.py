@@ -134,6 +134,13 @@ def test_a_metric_that_the_base_cannot_give_has_no_say() -> None:
     assert "style could not be measured and had no say" in choice.reason
 
 
+def test_what_does_not_count_and_cannot_be_measured_keeps_nobody_off_the_front() -> None:
+    """Identity has the weight 0, so nobody asked whether it can be measured."""
+    utility = utility_for(Choosing(weights=Weights(identity=0.0)), flat_card(BASE, NAN, 1.0, 1.0))
+    rows = [candidate("t001", "b01", 100, NAN, 0.5, 0.5), candidate("t002", "b02", 200, NAN, 0.6, 0.6)]
+    assert [row.on_front for row in choose(rows, utility=utility).candidates] == [True, False]
+
+
 def test_without_any_utility_the_most_identity_wins() -> None:
     choice = choose([candidate("t001", "b01", 100, -0.3, 1.0, 1.0), candidate("t002", "b02", 200, -0.1, 1.0, 1.0)])
     assert choice.best.trial == "t002"
@@ -188,7 +195,7 @@ def test_where_none_meets_the_constraints_the_nearest_is_taken_and_said() -> Non
     rows = [candidate("t001", "b01", 100, 0.5, 0.3, 0.9), candidate("t002", "b02", 100, 0.55, 0.9, 0.65)]
     choice = choose(rows, utility=utility_for(Choosing(constraints=("identity >= 0.6", "prior >= 0.8")), None))
     assert choice.best.trial == "t001"
-    assert "No checkpoint meets all constraints; this one misses `identity >= 0.6`." in choice.reason
+    assert "No checkpoint meets all constraints; this one misses `identity >= 0.6` (0.50)." in choice.reason
 
 
 @pytest.mark.parametrize(
@@ -202,7 +209,7 @@ def test_one_that_meets_the_constraints_and_cannot_be_chosen_is_not_denied(
     limited = utility_for(Choosing(constraints=("identity >= 0.6",)), None)
     choice = choose(rows, settings=FAST, utility=limited, finalists=finalists)
     assert (choice.best.trial, choice.candidates[-1].unmet) == ("t001", ())
-    assert "None that could be chosen meets all constraints; this one misses `identity >= 0.6`." in choice.reason
+    assert "None that could be chosen meets all constraints; this one misses `identity >= 0.6` (0.58)." in choice.reason
 
 
 def test_an_earlier_checkpoint_that_breaks_a_constraint_is_not_taken() -> None:
