@@ -173,7 +173,8 @@ def diversity(images: Floats, base: Floats) -> Floats:
 def faces(likeness: Floats, images: Floats) -> Floats:
     """Whether a face was found in each image: 1 or 0, larger is better; NaN where the image shows nothing at all.
 
-    The mean is 1 minus the no-face rate, which belongs beside an identity that only counts the images with a face.
+    Ours. The mean, from 0 to 1, is 1 minus the no-face rate, which belongs beside an identity that only counts the
+    images with a face.
 
     Args:
         likeness: (n, d) of the face encoder, rows of NaN without a face; images: (n, e) of the other encoder.

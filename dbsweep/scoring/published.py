@@ -56,8 +56,8 @@ def identity_leak(styled: Floats, photos: Floats, base_styled: Floats) -> Floats
     (mean_j styled_i·photo_j - mean base_styled·photo) / (mean_j≠k photo_j·photo_k - mean base_styled·photo): 0 as the
     base model's, 1 as the photos to each other: the style is gone and the subject is all there is. Unbounded, smaller
     is better, though some is right: the subject should be in the picture. It says where style went that
-    `metrics.style_retention` misses. NaN where the base model's images are as close to the photos as these are to each
-    other, or there is a single photo.
+    `metrics.style_retention` misses. Ours, on the scale of `metrics.identity_gap`. NaN where the base model's images
+    are as close to the photos as these are to each other, or there is a single photo.
 
     Args:
         styled: (n, d) of the sanity prompt; photos: (n_photos, d); base_styled: (n_base, d) of its base prompt.

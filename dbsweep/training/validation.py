@@ -42,6 +42,10 @@ def validation_losses(
 ) -> tuple[float, ...]:
     """Mean squared errors of the predicted noise (or velocity), unweighted, `DRAWS` a photo.
 
+    0 = all noise is told, about 1 = none of it, as its variance is 1; not bounded above, smaller is better. It is the
+    training loss of Ho et al. 2020 (DDPM, equation 14) on photos that are not trained, at noise and timesteps that
+    stay, as Voronov et al. 2023 ("Is This Loss Informative?") hold theirs.
+
     Noise and timesteps depend on (seed, photo, draw) alone, and latents are the means of their posteriors, so two
     checkpoints of any training differ by their weights alone.
 

@@ -31,7 +31,7 @@ def test_the_score_is_the_mean_with_its_interval() -> None:
     [
         ([0.2, 0.4, NAN, 0.9], 0.5),
         ([0.2, NAN, NAN, 0.9], NAN),
-        ([0.2, 0.4, 0.6, NAN, NAN], NAN),  # two of five are more than a quarter
+        ([0.1, 0.2, 0.3, 0.4, 0.5, NAN, NAN], NAN),  # two of seven are more than a quarter
         ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, NAN, NAN], 0.35),
         ([0.1, 0.2, 0.3, 0.4, 0.5, NAN, NAN, NAN], NAN),
         ([0.2, NAN, 0.6], NAN),
