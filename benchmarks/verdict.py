@@ -1,8 +1,9 @@
 """How often the verdict errs, on made-up trainings whose truth is known: `python -m benchmarks.verdict [--json]`.
 
 Keys: `false_alarms`, the share of trainings in which nothing changes and yet some look cries overtrained (wanted: at
-most 0.05); `coverage`, of 95% intervals of a mean, by number of samples and kind of scatter (wanted: 0.93 to 0.97);
-`power`, the share of trainings whose style falls for good below what is enough, in which this is seen within two looks.
+most 0.05); `chance_alarms`, the same if every fall mattered, however small, and no identity paid for it; `coverage`, of
+95% intervals of a mean, by number of samples and kind of scatter (wanted: 0.93 to 0.97); `power`, the share of
+trainings whose style falls for good below what is enough, in which this is seen within two looks.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from dbsweep.selection.verdict_settings import VerdictSettings
 UNCHANGED: Final[dict[str, Level]] = {"learned": (0.8, 0.6, 0.9), "nothing learnt": (0.0, 1.0, 1.0)}
 LEARNING: Final[list[Level]] = [(0.3, 0.97, 0.97), (0.6, 0.9, 0.95), (0.8, 0.85, 0.92)]
 SETTINGS: Final = VerdictSettings(resamples=2000)
+EVERY_FALL: Final = VerdictSettings(resamples=2000, drop=0.001, enough_style=1.0, enough_prior=1.0, identity_gain=1.0)
 
 
 def false_alarms(level: Level, wobble: str, *, looks: int, planned: int, scatter: float, trainings: int) -> float:
@@ -32,6 +34,21 @@ def false_alarms(level: Level, wobble: str, *, looks: int, planned: int, scatter
     hits = 0
     for _ in range(trainings):
         cards = draw_cards([level] * looks, seeds=4, prompts=2, scatter=scatter, wobble=WOBBLES[wobble], rng=rng)
+        hits += any(raises_alarm(cards[: look + 1], settings) for look in range(1, looks + 1))
+    return hits / trainings
+
+
+def chance_alarms(wobble: str, *, looks: int, trainings: int) -> float:
+    """Share of trainings that stay as they are in which some look is taken to be below an earlier one.
+
+    No fall is too small and no identity pays for one, so that the correction for chance stands alone. The first
+    checkpoint stands in for the base model's, which it is compared with: 4 seeds, 2 sanity prompts, scatter 0.15.
+    """
+    settings, rng = EVERY_FALL.for_looks(looks), np.random.default_rng(3)
+    hits = 0
+    for _ in range(trainings):
+        levels = [(0.8, 0.5, 0.5)] * (looks + 1)
+        _, *cards = draw_cards(levels, seeds=4, prompts=2, scatter=0.15, wobble=WOBBLES[wobble], rng=rng)
         hits += any(raises_alarm(cards[: look + 1], settings) for look in range(1, looks + 1))
     return hits / trainings
 
@@ -73,6 +90,11 @@ def measure(trainings: int, looks: Sequence[int]) -> dict[str, dict[str, float]]
         for planned in sorted({count, 10})
         for scatter in (0.15,)
     }
+    by_chance = {
+        f"{wobble}, {count} looks": chance_alarms(wobble, looks=count, trainings=trainings)
+        for wobble in WOBBLES
+        for count in looks
+    }
     covered = {
         f"{wobble}, {samples} samples": coverage(samples, wobble, trials=2000)
         for wobble in ("independent", "heavy", "skewed")
@@ -86,14 +108,20 @@ def measure(trainings: int, looks: Sequence[int]) -> dict[str, dict[str, float]]
         for seeds, prompts in ((4, 2), (8, 2), (10, 4))
         for scatter in (0.1, 0.15)
     }
-    return {"false_alarms": alarms, "coverage": covered, "power": seen}
+    return {"false_alarms": alarms, "chance_alarms": by_chance, "coverage": covered, "power": seen}
 
 
 def _judged(result: dict[str, dict[str, float]]) -> dict[str, object]:
     """The goals, and the cases that miss them."""
     missed = [case for case, share in result["coverage"].items() if not 0.93 <= share <= 0.97]
-    alarmed = [case for case, share in result["false_alarms"].items() if share > 0.05]
-    return {"goals": {"false_alarms": "<= 0.05", "coverage": "0.93 to 0.97"}, "missed": [*alarmed, *missed]}
+    alarmed = [
+        f"{key}: {case}"
+        for key in ("false_alarms", "chance_alarms")
+        for case, share in result[key].items()
+        if share > 0.05
+    ]
+    goals = {"false_alarms": "<= 0.05", "chance_alarms": "<= 0.05", "coverage": "0.93 to 0.97"}
+    return {"goals": goals, "missed": [*alarmed, *missed]}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
