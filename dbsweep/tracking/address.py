@@ -89,12 +89,12 @@ def absence(uri: str, patience_s: float = PATIENCE_S) -> str | None:
 
 def _absence(uri: str, patience_s: float) -> str | None:
     if uri.startswith(("http://", "https://")):
-        return _server_s_absence(without_password(uri).rstrip("/") + ASKED, patience_s)
+        return _absence_of_server(without_password(uri).rstrip("/") + ASKED, patience_s)
     kind = urlsplit(uri).scheme.partition("+")[0]
-    return _database_s_absence(uri) if kind in DATABASES and kind != "sqlite" else None
+    return _absence_of_database(uri) if kind in DATABASES and kind != "sqlite" else None
 
 
-def _server_s_absence(url: str, patience_s: float) -> str | None:
+def _absence_of_server(url: str, patience_s: float) -> str | None:
     try:
         with urllib.request.urlopen(url, timeout=patience_s):
             return None
@@ -106,7 +106,7 @@ def _server_s_absence(url: str, patience_s: float) -> str | None:
         return str(error) or type(error).__name__
 
 
-def _database_s_absence(uri: str) -> str | None:
+def _absence_of_database(uri: str) -> str | None:
     from sqlalchemy import create_engine
     from sqlalchemy.exc import SQLAlchemyError
 
