@@ -54,7 +54,7 @@ class VerdictState(StrEnum):
 
     LEARNING = "learning"  # identity still gains
     READY = "ready"  # identity is there, nothing lost yet
-    OVERTRAINED = "overtrained"  # style or prior has dropped while identity no longer gains
+    OVERTRAINED = "overtrained"  # style or prior has dropped, and identity has not paid for it
     UNDERTRAINED = "undertrained"  # the trial ended before the subject was learned
     COLLAPSED = "collapsed"  # NaN or noise
 

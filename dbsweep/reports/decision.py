@@ -13,7 +13,7 @@ from dbsweep.records.choice import Candidate, Choice, Overrule
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import SampleImage, Score, Scorecard
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.learned import unlearned_sentence
+from dbsweep.reports.learned import is_not_there, unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.reasons import verdict_sentence
@@ -83,6 +83,7 @@ class Decision:
         drawn: the checkpoint that the grids were drawn with, where it is not this one.
         smoothed: what the utility is of, where `scores`, which are as measured, read otherwise; may be empty.
         verdict: on its training; may be empty.
+        is_there: whether it has learned the subject, or a person has taken it.
         lagging: which subject is behind the others in it, and what to do; may be empty.
         rows: its scores concept by concept, where there are several.
         formula: what the utility is; changes: what would change dbsweep's choice.
@@ -100,6 +101,7 @@ class Decision:
     drawn: str
     reason: str
     verdict: str
+    is_there: bool
     lagging: str
     changes: tuple[str, ...]
     runners_up: tuple[RunnerUp, ...]
@@ -150,6 +152,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         drawn="" if choice.best.checkpoint == best.checkpoint else f"{choice.best.trial}, epoch {choice.best.epoch}",
         reason=" ".join(filter(None, (choice.reason, unlearned_sentence(record), race_sentence(record)))),
         verdict=verdict_sentence(record),
+        is_there=not is_not_there(record),
         lagging=lagging_sentence(record),
         changes=choice.changes,
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),

@@ -25,6 +25,11 @@ def identity_below(record: RunRecord, candidate: Candidate) -> str:
     return f"just below {asked}" if told == asked else told
 
 
+def is_not_there(record: RunRecord) -> bool:
+    """Whether dbsweep recommends what has not learned the subject; what a person has taken is not told again."""
+    return record.choice is not None and record.overrule is None and is_unlearned(record, record.choice.best)
+
+
 def unlearned_sentence(record: RunRecord) -> str:
     """``This is not your subject yet: …`` of the recommended checkpoint; empty where it has learned the subject."""
     choice = record.choice

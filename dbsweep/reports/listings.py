@@ -13,7 +13,7 @@ from dbsweep.records.plan import Trial
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.contract import runs_json
 from dbsweep.reports.kept import chosen, kept
-from dbsweep.reports.learned import unlearned_sentence
+from dbsweep.reports.learned import is_not_there, unlearned_sentence
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.reasons import reasons, verdict_sentence
 from dbsweep.reports.recipe import export_commands
@@ -34,7 +34,7 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
     choice, best = chosen(record, handle), kept(record)
     settings = record.settings_of(best.trial)
     lines = [
-        f"Run {record.name}: keep {best.checkpoint} (trial {best.trial}, epoch {best.epoch}, step {best.step})",
+        f"Run {record.name}: {_headline(record)} (trial {best.trial}, epoch {best.epoch}, step {best.step})",
         "",
         *_overruled(choice, record.overrule),
         choice.reason,
@@ -53,6 +53,12 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         f"Runners-up by the {choice.formula} (* on the front of {_front(record)}):",
     ]
     return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP]))
+
+
+def _headline(record: RunRecord) -> str:
+    """``keep b01-000120``; of one that has not learned the subject and that nobody asked for, no such advice."""
+    best = kept(record).checkpoint
+    return f"the best is {best}, not your subject yet" if is_not_there(record) else f"keep {best}"
 
 
 def _front(record: RunRecord) -> str:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import VerdictState
 from dbsweep.records.results import Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
 from dbsweep.reports.learned import unlearned_sentence
 from dbsweep.reports.listings import best_text
+from dbsweep.reports.page import render_report
 from dbsweep.reports.story import story
 from dbsweep.reports.strips import film_strips
 
@@ -27,9 +30,24 @@ def with_identity(record: RunRecord, **identities: float) -> RunRecord:
     return record.model_copy(update={"choice": choice.model_copy(update=changed)})
 
 
+def page(record: RunRecord, run_folder: Path, out: Path) -> str:
+    return render_report(report_data(record, run_folder), out).read_text(encoding="utf-8")
+
+
+def test_what_has_arrived_or_was_taken_by_a_person_is_taken(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    early = with_identity(record, best=0.29, others=0.2)
+    assert early.choice is not None
+    mine = Overrule(candidate=early.choice.best, because="her smile", time=1.8e9)
+    for taken in (record, early.model_copy(update={"overrule": mine})):
+        assert ": keep b02-" in best_text(taken, run_folder)[0]
+        assert "Take <span" in page(taken, run_folder, tmp_path)
+
+
 @pytest.mark.parametrize(("others", "hopeless"), [(0.2, True), (0.7, False)])
 def test_all_texts_tell_that_the_subject_has_not_arrived(
-    record: RunRecord, run_folder: Path, others: float, hopeless: bool
+    record: RunRecord, run_folder: Path, tmp_path: Path, others: float, hopeless: bool
 ) -> None:
     early = with_identity(record, best=0.29, others=others)
     sentence = unlearned_sentence(early)
@@ -39,6 +57,8 @@ def test_all_texts_tell_that_the_subject_has_not_arrived(
     decision = report_data(early, run_folder).decision
     assert decision is not None
     assert sentence in decision.reason
+    assert re.search(r": the best is b02-\d+, not your subject yet \(trial", best_text(early, run_folder)[0])
+    assert "Not your subject yet: the best is <span" in page(early, run_folder, tmp_path)
     (chapter,) = [c for c in story(early, film_strips(early, run_folder)) if c.tone == "chosen"]
     assert chapter.title == "Not there yet"
     assert "does not look like the subject yet (identity 0.29, and 0.50 is asked for)" in chapter.sentence

@@ -144,6 +144,7 @@ def test_what_the_person_needs_is_there(page: Document, record: RunRecord) -> No
         "CFG scale",
         "How to read this page",
         record.verdicts["t006"].evidence,
+        record.verdicts["t003"].evidence,  # in the table of trials alone
     ):
         assert words in page.text
     assert all(trial.id in page.text for trial in record.plan.trials)
