@@ -96,6 +96,10 @@ class RunRecord(Record):
         """What a trial was trained with."""
         return next(trial.settings for trial in self.plan.trials if trial.id == trial_id)
 
+    def path_of(self, trial_id: str) -> TrialPath:
+        """The trial's path; KeyError for an unknown trial."""
+        return self._lookup[0][trial_id]
+
     def checkpoints_of(self, trial_id: str) -> tuple[Checkpoint, ...]:
         """The trial's checkpoints by rising step, shared ones included."""
         paths, by_branch = self._lookup

@@ -27,7 +27,7 @@ def _end(record: RunRecord, trial: str) -> str:
     if record.states[trial] not in _ENDED:
         return ""
     passed = {(checkpoint.branch, checkpoint.step) for checkpoint in record.checkpoints_of(trial)}
-    needed = (segment for segment in record.plan.path_of(trial).segments if segment not in passed)
+    needed = (segment for segment in record.path_of(trial).segments if segment not in passed)
     return next((record.failures.get(branch, "") for branch, _ in needed), "")
 
 
@@ -59,5 +59,6 @@ def verdict_sentence(record: RunRecord) -> str:
         return ""
     side = ""
     if verdict.onset_step is not None:
-        side = ", after this checkpoint" if best.step < verdict.onset_step else ", this checkpoint included"
+        kept = best.checkpoint  # by its name: a person may have taken another than the one that is spoken of before
+        side = f", after {kept}" if best.step < verdict.onset_step else f", {kept} included"
     return f"Verdict on {best.trial}: {_verdict_words(record, best.trial)}{side}: {reason(record, best.trial)}."

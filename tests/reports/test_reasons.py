@@ -83,9 +83,7 @@ def test_a_trial_that_was_outrun_does_not_seem_to_go_on(record: RunRecord, run_f
     assert [s.evidence for s in data.strips if s.trial == "t006"] == [row.evidence]
 
 
-@pytest.mark.parametrize(
-    ("steps", "side"), [(1, ", after this checkpoint"), (0, ", this checkpoint included"), (None, "")]
-)
+@pytest.mark.parametrize(("steps", "side"), [(1, ", after {}"), (0, ", {} included"), (None, "")])
 def test_the_verdict_on_the_kept_checkpoints_training_is_told_beside_it(
     record: RunRecord, run_folder: Path, steps: int | None, side: str
 ) -> None:
@@ -96,7 +94,7 @@ def test_the_verdict_on_the_kept_checkpoints_training_is_told_beside_it(
     verdict = Verdict(state=state, onset_step=onset, evidence="identity 0.80 at epoch 60")
     judged = record.model_copy(update={"verdicts": {best.trial: verdict}})
     word = "ready" if onset is None else f"overtrained from step {onset} on"
-    sentence = f"Verdict on {best.trial}: {word}{side}: identity 0.80 at epoch 60."
+    sentence = f"Verdict on {best.trial}: {word}{side.format(best.checkpoint)}: identity 0.80 at epoch 60."
     assert verdict_sentence(judged) == sentence
     assert sentence in best_text(judged, run_folder)
     decision = report_data(judged, run_folder).decision
