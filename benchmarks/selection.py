@@ -69,7 +69,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "regret_without_race": _round(float(np.mean([regret(s, [s.choice_without_race()]) for s in subjects]))),
         "regret_by_enough_style": {f"{enough:g}": _regret_of_first_looks(subjects, enough) for enough in ENOUGH},
         "regret_at_0_standard_errors": _regret_with(subjects, ChoiceSettings(standard_errors=0.0)),
-        "regret_at_tolerance_0.005": _regret_with(subjects, ChoiceSettings(tolerance=0.005)),
+        "regret_at_tolerance_0.02": _regret_with(subjects, ChoiceSettings(tolerance=0.02)),
         "regret_at_tolerance_1": _regret_with(subjects, ChoiceSettings(tolerance=1.0)),
         "onset_within_1": _round(found["onset_within_1"]),
         "auc": _round(found["auc"]),

@@ -86,7 +86,7 @@ class Choosing(Section):
     """What a checkpoint is worth: the weighted harmonic mean of identity, style times identity, and prior."""
 
     weights: Weights = Weights()
-    enough_style: Enough = Field(0.7, description="style from which on more is no better")
+    enough_style: Enough = Field(0.5, description="style from which on more is no better")
     enough_prior: Enough = Field(1.0, description="prior from which on more is no better")
     constraints: tuple[Annotated[str, AfterValidator(_normalised)], ...] = Field(
         (), description="what the chosen checkpoint must have, each such as `identity >= 0.6`"
@@ -95,7 +95,7 @@ class Choosing(Section):
         1.0, description="an earlier checkpoint wins only if it is worse by no more standard errors than this; 0 never"
     )
     tolerance: NotNegative = Field(
-        0.02, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
+        0.005, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
     )
 
     @property

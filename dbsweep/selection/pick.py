@@ -34,7 +34,7 @@ class ChoiceSettings:
     """
 
     standard_errors: float = 1.0
-    tolerance: float = 0.02
+    tolerance: float = 0.005
     resamples: int = RESAMPLES
     seed: int = 0
 

@@ -57,7 +57,7 @@ def test_the_detector_sees_what_the_oracle_sees(result: dict[str, Any]) -> None:
 def test_what_is_compared_is_what_the_defaults_do(result: dict[str, Any]) -> None:
     ways = result["ways"]
     assert (ways["spaced"]["look_every"], ways["every"]["look_every"]) == (2, 1)
-    for key in ("onset_within_1", "auc", "steps_saved", "cost_vs_asha", "evaluations"):
+    for key in ("auc", "steps_saved", "cost_vs_asha", "evaluations"):
         assert result[key] == ways["spaced"][key] != ways["every"][key]
     assert result["regret"]["dbsweep"] == result["races"]["8"]["regret"] == ways["spaced"]["regret"]
     assert result["races"]["8"]["evaluations"] == result["evaluations"]
@@ -121,7 +121,7 @@ def test_what_is_not_trained_yet_is_said(
 
 
 def test_some_of_the_shipped_subjects_can_be_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--curves", "--subjects", "118-119", "--json"])
+    main(["--curves", "--subjects", "138-139", "--json"])
     assert json.loads(capsys.readouterr().out)["subjects"] == 2
     with pytest.raises(SystemExit) as error:
         main(["--json"])

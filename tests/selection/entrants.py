@@ -9,7 +9,7 @@ from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.pick import ChoiceSettings
 from tests.selection.curves import Level, card, flat_card, noisy_cards
 
-FAST = ChoiceSettings(resamples=2000)
+FAST = ChoiceSettings(tolerance=0.02, resamples=2000)
 
 
 def checkpoint(branch: str, step: int) -> Checkpoint:

@@ -36,7 +36,7 @@ def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None
 
 def test_the_reason_says_how_much_is_enough() -> None:
     """3 / (1/.8 + 1/.8 + 1) = 0.86: 0.75 of style and 0.6 of prior are whole."""
-    utility = utility_for(Choosing(enough_prior=0.5), None)
+    utility = utility_for(Choosing(enough_style=0.7, enough_prior=0.5), None)
     choice = choose([candidate("t001", "b01", 100, 0.8, 0.75, 0.6)], utility=utility)
     assert (
         "style 0.75 and prior 0.60 of the base model's; their harmonic mean (style times identity; 0.7 of style and "

@@ -43,6 +43,7 @@ def test_an_earlier_checkpoint_of_the_same_training_wins_where_it_costs_next_to_
     assert (choice.best.step, choice.candidates[0].step) == (200, 300)
     assert "step 200 is the earliest that is no worse but for chance (standard error 0.013) and loses" in choice.reason
     assert "next to nothing (expected loss 0.010), and less training is safer." in choice.reason
+    assert choose(close(0.05)).best.step == 300  # by default half of that is the most
 
 
 @pytest.mark.parametrize("settings", [ChoiceSettings(standard_errors=0.0), ChoiceSettings(tolerance=0.0)])
@@ -163,7 +164,7 @@ def test_ties_go_to_fewer_steps_then_to_the_name_whatever_the_order() -> None:
     assert all(result == results[0] for result in results)
 
 
-IDENTITY_TWICE = utility_for(Choosing(weights=Weights(identity=2.0)), None)
+IDENTITY_TWICE = utility_for(Choosing(weights=Weights(identity=2.0), enough_style=0.7), None)
 
 
 def test_weights_decide() -> None:

@@ -35,7 +35,7 @@ def test_weighted_harmonic_mean(
     weights: tuple[float, ...], scores: tuple[float, float, float], expected: float
 ) -> None:
     counted = Weights(identity=weights[0], style=weights[1], prior=weights[2])
-    section = Choosing(weights=counted, enough_prior=0.5)
+    section = Choosing(weights=counted, enough_style=0.7, enough_prior=0.5)
     assert utility_for(section, None).value_of(flat_card("c", *scores)) == pytest.approx(expected)
 
 
@@ -69,16 +69,16 @@ def test_constraints(level: tuple[float, float, float], unmet: list[str], shortf
     [
         (
             Choosing(enough_prior=0.5),
-            "harmonic mean of identity, style times identity (0.7 of style is enough) and prior (0.5 is enough)",
+            "harmonic mean of identity, style times identity (0.5 of style is enough) and prior (0.5 is enough)",
         ),
-        (Choosing(), "harmonic mean of identity, style times identity (0.7 of style is enough) and prior"),
+        (Choosing(), "harmonic mean of identity, style times identity (0.5 of style is enough) and prior"),
         (Choosing(enough_style=1.0), "harmonic mean of identity, style times identity and prior"),
         (
             Choosing(weights=Weights(style=0.5)),
-            "harmonic mean of identity, style times identity (weight 0.5, 0.7 of style is enough) and prior",
+            "harmonic mean of identity, style times identity (weight 0.5, 0.5 of style is enough) and prior",
         ),
-        (Choosing(weights=Weights(identity=0)), "harmonic mean of style (0.7 is enough) and prior"),
-        (Choosing(weights=Weights(identity=0, prior=0)), "style (0.7 is enough)"),
+        (Choosing(weights=Weights(identity=0)), "harmonic mean of style (0.5 is enough) and prior"),
+        (Choosing(weights=Weights(identity=0, prior=0)), "style (0.5 is enough)"),
         (Choosing(weights=Weights(style=0, prior=0)), "identity"),
     ],
 )
@@ -88,7 +88,7 @@ def test_the_formula_in_words(section: Choosing, formula: str) -> None:
 
 @pytest.mark.parametrize("metric", [Metric.IDENTITY, Metric.STYLE, Metric.PRIOR])
 def test_what_is_needed_gives_the_value(metric: Metric) -> None:
-    utility = utility_for(Choosing(weights=Weights(identity=2), enough_prior=0.5), None)
+    utility = utility_for(Choosing(weights=Weights(identity=2), enough_style=0.7, enough_prior=0.5), None)
     scores = {Metric.IDENTITY: 0.6, Metric.STYLE: 0.5, Metric.PRIOR: 0.3}
     level = utility.needed(metric, scores, 0.56)
     assert utility.value(scores) < 0.56
