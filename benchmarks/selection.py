@@ -44,7 +44,7 @@ def subject_range(text: str) -> list[int]:
     try:
         seeds = list(range(int(first), int(last or first) + 1))
     except ValueError as error:
-        raise argparse.ArgumentTypeError(f"must be A-B, such as 100-119, got {text!r}") from error
+        raise argparse.ArgumentTypeError(f"must be A-B, such as 120-139, got {text!r}") from error
     if not seeds:
         raise argparse.ArgumentTypeError(f"holds no subject, got {text!r}")
     return seeds
