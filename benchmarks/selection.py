@@ -66,6 +66,9 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         },
         "fair_regret": {name: _round(float(row.mean())) for name, row in fair.items()},
         "regret_at_any_rate": {name: _round(float(row.mean())) for name, row in untold.items()},
+        "regret_of_subjects": {
+            str(s.curves.seed): _round(float(own)) for s, own in zip(subjects, rows["dbsweep"], strict=True)
+        },
         "regret_without_race": _round(float(np.mean([regret(s, [s.choice_without_race()]) for s in subjects]))),
         "regret_by_enough_style": {f"{enough:g}": _regret_of_first_looks(subjects, enough) for enough in ENOUGH},
         "regret_at_0_standard_errors": _regret_with(subjects, ChoiceSettings(standard_errors=0.0)),

@@ -47,6 +47,12 @@ def test_ours_loses_less_than_believing_one_score_or_the_loss(result: dict[str, 
         assert low > 0.0
 
 
+def test_subjects_are_told_one_by_one(result: dict[str, Any]) -> None:
+    by_subject = result["regret_of_subjects"]
+    assert len(by_subject) == 20
+    assert np.mean(list(by_subject.values())) == pytest.approx(result["regret"]["dbsweep"], abs=1e-4)
+
+
 def test_the_detector_sees_what_the_oracle_sees(result: dict[str, Any]) -> None:
     assert result["auc"] >= 0.9
     assert result["onset_within_1"] >= 0.85
