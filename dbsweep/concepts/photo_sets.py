@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dbsweep.concepts.photos import list_photos
+from dbsweep.concepts.photos import folders_with_photos, list_photos
 from dbsweep.config.concept import Concept
 from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
+
+_NAMED = 3
 
 
 def training_photos(concept: Concept) -> tuple[Path, ...]:
@@ -74,3 +76,22 @@ def shared_folders(concepts: Sequence[Concept]) -> Iterator[str]:
                 f" {concept.instance_images}: both words will mean what is on them; if that is not what you want, give"
                 " each its own instance_images"
             )
+
+
+def unread_folders(concepts: Sequence[Concept]) -> Iterator[str]:
+    """Folders in those of the concepts, with photos that nobody reads, for the plan; some trainers would read them."""
+    given = dict.fromkeys(folder for concept in concepts for folder in _folders(concept))
+    named = {folder.resolve() for folder in given}
+    for folder in given:
+        below = [path.name for path in folders_with_photos(folder) if path.resolve() not in named]
+        if below:
+            more = ", …" if len(below) > _NAMED else ""
+            yield (
+                f"photos in the folders below {folder} are not read ({', '.join(below[:_NAMED])}{more}): move those"
+                " into it that should be"
+            )
+
+
+def _folders(concept: Concept) -> Iterator[Path]:
+    folders = (concept.instance_images, concept.validation_images, concept.class_images.folder)
+    yield from (folder for folder in folders if folder is not None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import struct
 import warnings
@@ -12,16 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageOps, ImageStat, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageCms, ImageOps, ImageStat, UnidentifiedImageError
 
 from dbsweep.errors import InputError
 
-SUFFIXES = (".bmp", ".gif", ".jfif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
+SUFFIXES = (
+    *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
+    *(".mpo", ".png", ".tif", ".tiff", ".webp"),
+)
 """Files that are read as photos; captions and other files beside them are left alone."""
 
 UNREADABLE_SUFFIXES = (
-    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raf", ".rw2"),
-    *(".avif", ".heic", ".heif", ".jp2", ".jxl", ".psd", ".svg", ".tga"),
+    *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw"),
+    *(".heic", ".heif", ".hif", ".jxl", ".psd", ".svg", ".tga"),
 )
 """Pictures that would be missed if they were passed over in silence."""
 
@@ -31,6 +35,8 @@ NOISE_CONTRAST = 6.0
 """The same, up to which it may all be noise of a sensor or of JPEG: looked at coarsely, it then shows nothing."""
 COARSE = (8, 8)
 """Size at which noise has averaged out and what a photo shows has not."""
+
+_SRGB = ImageCms.createProfile("sRGB")
 
 _LYING = (5, 6, 7, 8)
 """EXIF orientations of pictures that are turned by a quarter."""
@@ -71,10 +77,16 @@ def list_photos(folder: Path) -> tuple[Path, ...]:
     if unread:
         raise InputError(f"{folder} holds pictures that cannot be read ({', '.join(unread)}): convert them to PNG")
     if not photos:
-        below = [sub.name for sub in sorted(folder.iterdir()) if sub.is_dir() and _holds_photos(sub)]
-        where = f"; they are not looked for in its folders, such as {below[0]}: give that one" if below else ""
+        below = folders_with_photos(folder)
+        where = f"; they are not looked for in its folders, such as {below[0].name}: give that one" if below else ""
         raise InputError(f"no photos in {folder}: put some there ({', '.join(SUFFIXES)}){where}")
     return photos
+
+
+def folders_with_photos(folder: Path) -> tuple[Path, ...]:
+    """The folders in a folder that hold photos, sorted by name; hidden ones are left out."""
+    below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    return tuple(path for path in below if _holds_photos(path))
 
 
 def _holds_photos(folder: Path) -> bool:
@@ -198,10 +210,11 @@ def _decode(path: Path) -> Image.Image:
 
 
 def _opaque(image: Image.Image) -> Image.Image:
-    """RGB without transparency; 16-bit grey keeps its upper 8 bits, which Pillow would clip to white.
+    """sRGB without transparency; 16-bit grey keeps its upper 8 bits, which Pillow would clip to white.
 
     ValueError for 32-bit grey: nothing says which value is white.
     """
+    profile = image.info.get("icc_profile")
     if image.mode in ("I", "F"):
         raise ValueError("32 bits a pixel; save it with 8 or 16")
     if image.mode.startswith("I;16"):
@@ -209,13 +222,25 @@ def _opaque(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
-    return image.convert("RGB")
+    if image.mode in ("P", "RGBA"):
+        image = image.convert("RGB")
+    return _in_srgb(image, profile).convert("RGB")
+
+
+def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """With the colours that its profile means: Display P3, of phones, or Adobe RGB would turn pale if read as sRGB."""
+    if not profile:
+        return image
+    try:
+        return ImageCms.profileToProfile(image, io.BytesIO(profile), _SRGB, outputMode="RGB") or image
+    except ImageCms.PyCMSError:  # damaged, or of other channels than the picture's
+        return image
 
 
 def _reason(path: Path, error: Exception) -> str:
     """Why decoding failed, in a few words and one line."""
     if isinstance(error, FileNotFoundError):
-        return "no such file"
+        return "its link leads nowhere" if path.is_symlink() else "no such file"
     if isinstance(error, PermissionError):
         return "no permission"
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):

@@ -74,7 +74,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
-    from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders
+    from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders, unread_folders
 
     framings = {Framing.of(experiment.train.model_copy(update=trial.settings)) for trial in plan.trials}
     for concept in experiment.concepts:
@@ -83,6 +83,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
         sentences = (held_out_sentence(concept), doubled_files(concept), enlarged_sentence(concept, framings))
         yield from (sentence for sentence in sentences if sentence is not None)
     yield from shared_folders(experiment.concepts)
+    yield from unread_folders(experiment.concepts)
 
 
 def local_rates(experiment: Experiment) -> Rates:

@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from dbsweep.concepts.photo_sets import held_out_photos, held_out_sentence, shared_folders, training_photos
+from dbsweep.concepts.photo_sets import (
+    held_out_photos,
+    held_out_sentence,
+    shared_folders,
+    training_photos,
+    unread_folders,
+)
 from dbsweep.config.concept import Concept
 from dbsweep.errors import InputError
 from tests.concepts.plain import plain_concept
@@ -69,3 +75,14 @@ def test_concepts_that_share_their_photos_are_told_of(tmp_path: Path) -> None:
     assert list(shared_folders([first, other])) == []
     (told,) = shared_folders([first, other, same])
     assert told.startswith(f"sks and ohwx have the same photos, in {tmp_path / 'link'}: both words will mean")
+
+
+def test_photos_in_folders_below_are_told_of_unless_a_setting_names_them(tmp_path: Path) -> None:
+    photos = concept(tmp_path / "photos", 1).instance_images
+    for below in ("held out", "20_ohwx man", ".thumbnails", "own"):
+        concept(photos / below, 1)
+    (photos / "notes").mkdir()
+    given = concept(photos, 1, validation_images=photos / "held out", class_images={"folder": photos / "own"})
+    (told,) = unread_folders([given, given])
+    assert told == f"photos in the folders below {photos} are not read (20_ohwx man): move those into it that should be"
+    assert list(unread_folders([concept(photos / "own", 1)])) == []

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from dbsweep.concepts.photos import check_photos, list_photos, read_square
 from dbsweep.errors import InputError
@@ -44,7 +44,7 @@ def test_a_picture_that_has_been_converted_may_stay_beside_its_photo(tmp_path: P
     ("files", "message"),
     [
         (None, r"photo folder .*x does not exist: give the folder"),
-        ([], r"no photos in .*x: put some there \(\.bmp, .*\.webp\)"),
+        ([], r"no photos in .*x: put some there \(\.apng, .*\.webp\)"),
         (["notes.txt"], r"no photos in .*x: put some there"),
         (["20_ohwx man/1.png"], r"not looked for in its folders, such as 20_ohwx man: give that one"),
         (["a.png", "b.HEIC", "c.dng"], r"cannot be read \(b\.HEIC, c\.dng\): convert them to PNG"),
@@ -115,7 +115,7 @@ def test_every_bad_photo_is_named_in_one_line(tmp_path: Path, monkeypatch: pytes
         "3cut.jpg cannot be read (",
         "4empty.png cannot be read (an empty file)",
         "5bomb.png cannot be read (more than 1,000 pixels)",
-        "6gone.png cannot be read (no such file)",
+        "6gone.png cannot be read (its link leads nowhere)",
         "7flat.png shows nothing but one flat colour",
     ):
         assert fault in message
@@ -137,6 +137,13 @@ def test_grey_of_32_bits_is_not_guessed_at(tmp_path: Path, mode: str) -> None:
 def test_browsers_jfif_files_are_photos(tmp_path: Path) -> None:
     shaded(tmp_path / "a.png").rename(tmp_path / "a.jfif")
     check_photos(list_photos(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["a.avif", "a.jp2", "a.mpo", "a.apng"])
+def test_what_phones_cameras_and_web_pages_save_is_read(tmp_path: Path, name: str) -> None:
+    Image.linear_gradient("L").convert("RGB").save(tmp_path / name, "PNG" if name == "a.apng" else None)
+    check_photos(list_photos(tmp_path))
+    assert 0 < np.abs(read_square(tmp_path / name, 8).astype(int) - np.linspace(16, 240, 8)[:, None, None]).max() < 8
 
 
 def test_good_photos_pass(tmp_path: Path) -> None:
@@ -200,3 +207,31 @@ def test_the_photo_is_turned_upright(tmp_path: Path) -> None:
 def test_all_modes_become_rgb(tmp_path: Path, mode: str, colour: object, expected: tuple[int, ...]) -> None:
     square = read_square(photo(tmp_path / "a.png", colour=colour, mode=mode), 4)
     assert square.reshape(-1, 3).tolist() == [list(expected)] * 16
+
+
+@pytest.mark.parametrize(
+    ("name", "mode", "colour"),
+    [("a.png", "RGB", (200, 30, 40)), ("a.png", "RGBA", (200, 30, 40, 255)), ("a.tif", "P", (200, 30, 40))],
+)
+def test_colours_are_what_the_photos_profile_means(
+    tmp_path: Path, name: str, mode: str, colour: tuple[int, ...]
+) -> None:
+    """A profile in which red and green have changed places."""
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    swapped = srgb.replace(b"rXYZ", b"____").replace(b"gXYZ", b"rXYZ").replace(b"____", b"gXYZ")
+
+    def seen(profile: bytes | None) -> list[int]:
+        Image.new(mode, (8, 8), colour).save(tmp_path / name, icc_profile=profile)
+        return [int(level) for level in read_square(tmp_path / name, 4)[0, 0]]
+
+    assert seen(None) == seen(srgb) == [200, 30, 40]
+    assert np.abs(np.subtract(seen(swapped), [30, 200, 40])).max() <= 1
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_a_profile_that_cannot_be_used_is_passed_over(tmp_path: Path, mode: str) -> None:
+    """Of greys and inks with a profile of screens, or cut off."""
+    grey = Image.new("L", (8, 8), 100).convert(mode)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    grey.save(tmp_path / "a.tif", icc_profile=srgb[:100] if mode == "RGB" else srgb)
+    assert read_square(tmp_path / "a.tif", 4).reshape(-1, 3).tolist() == [[100, 100, 100]] * 16

@@ -99,3 +99,11 @@ def test_concepts_that_share_their_photos_are_noted_before_a_run(tmp_path: Path)
     experiment = load_experiment(tmp_path / "demo.yaml")
     experiment = experiment.model_copy(update={"concepts": (*experiment.concepts, other)})
     assert any(note.startswith("zwx and ohwx have the same photos, in ") for note in make_plan(experiment).notes)
+
+
+def test_photos_in_folders_below_are_noted(tmp_path: Path) -> None:
+    experiment = load_experiment(write_experiment(tmp_path))
+    below = tmp_path / "photos" / "more"
+    below.mkdir()
+    (below / "a.png").touch()
+    assert any(note.startswith("photos in the folders below ") for note in make_plan(experiment).notes)
