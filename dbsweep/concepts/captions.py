@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dbsweep.concepts.photo_sets import held_out_photos, training_photos
-from dbsweep.concepts.photos import list_photos
+from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
 from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
+
+METADATA = "metadata.jsonl"
+"""Captions of a whole folder, for diffusers' scripts and SimpleTuner."""
 
 _NAMED = 3
 
@@ -65,22 +66,42 @@ def read_caption(image: Path) -> str:
     Raises:
         InputError: there is none, or it is empty or no UTF-8 text.
     """
+    words = " ".join(read_file(image).split())
+    if not words:
+        raise InputError(
+            f"caption {image.with_suffix('.txt')} is empty: describe the image in it, or take {FILEWORDS} out of the"
+            " prompt"
+        )
+    return words
+
+
+def read_file(image: Path) -> str:
+    """As `read_caption`, with its lines; it may be empty."""
     path = image.with_suffix(".txt")
     try:
-        words = " ".join(path.read_text(encoding="utf-8-sig").split())
+        text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
-        kohyas = image.with_suffix(".caption")
-        fix = f"rename {kohyas.name} to {path.name}" if kohyas.is_file() else f"describe it in {path.name} beside it"
-        raise InputError(f"{image} has no caption: {fix}, or take {FILEWORDS} out of the prompt") from error
+        fix = f"{_instead(image, path)}, or take {FILEWORDS} out of the prompt"
+        raise InputError(f"{image} has no caption: {fix}") from error
     except OSError as error:
         raise InputError(
             f"caption {path} cannot be read ({error.strerror}): make it a file that you may read"
         ) from error
     except UnicodeDecodeError as error:
         raise InputError(f"caption {path} is not UTF-8 text: save it as UTF-8") from error
-    if not words:
-        raise InputError(f"caption {path} is empty: describe the image in it, or take {FILEWORDS} out of the prompt")
-    return words
+    if "\0" in text:  # UTF-16 without a mark passes for UTF-8 where its letters are English
+        raise InputError(f"caption {path} is not UTF-8 text: save it as UTF-8")
+    return text
+
+
+def _instead(image: Path, path: Path) -> str:
+    """What to do for a caption file that is missing, by what lies there for other trainers."""
+    for other in (image.with_suffix(".caption"), image.with_suffix(".TXT")):
+        if other.is_file():
+            return f"rename {other.name} to {path.name}"
+    if (image.parent / METADATA).is_file():
+        return f"copy its text from {METADATA} into {path.name} beside it"
+    return f"describe it in {path.name} beside it"
 
 
 def read_captions(images: Iterable[Path]) -> tuple[str, ...]:
@@ -161,67 +182,3 @@ def as_drawn(concept: Concept, escape: Callable[[str], str]) -> Concept:
             "sanity_prompts": tuple(filled(index, prompt) for index, prompt in enumerate(concept.sanity_prompts)),
         }
     )
-
-
-def caption_warnings(concept: Concept) -> tuple[str, ...]:
-    """Captions that teach something else than their author may think; one sentence for each kind of fault.
-
-    Raises:
-        InputError: a caption of a photo is asked for and missing.
-    """
-    return (*_of_photos(concept), *_of_class_images(concept))
-
-
-def _of_photos(concept: Concept) -> tuple[str, ...]:
-    if FILEWORDS not in concept.instance_prompt:
-        return _unread(concept)
-    token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
-    photos = (*training_photos(concept), *held_out_photos(concept))
-    words = dict(zip([photo.with_suffix(".txt").name for photo in photos], read_captions(photos), strict=True))
-    lacking = [name for name, text in words.items() if not contains_words(text, noun)]
-    holding = [name for name, text in words.items() if contains_words(text, token)]
-    warnings = []
-    if lacking:
-        then = "the subject is put in front" if is_hybrid else "nothing ties them to it"
-        warnings.append(f"{_some(lacking)} without the class word {noun!r}: {then}; better say what the photo shows")
-    if holding and is_hybrid:
-        warnings.append(
-            f"{_some(holding)} with the token {token!r}: leave it out, it is put before the class word; or set"
-            " captions: fine_tuning, which takes all as they are"
-        )
-    if not holding and not is_hybrid:
-        warnings.append(f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing")
-    return tuple(warnings)
-
-
-def _of_class_images(concept: Concept) -> Iterator[str]:
-    """Of the user's own; what is missing of those that train is an error elsewhere."""
-    folder, token, noun = concept.class_images.folder, concept.instance_token, concept.class_token
-    if folder is None or FILEWORDS not in concept.class_prompt:
-        return
-    words = {}
-    for image in list_photos(folder):
-        with suppress(InputError):
-            words[image.with_suffix(".txt").name] = read_caption(image)
-    if holding := [name for name, text in words.items() if contains_words(text, token)]:
-        yield (
-            f"class images: {_some(holding)} with the token {token!r}, by which they are trained as the subject;"
-            " leave it out there"
-        )
-    if lacking := [name for name, text in words.items() if not contains_words(text, noun)]:
-        yield f"class images: {_some(lacking)} without the class word {noun!r}, which they should keep as it is; add it"
-
-
-def _unread(concept: Concept) -> tuple[str, ...]:
-    """That caption files lie beside the photos, where nothing reads them; kohya's scripts would, unasked."""
-    beside = [path.name for photo in training_photos(concept) if (path := photo.with_suffix(".txt")).is_file()]
-    if not beside or concept.reads_captions:
-        return ()
-    are, they = ("is", "it") if len(beside) == 1 else ("are", "they")
-    return (f"{_some(beside)} {are} not read: put {FILEWORDS} into instance_prompt if {they} should be",)
-
-
-def _some(names: Sequence[str]) -> str:
-    """``1 caption (a.txt)``, ``5 captions (a.txt, b.txt, c.txt, …)``."""
-    shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    return f"{counted(len(names), 'caption')} ({shown})"

@@ -70,7 +70,7 @@ def _kind_notes(base_model: str) -> Iterator[str]:
 
 def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     """What is to be said of photos and captions, concept by concept, and of all concepts together."""
-    from dbsweep.concepts.captions import caption_warnings
+    from dbsweep.concepts.caption_warnings import caption_warnings
     from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing

@@ -1,4 +1,4 @@
-"""A concept without anything special."""
+"""Concepts without anything special."""
 
 from __future__ import annotations
 
@@ -19,3 +19,11 @@ def plain_concept(folder: Path, **changes: object) -> Concept:
         **changes,
     }
     return Concept.model_validate(given)
+
+
+def captioned(folder: Path, *captions: str, **changes: object) -> Concept:
+    """A concept of captions, whose photos 0.png, 1.png, … have these."""
+    for index, caption in enumerate(captions):
+        (folder / f"{index}.png").touch()
+        (folder / f"{index}.txt").write_text(caption, encoding="utf-8")
+    return plain_concept(folder, **{"instance_prompt": "[filewords]", "class_prompt": "[filewords]", **changes})

@@ -11,7 +11,6 @@ import pytest
 from dbsweep.concepts.captions import (
     Caption,
     as_drawn,
-    caption_warnings,
     class_captions,
     class_prompts,
     instance_captions,
@@ -24,23 +23,7 @@ from dbsweep.concepts.photos import list_photos
 from dbsweep.config.schema import Concept
 from dbsweep.errors import InputError
 from dbsweep.sampling.grammar import escape
-
-
-def captioned(folder: Path, *captions: str, **changes: object) -> Concept:
-    """A concept whose photos 0.png, 1.png, … have these captions."""
-    for index, caption in enumerate(captions):
-        (folder / f"{index}.png").touch()
-        (folder / f"{index}.txt").write_text(caption, encoding="utf-8")
-    given: dict[str, object] = {
-        "instance_images": folder,
-        "instance_token": "ohwx",
-        "class_token": "man",
-        "instance_prompt": "[filewords]",
-        "class_prompt": "[filewords]",
-        "sanity_prompts": ["photo of ohwx man, ink"],
-        **changes,
-    }
-    return Concept.model_validate(given)
+from tests.concepts.plain import captioned
 
 
 def pool_of(concept: Concept, root: Path, how: Callable[[str], str] = escape) -> ClassImagePool:
@@ -134,7 +117,6 @@ def test_without_filewords_no_caption_is_read(tmp_path: Path) -> None:
     assert class_prompts(concept) == ("photo of man",)
     assert [c.text() for c in class_captions(concept, [tmp_path / "own.png"])] == ["photo of man"]
     assert as_drawn(concept, escape) == concept
-    assert caption_warnings(concept) == ()
 
 
 def test_brackets_of_a_caption_are_no_weights_when_it_is_drawn(tmp_path: Path) -> None:
@@ -161,6 +143,7 @@ def test_what_is_drawn_has_no_filewords_left(tmp_path: Path) -> None:
         (None, r"0\.png has no caption: describe it in 0\.txt beside it, or take \[filewords\] out"),
         (b" \n", r"0\.txt is empty"),
         (b"\xff\xfe\x00", r"0\.txt is not UTF-8 text: save it as UTF-8"),
+        ("a man".encode("utf-16-le"), r"0\.txt is not UTF-8 text: save it as UTF-8"),
     ],
 )
 def test_a_caption_that_cannot_be_read_is_an_error(tmp_path: Path, content: bytes | None, message: str) -> None:
@@ -176,9 +159,17 @@ def test_a_caption_that_is_no_file_is_an_error(tmp_path: Path) -> None:
         read_caption(tmp_path / "0.png")
 
 
-def test_kohyas_caption_files_are_to_be_renamed(tmp_path: Path) -> None:
-    (tmp_path / "0.caption").write_text("a man")
-    with pytest.raises(InputError, match=r"0\.png has no caption: rename 0\.caption to 0\.txt, or take"):
+@pytest.mark.parametrize(
+    ("other", "fix"),
+    [
+        ("0.caption", r"rename 0\.caption to 0\.txt"),
+        ("0.TXT", r"rename 0\.TXT to 0\.txt"),
+        ("metadata.jsonl", r"copy its text from metadata\.jsonl into 0\.txt beside it"),
+    ],
+)
+def test_captions_of_other_trainers_are_told_what_to_become(tmp_path: Path, other: str, fix: str) -> None:
+    (tmp_path / other).write_text("a man")
+    with pytest.raises(InputError, match=rf"0\.png has no caption: {fix}, or take"):
         read_caption(tmp_path / "0.png")
 
 
@@ -187,54 +178,9 @@ def test_all_faults_of_captions_are_told_at_once(tmp_path: Path) -> None:
     (tmp_path / "2.txt").unlink()
     told = r"1\.txt is empty: .*; .*2\.png has no caption: .*; caption .*3\.txt is empty: .*; and 2 more captions like"
     for reads in (
-        caption_warnings,
         class_prompts,
         lambda concept: instance_captions(concept, list_photos(tmp_path)),
         lambda concept: class_captions(concept, list_photos(tmp_path)),
     ):
         with pytest.raises(InputError, match=told):
             reads(concept)
-
-
-@pytest.mark.parametrize(
-    ("changes", "captions", "expected"),
-    [
-        ({}, ["a man", "man at sea"], []),
-        ({}, ["a face", "a hat", "a", "b", "a man"], ["4 captions (0.txt, 1.txt, 2.txt, …) without the class word"]),
-        (
-            {},
-            ["ohwx man", "a man"],
-            [
-                "1 caption (0.txt) with the token 'ohwx': leave it out, it is put before the class word; or set"
-                " captions: fine_tuning"
-            ],
-        ),
-        ({"captions": "fine_tuning"}, ["ohwx man", "a man"], []),
-        ({"captions": "fine_tuning"}, ["a man"], ["no caption has the token 'ohwx'"]),
-        (
-            PLAIN,
-            ["a man", "a man"],
-            ["2 captions (0.txt, 1.txt) are not read: put [filewords] into instance_prompt if they should be"],
-        ),
-        (PLAIN, ["a man"], ["1 caption (0.txt) is not read: put [filewords] into instance_prompt if it should be"]),
-        ({**PLAIN, "sanity_prompts": ["[filewords], ink"]}, ["a man"], []),
-    ],
-    ids=str,
-)
-def test_warnings(tmp_path: Path, changes: dict[str, object], captions: list[str], expected: list[str]) -> None:
-    warnings = caption_warnings(captioned(tmp_path, *captions, **changes))
-    assert len(warnings) == len(expected)
-    assert all(warning.startswith(start) for warning, start in zip(warnings, expected, strict=True))
-
-
-def test_captions_of_own_class_images_are_looked_at_where_they_are_read(tmp_path: Path) -> None:
-    own = tmp_path / "reg"
-    own.mkdir()
-    for name, words in {"a": "ohwx man", "b": "a man", "c": "portrait", "d": ""}.items():
-        (own / f"{name}.png").touch()
-        (own / f"{name}.txt").write_text(words, encoding="utf-8")
-    given = {"instance_prompt": "photo of ohwx man, [filewords]", "class_images": {"folder": own}}
-    token, noun = caption_warnings(captioned(tmp_path, "a man", **given))
-    assert token.startswith("class images: 1 caption (a.txt) with the token 'ohwx'")
-    assert noun.startswith("class images: 1 caption (c.txt) without the class word 'man'")
-    assert caption_warnings(captioned(tmp_path, "a man", class_prompt="photo of man", **given)) == ()

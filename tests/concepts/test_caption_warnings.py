@@ -1,0 +1,109 @@
+"""What is said of captions before a run: of those that teach something else than it seems, and of those not read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dbsweep.concepts.caption_warnings import caption_warnings
+from dbsweep.errors import InputError
+from tests.concepts.plain import captioned
+
+PLAIN = {"instance_prompt": "photo of ohwx man", "class_prompt": "photo of man"}
+
+
+def own_class_images(folder: Path, suffix: str = ".txt", **captions: str) -> Path:
+    folder.mkdir()
+    for name, words in captions.items():
+        (folder / f"{name}.png").touch()
+        (folder / f"{name}{suffix}").write_text(words, encoding="utf-8")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("changes", "captions", "expected"),
+    [
+        ({}, ["a man", "man at sea"], []),
+        ({}, ["a face", "a hat", "a", "b", "a man"], ["4 captions (0.txt, 1.txt, 2.txt, …) without the class word"]),
+        (
+            {},
+            ["ohwx man", "a man"],
+            [
+                "1 caption (0.txt) with the token 'ohwx': leave it out, it is put before the class word; or set"
+                " captions: fine_tuning"
+            ],
+        ),
+        ({"captions": "fine_tuning"}, ["ohwx man", "a man"], []),
+        ({"captions": "fine_tuning"}, ["a man"], ["no caption has the token 'ohwx'"]),
+        (
+            PLAIN,
+            ["a man", "a man"],
+            ["2 captions (0.txt, 1.txt) are not read: put [filewords] into instance_prompt if they should be"],
+        ),
+        (PLAIN, ["a man"], ["1 caption (0.txt) is not read: put [filewords] into instance_prompt if it should be"]),
+        ({**PLAIN, "sanity_prompts": ["[filewords], ink"]}, ["a man"], []),
+        (
+            {},
+            ["a man\n a man at sea\n", "a man\r\n"],
+            ["1 caption (0.txt) of several lines, which are joined: if each is a caption by itself, keep one"],
+        ),
+        (
+            {},
+            ["a man", "a man (the series), {red|blue} hat", "a (man:1.4)"],
+            ["2 captions (1.txt, 2.txt) with notation such as '{red|blue}', which is trained as it stands"],
+        ),
+        ({}, ["a man <lora:x:1>"], ["1 caption (0.txt) with notation such as '<lora:x:1>'"]),
+    ],
+    ids=str,
+)
+def test_warnings(tmp_path: Path, changes: dict[str, object], captions: list[str], expected: list[str]) -> None:
+    warnings = caption_warnings(captioned(tmp_path, *captions, **changes))
+    assert len(warnings) == len(expected)
+    assert all(warning.startswith(start) for warning, start in zip(warnings, expected, strict=True))
+
+
+def test_captions_of_own_class_images_are_looked_at_where_they_are_read(tmp_path: Path) -> None:
+    own = own_class_images(tmp_path / "reg", a="ohwx man", b="a man", c="portrait", d="", e="a (man:1.2)")
+    given = {"instance_prompt": "photo of ohwx man, [filewords]", "class_images": {"folder": own}}
+    token, noun, text = caption_warnings(captioned(tmp_path, "a man", **given))
+    assert token.startswith("class images: 1 caption (a.txt) with the token 'ohwx'")
+    assert noun.startswith("class images: 1 caption (c.txt) without the class word 'man'")
+    assert text.startswith("class images: 1 caption (e.txt) with notation such as '(man:1.2)'")
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".caption"])
+def test_captions_of_own_class_images_that_nothing_reads_are_told_of(tmp_path: Path, suffix: str) -> None:
+    own = own_class_images(tmp_path / "reg", suffix, a="a man")
+    given = {"class_prompt": "photo of man", "class_images": {"folder": own}}
+    told = f"class images: 1 caption (a{suffix}) is not read: put [filewords] into class_prompt if it should be"
+    assert caption_warnings(captioned(tmp_path, "a man", **given)) == (told,)
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("0.caption", "1 caption (0.caption) is not read: put [filewords] into instance_prompt if it should be"),
+        (
+            "metadata.jsonl",
+            "metadata.jsonl is not read: put its captions into a .txt beside each image, and [filewords] into"
+            " instance_prompt",
+        ),
+    ],
+)
+def test_captions_of_other_trainers_that_nothing_reads_are_told_of(tmp_path: Path, file: str, told: str) -> None:
+    for name in ("0.png", file):
+        (tmp_path / name).touch()
+    assert caption_warnings(captioned(tmp_path, **PLAIN)) == (told,)
+
+
+@pytest.mark.parametrize(
+    "prompts",
+    [{"class_prompt": "[filewords]"}, {"sanity_prompts": ["[filewords], ink"]}, {"sample_prompt": "[filewords]"}],
+    ids=str,
+)
+def test_captions_are_missed_whichever_prompt_asks_for_them(tmp_path: Path, prompts: dict[str, object]) -> None:
+    """And not only once a worker draws."""
+    (tmp_path / "0.png").touch()
+    with pytest.raises(InputError, match=r"0\.png has no caption: describe it in 0\.txt"):
+        caption_warnings(captioned(tmp_path, **{**PLAIN, **prompts}))
