@@ -13,6 +13,8 @@ from dbsweep.config.problems import Problems
 FILEWORDS = "[filewords]"
 """In a prompt: the text of the caption file beside the image."""
 
+_NEARLY_FILEWORDS = re.compile(r"[\[{]\s*file[\s_-]*words?\s*[\]}]", re.IGNORECASE)
+
 
 def contains_words(text: str, words: str) -> bool:
     """Whether the words stand in the text as whole words, in any case (CLIP's tokenizer lowers it too)."""
@@ -102,6 +104,15 @@ class Concept(Section):
         if token.strip() and contains_words(noun, token):  # kohya's class_tokens hold both
             raise ValueError(f"must be the noun alone, got {noun!r} with the instance token {token!r}: leave it out")
         return noun
+
+    @field_validator("instance_prompt", "class_prompt", "sample_prompt", "sanity_prompts")
+    @classmethod
+    def _filewords_are_spelled_so(cls, given: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        for prompt in given if isinstance(given, tuple) else (given or "",):
+            nearly = _NEARLY_FILEWORDS.search(prompt.replace(FILEWORDS, ""))
+            if nearly is not None:
+                raise ValueError(f"must be spelled {FILEWORDS} where captions are meant, got {nearly.group()!r}")
+        return given
 
     @field_validator("instance_prompt", "sample_prompt", "sanity_prompts")
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -154,6 +155,18 @@ class Experiment(Section):
             if earlier != index:
                 message = f"must differ between concepts, got {concept.instance_token!r} as in concepts[{earlier}]"
                 problems.add(("concepts", index, "instance_token"), message)
+        problems.refuse("experiment")
+        return self
+
+    @model_validator(mode="after")
+    def _subjects_stay_out_of_other_concepts(self) -> Experiment:
+        problems = Problems()
+        for (index, concept), (other, by) in permutations(enumerate(self.concepts), 2):
+            for field in ("instance_token", "class_token", "class_prompt", "prior_prompt"):
+                words, token = getattr(concept, field), by.instance_token
+                if words is not None and contains_words(words, token):
+                    message = f"must not contain the instance token {token!r} of concepts[{other}], got {words!r}"
+                    problems.add(("concepts", index, field), f"{message}: both would be taught in one word")
         problems.refuse("experiment")
         return self
 

@@ -75,13 +75,16 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
     from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders, unread_folders
+    from dbsweep.concepts.prompt_warnings import named_elsewhere, prompt_warnings
 
     framings = {Framing.of(experiment.train.model_copy(update=trial.settings)) for trial in plan.trials}
     for concept in experiment.concepts:
         of = f"{concept.instance_token}: " if len(experiment.concepts) > 1 else ""
-        yield from (f"{of}{warning}" for warning in caption_warnings(concept))
+        warnings = (*prompt_warnings(concept), *caption_warnings(concept))
+        yield from (f"{of}{warning}" for warning in warnings)
         sentences = (held_out_sentence(concept), doubled_files(concept), enlarged_sentence(concept, framings))
         yield from (sentence for sentence in sentences if sentence is not None)
+    yield from named_elsewhere(experiment.concepts)
     yield from shared_folders(experiment.concepts)
     yield from unread_folders(experiment.concepts)
 

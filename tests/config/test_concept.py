@@ -48,6 +48,16 @@ def concept(**changes: str) -> str:
             "concepts[0].prior_prompt",
             "must be the same at every checkpoint: [filewords] cannot be part of it, got '[filewords]' (line 9)",
         ),
+        (
+            {"instance_prompt": "ohwx man '[FileWords]'"},
+            "concepts[0].instance_prompt",
+            "must be spelled [filewords] where captions are meant, got '[FileWords]' (line 7)",
+        ),
+        (
+            {"sanity_prompts": "['ink of ohwx man', '[filewords], {file words}']"},
+            "concepts[0].sanity_prompts",
+            "must be spelled [filewords] where captions are meant, got '{file words}' (line 9)",
+        ),
         ({"instance_token": "''"}, "concepts[0].instance_token", "must not be empty, got '' (line 5)"),
         ({"sanity_prompts": "[]"}, "concepts[0].sanity_prompts", "needs at least 1, got none (line 9)"),
         (

@@ -75,6 +75,25 @@ def test_concepts_need_different_tokens(faults: Faults):
     }
 
 
+@pytest.mark.parametrize(
+    ("field", "words"),
+    [
+        ("instance_token", "ohwx two"),
+        ("class_prompt", "photo of ohwx"),
+        ("prior_prompt", "an ohwx"),
+        ("class_token", "ohwx"),
+    ],
+)
+def test_the_token_of_a_concept_stays_out_of_the_others(faults: Faults, field: str, words: str):
+    lines = ["instance_token: zwx", "class_token: dog", "class_prompt: photo of dog", "prior_prompt: a dog"]
+    given = [f"{field}: {words}" if line.startswith(field) else line for line in lines]
+    prompts = ['instance_prompt: "[filewords]"', 'sanity_prompts: ["[filewords], ink"]']
+    second = "\n    ".join(["  - instance_images: dogs", *given, *prompts])
+    told = f"must not contain the instance token 'ohwx' of concepts[0], got '{words}': both would be taught in one word"
+    line = 11 + [each.split(":")[0] for each in lines].index(field)
+    assert faults(second + "\n") == {f"concepts[1].{field}": f"{told} (line {line})"}
+
+
 def test_settings_of_a_trial_replace_those_of_the_section(load: Load):
     experiment = load("train: {seed: 5, epochs: 9}")
     assert experiment.train_for({"epochs": 2, "learning_rate": 1e-5}) == Train(seed=5, epochs=2, learning_rate=1e-5)

@@ -101,6 +101,16 @@ def test_concepts_that_share_their_photos_are_noted_before_a_run(tmp_path: Path)
     assert any(note.startswith("zwx and ohwx have the same photos, in ") for note in make_plan(experiment).notes)
 
 
+def test_prompts_that_teach_something_else_are_noted(tmp_path: Path) -> None:
+    experiment = load_experiment(write_experiment(tmp_path), ["concepts.0.class_prompt=photo of person"])
+    prompts = {"instance_token": "zwx", "instance_prompt": "zwx man and ohwx man"}
+    other = experiment.concepts[0].model_copy(update=prompts)
+    experiment = experiment.model_copy(update={"concepts": (*experiment.concepts, other)})
+    notes = make_plan(experiment).notes
+    assert notes[0].startswith("ohwx: class_prompt 'photo of person' is without the class word 'man'")
+    assert any(note.startswith("zwx: instance_prompt names ohwx too") for note in notes)
+
+
 def test_photos_in_folders_below_are_noted(tmp_path: Path) -> None:
     experiment = load_experiment(write_experiment(tmp_path))
     below = tmp_path / "photos" / "more"
