@@ -76,19 +76,22 @@ def _idle(search: Search) -> Iterator[str]:
         yield "reduction_factor has no effect: it needs search.scheduler asha"
 
 
-def left_over_class_images(
-    experiment: Experiment, courses: Sequence[Course], photos: Sequence[Photos]
-) -> Iterator[str]:
-    """Which concepts have class images of the user's own that no trial uses."""
+def own_class_images(experiment: Experiment, courses: Sequence[Course], photos: Sequence[Photos]) -> Iterator[str]:
+    """Which concepts have more class images of the user's own than any trial uses, or fewer."""
     for index, (concept, each) in enumerate(zip(experiment.concepts, photos, strict=True)):
-        if each.class_images == 0:
+        there, folder = each.class_images, concept.class_images.folder
+        if there == 0:
             continue
         used = max(class_images_used(each, course.train) for course in courses)
-        if used < each.class_images:
+        if used < there:
             yield (
-                f"concepts[{index}]: {used:,} of the {each.class_images:,} class images in"
-                f" {concept.class_images.folder} are used, the first by name; the others need a higher"
-                " class_images_per_instance"
+                f"concepts[{index}]: {used:,} of the {there:,} class images in {folder} are used, the first by name;"
+                " the others need a higher class_images_per_instance"
+            )
+        if used > there:
+            yield (
+                f"concepts[{index}]: {used:,} class images are used: {there:,} in {folder}, and {used - there:,} that"
+                " the base model draws; a lower class_images_per_instance needs fewer"
             )
 
 

@@ -12,7 +12,7 @@ from dbsweep.plan.buckets import Size
 from dbsweep.plan.cost import cost_of
 from dbsweep.plan.courses import courses_of
 from dbsweep.plan.idle import idle_settings
-from dbsweep.plan.notes import left_over_class_images, notes_on, outrun
+from dbsweep.plan.notes import notes_on, outrun, own_class_images
 from dbsweep.plan.photos import photos_of, steps_per_epoch
 from dbsweep.plan.rates import Rates, rates_for
 from dbsweep.plan.rounds import proposals
@@ -66,7 +66,7 @@ def make_plan(
             *proposals(experiment, cost, photos),
             *outrun(experiment, branches),
             *idle_settings(experiment, courses),
-            *left_over_class_images(experiment, courses, photos),
+            *own_class_images(experiment, courses, photos),
             *notes_on(experiment, courses, branches, cost, photos, rates),
         ),
     )

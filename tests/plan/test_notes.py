@@ -65,18 +65,21 @@ def test_a_warmup_that_no_training_outlasts():
 
 
 @pytest.mark.parametrize(
-    ("train", "used"),
+    ("train", "told"),
     [
-        ({"class_images_per_instance": 2}, "24"),
-        ({"class_images_per_instance": 0}, "0"),
-        ({"prior_loss_weight": 0}, "0"),
-        ({"class_images_per_instance": 4}, None),
+        ({"class_images_per_instance": 2}, "24 of the 40 class images in reg are used, the first by name"),
+        ({"class_images_per_instance": 0}, "0 of the 40 class images in reg are used"),
+        ({"prior_loss_weight": 0}, "0 of the 40 class images in reg are used"),
+        ({"class_images_per_instance": 4}, "48 class images are used: 40 in reg, and 8 that the base model draws"),
+        ({"class_images_per_instance": 5}, None),
     ],
 )
-def test_own_class_images_that_nothing_uses(train: dict[str, Any], used: str | None):
-    found = "\n".join(make_plan(experiment(train=train), [12], class_images=[40]).notes)
-    assert (f"concepts[0]: {used} of the 40 class images in" in found) is (used is not None)
-    assert ("class images in" in found) is (used is not None)
+def test_own_class_images_that_are_too_many_or_too_few(train: dict[str, Any], told: str | None):
+    concepts = [{**CONCEPT, "class_images": {"folder": "reg"}}]
+    own = 60 if told is None else 40
+    found = "\n".join(make_plan(experiment(concepts=concepts, train=train), [12], class_images=[own]).notes)
+    assert (f"concepts[0]: {told}" in found) is (told is not None)
+    assert ("class images" in found) is (told is not None)
 
 
 def test_too_few_checkpoints():
