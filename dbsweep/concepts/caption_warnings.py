@@ -8,8 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from dbsweep.concepts.captions import METADATA, as_drawn, class_prompts, read_captions, read_file
+from dbsweep.concepts.class_images import own_class_images
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
-from dbsweep.concepts.photos import list_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
 from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
@@ -61,10 +61,9 @@ def _of_the_subject(concept: Concept, files: Mapping[str, str]) -> Iterator[str]
 
 def _of_class_images(concept: Concept) -> Iterator[str]:
     """Of the user's own; what is missing of those that train is an error elsewhere."""
-    folder, token, noun = concept.class_images.folder, concept.instance_token, concept.class_token
-    if folder is None:
+    images, token, noun = own_class_images(concept), concept.instance_token, concept.class_token
+    if not images:
         return
-    images = list_photos(folder)
     if FILEWORDS not in concept.class_prompt:
         yield from (f"class images: {sentence}" for sentence in _unread(images, "class_prompt"))
         return

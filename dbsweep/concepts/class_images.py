@@ -143,12 +143,13 @@ def class_image_pool(
 
 
 def own_class_images(concept: Concept) -> tuple[Path, ...]:
-    """The user's own class images, sorted by name; none without a folder of them.
+    """The user's own class images, sorted by name; none without a folder of them, or where none are wanted.
 
     Raises:
         InputError: their folder is missing or holds none.
     """
-    return () if concept.class_images.folder is None else list_photos(concept.class_images.folder)
+    wanted = concept.class_images
+    return list_photos(wanted.folder) if wanted.enabled and wanted.folder is not None else ()
 
 
 def pool_key(request: ClassImageRequest, prompts: tuple[str, ...], base_sha256: str) -> str:

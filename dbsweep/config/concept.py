@@ -24,6 +24,7 @@ def contains_words(text: str, words: str) -> bool:
 class ClassImages(Section):
     """How the base model draws the class images of prior preservation."""
 
+    enabled: bool = Field(True, description="false trains this concept without, where others have class images")
     folder: LocalPath | None = Field(None, description="own class images to use first; topped up when too few")
     negative_prompt: str = Field("", description="negative prompt of the class images")
     guidance_scale: GuidanceScale = Field(3.0, description="CFG scale; moderate, so that they do not oversaturate")

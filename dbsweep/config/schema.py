@@ -170,6 +170,15 @@ class Experiment(Section):
         problems.refuse("experiment")
         return self
 
+    @model_validator(mode="after")
+    def _some_concept_has_class_images(self) -> Experiment:
+        if not any(concept.class_images.enabled for concept in self.concepts):
+            problems = Problems()
+            message = "leaves no concept with class images: set train.class_images_per_instance: 0 in its place"
+            problems.add(("concepts", 0, "class_images", "enabled"), message)
+            problems.refuse("experiment")
+        return self
+
     @property
     def counts_steps(self) -> bool:
         """Whether a length is given in steps, which the plan needs in epochs."""

@@ -67,7 +67,8 @@ def _concept_data(job: BranchJob, concept: Concept, train: Train) -> list[Concep
     framing, parts = Framing.of(train), []
     for size, photos in framing.by_size(training_photos(concept)).items():
         views = loaded.photo_views(job.sweep, photos, size, framing)
-        count = len(photos) * train.class_images_per_instance
+        has_class_images = concept.class_images.enabled
+        count = len(photos) * train.class_images_per_instance if has_class_images else 0
         part = ConceptData(
             instance=views.windows[0],
             class_images=loaded.class_latents(job.sweep, concept, size, count),
@@ -76,6 +77,7 @@ def _concept_data(job: BranchJob, concept: Concept, train: Train) -> list[Concep
             crops=views.windows[1:],
             mirrored=views.mirrored,
             repeats=concept.repeats,
+            has_class_images=has_class_images,
         )
         parts.append(part)
     return parts

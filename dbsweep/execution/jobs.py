@@ -182,10 +182,9 @@ def class_image_needs(experiment: Experiment, plan: Plan, photos: Sequence[Photo
 
 def _class_images_of(train: Train, photos: Sequence[Photos]) -> Iterator[ClassImageNeed]:
     """What one trial needs of each concept, in each size of its photos."""
-    per_photo = train.class_images_per_instance if train.prior_loss_weight > 0 else 0
     for concept, own in enumerate(photos):
         for size, count in own.by_size(train).items():
-            yield ClassImageNeed(concept=concept, size=size, count=count * per_photo)
+            yield ClassImageNeed(concept=concept, size=size, count=count * own.per_photo(train))
 
 
 def framings_of(experiment: Experiment, plan: Plan) -> tuple[Framing, ...]:

@@ -44,7 +44,7 @@ def _class_image_sets(train: Train, concept: Concept, photos: Photos) -> Iterato
     captions = str(concept.instance_images) if FILEWORDS in concept.class_prompt else ""
     passes = _passes(how.num_inference_steps, how.guidance_scale)
     for size, count in photos.by_size(train).items():
-        missing = max(0, train.class_images_per_instance * count - photos.class_images)
+        missing = max(0, photos.per_photo(train) * count - photos.class_images)
         yield (size, concept.class_prompt, how, captions), Drawing(missing, train.resolution, passes)
 
 

@@ -20,12 +20,18 @@ class Photos:
         repeats: times that each is trained in an epoch.
         sizes: of each, upright; None where nobody has looked, because all are cut to squares.
         class_images: the user's own, which need not be drawn.
+        has_class_images: False for a concept that trains without, whatever the others do.
     """
 
     count: int
     repeats: int = 1
     sizes: tuple[Size, ...] | None = None
     class_images: int = 0
+    has_class_images: bool = True
+
+    def per_photo(self, train: Train) -> int:
+        """The class images for each photo that a trial trains on."""
+        return train.class_images_per_instance if train.prior_loss_weight > 0 and self.has_class_images else 0
 
     def by_size(self, train: Train) -> dict[Size, int]:
         """How many are cut to which size."""
@@ -48,15 +54,14 @@ def photos_of(
     seen = [None] * len(counts) if sizes is None else [tuple(each) for each in sizes]
     given = [0] * len(counts) if class_images is None else class_images
     return tuple(
-        Photos(count, concept.repeats, own, there)
+        Photos(count, concept.repeats, own, there, concept.class_images.enabled)
         for count, concept, own, there in zip(counts, experiment.concepts, seen, given, strict=True)
     )
 
 
 def class_images_used(photos: Photos, train: Train) -> int:
     """The class images of a concept that a trial trains on; photos of several sizes use the same of the user's own."""
-    per_photo = train.class_images_per_instance if train.prior_loss_weight > 0 else 0
-    return per_photo * max(photos.by_size(train).values())
+    return photos.per_photo(train) * max(photos.by_size(train).values())
 
 
 def uses_per_epoch(photos: Sequence[Photos]) -> int:

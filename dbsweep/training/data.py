@@ -29,6 +29,7 @@ class ConceptData:
         mirrored: latents of `instance` and of `crops` seen in a mirror, which half of the uses take by chance; empty
             for none.
         repeats: times that each photo is trained in an epoch, every time with draws of its own.
+        has_class_images: False for a concept that trains without, whatever the others do.
     """
 
     instance: LatentMoments
@@ -38,6 +39,7 @@ class ConceptData:
     crops: tuple[LatentMoments, ...] = ()
     mirrored: tuple[LatentMoments, ...] = ()
     repeats: int = 1
+    has_class_images: bool = True
 
     def __post_init__(self) -> None:
         class_images = 0 if self.class_images is None else len(self.class_images)
@@ -48,7 +50,7 @@ class ConceptData:
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Instance images, then as many class images (or none).
+    """Instance images, then a class image for each whose concept has some.
 
     Attributes:
         latents: (n, c, h, w) float32, sampled from the autoencoder's posterior and scaled.
@@ -160,7 +162,7 @@ class TrainingSet:
 
 def _class_images(concept: ConceptData, per_instance: int) -> int:
     """How many class images the concept uses."""
-    wanted = per_instance * len(concept.instance)
+    wanted = per_instance * len(concept.instance) if concept.has_class_images else 0
     there = 0 if concept.class_images is None else len(concept.class_images)
     if wanted > there:
         raise ValueError(f"{wanted} class images wanted, {there} given: draw the missing ones first")

@@ -24,8 +24,9 @@ class Gradients:
     """Of the loss of any optimizer step.
 
     A step sees ``batch_size * gradient_accumulation`` instance images (fewer at the end of an epoch), each paired with
-    a class image of its concept. Its loss is the mean over the instance images plus ``prior_loss_weight`` times the
-    mean over the class images (Ruiz et al. 2023, eq. 2), however the step is cut into forward passes.
+    a class image of its concept, if that has some. Its loss is the mean over the instance images plus
+    ``prior_loss_weight`` times the mean over their class images (Ruiz et al. 2023, eq. 2), a missing one counting as 0,
+    however the step is cut into forward passes.
 
     All that is random depends on (seed, purpose, step) alone. To keep that true for dropout, each step seeds torch's
     global generator.
@@ -78,14 +79,14 @@ class Gradients:
         epoch, batches = self._order.step(step)
         images = sum(map(len, batches))
         _clear(parameters)
-        figures = torch.zeros(3, device=self._device)
+        figures, seen = torch.zeros(3, device=self._device), 0
         for batch in batches:
             # Batches of a step weigh by their images: exactly the large batch.
             given = self._given(epoch, batch, share=len(batch) / images)
+            seen += len(given.tensors["latents"])
             figures += self._pass(given) if self._replayed is None else self._replayed(given, parameters)
         self._look_ahead(step + 1)
-        halves = 2 if self._train.class_images_per_instance > 0 else 1
-        return figures, halves * images
+        return figures, seen
 
     def forget(self, parameters: Sequence[nn.Parameter]) -> None:
         """Gives the memory of the gradients back, and that of captured passes."""

@@ -18,7 +18,7 @@ class Losses:
 
     Attributes:
         instance: over the instance images.
-        prior: over the class images; zero where there are none.
+        prior: over the class images, one for each instance image; zero where there are none.
     """
 
     instance: torch.Tensor
@@ -86,6 +86,8 @@ def losses(
 ) -> Losses:
     """Mean squared error of the instance images (first) and of the class images (the rest), in float32.
 
+    Where some instance images have no class image, theirs counts as 0: each image weighs the same in any batch.
+
     Args:
         weights: of each image, (n,) float32, as `Objective.weights` has them.
     """
@@ -93,7 +95,8 @@ def losses(
     instance, prior = (
         _error(prediction[h].float(), target[h], None if weights is None else weights[h]) for h in halves
     )
-    return Losses(instance, prior)
+    class_images = len(prediction) - instance_images
+    return Losses(instance, prior if class_images == instance_images else prior * (class_images / instance_images))
 
 
 def _error(prediction: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:

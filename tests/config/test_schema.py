@@ -94,6 +94,13 @@ def test_the_token_of_a_concept_stays_out_of_the_others(faults: Faults, field: s
     assert faults(second + "\n") == {f"concepts[1].{field}": f"{told} (line {line})"}
 
 
+def test_some_concept_has_class_images(faults: Faults):
+    assert faults(text=SMALL + "    class_images: {enabled: false}\n") == {
+        "concepts[0].class_images.enabled": "leaves no concept with class images: set"
+        " train.class_images_per_instance: 0 in its place (line 10)"
+    }
+
+
 def test_settings_of_a_trial_replace_those_of_the_section(load: Load):
     experiment = load("train: {seed: 5, epochs: 9}")
     assert experiment.train_for({"epochs": 2, "learning_rate": 1e-5}) == Train(seed=5, epochs=2, learning_rate=1e-5)

@@ -110,6 +110,20 @@ def test_each_concept_has_its_own(tmp_path: Path, tiny_sd: Path, seen: list[Conc
     assert [path.name for path in (tmp_path / "own").iterdir()] == ["0.png"]  # nothing is put into the user's folder
 
 
+def test_a_concept_goes_without_class_images_beside_another(
+    tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]
+) -> None:
+    experiment = two_concepts(tmp_path)
+    man, dog = experiment.concepts
+    dog = dog.model_copy(update={"class_images": dog.class_images.model_copy(update={"enabled": False})})
+    trainer = trained(prepared(tmp_path, tiny_sd, experiment.model_copy(update={"concepts": (man, dog)})))
+    assert [part.class_images is not None for part in seen] == [True, False]
+    assert [path.name.rpartition("-")[0] for path in (tmp_path / "cache" / "class_images").iterdir()] == [
+        "photo-of-man"
+    ]
+    assert trainer.step == 4
+
+
 def test_photos_keep_their_shape_and_meet_class_images_of_it(
     tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]
 ) -> None:

@@ -50,6 +50,9 @@ def test_each_concept_has_class_images_of_its_own_number() -> None:
     experiment = make_experiment(concepts=[man, other])
     job = sweep_job(Path("r"), Path("c"), experiment, make_plan(), [12, 5], base="b", encoder="e")
     assert [(n.concept, n.count) for n in job.class_images] == [(0, 24), (1, 10)]
+    without = make_experiment(concepts=[man, {**other, "class_images": {"enabled": False}}])
+    job = sweep_job(Path("r"), Path("c"), without, make_plan(), [12, 5], base="b", encoder="e")
+    assert [(n.concept, n.count) for n in job.class_images] == [(0, 24), (1, 0)]
 
 
 def test_class_images_have_the_sizes_of_the_photos() -> None:

@@ -36,6 +36,8 @@ def test_concepts_with_one_class_share_its_images():
     evaluation = (1 + 1 + 1 + 1 + 2 + 1) * 4
     together = cost(small(concepts=[CONCEPT, second]), (12, 20))
     assert together.images == 20 * 2 + 3 * evaluation + 2 * 4  # two tokens
+    without = cost(small(concepts=[CONCEPT, {**second, "class_images": {"enabled": False}}]), (12, 20))
+    assert without.images == together.images - 20 * 2 + 12 * 2
     # 32 photos are an epoch of 32 steps.
     assert together.steps_shared == 4 * 32
     apart = cost(small(concepts=[CONCEPT, {**second, "class_prompt": "picture of man"}]), (12, 20))

@@ -124,6 +124,13 @@ def test_without_class_images_there_is_one_half() -> None:
     assert (len(batch.latents), batch.instance_images, len(batch.prompts)) == (2, 2, 2)
 
 
+def test_a_concept_may_go_without_class_images_beside_others() -> None:
+    data = training_set([MAN, dataclasses.replace(DOG, has_class_images=False)], 1)
+    batch = data.batch(0, [2, 0, 1])
+    assert batch.prompts == ("photo of ohwx dog", "photo of ohwx man", "photo of ohwx man", *["photo of man"] * 2)
+    assert batch.instance_images == 3
+
+
 def test_too_few_class_images_are_a_mistake_of_the_caller() -> None:
     with pytest.raises(ValueError, match="8 class images wanted, 6 given"):
         training_set([MAN], 4)

@@ -40,6 +40,11 @@ def test_losses_of_the_two_halves() -> None:
     assert found.instance.dtype == torch.float32
 
 
+def test_an_instance_image_without_a_class_image_counts_as_a_prior_loss_of_0() -> None:
+    found = losses(torch.tensor([1.0, 3.0, 2.0, 6.0]).reshape(4, 1, 1, 1), torch.zeros(4, 1, 1, 1), 3)
+    assert found.prior.item() == pytest.approx(12.0)  # (36 + 0 + 0) / 3
+
+
 def test_min_snr_caps_nearly_clean_timesteps_and_leaves_pure_noise_whole() -> None:
     weights = Objective(SCHEDULER, CPU, min_snr_gamma=5.0).weights(torch.tensor([0, 999]))
     assert weights is not None
@@ -48,4 +53,4 @@ def test_min_snr_caps_nearly_clean_timesteps_and_leaves_pure_noise_whole() -> No
     found = losses(
         torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1, 1), torch.zeros(3, 1, 1, 1), 2, torch.tensor([1, 0.5, 2])
     )
-    assert (found.instance.item(), found.prior.item()) == (1.5, 18.0)  # (1 + 0.5 * 4) / 2 and 2 * 9
+    assert (found.instance.item(), found.prior.item()) == (1.5, 9.0)  # (1 + 0.5 * 4) / 2 and (2 * 9) / 2
