@@ -9,8 +9,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from dbsweep.config.document import Document, fault_path
+from dbsweep.config.left_out import why_left_out
 from dbsweep.config.messages import describe, did_you_mean, nearest
-from dbsweep.config.other_names import known_as
+from dbsweep.config.other_names import did_you_mean_ours, known_as
 from dbsweep.config.problems import Location
 from dbsweep.errors import Fault
 
@@ -20,7 +21,8 @@ _MUCH_ALIKE = 0.75
 
 def faults_of(error: ValidationError, model: type[BaseModel], document: Document) -> tuple[Fault, ...]:
     """Every fault of a document that pydantic found when validating it as the model."""
-    return tuple(_fault(details, model, document) for details in error.errors() if not _is_echo(details))
+    listed: set[Location] = set()
+    return tuple(_fault(details, model, document, listed) for details in error.errors() if not _is_echo(details))
 
 
 def _is_echo(details: ErrorDetails) -> bool:
@@ -28,12 +30,12 @@ def _is_echo(details: ErrorDetails) -> bool:
     return details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]
 
 
-def _fault(details: ErrorDetails, model: type[BaseModel], document: Document) -> Fault:
+def _fault(details: ErrorDetails, model: type[BaseModel], document: Document, listed: set[Location]) -> Fault:
     at = details["loc"]
     if details["type"] == "missing":
         message = _missing(at, model)
     elif details["type"] == "extra_forbidden":
-        message = _unknown(at, model)
+        message = _unknown(at, model, listed)
     else:
         message = describe(details)
     origin = document.origin(at)
@@ -47,19 +49,26 @@ def _missing(at: Location, model: type[BaseModel]) -> str:
     return f"is missing{meaning}"
 
 
-def _unknown(at: Location, model: type[BaseModel]) -> str:
+def _unknown(at: Location, model: type[BaseModel], listed: set[Location]) -> str:
+    """What is wrong with a key; what its section allows, dozens of words, only where that is not `listed` yet."""
     key, section = str(at[-1]), _section_at(at[:-1], model)
     if (known := known_as(key, fault_path(at[:-1]))) is not None:
-        return f"is an unknown key; did you mean `{known}`?"
+        return f"is an unknown key; {did_you_mean_ours(key, known)}"
+    if (why := why_left_out(key)) is not None:
+        return why
     elsewhere = next((path for path, names in _homes(model) if key in names and path != at[:-1]), None)
     if elsewhere is not None:
         home = f"section `{fault_path(elsewhere)}`" if elsewhere else "the top of the file"
         return f"is unknown here; it belongs to {home}"
     own = () if section is None else tuple(section.model_fields)
-    if not nearest(key, own, most=1):
-        for path, names in _homes(model):
-            if alike := nearest(key, names, most=1, cutoff=_MUCH_ALIKE):
-                return f"is an unknown key; did you mean `{fault_path((*path, *alike))}`?"
+    if nearest(key, own, most=1):
+        return f"is an unknown key; {did_you_mean(key, own)}"
+    for path, names in _homes(model):
+        if alike := nearest(key, names, most=1, cutoff=_MUCH_ALIKE):
+            return f"is an unknown key; did you mean `{fault_path((*path, *alike))}`?"
+    if at[:-1] in listed:
+        return "is an unknown key"
+    listed.add(at[:-1])
     return f"is an unknown key; {did_you_mean(key, own)}"
 
 

@@ -10,11 +10,14 @@ OTHER_NAMES: Mapping[str, str] = {
     "batch": "train.batch_size",
     "lr": "train.learning_rate",
     # the DreamBooth extension of A1111
+    "adamw_weight_decay": "train.weight_decay",
     "class_guidance_scale": "concepts[].class_images.guidance_scale",
     "class_infer_steps": "concepts[].class_images.num_inference_steps",
     "class_negative_prompt": "concepts[].class_images.negative_prompt",
+    "concepts_list": "concepts",
     "custom_model_name": "name",
     "half_model": "checkpoints.precision",
+    "has_ema": "base_model_ema",
     "hflip": "train.random_flip",
     "lora_learning_rate": "train.learning_rate",
     "lora_txt_learning_rate": "train.text_encoder_learning_rate",
@@ -33,38 +36,57 @@ OTHER_NAMES: Mapping[str, str] = {
     "save_sample_prompt": "concepts[].sample_prompt",
     "src": "base_model",
     "stop_text_encoder": "train.text_encoder_ratio",
+    "tenc_weight_decay": "train.weight_decay",
+    "txt_learning_rate": "train.text_encoder_learning_rate",
     "use_lora": "train.lora_rank",
+    "use_lora_extended": "train.lora_targets",
     # kohya's sd-scripts
     "caption_tag_dropout_rate": "train.tag_dropout",
+    "class_tokens": "concepts[].instance_prompt",
     "conv_dim": "train.lora_targets",
+    "dataset_repeats": "concepts[].repeats",
+    "datasets": "concepts",
     "enable_bucket": "train.aspect_ratio_buckets",
     "flip_aug": "train.random_flip",
     "image_dir": "concepts[].instance_images",
     "ip_noise_gamma": "train.input_perturbation",
+    "is_reg": "concepts[].class_images.folder",
     "keep_tokens": "train.keep_tags",
     "learning_rate_te": "train.text_encoder_learning_rate",
+    "learning_rate_te1": "train.text_encoder_learning_rate",
+    "log_tracker_name": "tracking.experiment",
     "lr_scheduler_num_cycles": "train.lr_num_cycles",
     "lr_scheduler_power": "train.lr_power",
+    "lr_scheduler_step_rules": "train.lr_step_rules",
+    "max_train_epoch": "train.epochs",
     "max_train_epochs": "train.epochs",
+    "mem_eff_attn": "train.attention",
     "network_alpha": "train.lora_alpha",
     "network_dim": "train.lora_rank",
     "network_dropout": "train.lora_dropout",
+    "network_module": "train.lora_rank",
     "network_train_unet_only": "train.text_encoder_ratio",
     "num_repeats": "concepts[].repeats",
     "output_name": "name",
     "reg_data_dir": "concepts[].class_images.folder",
     "sample_every_n_epochs": "evaluate.every_epochs",
+    "sample_every_n_steps": "evaluate.every_steps",
     "sample_prompts": "concepts[].sample_prompt",
     "sample_sampler": "evaluate.sampler",
     "save_every_n_epochs": "evaluate.every_epochs",
     "save_every_n_steps": "evaluate.every_steps",
+    "save_last_n_epochs": "checkpoints.keep",
     "save_precision": "checkpoints.precision",
+    "sdpa": "train.attention",
     "shuffle_caption": "train.shuffle_tags",
+    "stop_text_encoder_training": "train.text_encoder_ratio",
+    "subsets": "concepts",
     "text_encoder_lr": "train.text_encoder_learning_rate",
     "train_data_dir": "concepts[].instance_images",
     "unet_lr": "train.learning_rate",
     "xformers": "train.attention",
     # diffusers' examples, of which the others took over some
+    "adam_weight_decay": "train.weight_decay",
     "checkpointing_steps": "evaluate.every_steps",
     "checkpoints_total_limit": "checkpoints.keep",
     "class_data_dir": "concepts[].class_images.folder",
@@ -80,24 +102,48 @@ OTHER_NAMES: Mapping[str, str] = {
     "pretrained_model_name_or_path": "base_model",
     "pretrained_vae_name_or_path": "vae",
     "rank": "train.lora_rank",
+    "snr_gamma": "train.min_snr_gamma",
+    "tracker_project_name": "tracking.experiment",
     "train_text_encoder": "train.text_encoder_ratio",
     "use_8bit_adam": "train.optimizer",
     "use_ema": "train.ema_decay",
+    "validation_epochs": "evaluate.every_epochs",
     "validation_prompt": "concepts[].sample_prompt",
     "validation_steps": "evaluate.every_steps",
     "with_prior_preservation": "train.class_images_per_instance",
     # OneTrainer and SimpleTuner
     "base_model_name": "base_model",
+    "caption_dropout_probability": "train.caption_dropout",
     "checkpoint_step_interval": "evaluate.every_steps",
+    "clip_grad_norm": "train.max_grad_norm",
+    "concept_file_name": "concepts",
+    "data_backend_config": "concepts",
+    "dropout_probability": "train.lora_dropout",
     "ema": "train.ema_decay",
     "learning_rate_cycles": "train.lr_num_cycles",
     "learning_rate_scheduler": "train.lr_scheduler",
+    "learning_rate_warmup_steps": "train.lr_warmup_steps",
+    "loss_weight_strength": "train.min_snr_gamma",
     "offset_noise_weight": "train.noise_offset",
+    "perturbation_noise_weight": "train.input_perturbation",
+    "tracker_run_name": "name",
     "train_dtype": "train.precision",
+    "training_method": "train.lora_rank",
     "validation_guidance": "evaluate.guidance_scale",
+    "validation_negative_prompt": "evaluate.negative_prompt",
+    "validation_num_inference_steps": "evaluate.num_inference_steps",
+    "validation_resolution": "train.resolution",
     "validation_seed": "evaluate.seed",
+    "workspace_dir": "output",
 }
 """A name there, in small letters, and the setting's path here."""
+
+_UNLIKE: Mapping[str, str] = {
+    "max_train_steps": "a step here has class images beside its batch_size photos",
+    "num_class_images": "of each photo here, not of all",
+    "stop_text_encoder_training": "a share of the epochs here, not a step",
+}
+"""What a number there would not mean here, where it could be taken over as it is."""
 
 
 def known_as(name: object, section: str) -> str | None:
@@ -111,3 +157,9 @@ def known_as(name: object, section: str) -> str | None:
         return None
     item = section if re.fullmatch(r"concepts\[\d+\]", section) else "concepts[0]"
     return path.replace("concepts[]", item).removeprefix(f"{section}.")
+
+
+def did_you_mean_ours(name: object, path: str) -> str:
+    """``did you mean `rank`?``, of what `known_as` found, with what else the number counts."""
+    unlike = _UNLIKE.get(str(name).lower())
+    return f"did you mean `{path}`{'' if unlike is None else f', {unlike}'}?"

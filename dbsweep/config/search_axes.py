@@ -11,8 +11,9 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from dbsweep.config.axes import LogUniform, SearchAxis, Selected, Uniform, Values
+from dbsweep.config.left_out import why_left_out
 from dbsweep.config.messages import did_you_mean, shown
-from dbsweep.config.other_names import known_as
+from dbsweep.config.other_names import did_you_mean_ours, known_as
 from dbsweep.config.problems import Location, Problems
 
 _FORMS = ("values", "uniform", "loguniform", "choice")
@@ -51,11 +52,11 @@ def read_axes(
         if name not in settings.model_fields:
             known = known_as(name, "train")
             meant = (
-                f"did you mean `{known}`?"
+                did_you_mean_ours(name, known)
                 if known in settings.model_fields
                 else did_you_mean(name, [*settings.model_fields, *others])
             )
-            problems.add((*at, name), f"no setting of `train` has this name; {meant}")
+            problems.add((*at, name), why_left_out(name) or f"no setting of `train` has this name; {meant}")
             continue
         axis = _read_axis(raw, settings.model_fields[name], allowed_values(settings, name), problems, (*at, name))
         if axis is not None:

@@ -41,3 +41,12 @@ def test_one_fault_is_one_line_and_several_are_a_list(load: Load):
 def test_an_unknown_sampler_is_found_before_anything_runs(faults: Faults):
     (message,) = faults("", "evaluate.sampler='DPM++ 2M karras'").values()
     assert "did you mean `DPM++ 2M Karras`?" in message
+
+
+def test_what_a_section_allows_is_listed_once(faults: Faults):
+    """A page of settings from elsewhere is answered by a page, not by a list of dozens of words for each."""
+    found = faults("zzz: 1\nyyy: 2\ntrain: {zzz: 1, yyy: 2}")
+    assert found["zzz"].startswith("is an unknown key; allowed: name, base_model, ")
+    assert found["yyy"] == "is an unknown key (line 11)"
+    assert found["train.zzz"].startswith("is an unknown key; allowed: ")
+    assert found["train.yyy"] == "is an unknown key (line 12)"

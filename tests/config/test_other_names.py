@@ -55,3 +55,12 @@ def test_a_name_at_the_top_of_the_file_leads_into_its_section(faults: Faults) ->
         "num_train_epochs": "is an unknown key; did you mean `train.epochs`? (line 11)",
         "save_precision": "is an unknown key; did you mean `checkpoints.precision`? (line 12)",
     }
+
+
+def test_a_number_that_counts_something_else_is_told_of(faults: Faults) -> None:
+    assert faults("num_class_images: 200\nsearch: {max_train_steps: [800]}") == {
+        "num_class_images": "is an unknown key; did you mean `train.class_images_per_instance`, of each photo here,"
+        " not of all? (line 10)",
+        "search.max_train_steps": "no setting of `train` has this name; did you mean `steps`, a step here has class"
+        " images beside its batch_size photos? (line 11)",
+    }
