@@ -13,6 +13,8 @@ from dbsweep.records.record import Scalar
 
 _SHOWN = 6
 _SMALL_LORA = 8
+_ENCODER = "evaluate.encoder"
+_SMALL_ENCODER = "ViT-B-32/openai"
 
 
 def forecast(experiment: Experiment, device: Device) -> Iterator[str]:
@@ -41,8 +43,12 @@ def _case_text(experiment: Experiment, case: Case, device: Device) -> str:
     parts = f"({case.memory.parts_text()})"
     if case.memory.total <= device.memory_bytes:
         return f"{need} {parts}: fits"
-    means = list(_means(experiment, case, device))
-    advice = f"what makes it fit: {'; or '.join(means)}" if means else f"only {_least(case)} may make it fit"
+    if means := list(_means(experiment, case, device)):
+        advice = f"what makes it fit: {'; or '.join(means)}"
+    elif (together := _together(experiment, case, device)) is not None:
+        advice = f"what makes it fit, all together: {together}"
+    else:
+        advice = f"only {_least(case)} may make it fit"
     return f"{need} {parts}: does not fit and will probably run out of memory; {advice}"
 
 
@@ -62,12 +68,39 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
         yield f"train.text_encoder_ratio 0 ({gigabytes(total)})"
     if train.lora_rank == 0 and (total := need({"lora_rank": _SMALL_LORA})) <= device.memory_bytes:
         yield f"train.lora_rank {_SMALL_LORA}, a LoRA instead of the whole networks ({gigabytes(total)})"
+    if (total := need({_ENCODER: _SMALL_ENCODER})) <= device.memory_bytes:
+        yield f"{_ENCODER} {_SMALL_ENCODER}, a smaller CLIP that scores ({gigabytes(total)})"
+
+
+def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
+    """What makes a case fit where nothing does alone, without what is not needed; None if nothing can."""
+    changes: dict[str, Scalar] = {
+        "gradient_checkpointing": True,
+        "lora_rank": case.train.lora_rank or _SMALL_LORA,
+        _ENCODER: _SMALL_ENCODER,
+        "precision": "fp32",  # where the networks are frozen, copies in half precision cost more than they save
+        "text_encoder_ratio": 0.0,
+    }
+
+    def need(some: Mapping[str, Scalar]) -> int:
+        return need_of(_alone(experiment, case, some))
+
+    for name in reversed(changes):
+        fewer = {other: value for other, value in changes.items() if other != name}
+        if need(fewer) <= device.memory_bytes or need(fewer) <= need(changes):
+            changes = fewer
+    if (total := need(changes)) > device.memory_bytes:
+        return None
+    named = (savings_text({name if name == _ENCODER else f"train.{name}": value}) for name, value in changes.items())
+    return f"{', '.join(named)} ({gigabytes(total)})"
 
 
 def _alone(experiment: Experiment, case: Case, changes: Mapping[str, Scalar]) -> Experiment:
-    """An experiment of this case alone, changed."""
-    train = Train.model_validate({**case.train.model_dump(), **changes})
-    return experiment.model_copy(update={"train": train, "search": type(experiment.search)()})
+    """An experiment of this case alone, changed: settings of `train`, or the scoring encoder."""
+    of_train = {name: value for name, value in changes.items() if name != _ENCODER}
+    train = Train.model_validate({**case.train.model_dump(), **of_train})
+    evaluate = experiment.evaluate.model_copy(update={"encoder": changes.get(_ENCODER, experiment.evaluate.encoder)})
+    return experiment.model_copy(update={"train": train, "search": type(experiment.search)(), "evaluate": evaluate})
 
 
 def _least(case: Case) -> str:

@@ -11,7 +11,7 @@ from dbsweep.plan.courses import text_encoder_epochs
 from dbsweep.plan.ladder import Half, images_per_pass
 from dbsweep.plan.memory import TrainingMemory, training_memory
 from dbsweep.plan.model_files import size_of
-from dbsweep.plan.sizes import encoder_bytes
+from dbsweep.plan.sizes import scoring_bytes
 from dbsweep.plan.space import make_trials
 from dbsweep.records.record import Record, Scalar
 
@@ -67,7 +67,7 @@ def cases_of(experiment: Experiment) -> tuple[Case, ...]:
     distinct = {_described(train): train for train in trains}
     varying = [column for column in zip(*distinct, strict=True) if len(set(column)) > 1]
     labels = [", ".join(words) for words in zip(*varying, strict=True)] or [""] * len(distinct)
-    size, scoring = size_of(experiment.base_model), encoder_bytes(experiment.evaluate.encoder)
+    size, scoring = size_of(experiment.base_model), scoring_bytes(experiment.evaluate)
     return tuple(
         Case(train, training_memory(train, size, prompts=prompts_of(experiment, train), scoring_bytes=scoring), label)
         for train, label in zip(distinct.values(), labels, strict=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.lora import Targets
 from dbsweep.config.optimization import OptimizerName
 from dbsweep.plan.activations import TextShape, UNetShape
@@ -104,12 +105,30 @@ SD2 = ModelSize(
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=1024, layers=23, hidden=4096, quick=False),
 )
-_ENCODERS = {"minisd": 1_270_000, "ViT-B-32": 151_000_000, "ViT-B-16": 150_000_000, "ViT-L-14": 428_000_000}
-"""Parameters of open_clip's models, by how their names begin; others are taken for the last."""
+_ENCODERS = {
+    "minisd": 1_270_000,
+    "ViT-B-32": 151_000_000,
+    "ViT-B-16": 150_000_000,
+    "ViT-L-14": 428_000_000,
+    "ViT-H-14": 986_000_000,
+    "ViT-g-14": 1_367_000_000,
+    "ViT-bigG-14": 2_540_000_000,
+}
+"""Parameters of open_clip's models, by how their names begin; others are taken for ViT-L-14."""
+
+_DINOV2 = 87_000_000
+"""Parameters of dinov2-base; there are smaller and larger ones."""
+
+
+def scoring_bytes(evaluate: Evaluate) -> int:
+    """Of the float32 weights of those who score; faces are looked at on the CPU."""
+    identity = evaluate.identity
+    dinov2 = 0 if identity.dinov2 is None else 4 * _DINOV2
+    return encoder_bytes(evaluate.encoder) + (encoder_bytes(identity.encoder) if identity.encoder else 0) + dinov2
 
 
 def encoder_bytes(encoder: str) -> int:
-    """Of the scoring encoder's float32 weights, by its name."""
+    """Of a CLIP's float32 weights, by its name."""
     for name, parameters in _ENCODERS.items():
         if encoder.startswith(name):
             return 4 * parameters

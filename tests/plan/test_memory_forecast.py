@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dbsweep.plan.fitting import fit
 from dbsweep.plan.memory import GIB
+from dbsweep.plan.memory_forecast import forecast_without_device
 from dbsweep.plan.needs import Device
 from tests.plan.devices import SD1, gpu, sd1
 from tests.plan.experiments import experiment
@@ -14,6 +15,7 @@ def test_what_can_never_fit_is_told_with_what_would_help():
     assert "gradient_checkpointing true" in first
     assert "does not fit and will probably run out of memory" in second
     assert "train.lora_rank 8, a LoRA instead of the whole networks" in second
+    assert "or evaluate.encoder ViT-B-32/openai, a smaller CLIP that scores" in fit(sd1("as_given"), gpu(18.5)).notes[0]
     (hopeless,) = fit(sd1("as_given"), gpu(3)).notes
     assert "only a lower train.resolution (now 512), a smaller base model or more memory may make it fit" in hopeless
 
@@ -35,3 +37,22 @@ def test_of_many_needs_the_largest_are_told_and_the_rest_counted():
     told = [note.partition(" needs ")[0] for note in notes[:-1]]
     assert told == [f"memory: training (resolution {side})" for side in (960, 896, 832, 768, 704, 640)]
     assert notes[-1] == "memory: 6 more settings need less"
+
+
+def test_where_no_single_change_is_enough_the_fewest_together_are_told():
+    (_, note) = fit(sd1(train={"precision": "bf16"}), gpu(8)).notes
+    together = note.partition("what makes it fit, all together: ")[2].rpartition(" (")[0]
+    assert together == "train.lora_rank 8, evaluate.encoder ViT-B-32/openai, train.precision fp32"
+    train = {"lora_rank": 8, "gradient_checkpointing": True}
+    (note,) = fit(sd1("as_given", train=train, evaluate={"encoder": "ViT-B-32/openai"}), gpu(8)).notes
+    assert note.endswith(": fits")
+
+
+def test_whoever_scores_takes_memory_too():
+    def scoring(**evaluate: object) -> str:
+        return forecast_without_device(sd1("as_given", evaluate=evaluate)).partition("scoring ")[2][:3]
+
+    assert scoring() == "1.6"
+    assert scoring(encoder="ViT-H-14/laion2b_s32b_b79k") == "3.7"
+    assert scoring(identity={"encoder": "ViT-bigG-14/laion2b_s39b_b160k"}) == "11."
+    assert scoring(identity={"dinov2": "facebook/dinov2-base"}) == "1.9"
