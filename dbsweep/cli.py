@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+import warnings
 from typing import Annotated, NoReturn
 
 import typer
@@ -66,6 +67,7 @@ def main() -> NoReturn:
     Exit codes: 0 done; 1 the sweep ended without a choice; 2 wrong input, with one clear message; 130 interrupted.
     """
     outlive_readers()
+    _let_libraries_warn()
     try:
         app()
     except DbsweepError as error:
@@ -78,6 +80,16 @@ def main() -> NoReturn:
         typer.echo(f"dbsweep: {message}", err=True)
         sys.exit(2)
     sys.exit(0)
+
+
+def _let_libraries_warn() -> None:
+    """Takes `PYTHONWARNINGS` from this process and its workers.
+
+    Whoever has warnings raised there means programs of their own; torch, diffusers and MLflow warn as they work.
+    """
+    if os.environ.pop("PYTHONWARNINGS", None) is not None:
+        warnings.resetwarnings()
+        warnings.simplefilter("ignore")
 
 
 def _mendable(error: OSError) -> str | None:

@@ -41,6 +41,24 @@ def test_a_terminal_of_another_encoding_shows_what_it_can(tmp_path):
     assert b"steps 1?6" in done.stdout
 
 
+def test_a_warning_of_a_library_ends_no_sweep(tmp_path):
+    """Even where somebody has all warnings raised: a worker that inherits that would die of them too."""
+    code = "\n".join(
+        (
+            "import os, sys, warnings",
+            "import dbsweep.cli as cli",
+            "def plan(*_):",
+            "    warnings.warn('old', DeprecationWarning)",
+            "    print('PYTHONWARNINGS' in os.environ)",
+            "cli.app = plan",
+            "cli.main()",
+        )
+    )
+    environment = {**os.environ, "PYTHONWARNINGS": "error"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False\n", "")
+
+
 def test_the_version_is_printed(dbsweep):
     assert dbsweep("--version") == (0, f"dbsweep {__version__}\n", "")
 
