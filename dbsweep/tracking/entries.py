@@ -39,8 +39,9 @@ STATUS = {
 }
 """MLflow's word for a trial's state."""
 
-PARAM_SECTIONS = ("base_model", "train", "evaluate", "search", "resources")
-"""Sections of the experiment that become params. The tracking section, whose URI may hold a password, does not."""
+PARAM_SECTIONS = ("base_model", "clip_skip", "train", "evaluate", "search", "verdict", "choose", "resources")
+"""Sections of the experiment that become params: two utilities are the same thing if `choose` is the same. The tracking
+section, whose URI may hold a password, does not."""
 
 _NO_NAME = re.compile(r"[^\w.\- ]", re.ASCII)
 """Characters of a token that not every store takes in the name of a metric."""
@@ -75,9 +76,11 @@ def run_key(record: RunRecord) -> str:
 
 
 def run_params(record: RunRecord) -> dict[str, str]:
-    """Params of the parent run, by dotted names."""
+    """Params of the parent run, by dotted names; of `train` not what is swept, whose value there no trial has."""
     sections = {name: record.experiment[name] for name in PARAM_SECTIONS if name in record.experiment}
-    return {name: str(value)[:PARAM_LENGTH] for name, value in _flat(sections, "") if value is not None}
+    hidden = {f"train.{name}" for name in Experiment.model_validate(record.experiment).search.hidden}
+    flat = (each for each in _flat(sections, "") if each[0] not in hidden)
+    return {name: str(value)[:PARAM_LENGTH] for name, value in flat if value is not None}
 
 
 def run_tags(record: RunRecord) -> dict[str, str]:

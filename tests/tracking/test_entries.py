@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from dbsweep.tracking.entries import run_params
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.reports.synthetic import Synthetic, with_two_subjects
 from tests.tracking.records import make_record
@@ -20,6 +21,21 @@ def test_every_step_s_figures_are_told_at_their_steps(output: Path) -> None:
         assert [step for step, _ in history(output, run, f"steps/{name}")] == [5, 10, 15, 20]
     for name in ("images_per_s", "text_encoder_learning_rate", "memory_bytes"):
         assert [step for step, _ in history(output, run, name)] == [10, 20]
+
+
+def test_params_are_what_trials_have_and_what_utilities_mean(output: Path) -> None:
+    record = make_record(output / "demo")
+    params = run_params(
+        record.model_copy(update={"experiment": {**record.experiment, "search": {"epochs": [2, 3], "samples": 1}}})
+    )
+    assert params["search.epochs"] == "[2, 3]"
+    assert "train.epochs" not in params  # 100, the default, which no trial has
+    assert params["train.learning_rate"] == "2e-06"
+    assert (params["choose.weights.identity"], params["choose.enough_style"], params["verdict.drop"]) == (
+        "1.0",
+        "0.5",
+        "0.15",
+    )
 
 
 def test_no_secret_is_logged(output: Path) -> None:
