@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 from transformers import CLIPTokenizer
 
@@ -40,6 +42,17 @@ class TokenSplit:
                 " of its own: a rare word of one token is learned more cleanly."
             )
         return None
+
+
+def shared_pieces(splits: Sequence[TokenSplit]) -> Iterator[str]:
+    """Sentences for the person, on instance tokens of several concepts that have a piece in common."""
+    for one, other in combinations(splits, 2):
+        common = [piece.removesuffix("</w>") for piece in one.pieces if piece in other.pieces]
+        if common:
+            yield (
+                f"instance_token {one.word!r} and {other.word!r} share the piece {common[0]!r}, by which each learns"
+                " what the other is taught: choose words without a common piece."
+            )
 
 
 def split_token(tokenizer: CLIPTokenizer, word: str) -> TokenSplit:

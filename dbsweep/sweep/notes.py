@@ -17,14 +17,14 @@ def token_warnings(experiment: Experiment) -> tuple[str, ...]:
 
     Nothing where the tokenizer has still to be downloaded.
     """
-    from dbsweep.concepts.token import split_token
+    from dbsweep.concepts.token import shared_pieces, split_token
     from dbsweep.models.tokenizer import find_tokenizer
 
     tokenizer = find_tokenizer(base_source(with_base_of_base(experiment)).source)
     if tokenizer is None:
         return ()
     splits = [split_token(tokenizer, concept.instance_token) for concept in experiment.concepts]
-    return tuple(split.warning for split in splits if split.warning is not None)
+    return (*(split.warning for split in splits if split.warning is not None), *shared_pieces(splits))
 
 
 def clip_skip_warnings(experiment: Experiment) -> tuple[str, ...]:

@@ -71,6 +71,7 @@ def _kind_notes(base_model: str) -> Iterator[str]:
 def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     """What is to be said of photos and captions, concept by concept, and of all concepts together."""
     from dbsweep.concepts.caption_warnings import caption_warnings
+    from dbsweep.concepts.cropped import cropped_sentence
     from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
@@ -82,7 +83,12 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
         of = f"{concept.instance_token}: " if len(experiment.concepts) > 1 else ""
         warnings = (*prompt_warnings(concept), *caption_warnings(concept))
         yield from (f"{of}{warning}" for warning in warnings)
-        sentences = (held_out_sentence(concept), doubled_files(concept), enlarged_sentence(concept, framings))
+        sentences = (
+            held_out_sentence(concept),
+            doubled_files(concept),
+            enlarged_sentence(concept, framings),
+            cropped_sentence(concept, framings),
+        )
         yield from (sentence for sentence in sentences if sentence is not None)
     yield from named_elsewhere(experiment.concepts)
     yield from shared_folders(experiment.concepts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.concepts.token import split_token
+from dbsweep.concepts.token import shared_pieces, split_token
 from tests.tiny_models import make_tokenizer
 
 TOKENIZER = make_tokenizer()
@@ -31,3 +31,9 @@ def test_the_instance_token_is_split_and_warned_about(word: str, pieces: tuple[s
         assert split.warning is not None
         with pytest.raises(AssertionError, match=warning):
             raise AssertionError(split.warning)
+
+
+def test_pieces_that_several_tokens_share_are_told_of() -> None:
+    dogs, other, apart = (split_token(TOKENIZER, word) for word in ("sks dog", "zwx dog", "ohwx"))
+    (told,) = shared_pieces([dogs, apart, other])
+    assert told.startswith("instance_token 'sks dog' and 'zwx dog' share the piece 'dog', by which each learns")

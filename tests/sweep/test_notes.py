@@ -73,6 +73,14 @@ def test_a_run_shows_how_its_tokens_are_split(tmp_path: Path) -> None:
     assert "train.resolution is 128" in out.getvalue()
 
 
+def test_tokens_of_several_concepts_that_share_a_piece_are_told_of(tmp_path: Path) -> None:
+    experiment = load_experiment(write_experiment(tmp_path))
+    other = experiment.concepts[0].model_copy(update={"instance_token": "ohwx1"})
+    split, shared = token_warnings(experiment.model_copy(update={"concepts": (*experiment.concepts, other)}))
+    assert split.startswith("instance_token 'ohwx1' is split into 2 pieces (ohwx, 1)")
+    assert shared.startswith("instance_token 'ohwx' and 'ohwx1' share the piece 'ohwx'")
+
+
 def test_a_photo_that_is_there_twice_is_told_of(tmp_path: Path) -> None:
     file, photos = write_experiment(tmp_path), tmp_path / "photos"
     shutil.copy(photos / "0.png", photos / "copy.png")

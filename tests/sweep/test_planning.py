@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import ModelError
@@ -109,6 +110,12 @@ def test_prompts_that_teach_something_else_are_noted(tmp_path: Path) -> None:
     notes = make_plan(experiment).notes
     assert notes[0].startswith("ohwx: class_prompt 'photo of person' is without the class word 'man'")
     assert any(note.startswith("zwx: instance_prompt names ohwx too") for note in notes)
+
+
+def test_photos_that_lose_much_to_the_crop_are_noted(tmp_path: Path) -> None:
+    experiment = load_experiment(write_experiment(tmp_path))
+    Image.effect_noise((500, 64), 50).save(tmp_path / "photos" / "wide.png")
+    assert any(note.startswith("ohwx: 1 of 4 photos loses up to 87%") for note in make_plan(experiment).notes)
 
 
 def test_photos_in_folders_below_are_noted(tmp_path: Path) -> None:
