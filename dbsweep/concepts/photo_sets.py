@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -62,6 +63,19 @@ def held_out_sentence(concept: Concept) -> str | None:
     return (
         f"{concept.instance_token}: {counted(training, 'photo')} {train}, {len(held_out)} {are} held out to measure"
         f" validation_loss and memorisation by ({names})"
+    )
+
+
+def unset_repeats(concept: Concept) -> str | None:
+    """That a folder is named as kohya's scripts want it, by which they repeat its photos, for the plan; or None."""
+    name = concept.instance_images.name
+    repeats = re.match(r"0*([1-9]\d{0,2})_", name)
+    if repeats is None or int(repeats[1]) == 1 or concept.repeats > 1:
+        return None
+    times = repeats[1]
+    return (
+        f"{concept.instance_token}: kohya's scripts train a folder that is called {name!r} {times} times an epoch, and"
+        f" here it is trained once: set repeats: {times}, or {times} times the epochs, if you mean the same"
     )
 
 

@@ -75,7 +75,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
-    from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders, unread_folders
+    from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders, unread_folders, unset_repeats
     from dbsweep.concepts.prompt_warnings import named_elsewhere, prompt_warnings
 
     framings = {Framing.of(experiment.train.model_copy(update=trial.settings)) for trial in plan.trials}
@@ -84,6 +84,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
         warnings = (*prompt_warnings(concept), *caption_warnings(concept))
         yield from (f"{of}{warning}" for warning in warnings)
         sentences = (
+            unset_repeats(concept),
             held_out_sentence(concept),
             doubled_files(concept),
             enlarged_sentence(concept, framings),

@@ -13,6 +13,7 @@ from dbsweep.concepts.photo_sets import (
     shared_folders,
     training_photos,
     unread_folders,
+    unset_repeats,
 )
 from dbsweep.config.concept import Concept
 from dbsweep.errors import InputError
@@ -86,3 +87,26 @@ def test_photos_in_folders_below_are_told_of_unless_a_setting_names_them(tmp_pat
     (told,) = unread_folders([given, given])
     assert told == f"photos in the folders below {photos} are not read (20_ohwx man): move those into it that should be"
     assert list(unread_folders([concept(photos / "own", 1)])) == []
+
+
+@pytest.mark.parametrize(
+    ("folder", "repeats", "told"),
+    [
+        (
+            "20_ohwx man",
+            1,
+            "20 times an epoch, and here it is trained once: set repeats: 20, or 20 times the epochs",
+        ),
+        ("20_ohwx man", 20, None),
+        ("20_ohwx man", 10, None),
+        ("1_man", 1, None),
+        ("2023_summer", 1, None),
+        ("20 photos", 1, None),
+    ],
+)
+def test_repeats_in_the_name_of_a_folder_are_told_of(
+    tmp_path: Path, folder: str, repeats: int, told: str | None
+) -> None:
+    sentence = unset_repeats(plain_concept(tmp_path / folder, repeats=repeats))
+    assert (sentence is None) == (told is None)
+    assert told is None or told in str(sentence)

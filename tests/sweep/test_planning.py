@@ -118,6 +118,13 @@ def test_photos_that_lose_much_to_the_crop_are_noted(tmp_path: Path) -> None:
     assert any(note.startswith("ohwx: 1 of 4 photos loses up to 87%") for note in make_plan(experiment).notes)
 
 
+def test_repeats_in_the_name_of_a_folder_are_noted(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path)
+    (tmp_path / "photos").rename(tmp_path / "20_ohwx man")
+    experiment = load_experiment(file, ["concepts.0.instance_images=20_ohwx man"])
+    assert any("set repeats: 20" in note for note in make_plan(experiment).notes)
+
+
 def test_photos_in_folders_below_are_noted(tmp_path: Path) -> None:
     experiment = load_experiment(write_experiment(tmp_path))
     below = tmp_path / "photos" / "more"
