@@ -13,6 +13,19 @@ from dbsweep.errors import ConfigError, Fault
 
 _MERGE_TAG = "tag:yaml.org,2002:merge"
 
+_LOOK_AROUND = (
+    "; in this line or the one above: a colon has a space after it, keys of one section begin below one another, and"
+    " text that holds a colon needs quotes"
+)
+_ADVICE = {
+    "escape": "; in double quotes a backslash begins an escape: write the path with / or in single quotes",
+    r"\t": "; indent with spaces, not with tabs",
+    "mapping values are not allowed": _LOOK_AROUND,
+    "<block end>": _LOOK_AROUND,
+    "could not find expected ':'": _LOOK_AROUND,
+}
+"""What to say after the YAML library's words, by a part of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Document:
@@ -54,9 +67,8 @@ def read_document(path: Path) -> Document:
         mark = error.problem_mark
         at = f"line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         problem = error.problem or error.context or ""
-        if "escape" in problem:  # "C:\\photos"
-            problem += "; in double quotes a backslash begins an escape: write the path with / or in single quotes"
-        reason = f"is not YAML: {problem}{_other_trainers(path)}"
+        advice = next((said for sign, said in _ADVICE.items() if sign in problem), "")
+        reason = f"is not YAML: {problem}{advice}{_other_trainers(path)}"
         raise ConfigError(str(path), [Fault(at, reason)]) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else " ".join(str(error).split())

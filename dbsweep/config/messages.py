@@ -88,5 +88,7 @@ def describe(error: ErrorDetails) -> str:
     if kind not in _MUST:
         return error["msg"]
     line = f"{_MUST[kind].format(**context)}, got {shown(value)}"
+    if kind == "string_type" and isinstance(value, (dict, list)):  # photo of a man: neon style; [filewords]
+        return f"must be text, got {shown(value)}; text with a colon or in brackets needs quotes"
     meant = closest(value, re.findall(r"'([^']*)'", str(context.get("expected", ""))))
     return f"{line}; did you mean `{meant}`?" if meant is not None else line

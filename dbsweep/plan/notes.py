@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dbsweep.config.concept import FILEWORDS, contains_words
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName, Search
@@ -19,6 +20,8 @@ from dbsweep.plan.tree import grow_tree
 from dbsweep.records.plan import Branch, Cost
 
 _FEW_EVALUATIONS = 3
+_MUCH_DISK = 50 * 10**9
+"""Bytes of weights from which on a person is told how to keep fewer."""
 _LEAST_LORA_RATE = 1e-5
 """Below it a LoRA hardly moves; kohya's and diffusers' scripts take 1e-4, and Lion a tenth of it."""
 
@@ -39,7 +42,8 @@ def notes_on(
         *_uneven_epochs(courses, photos),
         *_bucketed(courses, photos),
         *_few_evaluations(experiment, courses),
-        _disk(branches, rates),
+        *_other_nouns(experiment),
+        _disk(experiment, branches, rates),
     )
 
 
@@ -173,10 +177,27 @@ def _few_evaluations(experiment: Experiment, courses: Sequence[Course]) -> Itera
         )
 
 
-def _disk(branches: Sequence[Branch], rates: Rates) -> str:
+def _other_nouns(experiment: Experiment) -> Iterator[str]:
+    """Concepts whose class is called otherwise in the prompts, as after changing one of them."""
+    for index, concept in enumerate(experiment.concepts):
+        prompts = (concept.instance_prompt, concept.class_prompt)
+        if not any(contains_words(prompt, concept.class_token) or FILEWORDS in prompt for prompt in prompts):
+            yield (
+                f"concepts[{index}]: class_token {concept.class_token!r} is neither in instance_prompt nor in"
+                f" class_prompt ({concept.class_prompt!r}); call the class the same in all of them"
+            )
+
+
+def _disk(experiment: Experiment, branches: Sequence[Branch], rates: Rates) -> str:
     milestones = [milestone for branch in branches for milestone in branch.milestones]
     forks = sum(milestone.fork for milestone in milestones)
     states = f", {forks:,} of them with {bytes_text(rates.state_bytes)} of state to fork from" if forks else ""
     basis = f" ({rates.basis})" if rates.basis else ""
     latest = f"; {latest_checkpoints(rates, len(branches)):,} states of {bytes_text(rates.state_bytes)} to resume from"
-    return f"{counted(len(milestones), 'checkpoint')} of {bytes_text(rates.weight_bytes)}{states}{basis}{latest}"
+    much = len(milestones) * rates.weight_bytes >= _MUCH_DISK and experiment.checkpoints.keep == "all"
+    fewer = (
+        "; to make fewer raise evaluate.every_epochs, to keep fewer set checkpoints.keep: 2 and evaluate.look_every: 1"
+        if much
+        else ""
+    )
+    return f"{counted(len(milestones), 'checkpoint')} of {bytes_text(rates.weight_bytes)}{states}{basis}{latest}{fewer}"

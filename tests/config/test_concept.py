@@ -123,3 +123,18 @@ def concept_with_sanity(text: str, token: str) -> str:
 
 def test_a_token_inside_the_class_word_is_not_that_word(load: Load):
     assert load(text=SMALL.replace("class_prompt: photo of man", "class_prompt: photo of ohwxman")) is not None
+
+
+def test_a_prompt_that_yaml_takes_for_more_than_text_is_told_to_be_quoted(faults: Faults) -> None:
+    found = faults(
+        "",
+        text=SMALL.replace("photo of ohwx man\n", "[filewords]\n").replace(
+            '"photo of ohwx man, neon style"', "ohwx man: neon"
+        ),
+    )
+    assert found["concepts[0].instance_prompt"] == (
+        "must be text, got ['filewords']; text with a colon or in brackets needs quotes (line 7)"
+    )
+    assert found["concepts[0].sanity_prompts[0]"].startswith(
+        "must be text, got {'ohwx man': 'neon'}; text with a colon"
+    )
