@@ -16,7 +16,7 @@ from dbsweep.commands.models import export_model, hash_models
 from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
 from dbsweep.commands.streams import outlive_readers
 from dbsweep.commands.sweeps import plan, resume, run
-from dbsweep.errors import DbsweepError
+from dbsweep.errors import DbsweepError, NoChoiceError
 
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -64,7 +64,8 @@ minisd_app.command()(subject)
 def main() -> NoReturn:
     """Entry point of the `dbsweep` command.
 
-    Exit codes: 0 done; 1 the sweep ended without a choice; 2 wrong input, with one clear message; 130 interrupted.
+    Exit codes: 0 done; 1 the sweep ended, now or before, without a choice; 2 wrong input, with one clear message; 130
+    interrupted.
     """
     outlive_readers()
     _let_libraries_warn()
@@ -72,7 +73,7 @@ def main() -> NoReturn:
         app()
     except DbsweepError as error:
         typer.echo(f"dbsweep: {error}", err=True)
-        sys.exit(2)
+        sys.exit(1 if isinstance(error, NoChoiceError) else 2)
     except OSError as error:
         message = _mendable(error)
         if message is None:

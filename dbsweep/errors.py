@@ -1,10 +1,11 @@
-"""Every error that dbsweep raises on purpose; the command line turns each into one line and exit code 2.
+"""Every error that dbsweep raises on purpose; the command line turns each into one line and exit code 2, but for one.
 
 DbsweepError
 ├── ConfigError        the experiment file or a `--set` override is wrong; carries every fault found
 ├── InputError         a photo, caption or folder that the experiment names cannot be used
 ├── ModelError         a base model, encoder or checkpoint cannot be loaded
 ├── RunError           a run folder: unknown name, name already taken, damaged ledger
+│   ├── NoChoiceError  it is over, and none of its checkpoints could be chosen; exit code 1
 │   └── ChangedError   photos are others than the run began with; a sweep stops and can be resumed once they are back
 ├── ResourceError      not enough disk, memory, CPUs or GPUs for what was asked
 │   ├── DiskError      no room for the next write; the sweep stops, keeps what it has, and can be resumed
@@ -61,6 +62,10 @@ class ModelError(DbsweepError):
 
 class RunError(DbsweepError):
     """A run folder is missing, taken or damaged."""
+
+
+class NoChoiceError(RunError):
+    """A run is over, and none of its checkpoints could be chosen."""
 
 
 class ChangedError(RunError):

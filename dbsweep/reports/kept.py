@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dbsweep.errors import RunError
+from dbsweep.errors import NoChoiceError, RunError
 from dbsweep.records.choice import Candidate, Choice
 from dbsweep.records.run import RunRecord
 
@@ -11,13 +11,15 @@ def chosen(record: RunRecord, handle: str | None = None) -> Choice:
     """What dbsweep recommends; `handle` is what a person types as RUN.
 
     Raises:
-        RunError: there is none yet, or nothing could be chosen.
+        RunError: there is none yet; NoChoiceError: there will be none.
     """
     if record.choice is None:
-        run, why = handle or record.name, "it is over, and no checkpoint could be chosen"
-        if record.finished is None:  # the ledger cannot tell whether anybody still leads it
+        run, ended = handle or record.name, record.finished is not None
+        why = "it is over, and no checkpoint could be chosen"
+        if not ended:  # the ledger cannot tell whether anybody still leads it
             why = f"it is not over; if it was interrupted, go on with `dbsweep resume {run}`"
-        raise RunError(f"run {record.name!r} has no choice: {why}; see `dbsweep trials {run}`")
+        message = f"run {record.name!r} has no choice: {why}; see `dbsweep trials {run}`"
+        raise NoChoiceError(message) if ended else RunError(message)
     return record.choice
 
 

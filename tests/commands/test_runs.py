@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import math
 
+import pytest
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
@@ -42,3 +44,15 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others_which_are_named_as_t
     code, out, err = dbsweep("runs", "--json", "--runs", tmp_path / "runs")
     assert (code, [run["run"] for run in json.loads(out)]) == (0, ["mine"])
     assert "broken/ledger.db cannot be used (file is not a database)" in " ".join(err.split())
+
+
+@pytest.mark.parametrize("words", [("best",), ("best", "--json"), ("export", "--out", "model.safetensors")])
+def test_a_run_that_ended_without_a_choice_has_the_exit_code_that_it_ended_with(dbsweep, tmp_path, words):
+    """A script asks `best` of a run that another one has led, and cannot mend that there is none."""
+    experiment = load_experiment(write_experiment(tmp_path))
+    view = TerminalView(Console(file=io.StringIO()))
+    run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, math.nan)), view)
+    command, *options = words
+    code, out, err = dbsweep(command, "demo", *options, "--runs", tmp_path / "runs")
+    assert (code, out) == (1, "")
+    assert "it is over, and no checkpoint could be chosen" in " ".join(err.split())
