@@ -81,10 +81,13 @@ def track(
 
 def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
     """List all runs."""
+    from dbsweep.errors import RunError
     from dbsweep.reports.contract import runs_json
     from dbsweep.reports.listings import runs_text
     from dbsweep.sweep.answers import read_runs
 
+    if runs != RUNS and not runs.exists():  # the default comes into being with the first run
+        raise RunError(f"there is no folder {runs}: --runs is the folder that holds the runs")
     records, faults = read_runs(runs)
     for fault in faults:
         typer.echo(f"dbsweep: {fault}", err=True)

@@ -27,6 +27,15 @@ def test_runs_of_an_empty_folder_are_an_empty_list(dbsweep, tmp_path):
     assert dbsweep("runs", "--json", "--runs", tmp_path)[:2] == (0, "[]\n")
 
 
+def test_a_folder_that_is_named_must_be_there(dbsweep, tmp_path, monkeypatch):
+    """A script with a slip in it must not take no folder for no runs; where nothing was ever run, there are none."""
+    monkeypatch.chdir(tmp_path)
+    code, out, err = dbsweep("runs", "--json", "--runs", tmp_path / "rums")
+    assert (code, out) == (2, "")
+    assert "rums: --runs is the folder that holds the runs" in " ".join(err.split())
+    assert dbsweep("runs", "--json")[:2] == (0, "[]\n")
+
+
 def test_a_file_in_place_of_the_folder_of_runs_is_refused(dbsweep, tmp_path):
     (tmp_path / "mine.yaml").write_text("")
     code, _, err = dbsweep("runs", "--runs", tmp_path / "mine.yaml")
