@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from dbsweep.config.concept import FILEWORDS, contains_words
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName, Search
@@ -42,7 +41,6 @@ def notes_on(
         *_uneven_epochs(courses, photos),
         *_bucketed(courses, photos),
         *_few_evaluations(experiment, courses),
-        *_other_nouns(experiment),
         _disk(experiment, branches, rates),
     )
 
@@ -175,17 +173,6 @@ def _few_evaluations(experiment: Experiment, courses: Sequence[Course]) -> Itera
             f"{few:,} of {counted(len(courses), 'trial')} {'has' if few == 1 else 'have'} fewer than "
             f"{_FEW_EVALUATIONS} checkpoints{seen}, too few to see when overtraining begins; {fix}"
         )
-
-
-def _other_nouns(experiment: Experiment) -> Iterator[str]:
-    """Concepts whose class is called otherwise in the prompts, as after changing one of them."""
-    for index, concept in enumerate(experiment.concepts):
-        prompts = (concept.instance_prompt, concept.class_prompt)
-        if not any(contains_words(prompt, concept.class_token) or FILEWORDS in prompt for prompt in prompts):
-            yield (
-                f"concepts[{index}]: class_token {concept.class_token!r} is neither in instance_prompt nor in"
-                f" class_prompt ({concept.class_prompt!r}); call the class the same in all of them"
-            )
 
 
 def _disk(experiment: Experiment, branches: Sequence[Branch], rates: Rates) -> str:

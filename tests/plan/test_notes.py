@@ -153,16 +153,6 @@ def test_by_default_a_plan_tells_from_when_on_branches_may_be_outrun():
         assert not any("outrun" in each for each in make_plan(experiment(search=search), [3]).notes)
 
 
-def test_a_class_that_is_called_otherwise_in_the_prompts_is_told_of():
-    woman = {**CONCEPT, "class_token": "woman"}
-    assert (
-        "concepts[0]: class_token 'woman' is neither in instance_prompt nor in class_prompt ('photo of man')"
-        in notes(concepts=[woman])
-    )
-    for other in (CONCEPT, {**woman, "class_prompt": "a woman"}, {**woman, "class_prompt": "[filewords]"}):
-        assert "class_token" not in notes(concepts=[other])
-
-
 def test_where_checkpoints_fill_a_disk_it_is_told_how_to_have_fewer():
     sd1: dict[str, Any] = {"base_model": "stable-diffusion-v1-5/stable-diffusion-v1-5", "search": {"epochs": [300]}}
     assert "to keep fewer set checkpoints.keep: 2 and evaluate.look_every: 1" in notes(**sd1)
