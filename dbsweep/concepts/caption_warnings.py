@@ -46,16 +46,21 @@ def _of_photos(concept: Concept) -> Iterator[str]:
 def _of_the_subject(concept: Concept, files: Mapping[str, str]) -> Iterator[str]:
     """What captions of photos say of it."""
     token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
+    prompt_names_it = contains_words(
+        concept.instance_prompt, token
+    )  # then captions need not: "[filewords], ohwx style"
     holding = [name for name, text in files.items() if contains_words(text, token)]
-    if lacking := [name for name, text in files.items() if not contains_words(text, noun)]:
+    if lacking := [name for name, text in files.items() if not (prompt_names_it or contains_words(text, noun))]:
         then = "the subject is put in front" if is_hybrid else "nothing ties them to it"
         yield f"{_some(lacking)} without the class word {noun!r}: {then}; better say what the photo shows"
-    if holding and is_hybrid:
+    if holding and prompt_names_it:
+        yield f"{_some(holding)} with the token {token!r}, which instance_prompt names too: leave it out there"
+    elif holding and is_hybrid:
         yield (
             f"{_some(holding)} with the token {token!r}: leave it out, it is put before the class word; or set"
             " captions: fine_tuning, which takes all as they are"
         )
-    if not holding and not is_hybrid:
+    if not holding and not is_hybrid and not prompt_names_it:
         yield f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing"
 
 

@@ -56,8 +56,13 @@ def leave_subject_out(text: str, token: str, noun: str) -> str:
     """The text of a class image: without the token, with the class noun."""
     has_noun = contains_words(text, noun)
     text = re.sub(rf"(?<!\w){re.escape(token)}(?!\w)", "" if has_noun else noun, text, flags=re.IGNORECASE)
-    text = re.sub(r"\s+", " ", re.sub(r"(\s*,)+", ",", text)).strip(" ,")
+    text = _tidy(text)
     return text if contains_words(text, noun) else f"{noun}, {text}".removesuffix(", ")
+
+
+def _tidy(text: str) -> str:
+    """A text from which words were taken, without the commas and spaces that they left."""
+    return re.sub(r"\s+", " ", re.sub(r"(\s*,)+", ",", text)).strip(" ,")
 
 
 def read_caption(image: Path) -> str:
@@ -157,8 +162,9 @@ def class_prompts(concept: Concept, escape: Callable[[str], str] = str) -> tuple
 def as_drawn(concept: Concept, escape: Callable[[str], str]) -> Concept:
     """The concept with prompts that can be drawn: `[filewords]` of prompt i is the caption of photo i.
 
-    An instance or class prompt of captions is drawn as "photo of" the subject or its class, the same at every
-    checkpoint; `sample_prompt` says it better.
+    An instance or class prompt of captions is drawn without them, the same at every checkpoint: "[filewords], ohwx
+    style" as "ohwx style", and where it does not name the subject or its class, "[filewords]", as "photo of" it;
+    `sample_prompt` says it better.
 
     Args:
         escape: a caption as it stands in a prompt; in training its brackets are no weights either.
@@ -172,13 +178,20 @@ def as_drawn(concept: Concept, escape: Callable[[str], str]) -> Concept:
         photos = training_photos(concept)
         return Caption(prompt, escape(read_caption(photos[index % len(photos)])), subject, noun).text()
 
-    instance = concept.sample_prompt if concept.sample_prompt is not None else concept.instance_prompt
-    if instance is concept.instance_prompt and FILEWORDS in instance:
-        instance = f"photo of {token} {noun}"
+    def without(prompt: str, named: str, subject: str) -> str:
+        if FILEWORDS not in prompt:
+            return prompt
+        # "drawing of [filewords] in ohwx style" loses the "of" too
+        left = _tidy(re.sub(rf"(?:\bof\s+)?{re.escape(FILEWORDS)}", "", prompt))
+        return left if contains_words(prompt, named) else f"photo of {subject}"
+
+    instance = concept.sample_prompt
+    if instance is None:
+        instance = without(concept.instance_prompt, token, f"{token} {noun}")
     return concept.model_copy(
         update={
             "instance_prompt": filled(0, instance),
-            "class_prompt": f"photo of {noun}" if FILEWORDS in concept.class_prompt else concept.class_prompt,
+            "class_prompt": without(concept.class_prompt, noun, noun),
             "sanity_prompts": tuple(filled(index, prompt) for index, prompt in enumerate(concept.sanity_prompts)),
         }
     )

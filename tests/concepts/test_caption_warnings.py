@@ -43,6 +43,13 @@ def own_class_images(folder: Path, suffix: str = ".txt", **captions: str) -> Pat
         ),
         (PLAIN, ["a man"], ["1 caption (0.txt) is not read: put [filewords] into instance_prompt if it should be"]),
         ({**PLAIN, "sanity_prompts": ["[filewords], ink"]}, ["a man"], []),
+        ({"instance_prompt": "[filewords], ohwx man"}, ["at sea", "a man"], []),
+        ({"instance_prompt": "[filewords], ohwx man", "captions": "fine_tuning"}, ["at sea"], []),
+        (
+            {"instance_prompt": "[filewords], ohwx man"},
+            ["ohwx man at sea", "a man"],
+            ["1 caption (0.txt) with the token 'ohwx', which instance_prompt names too: leave it out there"],
+        ),
         (
             {},
             ["a man\n a man at sea\n", "a man\r\n"],

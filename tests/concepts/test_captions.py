@@ -138,6 +138,24 @@ def test_what_is_drawn_has_no_filewords_left(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("prompt", "drawn"),
+    [
+        ("[filewords], ohwx style", "ohwx style"),
+        ("drawing of [filewords] in ohwx style", "drawing in ohwx style"),
+        ("picture in ohwx style, [filewords], paper", "picture in ohwx style, paper"),
+        ("[filewords]", "photo of ohwx style"),
+    ],
+)
+def test_a_prompt_that_names_its_subject_beside_the_captions_is_drawn_without_them(
+    tmp_path: Path, prompt: str, drawn: str
+) -> None:
+    given = {"class_token": "style", "sanity_prompts": ["a lighthouse in ohwx style"]}
+    style = captioned(tmp_path, "a house", instance_prompt=prompt, class_prompt=prompt.replace("ohwx ", ""), **given)
+    assert as_drawn(style, escape).instance_prompt == drawn
+    assert as_drawn(style, escape).class_prompt == drawn.replace("ohwx ", "")
+
+
+@pytest.mark.parametrize(
     ("content", "message"),
     [
         (None, r"0\.png has no caption: describe it in 0\.txt beside it, or take \[filewords\] out"),
