@@ -1,7 +1,7 @@
 """Sweeps of MiniSD subjects that are trained in a cache folder, piece by piece, for the benchmarks that look at them.
 
 In-process: the plan, the trainer, the drawing and the scoring are the product's, without Ray around them. A sweep is
-three learning rates, from too gentle to too hard. What a piece has done lies in the sweep's
+three learning rates, from too gentle to too hard, by whatever else is swept. What a piece has done lies in the sweep's
 folder, so that an interrupted one goes on, and the finished sweep is one file beside it.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -40,6 +40,7 @@ class SweepShape:
         every_steps: optimizer steps between checkpoints, of whole epochs.
         sanity_prompts: with ``{}`` for the subject.
         evaluate: the section of the experiment file, but for encoder and checkpoints.
+        swept: axes beside the learning rate; a text encoder trains all along and there are `CLASS_IMAGES` otherwise.
     """
 
     photos: int
@@ -47,6 +48,7 @@ class SweepShape:
     every_steps: int
     sanity_prompts: Sequence[str]
     evaluate: Mapping[str, Any]
+    swept: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,7 @@ class SubjectSweep(ABC):
                 "epochs": [shape.trained_steps // shape.photos],
                 "class_images_per_instance": [CLASS_IMAGES // shape.photos],
                 "text_encoder_ratio": [1.0],
+                **{name: list(values) for name, values in shape.swept.items()},
             },
             # Every checkpoint is scored: which of them a sweep would look at is told apart on the finished curves.
             "evaluate": {"every_epochs": shape.every_steps // shape.photos, "look_every": 1, "encoder": "minisd"}
@@ -126,7 +129,7 @@ class SubjectSweep(ABC):
 
     @cached_property
     def jobs(self) -> tuple[BranchJob, ...]:
-        """Its branches, one a learning rate."""
+        """Its branches, one a trial: no two of these share a step."""
         return branch_jobs(self.job, self.plan)
 
 

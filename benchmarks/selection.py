@@ -27,6 +27,7 @@ from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
 from benchmarks.selection_ours import WAY
+from benchmarks.selection_plan import SWEPT
 from dbsweep.config.choosing import Choosing
 from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.resampling import mean_interval
@@ -177,7 +178,7 @@ def _curves(options: argparse.Namespace) -> list[SubjectCurves]:
     from benchmarks.selection_subjects import open_subjects
 
     torch.set_num_threads(options.threads)
-    return open_subjects(options.subjects, options.cache, options.pieces, _say)
+    return open_subjects(options.subjects, options.cache, options.pieces, _say, options.sweep)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -187,6 +188,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--curves", type=Path, nargs="?", const=DEVELOPMENT, help="a file of curves (default: ours)")
     default = Path(tempfile.gettempdir()) / "dbsweep-selection"
     parser.add_argument("--cache", type=Path, default=default, help="folder of what was trained (default: %(default)s)")
+    parser.add_argument(
+        "--sweep",
+        choices=sorted(SWEPT),
+        default="rates",
+        help="learning rates alone, or class images and the text encoder's share besides (default: %(default)s)",
+    )
     parser.add_argument("--pieces", type=int, help="stop after so many pieces of training, a minute or two each")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
     parser.add_argument("--json", action="store_true", help="print JSON alone on stdout")

@@ -23,15 +23,17 @@ from dbsweep.selection.utility import utility_for
 def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
     """What the sweeps are like, and where the product sees other than the oracle.
 
-    `best_at_rate`: subjects by the learning rate of their best checkpoint. `best_at_end`: those whose best checkpoint
-    is the last of its training. `chosen_at_rate`: subjects by the learning rate of ours. `right_rate`: those whose
-    choice has the learning rate of the best. `rank_agreement`: Spearman's correlation of the product's utility, of the
-    first looks and smoothed, with the oracle's over the checkpoints of a sweep, and over the best half of them in the
-    oracle's eyes, means over subjects. `identity_agreement`: the same of identity alone, ours and plain CLIP-I;
-    `style_agreement`: of style, by itself and times identity; `prior_agreement`: of prior. `onsets_at_rate`: trainings
-    by learning rate and whether the told onset is within one checkpoint of the true one, earlier, or later.
+    `best_at_rate`: subjects by the learning rate, and what else is swept, of their best checkpoint. `best_at_end`:
+    those whose best checkpoint is the last of its training. `lost_with`: by the value of each swept setting, the
+    oracle's utility of the best checkpoint of the sweep less that of the best one with this value, the mean over
+    subjects. `chosen_at_rate`: subjects by the learning rate, and so on, of ours. `right_rate`: those whose choice has
+    that of the best. `rank_agreement`: Spearman's correlation of the product's utility, of the first looks and
+    smoothed, with the oracle's over the checkpoints of a sweep, and over the best half of them in the oracle's eyes,
+    means over subjects. `identity_agreement`: the same of identity alone, ours and plain CLIP-I; `style_agreement`: of
+    style, by itself and times identity; `prior_agreement`: of prior. `onsets_at_rate`: trainings by learning rate and
+    whether the told onset is within one checkpoint of the true one, earlier, or later.
     """
-    rates = [f"{trial.learning_rate:g}" for trial in subjects[0].curves.trials]
+    rates = [trial.settings for trial in subjects[0].curves.trials]
     best = [np.unravel_index(int(s.utility.argmax()), s.utility.shape) for s in subjects]
     onsets = {rate: {"within_1": 0, "early": 0, "late": 0} for rate in rates}
     for subject in subjects:
@@ -42,6 +44,7 @@ def causes(subjects: Sequence[Judged]) -> dict[str, Any]:
     return {
         "best_at_rate": _counts(rates, [int(trial) for trial, _ in best]),
         "best_at_end": sum(int(place) == s.utility.shape[1] - 1 for s, (_, place) in zip(subjects, best, strict=True)),
+        "lost_with": lost_with(subjects),
         "chosen_at_rate": _counts(rates, [subject.choice[0] for subject in subjects]),
         "right_rate": sum(subject.choice[0] == int(trial) for subject, (trial, _) in zip(subjects, best, strict=True)),
         "rank_agreement": {
@@ -91,6 +94,18 @@ def _subject_in_style(card: CardData) -> float:
     return float(
         np.clip(card.values[Metric.STYLE] / enough, 0.0, 1.0) * np.clip(card.values[Metric.IDENTITY], 0.0, 1.0)
     )
+
+
+def lost_with(subjects: Sequence[Judged]) -> dict[str, float]:
+    """As `causes` has it."""
+    swept = [{"learning_rate": trial.learning_rate, **trial.others} for trial in subjects[0].curves.trials]
+    values = list(dict.fromkeys((name, value) for settings in swept for name, value in settings.items()))
+    best = np.array([subject.utility.max(axis=1) for subject in subjects])  # (subjects, trials)
+    lost = {}
+    for name, value in values:
+        among = [settings[name] == value for settings in swept]
+        lost[f"{name} {value:g}"] = round(float((best.max(axis=1) - best[:, among].max(axis=1)).mean()), 4)
+    return lost
 
 
 def _counts(rates: Sequence[str], places: Sequence[int]) -> dict[str, int]:

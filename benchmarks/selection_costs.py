@@ -1,15 +1,15 @@
 """What a sweep costs until its choice is made, in UNet forward passes of one image, counted along known curves.
 
-An optimizer step costs `SubjectCurves.step_evaluations` (a backward pass counts as two forward ones), a scorecard
+An optimizer step costs `SubjectCurves.step_cost` (a backward pass counts as two forward ones), a scorecard
 `SubjectCurves.card_evaluations`. Every way pays once for the base model's images, ours for those that its race may
-need too. Class images, which all need alike, are left out. All ways take the same grid of learning rates and lengths:
+need too. Class images, which all need alike, are left out. All ways take the same grid of settings and lengths:
 
-- grid: every learning rate is trained at every length, each from the base model to its own end, and scored there; the
+- grid: every setting is trained at every length, each from the base model to its own end, and scored there; the
   product's choice is taken.
 - ASHA: the same independent trials, but Ray's `ASHAScheduler` ends those that are not among the best third at rungs of
   1, 3, 9 ... checkpoints; scored at rungs and at their ends. Two trials at a time, in random order, averaged over
   orders. The best last result is taken.
-- dbsweep: one training for each learning rate, of which every length is a checkpoint, and looked at or passed over; it
+- dbsweep: one training for each setting, of which every length is a checkpoint, and looked at or passed over; it
   is ended where its verdict is overtrained, or where the others are better (`benchmarks.selection_schedule`); then late
   looks beside the best, and the race.
 """
@@ -58,7 +58,7 @@ def grid(subject: Judged) -> Spent:
     curves = subject.curves
     total = curves.card_evaluations
     for trial in curves.trials:
-        total += sum(curves.step_evaluations * step + curves.card_evaluations for step in trial.steps)
+        total += sum(curves.step_cost(trial) * step + curves.card_evaluations for step in trial.steps)
     return Spent(total, outcome(curves, subject.ours["whole"].ends, evaluate=NO_RACE).place)
 
 
@@ -71,7 +71,7 @@ def spent_on(curves: SubjectCurves, ours: Outcome, evaluate: Evaluate = EVALUATE
     """What one of our outcomes took, under these settings of the race."""
     total = curves.base_evaluations * evaluate.levels[-1] / MOST_IMAGES
     total += ours.raced.images * curves.card_evaluations / FIRST_LOOK + ours.looks * curves.card_evaluations
-    total += sum(curves.step_evaluations * t.steps[end] for t, end in zip(curves.trials, ours.ends, strict=True))
+    total += sum(curves.step_cost(t) * t.steps[end] for t, end in zip(curves.trials, ours.ends, strict=True))
     return Spent(total, ours.place)
 
 
@@ -96,7 +96,7 @@ def races(subjects: Sequence[Judged]) -> dict[str, dict[str, float]]:
 
 
 def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:
-    """Ray's ASHA over independent trials, each a learning rate and an end, started in this order."""
+    """Ray's ASHA over independent trials, each a setting and an end, started in this order."""
     from ray.tune.schedulers import ASHAScheduler, TrialScheduler  # takes seconds to import
 
     utility = utility_for(Choosing(), curves.base.card(BASE))
@@ -114,8 +114,8 @@ def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:
         """The next report of a trial: at a rung or at its end."""
         nonlocal total
         upcoming = min(rung for rung in (*rungs, place[1] + 1) if done < rung <= place[1] + 1)
-        steps = curves.trials[place[0]].steps
-        cost = curves.step_evaluations * (steps[upcoming - 1] - (steps[done - 1] if done else 0))
+        trial = curves.trials[place[0]]
+        cost = curves.step_cost(trial) * (trial.steps[upcoming - 1] - (trial.steps[done - 1] if done else 0))
         cost += curves.card_evaluations
         total += cost
         heapq.heappush(running, (now + cost, place, upcoming))

@@ -9,7 +9,7 @@ import gzip
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, Field
 
@@ -19,6 +19,7 @@ from dbsweep.records.results import Checkpoint, Score, Scorecard
 from dbsweep.selection.utility import JUDGED
 
 DIGITS = 4
+CLASS_IMAGES_SETTING: Final = "class_images_per_instance"
 
 Rounded: TypeAlias = Annotated[float, AfterValidator(lambda value: round(value, DIGITS))]
 Row: TypeAlias = tuple[Rounded, ...]
@@ -87,21 +88,28 @@ class TrialCurve(Record):
     """One long training.
 
     Attributes:
-        learning_rate: the swept setting.
+        learning_rate: swept in every sweep.
+        others: what else is swept, by the name of the setting.
         checkpoints: by rising step.
         training_loss: mean squared error on training photos at fixed noise and timesteps, every `loss_every` steps.
         loss_every: steps.
     """
 
     learning_rate: float
+    others: dict[str, float] = Field(default_factory=dict)
     checkpoints: tuple[CheckpointCurve, ...]
     training_loss: tuple[Loss, ...]
     loss_every: int
 
     @property
+    def settings(self) -> str:
+        """What is swept, as a person reads it."""
+        return ", ".join([f"{self.learning_rate:g}", *(f"{name} {value:g}" for name, value in self.others.items())])
+
+    @property
     def id(self) -> str:
-        """The trial's id; its branch has the same."""
-        return f"lr{self.learning_rate:g}"
+        """Begins the names of its checkpoints."""
+        return "-".join([f"lr{self.learning_rate:g}", *(f"{name}{value:g}" for name, value in self.others.items())])
 
     @property
     def steps(self) -> tuple[int, ...]:
@@ -118,7 +126,8 @@ class SubjectCurves(Record):
         base: the untrained model's scorecard; base_oracle: the judge's view of it.
         photo_identity: oracle's `identity` of the photos, held-out ones too.
         style_identity: the same of true pictures of the subject in each style that the oracle asks for.
-        step_evaluations: UNet forward passes of one image that an optimizer step costs; a backward pass counts two.
+        step_evaluations: UNet forward passes of one image that an optimizer step with class images costs; a backward
+            pass counts two.
         card_evaluations: those that drawing the images of one scorecard costs.
         base_evaluations: those of the untrained model's images, with all seeds that the race may draw.
     """
@@ -135,6 +144,10 @@ class SubjectCurves(Record):
     card_evaluations: int
     base_evaluations: int
     trials: tuple[TrialCurve, ...]
+
+    def step_cost(self, trial: TrialCurve) -> int:
+        """UNet forward passes of one image that a step of this trial costs: half where it has no class images."""
+        return self.step_evaluations // (1 if trial.others.get(CLASS_IMAGES_SETTING, 1.0) > 0.0 else 2)
 
     def candidates(self) -> list[tuple[str, Checkpoint, Scorecard]]:
         """All checkpoints as the choice takes them."""

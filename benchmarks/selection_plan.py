@@ -8,10 +8,10 @@ after the words of the instance prompt, as users do, and with the style first, w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,12 @@ TOLD_IN: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop ar
 PHRASINGS: Final = ("photo of {{}}, {} style", "{} portrait of {{}}")
 """Of the product's two sanity prompts."""
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
+SweepName: TypeAlias = Literal["rates", "settings"]
+SWEPT: Final[Mapping[SweepName, Mapping[str, Sequence[float]]]] = {
+    "rates": {},
+    "settings": {"class_images_per_instance": (0, 2), "text_encoder_ratio": (0.0, 1.0)},
+}
+"""What is swept beside the learning rate. No two trials have a step in common."""
 MOST_IMAGES: Final = 16
 """Seeds a prompt of the base model, and of what raced when the curves were made: more than a race draws by default."""
 
@@ -48,12 +54,23 @@ def asked_styles(seed: int) -> tuple[Style, ...]:
 
 @dataclass(frozen=True)
 class SubjectPlan(SubjectSweep):
-    """The sweep of one subject."""
+    """The sweep of one subject.
+
+    Attributes:
+        sweep: what is swept.
+    """
+
+    sweep: SweepName = "rates"
+
+    @property
+    def name(self) -> str:
+        """Of the files of this sweep."""
+        return f"{self.seed:05d}" + ("" if self.sweep == "rates" else f"-{self.sweep}")
 
     @property
     def folder(self) -> Path:
-        """Of this subject."""
-        return self.cache / f"subject-{self.seed:05d}"
+        """Of this sweep."""
+        return self.cache / f"subject-{self.name}"
 
     @property
     def run_folder(self) -> Path:
@@ -71,4 +88,5 @@ class SubjectPlan(SubjectSweep):
             EVERY_EPOCHS * photos,
             sanity,
             {**EVALUATE, "race": {"images_per_prompt": MOST_IMAGES}},
+            SWEPT[self.sweep],
         )

@@ -130,14 +130,20 @@ def _experiment(curves: SubjectCurves, search: Mapping[str, Any], looks: Literal
         "train": {"resolution": 64, "batch_size": 1},
         "search": {
             **search,
-            "learning_rate": [trial.learning_rate for trial in curves.trials],
             "epochs": [steps[-1] // epoch],
             "class_images_per_instance": [1],
             "text_encoder_ratio": [1.0],
+            **_axes(curves),
         },
         "evaluate": {"every_epochs": steps[0] // epoch, "look_every": looks, "encoder": "minisd", **EVALUATE},
     }
     return Experiment.model_validate(content)
+
+
+def _axes(curves: SubjectCurves) -> dict[str, list[float]]:
+    """What is swept, values in the order of the trials: a grid of them has these trials in this order."""
+    swept = [{"learning_rate": trial.learning_rate, **trial.others} for trial in curves.trials]
+    return {name: list(dict.fromkeys(settings[name] for settings in swept)) for name in swept[0]}
 
 
 def _jobs(curves: SubjectCurves, experiment: Experiment) -> tuple[BranchJob, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.cached_sweeps import CachedSweep, work_through
 from benchmarks.selection_curves import CardData, OracleView, SubjectCurves, TrialCurve
 from benchmarks.selection_judge import ROUNDS, OraclePictures, ceilings, draw_for_oracle, look, may_be_best
-from benchmarks.selection_plan import SubjectPlan, asked_styles
+from benchmarks.selection_plan import SWEPT, SubjectPlan, SweepName, asked_styles
 from benchmarks.selection_race import race, rows_until
 from benchmarks.selection_schedule import WAYS, all_ends
 from benchmarks.selection_training import scored, seen_by_oracle, train_trial
@@ -41,7 +41,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
     @property
     def finished(self) -> Path:
         """The curves of the whole subject."""
-        return self.cache / f"curves-{self.seed:05d}.json"
+        return self.cache / f"curves-{self.name}.json"
 
     def next_piece(self) -> Callable[[], None] | None:
         """The next thing to do, a few minutes at most; None when all is done."""
@@ -115,7 +115,9 @@ class SubjectWork(SubjectPlan, CachedSweep):
         self._base_file.write_text(empty.model_dump_json(), encoding="utf-8")
 
     def _train(self, job: BranchJob) -> None:
-        curve = train_trial(job, draw_subject(self.seed), asked_styles(self.seed), self._held_out, self.folder)
+        curve = train_trial(
+            job, draw_subject(self.seed), asked_styles(self.seed), self._held_out, self.folder, SWEPT[self.sweep]
+        )
         self._trial_file(job).write_text(curve.model_dump_json(), encoding="utf-8")
 
     def _judge(self) -> None:
@@ -191,12 +193,12 @@ class SubjectWork(SubjectPlan, CachedSweep):
 
 
 def open_subjects(
-    seeds: Sequence[int], cache: Path, pieces: int | None, say: Callable[[str], None]
+    seeds: Sequence[int], cache: Path, pieces: int | None, say: Callable[[str], None], sweep: SweepName = "rates"
 ) -> list[SubjectCurves]:
     """The curves of the subjects; what is missing is trained, at most so many pieces of it.
 
     Returns:
         Those that are there, in the order of the seeds.
     """
-    files = work_through([SubjectWork(seed, cache) for seed in seeds], pieces, say)
+    files = work_through([SubjectWork(seed, cache, sweep) for seed in seeds], pieces, say)
     return [SubjectCurves.model_validate_json(file.read_text(encoding="utf-8")) for file in files]

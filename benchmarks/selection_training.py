@@ -1,4 +1,4 @@
-"""Trains one learning rate of a subject's sweep to its end, and takes down what every checkpoint is like.
+"""Trains one trial of a subject's sweep to its end, and takes down what every checkpoint is like.
 
 In-process: the trainer, the drawing and the scoring are the product's, without Ray around them. Beside the scorecard
 come what rivals look at: the training objective on fixed inputs, of the photos and of photos that are held out.
@@ -6,7 +6,7 @@ come what rivals look at: the training objective on fixed inputs, of the photos 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -44,7 +44,9 @@ VALIDATION_DRAWS: Final = 8
 """Noise and timesteps of each held-out photo."""
 
 
-def train_trial(job: BranchJob, subject: Subject, styles: Sequence[Style], held_out: Path, folder: Path) -> TrialCurve:
+def train_trial(
+    job: BranchJob, subject: Subject, styles: Sequence[Style], held_out: Path, folder: Path, swept: Iterable[str] = ()
+) -> TrialCurve:
     """Train one branch to its end and keep what each checkpoint is like.
 
     Args:
@@ -52,6 +54,7 @@ def train_trial(job: BranchJob, subject: Subject, styles: Sequence[Style], held_
         styles: that the oracle asks for.
         held_out: folder of photos of it that are not taught.
         folder: where the images go that the oracle judges, and the scorecards; the weights go to the run's.
+        swept: settings beside the learning rate in which the trials of the sweep differ.
     """
     models = loaded.untrained_models(job.sweep.base)
     loaded.models_to_change(job.sweep.base)
@@ -87,6 +90,7 @@ def train_trial(job: BranchJob, subject: Subject, styles: Sequence[Style], held_
         )
     return TrialCurve(
         learning_rate=float(job.branch.settings["learning_rate"]),
+        others={name: float(job.branch.settings[name]) for name in swept},
         checkpoints=tuple(points),
         training_loss=tuple(training_loss),
         loss_every=loss_every,

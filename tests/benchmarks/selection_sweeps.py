@@ -42,11 +42,17 @@ def view(identity: float = 0.5, style: float = 1.0, there: float = 0.5, klass: f
 
 
 def trial(
-    levels: Sequence[Level], *, rate: float = 1e-5, losses: Sequence[float] = (), validation: Sequence[float] = ()
+    levels: Sequence[Level],
+    *,
+    rate: float = 1e-5,
+    others: dict[str, float] | None = None,
+    losses: Sequence[float] = (),
+    validation: Sequence[float] = (),
 ) -> TrialCurve:
     """A checkpoint every 10 steps, a loss every 5."""
     return TrialCurve(
         learning_rate=rate,
+        others=others or {},
         checkpoints=tuple(
             CheckpointCurve(
                 step=10 * (index + 1),
@@ -76,6 +82,22 @@ def sweep(*trials: TrialCurve, seed: int = 100) -> SubjectCurves:
         card_evaluations=100,
         base_evaluations=400,
         trials=trials,
+    )
+
+
+def settings_sweep() -> SubjectCurves:
+    """HARD everywhere, but for GENTLE at the low rate with class images."""
+    return sweep(
+        *(
+            trial(
+                GENTLE if rate == 1e-5 and count == 2 else HARD,
+                rate=rate,
+                others={"class_images_per_instance": count, "text_encoder_ratio": ratio},
+            )
+            for rate in (1e-5, 1e-4)
+            for count in (0, 2)
+            for ratio in (0.0, 1.0)
+        )
     )
 
 

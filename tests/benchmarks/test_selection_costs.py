@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.selection_costs import asha, costs, grid, steps_saved, tree
 from benchmarks.selection_methods import Judged
-from tests.benchmarks.selection_sweeps import GENTLE, HARD, subject, sweep, trial
+from tests.benchmarks.selection_sweeps import GENTLE, HARD, settings_sweep, subject, sweep, trial
 
 
 def test_the_grid_trains_every_length_by_itself() -> None:
@@ -27,6 +27,18 @@ def test_ours_trains_each_rate_once_and_ends_it_when_outrun_or_overtrained() -> 
     assert tree(judged).evaluations == 200 + (70 * 6 + 7 * 100) + (30 * 6 + 3 * 100)
     assert steps_saved([judged]) == pytest.approx((140 / 100, 0.0))
     assert steps_saved([judged], "every_halved") == pytest.approx((140 / 100, 0.0))
+
+
+def test_trials_without_class_images_cost_half_of_the_steps() -> None:
+    """Each trial at four lengths: 100 steps and four cards, four trials with class images and four without."""
+    truth = np.full((8, 4), 0.5)
+    judged = Judged(settings_sweep(), truth, np.array([truth, truth]))
+    assert grid(judged).evaluations == 100 + 4 * (100 * 6 + 400) + 4 * (100 * 3 + 400)
+    alone = judged.ours["whole"]
+    assert alone.ends == (3,) * 8
+    assert tree(judged, "whole").evaluations == (
+        200 + 4 * (40 * 6 + 400) + 4 * (40 * 3 + 400) + alone.raced.images * 100 / 4
+    )
 
 
 def test_images_of_the_race_are_paid_for() -> None:

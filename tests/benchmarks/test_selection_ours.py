@@ -14,7 +14,7 @@ from dbsweep.records.names import Metric
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.utility import Utility
-from tests.benchmarks.selection_sweeps import GENTLE, HARD, Level, card, subject, sweep, trial
+from tests.benchmarks.selection_sweeps import GENTLE, HARD, Level, card, settings_sweep, subject, sweep, trial
 
 BETTER: Level = (0.95, 1.0, 1.0)
 WHOLE = (3, 3)
@@ -30,6 +30,13 @@ def test_the_hard_training_is_ended_by_its_verdict_and_the_gentle_one_only_by_ha
     assert found["every_halved"].ends == (2, 2)
     longer = sweep(trial(HARD + HARD[-1:] * 3))
     assert ends(longer, {}) == (2,)
+
+
+def test_a_sweep_of_several_settings_ends_each_trial_by_its_own_curve() -> None:
+    """The third and fourth are GENTLE; the others are called overtrained or outrun at index 2."""
+    found = outcomes(settings_sweep())
+    assert found["spaced_alone"].ends == (2, 2, 3, 3, 2, 2, 2, 2)
+    assert found["spaced_alone"].place in {(2, 3), (3, 3)}
 
 
 def test_the_defaults_pass_over_every_second_of_eight_checkpoints() -> None:

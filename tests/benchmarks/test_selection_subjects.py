@@ -30,6 +30,17 @@ def test_all_subjects_are_taught_for_the_same_epochs(seed: int, tmp_path: Path) 
         assert all(m.evaluate for m in branch.milestones)
 
 
+def test_a_sweep_of_settings_has_a_trial_for_each_and_files_of_its_own(tmp_path: Path) -> None:
+    rates, settings = SubjectWork(101, tmp_path), SubjectWork(101, tmp_path, "settings")
+    swept = [
+        (s["learning_rate"], s["class_images_per_instance"], s["text_encoder_ratio"])
+        for s in (job.branch.settings for job in settings.jobs)
+    ]
+    assert swept == [(rate, count, ratio) for rate in LEARNING_RATES for count in (0, 2) for ratio in (0.0, 1.0)]
+    assert all(job.branch.parent is None for job in settings.jobs)  # a step that is shared would be trained twice here
+    assert {settings.folder, settings.finished}.isdisjoint({rates.folder, rates.finished})
+
+
 def test_product_and_oracle_share_no_style(tmp_path: Path) -> None:
     divisions = {sanity_styles(seed) for seed in range(100, 200)}
     assert len(divisions) == 4 * 3
