@@ -20,6 +20,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, sweep_job
 from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.minisd.subject import draw_subject
+from dbsweep.models.adapters import AdapterShape
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
 from dbsweep.models.precision import Precision
@@ -40,7 +41,9 @@ class SweepShape:
         every_steps: optimizer steps between checkpoints, of whole epochs.
         sanity_prompts: with ``{}`` for the subject.
         evaluate: the section of the experiment file, but for encoder and checkpoints.
-        swept: axes beside the learning rate; a text encoder trains all along and there are `CLASS_IMAGES` otherwise.
+        swept: axes beside the learning rate, or in its place; a text encoder trains all along and there are
+            `CLASS_IMAGES` otherwise.
+        train: what is not as by default.
     """
 
     photos: int
@@ -49,6 +52,7 @@ class SweepShape:
     sanity_prompts: Sequence[str]
     evaluate: Mapping[str, Any]
     swept: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ class SubjectSweep(ABC):
                     "sanity_prompts": [prompt.format(f"ohwx {klass}") for prompt in shape.sanity_prompts],
                 }
             ],
-            "train": {"resolution": 64, "batch_size": 1, "seed": self.seed},
+            "train": {"resolution": 64, "batch_size": 1, "seed": self.seed, **shape.train},
             "search": {
                 "learning_rate": list(LEARNING_RATES),
                 "epochs": [shape.trained_steps // shape.photos],
@@ -147,8 +151,10 @@ class CachedSweep(SubjectSweep):
         """The next thing to do, a few minutes at most; None when all is done."""
 
 
-def keep_weights(folder: Path, job: BranchJob, models: StableDiffusion, milestone: Milestone) -> None:
-    """Write the weights of a checkpoint as the product keeps them."""
+def keep_weights(
+    folder: Path, job: BranchJob, models: StableDiffusion, milestone: Milestone, lora: AdapterShape | None = None
+) -> None:
+    """Write the weights of a checkpoint as the product keeps them: the LoRA alone where one trains."""
     write_checkpoint(
         folder,
         unet=models.unet,
@@ -159,6 +165,7 @@ def keep_weights(folder: Path, job: BranchJob, models: StableDiffusion, mileston
             step=milestone.step,
             epoch=milestone.epoch,
             base_sha256=models.sha256,
+            lora=lora,
         ),
         precision=Precision(job.sweep.experiment.checkpoints.precision),
     )

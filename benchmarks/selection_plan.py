@@ -26,12 +26,15 @@ TOLD_IN: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop ar
 PHRASINGS: Final = ("photo of {{}}, {} style", "{} portrait of {{}}")
 """Of the product's two sanity prompts."""
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
-SweepName: TypeAlias = Literal["rates", "settings"]
+SweepName: TypeAlias = Literal["rates", "settings", "lora"]
 SWEPT: Final[Mapping[SweepName, Mapping[str, Sequence[float]]]] = {
     "rates": {},
     "settings": {"class_images_per_instance": (0, 2), "text_encoder_ratio": (0.0, 1.0)},
+    "lora": {"learning_rate": (5e-4, 1.5e-3, 4.5e-3)},
 }
-"""What is swept beside the learning rate. No two trials have a step in common."""
+"""What is swept beside the learning rate, or which other rates. No two trials have a step in common."""
+TRAIN: Final[Mapping[SweepName, Mapping[str, Any]]] = {"rates": {}, "settings": {}, "lora": {"lora_rank": 8}}
+"""What is trained in another way than by default."""
 MOST_IMAGES: Final = 16
 """Seeds a prompt of the base model, and of what raced when the curves were made: more than a race draws by default."""
 
@@ -89,4 +92,5 @@ class SubjectPlan(SubjectSweep):
             sanity,
             {**EVALUATE, "race": {"images_per_prompt": MOST_IMAGES}},
             SWEPT[self.sweep],
+            TRAIN[self.sweep],
         )

@@ -77,7 +77,7 @@ def train_trial(
     for milestone in job.branch.milestones:
         trainer.train_until(milestone.step, after_step)
         weights = RunFolder(job.sweep.run_folder).checkpoint(job.branch.id, milestone.step)
-        keep_weights(weights, job, models, milestone)
+        keep_weights(weights, job, models, milestone, trainer.lora)
         pictures = draw_for_oracle(models, subject.klass, experiment.concepts[0].instance_token, styles)
         pictures.save(seen_by_oracle(folder, job, milestone.step))
         points.append(
