@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dbsweep.concepts.class_images import FIRST_SEED, ClassImagePool, class_image_pool
+from dbsweep.concepts.class_images import FIRST_SEED, ClassImagePool, class_image_pool, own_class_images
 from dbsweep.config.schema import ClassImages, Concept
 from dbsweep.sampling.grammar import escape
 
@@ -100,6 +100,12 @@ def test_own_images_come_first_and_are_topped_up(tmp_path: Path) -> None:
     assert [p.name for p in images.paths(4)] == ["mine0.png", "mine1.png", "000000.png", "000001.png"]
     assert [r.index for r in images.missing(4)] == [0, 1]
     assert (images.missing(2), images.paths(1)) == ((), (folder / "mine0.png",))
+
+
+def test_own_images_of_a_concept_that_goes_without_are_left_alone(tmp_path: Path) -> None:
+    own = ClassImages(folder=own_folder(tmp_path / "mine", 2), enabled=False)
+    assert own_class_images(concept(class_images=own)) == ()
+    assert len(own_class_images(concept(class_images=own.model_copy(update={"enabled": True})))) == 2
 
 
 def test_own_images_are_not_decoded_whenever_a_branch_asks_for_the_pool(
