@@ -15,10 +15,10 @@ from benchmarks.selection_race import looks
 from benchmarks.selection_schedule import WAYS
 from dbsweep.records.names import BASE, Metric, VerdictState
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.overtraining import WATCHED, most_that_counts
+from dbsweep.selection.overtraining import most_that_counts
 from dbsweep.selection.utility import Utility
 from dbsweep.selection.verdict import judge
-from dbsweep.selection.verdict_settings import VerdictSettings
+from dbsweep.selection.verdict_settings import WATCHED, VerdictSettings
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 

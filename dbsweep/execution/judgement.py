@@ -25,7 +25,7 @@ class Judgement:
         lineage = job.fork.lineage if job.fork is not None else ()
         evaluations = sum(milestone.evaluate for milestone in job.branch.milestones)
         self._evaluate = job.sweep.experiment.evaluate
-        stated = VerdictSettings.stated(job.sweep.experiment.verdict)
+        stated = VerdictSettings.stated(job.sweep.experiment.verdict, job.sweep.experiment.choose.weights)
         self._settings = stated.for_looks(len(lineage) + evaluations)
         self._cards = list(lineage)
         self._base = base

@@ -25,11 +25,8 @@ from dbsweep.selection.resampling import (
     resampling_weights,
     small_sample_factor,
 )
-from dbsweep.selection.utility import JUDGED, Utility
-from dbsweep.selection.verdict_settings import VerdictSettings
-
-WATCHED = (Metric.STYLE, Metric.PRIOR)
-"""What overtraining destroys."""
+from dbsweep.selection.utility import Utility
+from dbsweep.selection.verdict_settings import WATCHED, VerdictSettings
 
 
 class Unfair(StrEnum):
@@ -108,13 +105,14 @@ def _gains(cards: Sequence[Scorecard]) -> Floats:
 
 
 def _worth(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
-    """(n,) utility by what the base model's card, the first, has as numbers; 0 where identity is none of them.
+    """(n,) utility by what counts and the base model's card, the first, has as numbers; 0 where identity has none.
 
     NaN of a card whose pictures show no face to measure identity by.
     """
     if not np.isfinite(_value(cards[0], Metric.IDENTITY)):
         return np.zeros(len(cards))
-    measured = {metric: 1.0 for metric in JUDGED if np.isfinite(_value(cards[0], metric))}
+    counted = (Metric.IDENTITY, *settings.watched)
+    measured = {metric: 1.0 for metric in counted if np.isfinite(_value(cards[0], metric))}
     utility = Utility(weights=measured, enough_style=settings.enough_style, enough_prior=settings.enough_prior)
     return np.array(
         [utility.value_of(card) if np.isfinite(_value(card, Metric.IDENTITY)) else np.nan for card in cards]
@@ -127,7 +125,7 @@ def _value(card: Scorecard, metric: Metric) -> float:
 
 def _losses(cards: Sequence[Scorecard], settings: VerdictSettings, looks: range) -> list[Loss]:
     worth = _worth(cards, settings)
-    return [loss for metric in WATCHED for loss in _losses_of(metric, cards, worth, settings, looks)]
+    return [loss for metric in settings.watched for loss in _losses_of(metric, cards, worth, settings, looks)]
 
 
 def _losses_of(

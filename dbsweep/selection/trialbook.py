@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from dbsweep.config.choosing import Judging
+from dbsweep.config.choosing import Judging, Weights
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan, TrialPath
@@ -35,12 +35,14 @@ class TrialBook:
     Args:
         plan: of the run.
         base: scorecard of the untrained model.
-        judging: thresholds of the verdict.
+        judging: thresholds of the verdict; weights: of the choice.
     """
 
-    def __init__(self, plan: Plan, base: Scorecard, judging: Judging | None = None) -> None:
+    def __init__(
+        self, plan: Plan, base: Scorecard, judging: Judging | None = None, weights: Weights | None = None
+    ) -> None:
         self._base = base
-        self._settings = VerdictSettings.stated(judging or Judging())
+        self._settings = VerdictSettings.stated(judging or Judging(), weights)
         self._steps_per_epoch = {branch.id: branch.steps_per_epoch for branch in plan.branches}
         followers = followers_of(plan)
         self._branches = {branch.id: BranchBook(branch, followers[branch.id]) for branch in plan.branches}

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from dbsweep.config.choosing import Judging
+from dbsweep.config.choosing import Judging, Weights
+from dbsweep.records.names import Metric
 from dbsweep.selection.resampling import RESAMPLES
+
+WATCHED = (Metric.STYLE, Metric.PRIOR)
+"""What overtraining destroys."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +34,7 @@ class VerdictSettings:
         collapsed_level: identity, style and prior all at or below this is noise.
         collapsed_quality: image quality at or below this is noise, blur or burnt colours. Noise scores about 0.45 where
             whole pictures in other poses and styles score 0.85 and more (`dbsweep.scoring.quality`).
+        watched: what of style and prior has a say: what weighs nothing in the choice ends no training either.
         resamples: bootstrap draws.
         seed: of the bootstrap.
     """
@@ -45,13 +50,15 @@ class VerdictSettings:
     ready_identity: float = 0.5
     collapsed_level: float = 0.1
     collapsed_quality: float = 0.5
+    watched: tuple[Metric, ...] = WATCHED
     resamples: int = RESAMPLES
     seed: int = 0
 
     @classmethod
-    def stated(cls, judging: Judging) -> VerdictSettings:
-        """As the experiment file's `verdict` section states them."""
-        return cls(**judging.model_dump())
+    def stated(cls, judging: Judging, weights: Weights | None = None) -> VerdictSettings:
+        """As the experiment file's `verdict` section states them, and the `choose` section's weights."""
+        weighs = (weights or Weights()).model_dump()
+        return cls(**judging.model_dump(), watched=tuple(metric for metric in WATCHED if weighs[metric] > 0.0))
 
     def for_looks(self, count: int) -> VerdictSettings:
         """The same settings for a training with this number of evaluated checkpoints (a branch's with its parents')."""

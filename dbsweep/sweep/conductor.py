@@ -109,7 +109,8 @@ class Conductor:
         self._view.on_phase(preparation.stage, preparation.done, preparation.total)
 
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
-        book = TrialBook(self._plan, prepared.base, self._job.experiment.verdict)
+        experiment = self._job.experiment
+        book = TrialBook(self._plan, prepared.base, experiment.verdict, experiment.choose.weights)
         housekeeping = Housekeeping(self._job, self._plan, self._ledger, prepared.base)
         stopped: DbsweepError | None = None
         before = self._ledger.read()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dbsweep.config.choosing import Judging, Weights
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Scorecard
 from dbsweep.selection.overtraining import find_overtraining, look_share, paired_samples, raises_alarm
@@ -49,6 +50,32 @@ def path(*levels: Level) -> list[Scorecard]:
 def test_onset_on_exact_curves(levels: list[Level], expected: tuple[Metric, int, int] | None) -> None:
     loss = find_overtraining(path(*levels), FAST)
     assert (loss and (loss.metric, loss.before, loss.after)) == expected
+
+
+@pytest.mark.parametrize(
+    ("weights", "expected"),
+    [
+        (Weights(), (Metric.STYLE, 3, 4)),
+        (Weights(prior=0.0), (Metric.STYLE, 3, 4)),
+        (Weights(style=0.0), (Metric.PRIOR, 3, 5)),
+        (Weights(style=0.0, prior=0.0), None),
+    ],
+    ids=str,
+)
+def test_what_weighs_nothing_in_the_choice_is_not_missed(
+    weights: Weights, expected: tuple[Metric, int, int] | None
+) -> None:
+    cards = path(*GENTLE, (0.82, 0.4, 0.9), (0.82, 0.4, 0.1))
+    loss = find_overtraining(cards, VerdictSettings.stated(Judging(), weights))
+    assert (loss and (loss.metric, loss.before, loss.after)) == expected
+
+
+def test_what_has_no_weight_does_not_ruin_a_fair_exchange() -> None:
+    """Style falls by 0.25 for 0.15 of identity, which is fair; that prior is gone makes it a ruin where it counts."""
+    cards = path((0.7, 0.8, 0.9), (0.85, 0.45, 0.0))
+    assert find_overtraining(cards, VerdictSettings.stated(Judging(), Weights(prior=0.0))) is None
+    loss = find_overtraining(cards, VerdictSettings.stated(Judging()))
+    assert loss is not None
 
 
 def test_the_loss_carries_its_numbers() -> None:

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from dbsweep.config.choosing import Judging
+from dbsweep.config.choosing import Judging, Weights
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import BASE, Metric, TrialState, VerdictState
 from dbsweep.records.plan import Branch, Cost, Milestone, Plan, TrialPath
@@ -139,6 +139,14 @@ def test_the_thresholds_are_the_experiments():
     assert news["t1"].verdict is not None
     assert news["t1"].verdict.state is VerdictState.READY
     assert "at epoch 1; 0.20 of identity is asked for" in news["t1"].verdict.evidence
+
+
+@pytest.mark.parametrize(("style", "state"), [(1.0, VerdictState.OVERTRAINED), (0.0, VerdictState.READY)])
+def test_what_the_choice_does_not_weigh_ends_no_trial(style: float, state: VerdictState) -> None:
+    trials = TrialBook(PLAN, card(BASE, 0.0), weights=Weights(style=style))
+    lost = scored("b01", 10, 0.6)
+    news = trials.record(lost.model_copy(update={"scorecard": card(lost.checkpoint.id, 0.6, style=0.0)}))
+    assert {n.verdict.state for n in news if n.trial == "t1" and n.verdict is not None} == {state}
 
 
 # Four levels deep; a trial ends at nearly every checkpoint, and two are one training.
