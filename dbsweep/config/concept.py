@@ -53,7 +53,9 @@ class Concept(Section):
         None, description="the subject as drawn at every checkpoint; null draws instance_prompt, captions left out"
     )
     sanity_prompts: tuple[str, ...] = Field(
-        min_length=1, description="subject in a style of another artist: overtraining shows here first"
+        min_length=1,
+        description="subject in a style of another artist, or things that no picture shows in the style that is taught:"
+        " overtraining shows here first",
     )
     class_images: ClassImages = ClassImages()
     repeats: Count = Field(1, description="times that every photo is trained in an epoch, as in kohya's scripts")

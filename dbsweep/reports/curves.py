@@ -109,7 +109,7 @@ LOSSES: Final = ("Training loss", METRIC_NAMES[Metric.VALIDATION_LOSS])
 _PANELS: Final[tuple[tuple[str, str, Measure], ...]] = (
     ("Utility", "0 to 1, as the experiment file weighs identity, style and prior", _utility),
     (METRIC_NAMES[Metric.IDENTITY], "1: as alike as your photos are to each other", partial(_score, Metric.IDENTITY)),
-    (METRIC_NAMES[Metric.STYLE], "1: as much style as the base model", partial(_score, Metric.STYLE)),
+    (METRIC_NAMES[Metric.STYLE], "1: sanity prompts are followed as by the base model", partial(_score, Metric.STYLE)),
     (METRIC_NAMES[Metric.PRIOR], "1: the class as the base model draws it", partial(_score, Metric.PRIOR)),
     (LOSSES[0], "mean squared error of the predicted noise", _loss),
     (LOSSES[1], "the same on photos that are not trained, always with the same noise", _validation_loss),

@@ -120,7 +120,8 @@ class Decision:
 MEANINGS = {
     Metric.IDENTITY: "how alike the pictures are to your photos: 0 is any one of the class, 1 as alike as your photos "
     "are to each other",
-    Metric.STYLE: "how much of the style prompts still shows, of the weakest above all: 1 is as in the base model",
+    Metric.STYLE: "how much of what the sanity prompts ask for still shows beside your subject, of the weakest above "
+    "all: 1 is as in the base model",
     Metric.PRIOR: "how much the class without your subject has stayed itself: 1 is as in the base model",
     Metric.DIVERSITY: "how different pictures of one prompt still are from each other",
     Metric.PROMPT_FIDELITY: "how well the pictures match the words of their prompts",

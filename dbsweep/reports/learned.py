@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from dbsweep.config.schema import Experiment
 from dbsweep.records.choice import Candidate
-from dbsweep.records.names import VerdictState
+from dbsweep.records.names import Metric, PromptKind, VerdictState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.words import number
+from dbsweep.selection.unmeasurable import asked_images
 
 
 def asked_identity(record: RunRecord) -> float:
@@ -37,11 +40,27 @@ def unlearned_sentence(record: RunRecord) -> str:
         return ""
     sentence = (
         f"This is not your subject yet: identity is {identity_below(record, choice.best)}, and "
-        f"{asked_identity(record):.2f} counts as learned (verdict.ready_identity)."
+        f"{asked_identity(record):.2f} counts as learned (verdict.ready_identity).{_held_back(record, choice.best)}"
     )
     if all(is_unlearned(record, candidate) for candidate in choice.candidates):
         sentence += f" No checkpoint of this sweep is there: {_advice(record)}."
     return sentence
+
+
+def _held_back(record: RunRecord, candidate: Candidate) -> str:
+    """That it has learned the subject by the instance prompts' pictures alone; empty where it has not."""
+    if candidate.checkpoint not in record.scorecards:
+        return ""
+    card = record.card_of(candidate.checkpoint)
+    score = card.scores[Metric.IDENTITY]
+    images = asked_images(Metric.IDENTITY, score, card.images)
+    plain = [v for i, v in zip(images, score.samples, strict=False) if i.kind is PromptKind.INSTANCE and np.isfinite(v)]
+    if len(plain) == len(images) or not plain or np.mean(plain) < asked_identity(record):
+        return ""
+    return (
+        f" The instance prompt's pictures alone have {number(float(np.mean(plain)))}, the sanity prompts' show less of"
+        " it: where you teach a style, let them ask for other things and for no other technique."
+    )
 
 
 def _advice(record: RunRecord) -> str:

@@ -90,7 +90,7 @@ def _much_sentence(record: RunRecord, strip: FilmStrip) -> str:
     since = f" from epoch {onset} on" if onset is not None else ""
     return (
         f"{strip.trial} is overtrained{since}: style falls from {number(max(styles))} to {number(styles[-1])}, "
-        f"so the style prompts come to look like plain photos of the subject.{_end(record, strip)}"
+        f"so the sanity prompts come to look like the photos, whatever else they ask for.{_end(record, strip)}"
     )
 
 

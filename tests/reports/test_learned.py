@@ -18,6 +18,7 @@ from dbsweep.reports.listings import best_text
 from dbsweep.reports.page import render_report
 from dbsweep.reports.story import story
 from dbsweep.reports.strips import film_strips
+from tests.reports.synthetic import with_two_subjects
 
 
 def with_identity(record: RunRecord, **identities: float) -> RunRecord:
@@ -99,6 +100,13 @@ def test_what_cannot_be_measured_is_not_said_to_look_like_the_subject(record: Ru
     (chapter,) = [c for c in story(unknown, film_strips(unknown, run_folder)) if c.tone == "chosen"]
     assert chapter.title == "Recommended"
     assert "cannot be told from others by its identity" in chapter.sentence
+
+
+@pytest.mark.parametrize(("plain", "held_back"), [(0.6, True), (0.4, False)])
+def test_what_the_sanity_prompts_alone_hold_back_is_told(record: RunRecord, plain: float, held_back: bool) -> None:
+    early = with_identity(with_two_subjects(record, (plain, plain)), best=plain - 0.13, others=0.2)
+    said = "The instance prompt's pictures alone have 0.60, the sanity prompts' show less of it"
+    assert (said in unlearned_sentence(early)) is held_back
 
 
 @pytest.mark.parametrize("identity", [0.5, float("nan")])  # what cannot be measured is told elsewhere
