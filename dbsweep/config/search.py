@@ -58,7 +58,7 @@ class Search(Section):
     grace_epochs: Annotated[Literal["auto"] | Count, count_or("auto")] = Field(
         "auto",
         description="no trial is ended before so many by the scheduler, and they are the first rung of asha; auto is a"
-        " third of the longest trial's",
+        " quarter of the longest trial's, a third for asha",
     )
     reduction_factor: Reduction = Field(4.0, description="of asha: 1 of so many goes on, to so many times the epochs")
 

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from dbsweep.execution.jobs import BranchJob, Fork
+from dbsweep.plan.middle import off_middle
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.results import Scorecard
@@ -16,15 +17,21 @@ class BranchQueue:
     """Releases a branch when its parent's fork checkpoint is known; drops it when that will never be.
 
     Of the released branches the one with the longest chain behind it goes first, so that no worker is left
-    alone with the deepest branch at the end. A branch whose parent is none of the given jobs must come with
-    its fork already, as it does when a sweep is resumed.
+    alone with the deepest branch at the end; of equal chains the one nearest to the middle of what is searched,
+    so that the others soon have something good to be compared with.
+
+    A branch whose parent is none of the given jobs must come with its fork already, as it does when a sweep is
+    resumed.
     """
 
     def __init__(self, jobs: Sequence[BranchJob]) -> None:
         self._jobs = {job.branch.id: job for job in jobs}
-        self._order = {job.branch.id: (-steps, i) for i, (job, steps) in enumerate(_chains(jobs))}
+        self._order = {
+            job.branch.id: (-steps, off_middle(job.sweep.experiment.search, job.branch.settings), i)
+            for i, (job, steps) in enumerate(_chains(jobs))
+        }
         self._waiting: defaultdict[str, list[str]] = defaultdict(list)  # parent → children not yet released
-        self._ready: list[tuple[tuple[int, int], str]] = []
+        self._ready: list[tuple[tuple[int, float, int], str]] = []
         self._running: dict[str, BranchJob] = {}
         self._lineage: dict[str, list[tuple[int, Scorecard]]] = {}
         self._reached: dict[str, int] = {}

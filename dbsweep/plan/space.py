@@ -11,6 +11,7 @@ from typing import TypeAlias
 from dbsweep.config.axes import SearchAxis, Selected, Uniform, Values
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment, Train
+from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ConfigError, Fault
 from dbsweep.records.plan import Trial
 from dbsweep.records.record import Scalar
@@ -84,9 +85,13 @@ def shortest_epochs(experiment: Experiment) -> int:
 
 
 def grace_epochs(experiment: Experiment) -> int:
-    """Before which no trial is ended by `search.scheduler`: where it is auto, a third of the longest, rounded up."""
-    given = experiment.search.grace_epochs
-    return given if given != "auto" else math.ceil(longest_epochs(experiment) / 3)
+    """Before which no trial is ended by `search.scheduler`.
+
+    Where it is auto, a quarter of the longest, rounded up; a third for asha, which asks about rank, not chance.
+    """
+    search = experiment.search
+    part = 3 if search.scheduler is SchedulerName.ASHA else 4
+    return search.grace_epochs if search.grace_epochs != "auto" else math.ceil(longest_epochs(experiment) / part)
 
 
 def rungs_of(first: float, factor: float, longest: int) -> tuple[float, ...]:

@@ -16,7 +16,7 @@ from dbsweep.records.record import Scalar
 from dbsweep.records.results import Checkpoint
 from tests.execution.sweeps import make_experiment, step_log
 
-# Identity at the end of each learning rate: the first two points of a rung are never both ended.
+# Identity is a thousand times the learning rate. The middle two start first.
 RATES = [8e-4, 6e-4, 4e-4, 2e-4]
 ASHA: Any = {"scheduler": "asha", "grace_epochs": 2, "reduction_factor": 2}
 OUTRUN: Any = {"scheduler": "outrun", "grace_epochs": "auto"}

@@ -10,7 +10,7 @@ from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.events import BranchEnded, CheckpointScored
 from dbsweep.records.names import TrialState
 from dbsweep.records.results import Checkpoint
-from tests.execution.sweeps import make_branch_jobs, step_log
+from tests.execution.sweeps import make_branch_jobs, make_experiment, settings, step_log
 
 RUN = Path("/runs/demo")
 
@@ -106,6 +106,23 @@ def test_the_longest_chain_goes_first() -> None:
     )
     queue = BranchQueue([short, b01, b02, b03])
     assert [taken(queue).branch.id, taken(queue).branch.id] == ["b01", "b00"]
+
+
+def test_of_equal_chains_the_one_in_the_middle_of_the_search_goes_first() -> None:
+    b01 = make_branch_jobs(RUN)[0]
+    searched = {"learning_rate": [1e-5, 2e-5, 4e-5], "scheduler": "none"}
+    sweep = b01.sweep.model_copy(update={"experiment": make_experiment(search=searched)})
+    jobs = [
+        b01.model_copy(
+            update={
+                "sweep": sweep,
+                "branch": b01.branch.model_copy(update={"id": name, "settings": settings(4, 1.0, rate)}),
+            }
+        )
+        for name, rate in (("b01", 1e-5), ("b02", 2e-5), ("b03", 4e-5))
+    ]
+    queue = BranchQueue(jobs)
+    assert [taken(queue).branch.id for _ in jobs] == ["b02", "b01", "b03"]
 
 
 def test_a_resumed_branch_needs_no_parent() -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dbsweep.errors import ConfigError
-from dbsweep.plan.space import make_trials
+from dbsweep.plan.space import grace_epochs, make_trials
 from tests.plan.experiments import experiment
 
 
@@ -101,3 +101,13 @@ def test_a_grid_beyond_reason_is_refused_at_once():
     axes = {"seed": list(range(500)), "epochs": list(range(1, 500)), "weight_decay": [0, 0.1]}
     with pytest.raises(ConfigError, match=r"search: makes 499,000 trials; at most 100,000"):
         make_trials(experiment(search=axes))
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [({}, 10), ({"scheduler": "asha"}, 14), ({"grace_epochs": 3}, 3), ({"scheduler": "asha", "grace_epochs": 3}, 3)],
+    ids=str,
+)
+def test_from_when_on_trials_may_be_ended(search: dict[str, object], expected: int):
+    """A quarter of 40 epochs, of asha a third."""
+    assert grace_epochs(experiment(search={"epochs": [20, 40], **search})) == expected
