@@ -11,14 +11,14 @@ from dbsweep.execution.halving import Halving
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.outrun import Outrun
 from dbsweep.records.events import CheckpointScored
-from dbsweep.records.results import Scorecard
+from dbsweep.records.results import Checkpoint, Scorecard
 
 
 class Comparison(Protocol):
     """Holds branches against each other."""
 
-    def behind(self, job: BranchJob, event: CheckpointScored, card: Scorecard) -> str | None:
-        """Takes in the latest scorecard of a branch; why the branch need not go on, or None."""
+    def behind(self, job: BranchJob, checkpoint: Checkpoint, card: Scorecard | None) -> str | None:
+        """Takes in the latest scorecard of a branch, if it was looked at; why the branch need not go on, or None."""
         ...
 
 
@@ -29,7 +29,7 @@ COMPARISONS: Final[Mapping[SchedulerName, Callable[[Experiment, Scorecard], Comp
 
 
 class Ending:
-    """Decides after each scorecard whether a branch goes on. What was decided before an interruption stands.
+    """Decides at each checkpoint whether a branch goes on. What was decided before an interruption stands.
 
     Args:
         base: the untrained model's card, which tells what the utility is made of.
@@ -40,10 +40,8 @@ class Ending:
 
     def end(self, job: BranchJob, event: CheckpointScored) -> str | None:
         """Why the branch ends at this checkpoint; None if it goes on."""
-        if event.scorecard is None:
-            return None
         step = event.checkpoint.step
-        reason = self._comparison.behind(job, event, event.scorecard)
+        reason = self._comparison.behind(job, event.checkpoint, event.scorecard)
         if step >= job.branch.end_step:
             return None
         if job.decided is not None and step <= job.decided.until:

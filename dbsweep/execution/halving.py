@@ -10,8 +10,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.plan.space import grace_epochs, longest_epochs, rungs_of
-from dbsweep.records.events import CheckpointScored
-from dbsweep.records.results import Scorecard
+from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.smoothing import Row, smoothed
 from dbsweep.selection.utility import utility_for
 
@@ -41,9 +40,11 @@ class Halving:
         self._rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
         self._reached: defaultdict[float, dict[str, float]] = defaultdict(dict)
 
-    def behind(self, job: BranchJob, event: CheckpointScored, card: Scorecard) -> str | None:
-        """At which rung the branch is not among the best so far; None if it is."""
-        branch, checkpoint = job.branch, event.checkpoint
+    def behind(self, job: BranchJob, checkpoint: Checkpoint, card: Scorecard | None) -> str | None:
+        """At which rung the branch is not among the best so far; None if it is, and where it is not looked at."""
+        if card is None:
+            return None
+        branch = job.branch
         self._rows[branch.id][checkpoint.step] = (branch.id, checkpoint, card)  # a retry tells it again
         forked = branch.fork_step // branch.steps_per_epoch
         passed = [rung for rung in self._rungs if forked < rung <= checkpoint.epoch]

@@ -8,8 +8,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.plan.space import grace_epochs, longest_epochs
-from dbsweep.records.events import CheckpointScored
-from dbsweep.records.results import Scorecard
+from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.outrun import Best, best_of, may_gain, surely_better
 from dbsweep.selection.smoothing import Row
 from dbsweep.selection.utility import utility_for
@@ -20,6 +19,8 @@ class Outrun:
 
     It ends where that one is ahead by more than chance and by more than the branch would make up by its end, if it went
     on as in its last looks: a gentle training that is late is not a poor one.
+
+    A checkpoint that is passed over asks again, by the latest look: others may have been told of theirs by then.
 
     A branch stands for all trials on it and for the way to it: what was scored before its fork is its own too, so
     that branches are never told apart by what they share.
@@ -35,17 +36,21 @@ class Outrun:
         self._forks: dict[str, tuple[str, int]] = {}
         self._leaders: dict[int, Best] = {}  # by the epoch of a look, as it was known then
 
-    def behind(self, job: BranchJob, event: CheckpointScored, card: Scorecard) -> str | None:
-        """What was surely better by this epoch; None if nothing was."""
-        branch, checkpoint = job.branch, event.checkpoint
-        self._rows[branch.id][checkpoint.step] = (branch.id, checkpoint, card)  # a retry tells it again
+    def behind(self, job: BranchJob, checkpoint: Checkpoint, card: Scorecard | None) -> str | None:
+        """What was surely better by the epoch of the branch's latest look; None if nothing was."""
+        branch = job.branch
+        if card is not None:
+            self._rows[branch.id][checkpoint.step] = (branch.id, checkpoint, card)  # a retry tells it again
+        if not self._rows[branch.id]:
+            return None  # a fork is not ended by what its parent showed
         if branch.parent is not None:
             self._forks[branch.id] = (branch.parent, branch.fork_step)
         way = self._way(branch.id)
+        looked = max(point.epoch for _, point, _ in way)
         own = best_of(way, self._utility)
-        leader = max((best for epoch, best in self._leaders.items() if epoch <= checkpoint.epoch), default=own)
-        self._leaders[checkpoint.epoch] = max(self._leaders.get(checkpoint.epoch, own), own)
-        if checkpoint.epoch < self._grace or checkpoint.step >= branch.end_step:
+        leader = max((best for epoch, best in self._leaders.items() if epoch <= looked), default=own)
+        self._leaders[looked] = max(self._leaders.get(looked, own), own)
+        if looked < self._grace or checkpoint.step >= branch.end_step:
             return None
         if any(point.id == leader.checkpoint for _, point, _ in way):
             return None
@@ -53,7 +58,7 @@ class Outrun:
         if not surely_better(leader, own, gain, self._utility):
             return None
         return (
-            f"{SchedulerName.OUTRUN}: utility {own.utility:.3f} by epoch {checkpoint.epoch}, where {leader.checkpoint} "
+            f"{SchedulerName.OUTRUN}: utility {own.utility:.3f} by epoch {looked}, where {leader.checkpoint} "
             f"had {leader.utility:.3f} and {own.utility + gain:.3f} may be reached"
         )
 

@@ -41,3 +41,12 @@ def test_what_was_decided_before_an_interruption_stands(search: dict[str, Any], 
     found = ends(replay(again))
     assert found["b04"] == (TrialState.STOPPED, ended_at)
     assert found["b02"] == (TrialState.COMPLETED, 80)
+
+
+@pytest.mark.parametrize("search", [ASHA, OUTRUN], ids=["asha", "outrun"])
+def test_what_was_decided_where_nothing_was_looked_at_stands(search: dict[str, Any]) -> None:
+    job = jobs_of(RUN, **search)[0]
+    ended = job.model_copy(update={"decided": Decided(until=50, reason=f"{search['scheduler']}: too low")})
+    ending = Ending(job.sweep.experiment, make_scorecard(BASE, UNTRAINED))
+    told = [ending.end(ended, scored("b01", n, 9e-4).model_copy(update={"scorecard": None})) for n in (4, 5)]
+    assert told == [None, f"{search['scheduler']}: too low"]

@@ -32,6 +32,11 @@ def noisy(event: CheckpointScored, seed: int, scatter: float = 0.5) -> Checkpoin
     return event.model_copy(update={"scorecard": card})
 
 
+def passed_over(event: CheckpointScored) -> CheckpointScored:
+    """The same checkpoint, kept and not looked at."""
+    return event.model_copy(update={"scorecard": None})
+
+
 def test_the_surely_worse_are_ended_at_their_second_look() -> None:
     """Eight epochs, looks at 2, 4, 6, 8. At the first the pace is that from 0, by which all come far: a quarter of the
     training is then over. The middle rates, b02 and b03, start first."""
@@ -103,6 +108,40 @@ def test_a_fork_is_never_held_against_what_it_shares() -> None:
     assert asked.end(fork, scored(fork.branch.id, 5, 4e-4)) is None
     assert asked.end(root, scored(root.branch.id, 6, 9.5e-4)) is None
     assert asked.end(fork, scored(fork.branch.id, 6, 4e-4)) is not None, "what its parent did after the fork counts"
+
+
+def test_where_it_is_passed_over_a_branch_ends_that_others_have_outrun_since_its_last_look() -> None:
+    """Every second epoch is looked at, and the first branch tells of each before the other does."""
+    asked = ending(job().sweep.experiment)
+    first, other = alone(job(), "first"), alone(job(), "other")
+    for epoch, rate in ((2, 1e-4), (4, 9e-4)):
+        assert asked.end(first, passed_over(scored("first", epoch - 1, 3e-4))) is None
+        assert asked.end(first, scored("first", epoch, 3e-4)) is None
+        assert asked.end(other, scored("other", epoch, rate)) is None
+    told = asked.end(first, passed_over(scored("first", 5, 3e-4)))
+    assert told is not None
+    assert "by epoch 4, where other-000040 had" in told
+    assert asked.end(other, passed_over(scored("other", 5, 9e-4))) is None
+
+
+def test_no_branch_is_ended_where_it_is_passed_over_by_a_look_before_a_third() -> None:
+    """Of eight epochs: its latest look was at epoch 2."""
+    asked = ending(job().sweep.experiment)
+    for epoch in (1, 2):
+        assert asked.end(alone(job(), "first"), scored("first", epoch, 3e-4)) is None
+        assert asked.end(alone(job(), "other"), scored("other", epoch, 9e-4)) is None
+    assert asked.end(alone(job(), "first"), passed_over(scored("first", 3, 3e-4))) is None
+
+
+def test_a_fork_that_is_passed_over_is_not_ended_by_what_its_parent_showed() -> None:
+    root, fork = (each for each in jobs_of(RUN, learning_rate=[1e-4], ratios=(0.5, 1.0), **OUTRUN))
+    asked = ending(root.sweep.experiment)
+    for each in (root, alone(job(), "best")):
+        for epoch in (3, 4):
+            rate = 4e-4 if each is root else 9.5e-4
+            assert asked.end(each, scored(each.branch.id, epoch, rate)) is None
+    assert asked.end(fork, passed_over(scored(fork.branch.id, 5, 4e-4))) is None
+    assert asked.end(root, passed_over(scored(root.branch.id, 5, 4e-4))) is not None
 
 
 def test_a_training_is_never_outrun_by_what_it_was_taken_for_itself() -> None:
