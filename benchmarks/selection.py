@@ -22,7 +22,7 @@ from typing import Any, Final
 import numpy as np
 
 from benchmarks.selection_causes import causes
-from benchmarks.selection_costs import costs, races, steps_saved
+from benchmarks.selection_costs import bounds, costs, races, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
@@ -57,7 +57,7 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
     untold = regrets(subjects, methods=UNTOLD)
     ratio, lost = steps_saved(subjects)
     found, all_of_prior = detection(subjects), detection(subjects, VerdictSettings(enough_prior=1.0))
-    spent = costs(subjects)
+    spent, most = costs(subjects), bounds(subjects)
     return {
         "subjects": len(subjects),
         "regret": {name: _round(float(row.mean())) for name, row in rows.items()},
@@ -85,6 +85,8 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "steps_saved": _round(ratio),
         "utility_lost_by_stopping": _round(lost),
         **{name: _round(value) for name, value in spent.items()},
+        "steps_saved_bound": {name: _round(row["steps_saved"]) for name, row in most.items()},
+        "cost_vs_grid_bound": {name: _round(row["cost_vs_grid"]) for name, row in most.items()},
         "races": {name: {key: _round(value) for key, value in row.items()} for name, row in races(subjects).items()},
         "ways": {way: _way(subjects, way) for way in subjects[0].ours},
         "oracle_noise": _round(oracle_noise(subjects)),

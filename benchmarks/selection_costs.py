@@ -28,7 +28,8 @@ from benchmarks.selection_curves import SubjectCurves, name_of
 from benchmarks.selection_methods import Judged, regret
 from benchmarks.selection_ours import NO_RACE, WAY, Outcome, Place, outcome
 from benchmarks.selection_plan import EVALUATE, MOST_IMAGES
-from benchmarks.selection_schedule import REDUCTION, WORKERS
+from benchmarks.selection_race import Raced, looks
+from benchmarks.selection_schedule import REDUCTION, WAYS, WORKERS
 from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import BASE
@@ -157,6 +158,51 @@ def steps_saved(subjects: Sequence[Judged], way: str = WAY) -> tuple[float, floa
         taken += sum(trial.steps[end] for trial, end in zip(curves.trials, subject.ours[way].ends, strict=True))
         lost.append(float(subject.utility[subject.ours["whole"].place] - subject.utility[subject.ours[way].place]))
     return whole / taken, float(np.mean(lost))
+
+
+def bounds(subjects: Sequence[Judged]) -> dict[str, dict[str, float]]:
+    """The most that any rule could come to which ends a training at a look: `steps_saved` and `cost_vs_grid`.
+
+    By way of looking and how many looks at a training it takes to give it up: `spaced_1` ends all but the best one, by
+    the oracle, at their first look, and that one at the look at which it has been at its best. Nothing else is looked
+    at, and nothing races.
+    """
+    found = {}
+    theirs = sum(grid(subject).evaluations for subject in subjects)
+    for way in ("every", "spaced"):
+        for needed in (1, 2):
+            whole, taken, ours = 0, 0, 0.0
+            for subject in subjects:
+                curves, look_every = subject.curves, WAYS[way].look_every(subject.curves)
+                ends = foreseen_ends(subject, needed, look_every)
+                seen = sum(
+                    point.step <= t.steps[end]
+                    for t, end in zip(curves.trials, ends, strict=True)
+                    for point in looks(t, look_every)
+                )
+                known = Outcome(ends, best_place(subject), look_every, seen, Raced([], None, 0, 0, 0))
+                whole += sum(trial.steps[-1] for trial in curves.trials)
+                taken += sum(trial.steps[end] for trial, end in zip(curves.trials, ends, strict=True))
+                ours += spent_on(curves, known, NO_RACE).evaluations
+            found[f"{way}_{needed}"] = {"steps_saved": whole / taken, "cost_vs_grid": theirs / ours}
+    return found
+
+
+def foreseen_ends(subject: Judged, needed: int, look_every: int) -> tuple[int, ...]:
+    """Where trials end for one who knows the best checkpoint: it at the first look that is not before it, all others
+    at the `needed`-th look, which nobody is spared."""
+    best_trial, best = best_place(subject)
+    ends = []
+    for index, trial in enumerate(subject.curves.trials):
+        until = max(needed, best // look_every + 1) if index == best_trial else needed
+        ends.append(min(until * look_every, len(trial.steps)) - 1)
+    return tuple(ends)
+
+
+def best_place(subject: Judged) -> Place:
+    """The best checkpoint of a sweep, in the oracle's eyes."""
+    trial, point = np.unravel_index(int(subject.utility.argmax()), subject.utility.shape)
+    return int(trial), int(point)
 
 
 def costs(subjects: Sequence[Judged], way: str = WAY) -> dict[str, float]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from benchmarks.selection_costs import asha, costs, grid, steps_saved, tree
+from benchmarks.selection_costs import asha, bounds, costs, foreseen_ends, grid, steps_saved, tree
 from benchmarks.selection_methods import Judged
 from tests.benchmarks.selection_sweeps import GENTLE, HARD, settings_sweep, subject, sweep, trial
 
@@ -70,3 +70,23 @@ def test_ratios_and_what_the_choices_are_worth() -> None:
     assert found["steps_vs_grid"] == pytest.approx(2 * (10 + 20 + 30 + 40) / (40 + 30))
     assert found["dbsweep_behind"] == 0.0
     assert found["cost_vs_asha"] > 1.0
+
+
+def test_nobody_could_save_more_than_by_knowing_the_best_beforehand() -> None:
+    """GENTLE is best at its end, so HARD alone can be spared: from its first checkpoint on, or from its second, which
+    is the first look where they are spaced. Steps: 80 / (40 + 10) and 80 / (40 + 20). The base model's images cost 100
+    without a race, the grid 2100 in all."""
+    found = bounds([subject()])
+    assert found["every_1"] == pytest.approx({"steps_saved": 80 / 50, "cost_vs_grid": 2100 / (100 + 300 + 500)})
+    assert found["every_2"] == pytest.approx({"steps_saved": 80 / 60, "cost_vs_grid": 2100 / (100 + 360 + 600)})
+
+
+@pytest.mark.parametrize(
+    ("needed", "look_every", "ends"), [(1, 1, (2, 0)), (2, 1, (2, 1)), (4, 1, (3, 3)), (1, 2, (3, 1)), (1, 3, (2, 2))]
+)
+def test_the_best_training_goes_on_to_the_look_at_which_it_has_been_at_its_best(
+    needed: int, look_every: int, ends: tuple[int, int]
+) -> None:
+    """GENTLE is best at its third checkpoint, HARD is given up as soon as it may be."""
+    truth = np.array([[0.2, 0.4, 0.9, 0.8], [0.5, 0.6, 0.3, 0.1]])
+    assert foreseen_ends(subject(truth), needed, look_every) == ends
