@@ -71,6 +71,11 @@ def start_ray(**options: Any) -> None:  # noqa: ANN401  (`ray.init`'s own)
     for attempt in range(START_ATTEMPTS):
         try:
             ray.init(**quiet, **options)
+        except SystemExit as end:  # Ray's own answer to SIGTERM, for as long as it takes to start
+            if end.code == signal.SIGTERM and callable(on_sigterm):
+                signal.signal(signal.SIGTERM, on_sigterm)
+                on_sigterm(signal.SIGTERM, None)
+            raise
         except Exception as error:
             ray.shutdown()
             if attempt == START_ATTEMPTS - 1:

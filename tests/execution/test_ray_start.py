@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import platform
 import re
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from dbsweep.execution.ray_start import ENVIRONMENT, HUGE_PAGES, for_cluster_workers
+from dbsweep.execution.ray_start import ENVIRONMENT, HUGE_PAGES, for_cluster_workers, start_ray
 
 MODE = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 THREAD_THAT_FILLS_30_MB = """
@@ -65,3 +67,24 @@ def test_a_c_library_passes_over_tunables_that_it_does_not_know() -> None:
         [sys.executable, "-c", "print(7)"], env=environment, capture_output=True, text=True, check=True
     )
     assert (told.stdout, told.stderr) == ("7\n", "")
+
+
+def test_sigterm_while_ray_starts_is_who_runs_the_sweep_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray would end the driver with exit code 15, and nobody would be told how to go on."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def init(**_: object) -> None:
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(number))
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(5)
+
+    monkeypatch.setattr("ray.init", init)
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            start_ray()
+        assert signal.getsignal(signal.SIGTERM) is interrupt
+    finally:
+        signal.signal(signal.SIGTERM, before)
