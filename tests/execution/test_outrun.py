@@ -124,13 +124,13 @@ def test_where_it_is_passed_over_a_branch_ends_that_others_have_outrun_since_its
     assert asked.end(other, passed_over(scored("other", 5, 9e-4))) is None
 
 
-def test_no_branch_is_ended_where_it_is_passed_over_by_a_look_before_a_third() -> None:
-    """Of eight epochs: its latest look was at epoch 2."""
+def test_no_branch_is_ended_where_it_is_passed_over_by_a_look_before_a_quarter() -> None:
+    """Of eight epochs: the latest look of both was at epoch 1, and the one is at 0, from where no pace leads on."""
     asked = ending(job().sweep.experiment)
-    for epoch in (1, 2):
-        assert asked.end(alone(job(), "first"), scored("first", epoch, 3e-4)) is None
-        assert asked.end(alone(job(), "other"), scored("other", epoch, 9e-4)) is None
-    assert asked.end(alone(job(), "first"), passed_over(scored("first", 3, 3e-4))) is None
+    assert asked.end(alone(job(), "first"), scored("first", 1, 0.0)) is None
+    assert asked.end(alone(job(), "other"), scored("other", 1, 9e-4)) is None
+    assert asked.end(alone(job(), "first"), passed_over(scored("first", 2, 0.0))) is None
+    assert asked.end(alone(job(), "first"), scored("first", 2, 0.0)) is not None
 
 
 def test_a_fork_that_is_passed_over_is_not_ended_by_what_its_parent_showed() -> None:
