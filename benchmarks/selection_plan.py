@@ -33,6 +33,8 @@ SWEPT: Final[Mapping[SweepName, Mapping[str, Sequence[float]]]] = {
     "lora": {"learning_rate": (5e-4, 1.5e-3, 4.5e-3)},
 }
 """What is swept beside the learning rate, or which other rates. No two trials have a step in common."""
+OTHERS: Final = {sweep: tuple(name for name in swept if name != "learning_rate") for sweep, swept in SWEPT.items()}
+"""Names of what is swept beside the learning rate."""
 TRAIN: Final[Mapping[SweepName, Mapping[str, Any]]] = {"rates": {}, "settings": {}, "lora": {"lora_rank": 8}}
 """What is trained in another way than by default."""
 MOST_IMAGES: Final = 16

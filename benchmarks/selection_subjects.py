@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.cached_sweeps import CachedSweep, work_through
 from benchmarks.selection_curves import CardData, OracleView, SubjectCurves, TrialCurve
 from benchmarks.selection_judge import ROUNDS, OraclePictures, ceilings, draw_for_oracle, look, may_be_best
-from benchmarks.selection_plan import SWEPT, SubjectPlan, SweepName, asked_styles
+from benchmarks.selection_plan import OTHERS, SubjectPlan, SweepName, asked_styles
 from benchmarks.selection_race import race, rows_until
 from benchmarks.selection_schedule import WAYS, all_ends
 from benchmarks.selection_training import scored, seen_by_oracle, train_trial
@@ -116,7 +116,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
 
     def _train(self, job: BranchJob) -> None:
         curve = train_trial(
-            job, draw_subject(self.seed), asked_styles(self.seed), self._held_out, self.folder, SWEPT[self.sweep]
+            job, draw_subject(self.seed), asked_styles(self.seed), self._held_out, self.folder, OTHERS[self.sweep]
         )
         self._trial_file(job).write_text(curve.model_dump_json(), encoding="utf-8")
 
