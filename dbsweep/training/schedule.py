@@ -47,7 +47,7 @@ def _share(train: Train, progress: float) -> float:
         if progress >= 1.0:
             return 0.0
         progress = train.lr_num_cycles * progress % 1.0
-    return max(0.0, 0.5 * (1.0 + math.cos(math.pi * progress)))
+    return 0.5 * (1.0 + math.cos(math.pi * progress))
 
 
 def _polynomial(peak: float, power: float, progress: float) -> float:
