@@ -27,7 +27,7 @@ class Leg:
     """What one worker trains in one go: a branch, or a trial by itself.
 
     Attributes:
-        steps: optimizer steps; end_step: the same, counted from the base model.
+        steps: optimizer steps.
         images_per_step: instance images, on average over an epoch: its last batch, and that of each size, may be short.
         evaluations: checkpoints that are drawn and scored.
         checkpoints: all of them.
@@ -36,7 +36,6 @@ class Leg:
 
     train: Train
     steps: int
-    end_step: int
     images_per_step: float
     evaluations: int
     checkpoints: int
@@ -88,7 +87,6 @@ def _leg_of(branch: Branch, trains: dict[str, Train], photos: Sequence[Photos]) 
     return Leg(
         train=train,
         steps=branch.end_step - branch.fork_step,
-        end_step=branch.end_step,
         images_per_step=uses_per_epoch(photos) / branch.steps_per_epoch,
         evaluations=sum(milestone.evaluate for milestone in branch.milestones),
         checkpoints=len(branch.milestones),
@@ -100,7 +98,6 @@ def _leg_alone(course: Course, experiment: Experiment, photos: Sequence[Photos])
     return Leg(
         train=course.train,
         steps=course.steps,
-        end_step=course.steps,
         images_per_step=uses_per_epoch(photos) / course.steps_per_epoch,
         evaluations=math.ceil(course.epochs / look_epochs(experiment)),
         checkpoints=math.ceil(course.epochs / experiment.evaluate.every_epochs),
@@ -137,8 +134,9 @@ def _seconds(legs: Sequence[Leg], drawings: Sequence[Drawing], rates: Rates) -> 
     trained = sum(leg.steps * seconds for leg, seconds in zip(legs, per_step, strict=True))
     passes = sum(drawing.count * drawing.unet_passes * rates.area(drawing.resolution) for drawing in drawings)
     total = trained + passes * rates.seconds_per_unet_pass
-    # More workers do not help beyond the longest way from the base model to a trial's end.
-    longest = max(leg.end_step * seconds for leg, seconds in zip(legs, per_step, strict=True))
+    # More workers do not help beyond the longest branch, which starts at the base model: a fork never ends after those
+    # that it comes from.
+    longest = max(leg.steps * seconds for leg, seconds in zip(legs, per_step, strict=True))
     return max(total / rates.workers, longest)
 
 
