@@ -84,6 +84,8 @@ def test_only_so_many_prompts_are_kept(tiny_sd: Path, monkeypatch: pytest.Monkey
     first, _ = encoder.encode(["dog", "man", "photo"])
     encoded: list[int] = []
     models.text_encoder.register_forward_pre_hook(lambda module, args: encoded.append(len(args[0])))
+    encoder.encode(["man", "photo"])
+    assert encoded == []
     again, _ = encoder.encode(["man", "photo", "dog"])
     assert encoded == [1]  # the dog was first in and first out
     assert torch.equal(again, first[[1, 2, 0]])

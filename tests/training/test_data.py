@@ -163,3 +163,6 @@ def test_timesteps_cover_the_schedule() -> None:
     assert drawn.min() < 10
     assert drawn.max() in range(990, 1000)
     assert drawn.float().mean().item() == pytest.approx(499.5, abs=40)
+    few = TrainingSet([MAN], settings(class_images_per_instance=1), scaling_factor=2.0, timesteps=4)
+    drawn = torch.cat([few.batch(epoch, [0, 1]).timesteps for epoch in range(100)])
+    assert drawn.bincount().tolist() == pytest.approx([100] * 4, abs=35)  # 4 deviations; the last as often as any

@@ -86,6 +86,21 @@ def test_gradients_depend_on_the_step_and_on_nothing_before(tiny_sd: Path) -> No
     assert all(parameter.grad is None for parameter in parameters)
 
 
+def test_every_step_drops_out_inputs_of_its_own(tiny_sd: Path) -> None:
+    models = fresh_models(tiny_sd)
+    gradients = make_trainer(models, settings(lora_rank=2, lora_dropout=0.5), 0)._gradients
+    dropped: list[torch.Tensor] = []
+    layer = models.unet.get_submodule("down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q.lora_dropout")
+    layer["default"].register_forward_hook(lambda module, args, output: dropped.append(output == 0))
+    models.unet.train()
+    for step in (0, 1, 0):
+        gradients.of_step(step, list(models.unet.parameters()))
+    first, other, again = dropped
+    assert first.float().mean().item() == pytest.approx(0.5, abs=0.05)
+    assert not torch.equal(first, other)
+    assert torch.equal(first, again)
+
+
 @pytest.mark.parametrize(("class_images", "images"), [(0, [4, 1]), (3, [8, 2])], ids=["without prior", "with prior"])
 def test_all_images_of_a_step_are_counted(tiny_sd: Path, class_images: int, images: list[int]) -> None:
     """Of 5 photos steps of 4 leave one."""

@@ -60,6 +60,18 @@ def test_many_steps_are_averaged_into_few_points(monkeypatch: pytest.MonkeyPatch
     assert len(log.series.model_dump_json()) < 6000
 
 
+def test_the_rates_of_a_point_are_those_of_its_last_step():
+    steps = 2 * POINTS
+    meter = Meter(torch.device("cpu"))
+    for step in range(1, steps + 1):
+        meter.add(torch.zeros(4), (float(step), 1000.0 + step), images=8)
+    series = meter.log(steps).series
+    assert series is not None
+    assert series.steps == tuple(range(2, steps + 1, 2))
+    assert series.learning_rate == series.steps
+    assert series.text_encoder_learning_rate == tuple(1000 + step for step in series.steps)
+
+
 def test_a_meter_goes_on_from_a_state(monkeypatch: pytest.MonkeyPatch):
     alone = metered(5, monkeypatch).log(5)
     first = metered(3, monkeypatch)

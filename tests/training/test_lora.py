@@ -169,3 +169,21 @@ def test_the_seed_decides_the_first_factors(tiny_sd: Path) -> None:
 
     assert torch.equal(first(), first(lora_dropout=0.1))
     assert not torch.equal(first(), first(seed=8))
+
+
+def test_a_dora_trains_the_lengths_of_the_weights_too(tiny_sd: Path) -> None:
+    trainer = make_trainer(fresh_models(tiny_sd), settings(lora_rank=2, lora_dora=True))
+    start = trainer.state()
+    trainer.train_until(2)
+    lengths = [name for name in start if "lora_magnitude_vector" in name]
+    assert len(lengths) == len([name for name in start if "lora_A" in name]) > 0  # one a layer
+    assert all(not torch.equal(trainer.state()[name], start[name]) for name in lengths)
+
+
+def test_dropout_is_the_adapters(tiny_sd: Path) -> None:
+    plain, dropped = (
+        make_trainer(fresh_models(tiny_sd), settings(lora_rank=2, lora_dropout=share)) for share in (0.0, 0.5)
+    )
+    first = plain.train_until(1).loss
+    assert dropped.train_until(1).loss == first  # they begin without effect
+    assert dropped.train_until(2).loss != plain.train_until(2).loss

@@ -50,6 +50,12 @@ def test_min_snr_caps_nearly_clean_timesteps_and_leaves_pure_noise_whole() -> No
     assert weights is not None
     assert weights.tolist() == pytest.approx([5.0 * 0.00085 / 0.99915, 1.0], rel=1e-3)
     assert Objective(SCHEDULER, CPU).weights(torch.tensor([0])) is None
+    # For v: γ / (SNR + 1) = γ (1 - ᾱ) where capped, SNR / (SNR + 1) = ᾱ where not.
+    weights = Objective({**SCHEDULER, "prediction_type": "v_prediction"}, CPU, min_snr_gamma=5.0).weights(
+        torch.tensor([0, 999])
+    )
+    assert weights is not None
+    assert weights.tolist() == pytest.approx([5.0 * 0.00085, 0.00466], rel=1e-3)
     found = losses(
         torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1, 1), torch.zeros(3, 1, 1, 1), 2, torch.tensor([1, 0.5, 2])
     )

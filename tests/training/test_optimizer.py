@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch import nn
 
 from dbsweep.errors import ResourceError
-from dbsweep.training.optimizer import drop_parameters, make_optimizer, set_learning_rates
+from dbsweep.training.optimizer import drop_parameters, estimate, make_optimizer, set_learning_rates
 from dbsweep.training.state import copies, load_optimizer, optimizer_tensors
 from tests.training.dreambooth import differing, settings
 
@@ -69,6 +69,20 @@ def test_lion_steps_by_the_sign() -> None:
     assert torch.equal(weights.detach()[far], 3 * 0.125 * target.sign()[far])
 
 
+def test_lion_remembers_a_hundredth_of_each_gradient() -> None:
+    """Table 12: after a gradient of 1 the momentum is 0.01, and a step goes by the sign of 0.9 * 0.01 + 0.1 * the next.
+
+    That is positive still where the next is -0.05, and not where it is -0.2.
+    """
+    for second, moved in ((-0.05, -2.0), (-0.2, 0.0)):
+        weights = nn.Parameter(torch.zeros(4096))
+        optimizer = make_optimizer(settings(optimizer="lion_8bit", learning_rate=0.125, weight_decay=0.0), [[weights]])
+        for gradient in (1.0, second):
+            weights.grad = torch.full((4096,), gradient)
+            optimizer.step()
+        assert torch.equal(weights.detach(), torch.full((4096,), 0.125 * moved))
+
+
 def test_prodigy_finds_its_rate_by_its_equations() -> None:
     """Mishchenko & Defazio 2023, algorithm 4, with Adam's bias correction in the rate and a guarded warm-up."""
     weights, target = nn.Parameter(torch.zeros(6)), torch.tensor([3.0, -2.0, 1.0, 0.5, -4.0, 2.0])
@@ -88,6 +102,19 @@ def test_prodigy_finds_its_rate_by_its_equations() -> None:
         x = x - rate * m / (v.sqrt() + d * 1e-8)
     assert d > 5e-6  # it has grown
     torch.testing.assert_close(weights.detach().double(), x, rtol=1e-3, atol=1e-9)
+
+
+def test_the_rate_that_prodigy_has_found_comes_back_to_the_bit() -> None:
+    train, target = settings(optimizer="prodigy", learning_rate=1.0), torch.tensor([3.0, -2.0, 1.0, 0.5, -4.0, 2.0])
+    alone, first, second = (nn.Parameter(torch.zeros(6)) for _ in range(3))
+    quadratic(make_optimizer(train, [[alone]]), alone, target, 60)
+    before, after = make_optimizer(train, [[first]]), make_optimizer(train, [[second]])
+    quadratic(before, first, target, 30)
+    second.data.copy_(first.data)
+    load_optimizer(after, {second: "w"}, copies(optimizer_tensors(before, {first: "w"})))
+    assert estimate(after) == estimate(before) > 5e-6
+    quadratic(after, second, target, 30)
+    assert torch.equal(second, alone)
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dbsweep.errors import ResourceError, TrialError
+from dbsweep.errors import DivergedError, ResourceError, TrialError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.training.trainer import Trainer
 from tests.training.dreambooth import ALWAYS, concept, fresh_models, make_trainer, settings, state_sha256
@@ -109,6 +109,17 @@ def test_a_loss_that_is_not_finite_ends_the_trial_and_keeps_the_weights(tiny_sd:
     assert all(torch.equal(before[k], after[k]) for k in before)
     assert all(torch.isfinite(v).all() for v in after.values())
     assert gradients(models) == []  # of networks that another branch trains next
+
+
+def test_gradients_that_are_not_finite_end_the_trial_and_move_nothing(tiny_sd: Path) -> None:
+    """Though the loss is a number."""
+    models = fresh_models(tiny_sd)
+    trainer = make_trainer(models, settings())
+    before = weights(trainer)
+    models.unet.conv_in.weight.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(DivergedError, match=r"not finite at step 1 \(loss \d.*, gradient norm (inf|nan)\)"):
+        trainer.train_until(1)
+    assert all(torch.equal(value, before[name]) for name, value in weights(trainer).items())
 
 
 def test_half_precision_needs_a_gpu(tiny_sd: Path) -> None:

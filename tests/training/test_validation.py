@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from torch import nn
 
 from dbsweep.concepts.captions import Caption
 from dbsweep.models.bundle import StableDiffusion
@@ -21,15 +22,16 @@ def held_out(photos: int, seed: int = 50) -> HeldOut:
     return HeldOut(moments(photos, seed), (Caption(PROMPT),) * photos)
 
 
-@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
-def test_it_is_the_error_at_fixed_noise(tiny_sd: Path, prediction_type: str) -> None:
+@pytest.mark.parametrize(("prediction_type", "clip_skip"), [("epsilon", 1), ("v_prediction", 1), ("epsilon", 2)])
+def test_it_is_the_error_at_fixed_noise(tiny_sd: Path, prediction_type: str, clip_skip: int) -> None:
     models = fresh_models(tiny_sd, prediction_type)
-    found = validation_losses(models, [held_out(1), held_out(2, seed=51)], seed=9)
+    found = validation_losses(models, [held_out(1), held_out(2, seed=51)], seed=9, clip_skip=clip_skip)
     assert len(found) == 3 * DRAWS
-    assert found[DRAWS : 2 * DRAWS] == pytest.approx(plain_losses(models, moments(2, 51).mean[0], photo=1), rel=1e-5)
+    plain = plain_losses(models, moments(2, 51).mean[0], photo=1, clip_skip=clip_skip)
+    assert found[DRAWS : 2 * DRAWS] == pytest.approx(plain, rel=1e-5)
 
 
-def plain_losses(models: StableDiffusion, mean: torch.Tensor, photo: int) -> list[float]:
+def plain_losses(models: StableDiffusion, mean: torch.Tensor, photo: int, clip_skip: int) -> list[float]:
     """Image by image, with diffusers' scheduler."""
     scheduler = DDPMScheduler.from_config(dict(models.scheduler_config))
     latent = models.vae.config.scaling_factor * mean[None]
@@ -43,7 +45,8 @@ def plain_losses(models: StableDiffusion, mean: torch.Tensor, photo: int) -> lis
         for level in range(LEVELS):
             noise, timestep = noises[level : level + 1], torch.tensor([int((level * DRAWS + draw + 0.5) * 1000 / 16)])
             with torch.no_grad():
-                states = models.text_encoder(ids)[0]
+                layers = models.text_encoder(ids, output_hidden_states=True).hidden_states
+                states = models.text_encoder.final_layer_norm(layers[-clip_skip])
                 predicted = models.unet(scheduler.add_noise(latent, noise, timestep), timestep, states).sample
             is_velocity = models.scheduler_config["prediction_type"] == "v_prediction"
             target = scheduler.get_velocity(latent, noise, timestep) if is_velocity else noise
@@ -76,6 +79,18 @@ def test_looking_changes_no_training(tiny_sd: Path) -> None:
         validation_losses(watched, [held_out(1)], seed=9)
     for name, tensor in quiet.unet.state_dict().items():
         assert torch.equal(tensor, watched.unet.state_dict()[name]), name
+
+
+def test_a_look_drops_nothing_out(tiny_sd: Path) -> None:
+    """As images are drawn: a LoRA's dropout is for training alone."""
+    models = fresh_models(tiny_sd)
+    make_trainer(models, settings(lora_rank=2, lora_dropout=0.5)).train_until(2)
+    seen = validation_losses(models, [held_out(1)], seed=9)
+    for network in (models.unet, models.text_encoder):
+        for module in network.modules():
+            if isinstance(module, nn.Dropout):
+                module.p = 0.0
+    assert validation_losses(models, [held_out(1)], seed=9) == seen
 
 
 def test_captions_count(tiny_sd: Path) -> None:
