@@ -9,7 +9,8 @@ from peft.tuners.lora import LoraLayer
 from torch import nn
 
 from dbsweep.config.lora import Targets
-from dbsweep.models.adapters import AdapterShape, add_adapters
+from dbsweep.errors import ModelError
+from dbsweep.models.adapters import AdapterShape, add_adapters, is_adapter, load_adapters, weight_tensors
 from tests.tiny_models import make_tokenizer, narrow_parts
 
 
@@ -54,3 +55,12 @@ def test_attention_are_the_layers_of_diffusers_lora() -> None:
     layers = adapted(1, "attention")
     assert len([name for name in layers if name.startswith("unet.")]) == 16 * 2 * 4
     assert len(layers) == 16 * 2 * 4 + 12 * 4
+
+
+def test_weights_of_another_rank_are_refused() -> None:
+    """Those of rank 1 would otherwise be spread over all ranks without a word."""
+    small, large = parts(1), parts(1)
+    for networks, rank in ((small, 1), (large, 2)):
+        add_adapters(networks, AdapterShape(rank=rank, alpha=1.0))
+    with pytest.raises(ModelError, match="its layers or ranks are others"):
+        load_adapters(large, weight_tensors(small, is_adapter))

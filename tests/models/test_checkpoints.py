@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,7 @@ def test_half_precision_halves_the_file_and_rounds(
 ) -> None:
     full, half = write(tmp_path / "full", models), write(tmp_path / "half", models, precision=precision)
     assert half.sha256 == full.sha256
+    assert (full.precision, half.precision) == (Precision.FP32, precision)  # which exports keep
     sizes = [(tmp_path / name / "unet.safetensors").stat().st_size for name in ("full", "half")]
     assert 0.5 <= sizes[1] / sizes[0] < 0.6
     before = values(models)
@@ -208,6 +210,31 @@ def test_a_full_disk_leaves_the_older_checkpoint(
         write(tmp_path / "c", models, step=13)
     assert [path.name for path in tmp_path.iterdir()] == ["c"]
     assert read_manifest(tmp_path / "c").step == 12
+
+
+@pytest.mark.parametrize(("precision", "width"), [(Precision.FP32, 4), (Precision.FP16, 2)])
+def test_a_checkpoint_is_begun_only_where_it_and_the_reserve_find_room(
+    models: StableDiffusion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, precision: Precision, width: int
+) -> None:
+    weights = sum(v.numel() for v in models.unet.state_dict().values())
+    needed = width * weights + 4 * 2**20  # and a state of 2^20 float32 values
+    usage = shutil.disk_usage(tmp_path)
+
+    def write_with(free: int) -> CheckpointManifest:
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: usage._replace(free=free))
+        return write_checkpoint(
+            tmp_path / "c",
+            unet=models.unet,
+            text_encoder=None,
+            state={"moments": torch.zeros(2**20)},
+            manifest=CheckpointManifest(id="x", step=7, epoch=1, base_sha256=models.sha256),
+            precision=precision,
+        )
+
+    with pytest.raises(DiskError, match=r"the next checkpoint needs \d+ MiB and 32 MiB beside it"):
+        write_with(needed + 32 * 2**20 - 1)
+    assert list(tmp_path.iterdir()) == []
+    assert needed <= write_with(needed + 32 * 2**20).bytes < needed + 2**20  # names and shapes on top
 
 
 def test_the_manifest_is_flushed_last(models: StableDiffusion, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

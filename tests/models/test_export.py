@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def test_an_exported_folder_loads_in_diffusers_with_the_same_weights(
             assert torch.equal(theirs[key], value if dtype is None else value.to(dtype).float())
     assert pipeline.scheduler.config.beta_end == 0.012
     assert pipeline.tokenizer("ohwx man").input_ids == models.tokenizer("ohwx man").input_ids
+
+
+def test_an_exported_folder_has_the_scheduler_of_the_model(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    for name in ("PNDMScheduler", "DDIMScheduler"):
+        config = {**models.scheduler_config, "_class_name": name}
+        save_pipeline(dataclasses.replace(models, scheduler_config=config), tmp_path / name)
+        assert type(StableDiffusionPipeline.from_pretrained(tmp_path / name).scheduler).__name__ == name
 
 
 def test_an_exported_folder_is_a_base_model_again(tiny_sd: Path, tmp_path: Path) -> None:

@@ -61,13 +61,20 @@ def test_without_openclip_it_is_sd_1_whatever_its_biases(metadata: dict[str, str
 
 
 @pytest.mark.parametrize("state", [{}, OPEN_CLIP], ids=["sd1", "sd2"])
-@pytest.mark.parametrize(("line", "told"), [("parameterization: v", "epsilon"), ("", "v")])
+@pytest.mark.parametrize(
+    ("line", "told", "expected"),
+    [
+        ("parameterization: v", "epsilon", "v_prediction"),
+        ("parameterization: eps", "v", "epsilon"),
+        ("", "v", "epsilon"),
+    ],
+)
 def test_the_original_configuration_beside_a_file_overrules_its_header(
-    tmp_path: Path, state: dict[str, Tensor], line: str, told: str
+    tmp_path: Path, state: dict[str, Tensor], line: str, told: str, expected: str
 ) -> None:
     (tmp_path / "m.yaml").write_text(f"model:\n  params:\n    unet_config: {{}}\n    {line}\n")
     found = find_family(str(tmp_path / "m.ckpt"), state, {"modelspec.prediction_type": told})
-    assert found.prediction_type == ("v_prediction" if line else "epsilon")
+    assert found.prediction_type == expected
     assert found.is_sd2 is bool(state)
 
 

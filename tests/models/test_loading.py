@@ -15,8 +15,10 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
+from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
+from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.loading import load_base, restore_base
-from dbsweep.models.sources import check_source
+from dbsweep.models.sources import BaseSource, check_source
 from dbsweep.plan.model_files import size_of
 
 
@@ -99,14 +101,30 @@ def test_the_hash_is_the_values(tiny_sd: Path, own_copy: Path) -> None:
     assert changed.text_encoder_sha256 != first.text_encoder_sha256
 
 
+def test_a_checkpoint_as_a_base_model_has_the_hash_of_its_own_weights(tiny_sd: Path, tmp_path: Path) -> None:
+    """By which what is trained from it is told from what was trained from the model below."""
+    models = load_base(str(tiny_sd))
+    below = models.sha256
+    with torch.no_grad():
+        models.unet.conv_in.weight.add_(1.0)
+    manifest = CheckpointManifest(id="b01-000012", step=12, epoch=1, base_sha256=below, base=models.source)
+    write_checkpoint(tmp_path / "c", unet=models.unet, text_encoder=None, state=None, manifest=manifest)
+    loaded = load_base(str(tmp_path / "c"))
+    assert loaded.sha256 == weights_sha256(models.networks) != below
+    assert loaded.text_encoder_sha256 == models.text_encoder_sha256
+    assert loaded.source == BaseSource(source=str(tmp_path / "c"))
+
+
 def test_restore_undoes_training(tiny_sd: Path) -> None:
     models = load_base(str(tiny_sd))
-    before = {key: value.clone() for key, value in models.unet.state_dict().items()}
+    trained = {"unet": models.unet, "text_encoder": models.text_encoder}
+    before = weights_sha256(trained)
     with torch.no_grad():
         for parameter in (*models.unet.parameters(), *models.text_encoder.parameters()):
             parameter.add_(1.0)
+    assert weights_sha256(trained) != before
     restore_base(models)
-    assert all(torch.equal(value, before[key]) for key, value in models.unet.state_dict().items())
+    assert weights_sha256(trained) == before
 
 
 def test_restore_refuses_a_base_that_changed(own_copy: Path) -> None:

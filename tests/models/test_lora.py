@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -115,6 +116,18 @@ def test_kohyas_file_has_kohyas_names_alphas_and_metadata(base: Path, tmp_path: 
         "sshs_model_hash": hashlib.sha256(content[8 + int.from_bytes(content[:8], "little") :]).hexdigest(),
     }
     assert {key: metadata[key] for key in expected} == expected
+
+
+def test_kohyas_version_tells_an_sd_1_that_predicts_v(tiny_sd: Path, tmp_path: Path) -> None:
+    models = load_base(str(tiny_sd))
+    add_lora(models, "unet")
+    told = {}
+    for predicts in ("epsilon", "v_prediction"):
+        of_kind = dataclasses.replace(models, scheduler_config={**models.scheduler_config, "prediction_type": predicts})
+        save_kohya(take_lora(networks(models)), of_kind, tmp_path / "l", origin=ORIGIN)
+        with safe_open(tmp_path / "l", "pt") as file:
+            told[predicts] = file.metadata()["ss_base_model_version"], file.metadata()["ss_v2"]
+    assert told == {"epsilon": ("sd_v1", "False"), "v_prediction": ("sd_v1_v", "False")}
 
 
 @pytest.mark.parametrize("kind", SAVERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -49,6 +50,15 @@ def test_a_single_file_is_the_model_that_it_was_written_from(
     assert loaded.dtype == dtype
     assert loaded.source == BaseSource(source=str(path))
     assert not any(network.training for network in loaded.networks.values())
+
+
+def test_the_folder_beside_a_file_says_what_it_predicts(state: dict[str, Tensor], single: Path) -> None:
+    """By its weights and its header an SD 1 predicts epsilon; whoever put the folder there knows better."""
+    save_file(state, single)
+    assert load_base(str(single)).prediction_type == "epsilon"
+    config = single.with_suffix("") / "scheduler" / "scheduler_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "prediction_type": "v_prediction"}))
+    assert load_base(str(single)).prediction_type == "v_prediction"
 
 
 def test_a_text_encoder_without_the_usual_prefix_loads(state: dict[str, Tensor], single: Path, tiny_sd: Path) -> None:

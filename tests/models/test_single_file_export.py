@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 from pathlib import Path
@@ -14,7 +15,7 @@ from safetensors import safe_open
 
 from dbsweep.models.export import save_pipeline, save_single_file
 from dbsweep.models.loading import load_base
-from dbsweep.models.metadata import Origin, describe
+from dbsweep.models.metadata import Origin, architecture, describe
 from dbsweep.models.safetensors_file import tensors_sha256
 from tests.tiny_models import write_pipeline
 
@@ -98,6 +99,17 @@ def test_the_header_says_what_the_file_is(narrow: Path, tmp_path: Path) -> None:
     assert metadata["modelspec.hash_sha256"] == f"0x{hashlib.sha256(body).hexdigest()}" == f"0x{tensors_sha256(path)}"
     integers = [name for name, dtype in dtypes.items() if dtype != "F16"]
     assert integers == ([] if is_v2 else ["cond_stage_model.transformer.text_model.embeddings.position_ids"])
+
+
+def test_the_architecture_is_that_of_version_and_prediction(narrow: Path) -> None:
+    models = load_base(str(narrow))
+    is_v2 = models.prediction_type == "v_prediction"
+    told = [
+        architecture(dataclasses.replace(models, scheduler_config={"prediction_type": predicts}))
+        for predicts in ("epsilon", "v_prediction")
+    ]
+    expected = ["stable-diffusion-v2-512", "stable-diffusion-v2-768-v"] if is_v2 else ["stable-diffusion-v1"] * 2
+    assert told == expected
 
 
 def test_the_same_model_makes_the_same_file(narrow: Path, tmp_path: Path) -> None:
