@@ -49,6 +49,9 @@ def test_a_lora_takes_the_disk_of_its_adapter():
     assert rates_for(swept).weight_bytes == 2 * 16 * 589_824
     some = experiment(base_model=sd15, search={"lora_rank": [0, 16]})
     assert rates_for(some).weight_bytes == rates_for(experiment(base_model=sd15)).weight_bytes
+    # Of the trial without a LoRA the state has both networks whole, also where one of them does not train.
+    some = experiment(base_model=sd15, search={"lora_rank": [0, 16], "text_encoder_ratio": [0]})
+    assert rates_for(some).state_bytes == 4 * (860_000_000 + 123_000_000) + 8 * 860_000_000
 
 
 def test_doras_magnitudes_take_disk_too():
@@ -78,3 +81,8 @@ def test_a_text_encoder_that_never_trains_is_in_no_checkpoint(search: dict[str, 
 def test_a_swept_optimizer_is_counted_at_its_hungriest():
     swept = experiment(search={"optimizer": ["lion_8bit", "adamw", "adamw_8bit"]})
     assert rates_for(swept).state_bytes == rates_for(experiment(train={"optimizer": "adamw"})).state_bytes
+
+
+def test_a_swept_average_is_counted_where_there_is_one():
+    swept, averaged = experiment(search={"ema_decay": [0, 0.99]}), experiment(train={"ema_decay": 0.99})
+    assert rates_for(swept).state_bytes == rates_for(averaged).state_bytes

@@ -22,6 +22,12 @@ def test_weights_that_were_passed_over_need_their_disk_until_the_end():
     assert checkpoints(2, "all") == pytest.approx(checkpoints(1, "all"), rel=1e-6)
 
 
+def test_the_latest_checkpoints_have_their_weights_beside_the_best():
+    # Checkpoints at epochs 2, 4, 6 and 8; the best one stays, and the two to resume from, with their states.
+    found = cost(small(search={"epochs": [8]}, checkpoints={"keep": 1}))
+    assert found.disk_bytes == 3 * 10**9 + 2 * 10**10 + round(found.images * 64 * 64 * 1.7)
+
+
 def test_each_resolution_has_its_own_class_images_and_all_are_drawn_at_one():
     found = cost(small(search={"resolution": [64, 128]}))
     class_images, drawn = 12 * 2, REFERENCES + 4 * EVALUATION
@@ -94,6 +100,14 @@ def test_each_resolution_takes_the_time_of_its_area():
     found = cost(small(search={"resolution": [64, 128]}), rates=rates)
     passes = 12 * 2 * (1 + 4) + REFERENCES + 4 * EVALUATION
     assert found.seconds == pytest.approx(48 * (1 + 4) + passes * 20 * 2 * 0.01)
+
+
+@pytest.mark.parametrize(("epochs", "every_epochs", "look_every"), [(3, 2, 1), (5, 1, 2)])
+def test_a_trial_costs_the_same_where_it_is_the_only_one(epochs: int, every_epochs: int, look_every: int):
+    """Its end is looked at too: two looks at 2 and 3; five checkpoints of which 2, 4 and 5 are looked at."""
+    evaluate = {"every_epochs": every_epochs, "look_every": look_every}
+    found = cost(small(search={"epochs": [epochs]}, evaluate=evaluate))
+    assert found.alone == found.model_copy(update={"alone": None})
 
 
 def test_alone_is_every_trial_by_itself_with_the_same_inputs():

@@ -80,7 +80,6 @@ def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
     [
         ({"text_encoder_ratio": 0}, {"text_encoder_learning_rate": [1e-6, 2e-6]}, 1),  # it never trains
         ({"text_encoder_ratio": 1}, {"text_encoder_learning_rate": [1e-6, 2e-6]}, 2),
-        ({"learning_rate": 1e-6}, {"text_encoder_learning_rate": [1e-6]}, 1),
         ({"batch_size": 1}, {"scale_lr": [True, False]}, 1),
         ({"batch_size": 3}, {"scale_lr": [True, False]}, 2),
         ({}, {"keep_tags": [0, 1]}, 1),
@@ -92,10 +91,23 @@ def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
         ({}, {"optimizer": ["adamw", "lion_8bit"]}, 2),
         ({}, {"lora_targets": ["attention", "linear"]}, 1),  # without a LoRA
         ({"lora_rank": 4}, {"lora_targets": ["attention", "linear"]}, 2),
-        ({"lora_rank": 4, "lora_alpha": 4}, {"lora_rank": [4]}, 1),
         ({}, {"lora_rank": [0, 4]}, 2),
     ],
     ids=str,
 )
 def test_settings_that_change_nothing_are_shared(train: dict[str, Any], search: dict[str, Any], branches: int):
     assert len(plan_of(train={"epochs": 2, **train}, search=search).branches) == branches
+
+
+@pytest.mark.parametrize(
+    ("train", "told"),
+    [({"learning_rate": 1e-6}, {"text_encoder_learning_rate": 1e-6}), ({"lora_rank": 4}, {"lora_alpha": 4})],
+    ids=str,
+)
+def test_what_is_told_as_it_would_be_anyhow_makes_the_same_stages(train: dict[str, Any], told: dict[str, Any]):
+    stages, same, other = (
+        plan_of(train=train | {"epochs": 2, "text_encoder_ratio": 1} | more).stages
+        for more in ({}, told, {name: 2 * value for name, value in told.items()})
+    )
+    assert stages == same
+    assert stages != other

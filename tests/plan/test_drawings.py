@@ -61,6 +61,7 @@ def test_the_race_is_forecast_at_its_most():
     assert plain.race_images == 0
     six = cost(small(evaluate=evaluate, search={"learning_rate": [1e-6, 1e-5, 1e-4, 1e-3]}))
     assert six.race_images == 6 * 3 * 6  # of eight checkpoints
+    assert cost(small(evaluate=evaluate, search={"epochs": [2]})).race_images == 0  # one checkpoint races nobody
 
 
 def test_spaced_looks_and_the_late_ones_at_their_most():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from dbsweep.plan.fitting import fit
+from dbsweep.plan.needs import Device, need_of
 from dbsweep.plan.plan import make_plan
 from tests.plan.devices import gpu, sd1
 
@@ -13,6 +16,15 @@ def test_what_fits_is_not_changed():
     assert fitted.notes[0].startswith("memory auto: as given, training needs ")
     assert fitted.notes[0].endswith(" of the GPU's 80 GB; nothing is changed")
     assert fitted.notes[1].endswith(": fits")
+
+
+def test_what_fits_to_the_byte_is_not_changed():
+    exact = Device(memory_bytes=need_of(sd1()), name="this GPU", half="bf16")
+    fitted = fit(sd1(), exact)
+    assert fitted.experiment == sd1()
+    assert fitted.notes[1].endswith(": fits")
+    short = exact.model_copy(update={"memory_bytes": exact.memory_bytes - 1})
+    assert fit(sd1(), short).experiment != sd1()
 
 
 def test_less_memory_takes_more_steps_and_each_choice_fits():
@@ -59,6 +71,13 @@ def test_all_trials_get_one_choice_and_what_is_swept_is_left_alone():
     for words in ("optimizer adamw,", "optimizer adafactor,", "text encoder trains", "text encoder frozen"):
         assert words.rstrip(",") in text
     assert len(fitted.notes) == 1 + 4
+
+
+@pytest.mark.parametrize("axis", [{"aspect_ratio_buckets": [False, True]}, {"lora_dropout": [0, 0.1]}], ids=str)
+def test_passes_stay_as_large_where_smaller_ones_would_make_other_steps_of_some_trials(axis: dict[str, list[object]]):
+    train = {"batch_size": 4, "lora_rank": 4}
+    assert fit(sd1(train=train), gpu(6)).experiment.train.batch_size < 4
+    assert fit(sd1(train=train, search=axis), gpu(6)).experiment.train.batch_size == 4
 
 
 def test_what_saves_next_to_nothing_is_not_taken():

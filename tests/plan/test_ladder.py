@@ -98,3 +98,11 @@ def test_smaller_passes_are_left_out_where_waiting_gradients_take_more_than_they
     assert list(useful_steps(lora, need_of_lora, half=None, keep_weights=True)) == [
         {"batch_size": 1, "gradient_accumulation": 2}
     ]
+
+
+def test_a_step_that_saves_nothing_is_not_taken():
+    def need(savings: Savings) -> int:
+        return 90 if savings.get("gradient_checkpointing") else 100
+
+    steps = list(useful_steps(train(batch_size=4), need, half="bf16", keep_weights=False))
+    assert steps == [{"gradient_checkpointing": True}]

@@ -45,6 +45,7 @@ def test_an_axis_of_steps_is_an_axis_of_epochs() -> None:
         ({"loguniform": [30, 120]}, {"loguniform": [3, 10]}),
         ({"choice": [12, 24]}, {"choice": [1, 2]}),
         ({"uniform": [13, 24]}, {"choice": [2]}),
+        ({"loguniform": [13, 24]}, {"choice": [2]}),
     ],
     ids=str,
 )

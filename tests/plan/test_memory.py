@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from dbsweep.config.schema import Train
@@ -91,6 +93,21 @@ def test_a_frozen_text_encoder_saves_its_gradients_and_moments():
     frozen, trains = memory(text_encoder_ratio=0), memory(text_encoder_ratio=1)
     assert trains.moments - frozen.moments == 8 * 123_000_000
     assert trains.gradients_and_activations > frozen.gradients_and_activations
+
+
+def test_a_pass_has_no_more_prompts_than_images():
+    one_image = Train(class_images_per_instance=0, text_encoder_ratio=1.0)
+    assert pass_bytes(one_image, SD1, prompts=4) == pass_bytes(one_image, SD1, prompts=1)
+    two_images = one_image.model_copy(update={"batch_size": 2})
+    assert pass_bytes(two_images, SD1, prompts=4) > pass_bytes(two_images, SD1, prompts=1)
+
+
+def test_half_precision_copies_what_trains():
+    """2 bytes of each weight; a frozen text encoder's prompts are encoded before the pass, and kept."""
+    small = dataclasses.replace(SD1, text_encoder=23_000_000)
+    frozen, trains = (Train(precision="fp16", text_encoder_ratio=ratio) for ratio in (0.0, 1.0))
+    assert pass_bytes(frozen, SD1, prompts=2) == pass_bytes(frozen, small, prompts=2)
+    assert pass_bytes(trains, SD1, prompts=2) - pass_bytes(trains, small, prompts=2) == 2 * 100_000_000
 
 
 def test_a_smaller_model_keeps_less():

@@ -16,8 +16,9 @@ def test_settings_that_need_the_same_are_told_once():
     assert len(fit(sd1("as_given", search={"learning_rate": [1e-6, 2e-6], "epochs": [10, 20]}), gpu(80)).notes) == 1
 
 
-def test_trials_that_need_other_amounts_are_told_apart_in_words():
-    notes = fit(sd1("as_given", search={"class_images_per_instance": [0, 10]}), gpu(80)).notes
+@pytest.mark.parametrize("search", [{"class_images_per_instance": [0, 10]}, {"prior_loss_weight": [1, 0]}], ids=str)
+def test_trials_that_need_other_amounts_are_told_apart_in_words(search: dict[str, Any]):
+    notes = fit(sd1("as_given", search=search), gpu(80)).notes
     assert [note.split(" needs ")[0] for note in notes] == [
         "memory: training (with class images)",
         "memory: training (without class images)",

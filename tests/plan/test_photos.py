@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.config.schema import Train
-from dbsweep.plan.photos import Photos, photos_of, steps_per_epoch, uses_per_epoch
+from dbsweep.plan.photos import Photos, class_images_used, photos_of, steps_per_epoch, uses_per_epoch
 from dbsweep.plan.plan import make_plan
 from dbsweep.training.order import Order
 from tests.plan.experiments import CONCEPT, experiment
@@ -55,6 +55,13 @@ def test_repeats_lengthen_the_epoch_and_ask_for_no_more_class_images() -> None:
     assert plan.steps_per_epoch == 9  # (3 * 4 + 5) / 2
     assert plain.steps_per_epoch == 5
     assert plan.cost.images == plain.cost.images
+
+
+def test_photos_of_all_sizes_use_the_same_class_images_of_the_person() -> None:
+    photos = Photos(4, 1, (SQUARE, TALL, TALL, TALL))
+    given = {"class_images_per_instance": 2}
+    assert class_images_used(photos, train(**given)) == 2 * 4
+    assert class_images_used(photos, train(**given, aspect_ratio_buckets=True)) == 2 * 3  # of the tall ones
 
 
 def test_buckets_are_planned_and_told() -> None:

@@ -7,7 +7,7 @@ import math
 import pytest
 
 from dbsweep.errors import ConfigError
-from dbsweep.plan.space import grace_epochs, make_trials
+from dbsweep.plan.space import grace_epochs, legible, make_trials
 from tests.plan.experiments import experiment
 
 
@@ -76,6 +76,13 @@ def test_distributions_have_their_shape():
     assert 0.4 < sum(math.log10(float(s["learning_rate"])) < -4 for s in settings) / 400 < 0.6
     assert 0.4 < sum(float(s["weight_decay"]) < 0.5 for s in settings) / 400 < 0.6
     assert 0.4 < sum(s["text_encoder_ratio"] == 0.25 for s in settings) / 400 < 0.6
+
+
+def test_rounding_does_not_step_over_the_bounds():
+    low, high = 1.23441e-6, 1.23459e-6
+    assert legible("learning_rate", 1.23443e-6, (low, high)) == low  # and not 1.234e-6
+    assert legible("learning_rate", 1.23457e-6, (low, high)) == high  # and not 1.235e-6
+    assert legible("learning_rate", 1.23443e-6, (1e-6, 2e-6)) == 1.234e-6
 
 
 @pytest.mark.parametrize("form", ["uniform", "loguniform"])
