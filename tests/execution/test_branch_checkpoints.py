@@ -24,6 +24,26 @@ def test_a_checkpoint_has_the_networks_that_its_branch_trains(tiny_job: SweepJob
     assert {path.name for path in last.iterdir()} == {"unet.safetensors", "manifest.json"} | text_encoder
 
 
+def test_a_manifest_says_what_the_weights_are_of_and_how_they_are_kept(tiny_job: SweepJob) -> None:
+    sections = {"checkpoints": tiny_job.experiment.checkpoints.model_copy(update={"precision": "fp16"})}
+    job = tiny_job.model_copy(update={"experiment": tiny_job.experiment.model_copy(update=sections)})
+    full, half = train(tiny_job, make_branch("b01", 1)), train(job, make_branch("b02", 1))
+    folders = [tiny_job.run_folder / driver.scored[2].checkpoint.path for driver in (full, half)]
+    assert [read_manifest(folder).base for folder in folders] == [tiny_job.base] * 2
+    assert [read_manifest(folder).precision for folder in folders] == ["fp32", "fp16"]
+    sizes = [(folder / "unet.safetensors").stat().st_size for folder in folders]
+    assert 0.5 <= sizes[1] / sizes[0] < 0.6
+
+
+def test_a_checkpoint_has_the_average_where_there_is_one(tiny_job: SweepJob) -> None:
+    """The average lags behind the weights, which train the same."""
+    sections = {"train": tiny_job.experiment.train.model_copy(update={"ema_decay": 0.9})}
+    job = tiny_job.model_copy(update={"experiment": tiny_job.experiment.model_copy(update=sections)})
+    plain, averaged = train(tiny_job, make_branch("b01", 1)), train(job, make_branch("b02", 1))
+    assert plain.scored[2].log.loss == averaged.scored[2].log.loss
+    assert plain.hashes != averaged.hashes
+
+
 @pytest.mark.parametrize(("forks", "held"), [((), {2: False, 4: False}), ((2,), {2: False, 4: True})])
 def test_the_last_checkpoint_has_a_state_only_where_a_branch_starts_there(
     tiny_job: SweepJob, forks: tuple[int, ...], held: dict[int, bool]

@@ -124,6 +124,34 @@ def test_a_concept_goes_without_class_images_beside_another(
     assert trainer.step == 4
 
 
+def test_class_images_that_do_not_count_are_not_trained(tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]) -> None:
+    trainer = trained(prepared(tmp_path, tiny_sd, two_concepts(tmp_path, prior_loss_weight=0.0)))
+    assert [part.class_images for part in seen] == [None, None]
+    assert trainer.step == 4
+
+
+def test_a_schedule_falls_to_the_branch_s_end_wherever_it_forks(tmp_path: Path, tiny_sd: Path) -> None:
+    job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path, lr_scheduler="linear"))
+    job = job.model_copy(update={"branch": job.branch.model_copy(update={"fork_step": 2})})
+    loaded.untrained_models(job.sweep.base)
+    log = make_trainer(job, loaded.models_to_change(job.sweep.base)).train_until(4)
+    assert log.series is not None
+    assert log.series.learning_rate == pytest.approx((1e-3, 0.75e-3, 0.5e-3, 0.25e-3))
+
+
+def test_the_skipped_layer_of_text_is_skipped_in_training(tmp_path: Path, tiny_sd: Path) -> None:
+    """Without class images, which are drawn through that layer too."""
+    job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path, prior_loss_weight=0.0))
+    losses = []
+    for clip_skip in (1, 1, 2):
+        experiment = job.sweep.experiment.model_copy(update={"clip_skip": clip_skip})
+        sweep = job.sweep.model_copy(update={"experiment": experiment})
+        loaded.untrained_models(sweep.base)
+        trainer = make_trainer(job.model_copy(update={"sweep": sweep}), loaded.models_to_change(sweep.base))
+        losses.append(trainer.train_until(1).loss)
+    assert losses[0] == losses[1] != losses[2]
+
+
 def test_photos_keep_their_shape_and_meet_class_images_of_it(
     tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]
 ) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -17,7 +19,8 @@ from dbsweep.models.checkpoints import read_weights
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.records.names import Metric
 from dbsweep.scoring.scorecard import score_checkpoint
-from tests.execution.tiny_sweep import make_branch
+from dbsweep.training.validation import validation_losses
+from tests.execution.tiny_sweep import make_branch, write_photos
 
 
 def first_look(job: SweepJob) -> CheckpointScored:
@@ -74,6 +77,19 @@ def test_a_late_first_look_sees_what_one_in_training_would_have_seen(tiny_job: S
     assert card.images == scored.scorecard.images
     assert all((run.path / image.path).is_file() for image in card.images)
     assert card.scores == scored.scorecard.scores  # the tiny job keeps fp32
+
+
+def test_held_out_photos_are_looked_at_through_the_layer_that_trains(tiny_job: SweepJob, tmp_path: Path) -> None:
+    concept = tiny_job.experiment.concepts[0].model_copy(update={"validation_images": write_photos(tmp_path / "own")})
+    sections = {"concepts": (concept,), "clip_skip": 2}
+    job = tiny_job.model_copy(update={"experiment": tiny_job.experiment.model_copy(update=sections)})
+    checkpoint = first_look(tiny_job).checkpoint
+    card = look_closer(job, CloserLook(checkpoint=checkpoint, card=None, images_per_prompt=2))
+    models = loaded.models_to_change(job.base)  # with the checkpoint's weights
+    photos, seed = loaded.held_out(job), job.experiment.evaluate.seed
+    last, last_but_one = (validation_losses(models, photos, seed=seed, clip_skip=skip) for skip in (1, 2))
+    assert card.scores[Metric.VALIDATION_LOSS].samples == pytest.approx(last_but_one)
+    assert card.scores[Metric.VALIDATION_LOSS].samples != pytest.approx(last)
 
 
 def test_images_that_are_gone_are_named(tiny_job: SweepJob) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from dbsweep.execution import branch as branch_module
 from dbsweep.execution import closer_look, loaded
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoint_files import drop_state, drop_weights
 from dbsweep.models.checkpoints import read_weights
 from dbsweep.records.names import TrialState
@@ -46,6 +48,46 @@ def test_a_stopped_branch_whose_earlier_files_are_gone_is_trained_again(tiny_job
             run.event("b02", 4).unlink()
     resumed = train(tiny_job, make_branch("b02", 3))
     assert (resumed.end.state, resumed.hashes) == (TrialState.COMPLETED, alone.hashes)
+
+
+def trained_after(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The steps that are trained from now on."""
+    trained: list[int] = []
+    monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
+    return trained
+
+
+def test_a_stop_that_is_damaged_is_not_gone_on_from(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = train(tiny_job, make_branch("b01", 3))
+    train(tiny_job, make_branch("b02", 3), stop_at=4)
+    file = RunFolder(tiny_job.run_folder).interrupted("b02") / "state.safetensors"
+    file.write_bytes(file.read_bytes()[:1000])
+    trained = trained_after(monkeypatch)
+    assert train(tiny_job, make_branch("b02", 3)).hashes == alone.hashes
+    assert trained == [5, 6]  # from the checkpoint
+
+
+def test_a_stop_before_the_latest_checkpoint_is_not_gone_on_from(
+    tiny_job: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where a process was killed between the checkpoint and the removal of what an earlier stop had saved."""
+    alone = train(tiny_job, make_branch("b01", 3))
+    train(tiny_job, make_branch("b02", 3), stop_at=2)
+    stopped = RunFolder(tiny_job.run_folder).interrupted("b02")
+    shutil.copytree(stopped, tmp_path / "earlier")
+    train(tiny_job, make_branch("b02", 3), stop_at=4)
+    shutil.rmtree(stopped)
+    shutil.copytree(tmp_path / "earlier", stopped)
+    trained = trained_after(monkeypatch)
+    assert train(tiny_job, make_branch("b02", 3)).hashes == alone.hashes
+    assert trained == [5, 6]
+
+
+def test_a_branch_that_is_gone_on_with_still_has_two_states(tiny_job: SweepJob) -> None:
+    run = RunFolder(tiny_job.run_folder)
+    for _ in range(2):
+        train(tiny_job, make_branch("b01", 4), stop_at=6)
+        assert [step for step in (2, 4, 6) if has_state(run.checkpoint("b01", step))] == [4, 6]
 
 
 @pytest.mark.parametrize("damage", ["event", "weights", "everything"])
@@ -101,6 +143,16 @@ def test_a_damaged_newest_checkpoint_costs_one_interval(
     monkeypatch.setattr(branch_module.BranchWork, "_after_step", lambda self, step: trained.append(step))
     assert train(tiny_job, make_branch("b02", 4)).hashes == whole.hashes
     assert trained == [5, 6, 7, 8]
+
+
+def test_a_fork_is_gone_on_with_from_its_own_latest_state(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = train(tiny_job, make_branch("b01", 2, forks=(1,), text_encoder_epochs=2))
+    child, fork = make_branch("b02", 3, parent="b01", fork_epoch=1), fork_of(tiny_job, first, 2)
+    train(tiny_job, child, fork=fork, stop_at=4)
+    shutil.rmtree(RunFolder(tiny_job.run_folder).interrupted("b02"))  # as after a SIGKILL
+    trained = trained_after(monkeypatch)
+    assert train(tiny_job, child, fork=fork).end.state is TrialState.COMPLETED
+    assert trained == [5, 6]
 
 
 def write_plan(job: SweepJob, *branches: Branch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from dbsweep.config.schema import Train
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
-from dbsweep.execution.thrift import half_of
-from dbsweep.models.checkpoints import read_manifest
+from dbsweep.execution.thrift import Thrift, half_of
+from dbsweep.models.checkpoint_files import MANIFEST
+from dbsweep.models.checkpoints import CheckpointManifest, read_manifest
+from dbsweep.plan.ladder import Savings
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch
@@ -165,6 +168,29 @@ def test_a_fork_whose_parent_has_taken_the_step_is_tried_once_more(
     lasting = run(tiny_job, make_branch("b03", 2, parent="b01", fork_epoch=1, text_encoder_epochs=1), fork)
     assert (len(lasting.after), lasting.end.state) == (2, TrialState.FAILED)
     assert "even with gradient_checkpointing true" in lasting.end.reason
+
+
+def test_a_setting_that_is_swept_is_changed_too(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unlike the choice before a run, which is one for all trials."""
+    let_only_fit(monkeypatch, lambda train, step: train.optimizer == "adamw_8bit")
+    branch = make_branch("b01", 1)
+    branch = branch.model_copy(update={"settings": {**branch.settings, "optimizer": "adamw"}})
+    seen = run(with_train(tiny_job, memory="auto"), branch)
+    assert seen.end.state is TrialState.COMPLETED
+    assert seen.scored[2].log.savings == {"optimizer": "adamw_8bit"}
+
+
+def test_what_has_been_saved_since_the_start_stays_saved(tiny_job: SweepJob, tmp_path: Path) -> None:
+    """The next attempt starts from the same checkpoint, which tells of less."""
+    earlier: Savings = {"batch_size": 2, "gradient_accumulation": 2}
+    manifest = CheckpointManifest(id="b01-000002", step=2, epoch=1, base_sha256="", savings=earlier)
+    (tmp_path / MANIFEST).write_text(manifest.model_dump_json(), encoding="utf-8")
+    thrift = Thrift(BranchJob(sweep=with_train(tiny_job, batch_size=4), branch=make_branch("b01", 2)), None)
+    thrift.go_on_from(tmp_path)
+    assert thrift.savings == earlier
+    thrift.savings = {"batch_size": 1, "gradient_accumulation": 4}
+    thrift.go_on_from(tmp_path)
+    assert thrift.savings == {"batch_size": 1, "gradient_accumulation": 4}
 
 
 def test_other_errors_are_not_taken_for_it(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
