@@ -40,6 +40,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.cluster]
 ROOT = Path(__file__).parents[2]
 STEPS_PER_CHECKPOINT = 6  # three photos, a checkpoint every two epochs
 PATIENCE_S = 240.0
+UNCOMPARED = "search.scheduler=none"
+"""Whom the others outrun depends on who reports first, so on timing."""
 
 FORBIDDEN = "DBSWEEP_TEST_FORBIDDEN"
 """Names the folder that no process of a node may open anything in."""
@@ -211,9 +213,9 @@ def test_a_lost_node_costs_at_most_one_checkpoint_interval(
     nodes.add()
     nodes.add()
     file = write_experiment(tmp_path, base=tiny_sd, encoder=clip_folder)
-    undisturbed = run_here(file, f"output={tmp_path / 'here'}")
+    undisturbed = run_here(file, f"output={tmp_path / 'here'}", UNCOMPARED)
     steps = tmp_path / "steps"
-    driver = drive(nodes, steps, file, f"output={tmp_path / 'there'}")
+    driver = drive(nodes, steps, file, f"output={tmp_path / 'there'}", UNCOMPARED)
     nodes.kill_node_of(wait_for(lambda: in_the_middle(steps), driver))
     finish(driver)
     assert results(read_run(RunFolder(tmp_path / "there" / "demo"))) == undisturbed
@@ -235,9 +237,9 @@ def test_with_storage_by_uri_workers_need_nothing_of_the_driver_s_disk(
     base = shutil.copytree(tiny_sd, tmp_path / "driver" / "sd")
     encoder = shutil.copytree(clip_folder, tmp_path / "driver" / "clip")
     file = write_experiment(tmp_path / "driver", base=base, encoder=encoder)
-    undisturbed = run_here(file, f"output={tmp_path / 'here'}")
+    undisturbed = run_here(file, f"output={tmp_path / 'here'}", UNCOMPARED)
     steps, runs, storage = tmp_path / "steps", tmp_path / "driver" / "runs", tmp_path / "storage"
-    driver = drive(nodes, steps, file, f"storage=file://{storage}")
+    driver = drive(nodes, steps, file, f"storage=file://{storage}", UNCOMPARED)
     # The only worker is lost; the branch goes on on the machine that comes in its place.
     nodes.kill_node_of(wait_for(lambda: in_the_middle(steps), driver))
     nodes.add()
