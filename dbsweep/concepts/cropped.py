@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dbsweep.concepts.framing import Framing
-from dbsweep.concepts.photo_sets import training_photos
-from dbsweep.concepts.photos import photo_size
+from dbsweep.concepts.photo_sets import known_sizes, training_photos
 from dbsweep.config.concept import Concept
 from dbsweep.config.messages import counted
-from dbsweep.errors import InputError
 from dbsweep.plan.buckets import Size
 
 _LOST = 0.4
@@ -25,14 +23,10 @@ def cropped_sentence(concept: Concept, framings: Iterable[Framing]) -> str | Non
     photos = training_photos(concept)
     centred = [framing for framing in framings if len(framing.places) == 1]
     found: list[tuple[float, str]] = []
-    for photo in photos:
-        try:
-            size = photo_size(photo)
-        except InputError:  # the check before a run tells of all of those
-            continue
+    for name, size in known_sizes(concept).items():
         lost = max((_lost(size, framing.cut(size)) for framing in centred), default=0.0)
         if lost > _LOST:
-            found.append((lost, f"{photo.name}, {size[0]}×{size[1]} pixels"))
+            found.append((lost, f"{name}, {size[0]}×{size[1]} pixels"))
     if not found:
         return None
     most, worst = max(found, key=lambda each: each[0])

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
 from dbsweep.concepts.framing import Framing
-from dbsweep.concepts.photo_sets import training_photos
-from dbsweep.concepts.photos import photo_size
+from dbsweep.concepts.photo_sets import known_sizes, training_photos
 from dbsweep.config.concept import Concept
 from dbsweep.config.messages import counted
-from dbsweep.errors import InputError
 from dbsweep.plan.buckets import Size
 
 _SHOWS = 1.1
@@ -25,12 +22,10 @@ def enlarged_sentence(concept: Concept, framings: Iterable[Framing]) -> str | No
     """
     photos, framings = training_photos(concept), tuple(framings)
     found: list[tuple[float, str]] = []
-    for photo in photos:
-        if (size := _size(photo)) is None:
-            continue
+    for name, size in known_sizes(concept).items():
         factor, (width, height) = max((_factor(size, cut), cut) for cut in {each.cut(size) for each in framings})
         if factor > _SHOWS:
-            found.append((factor, f"{photo.name} from {size[0]}×{size[1]} to {width}×{height} pixels"))
+            found.append((factor, f"{name} from {size[0]}×{size[1]} to {width}×{height} pixels"))
     if not found:
         return None
     most, worst = max(found, key=lambda each: each[0])
@@ -39,14 +34,6 @@ def enlarged_sentence(concept: Concept, framings: Iterable[Framing]) -> str | No
         f"{concept.instance_token}: {len(found)} of {counted(len(photos), 'photo')} {are} too small and enlarged to"
         f" train, up to {most:.1f} times ({worst}): the blur is learned too; take larger ones, or leave {them} out"
     )
-
-
-def _size(photo: Path) -> Size | None:
-    """None for what cannot be read: the check before a run tells of all of those."""
-    try:
-        return photo_size(photo)
-    except InputError:
-        return None
 
 
 def _factor(photo: Size, cut: Size) -> float:

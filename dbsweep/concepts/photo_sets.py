@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from dbsweep.concepts.photos import folders_with_photos, list_photos
+from dbsweep.concepts.photos import folders_with_photos, list_photos, photo_size
 from dbsweep.config.concept import Concept
 from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
+from dbsweep.plan.buckets import Size
 
 _NAMED = 3
 
@@ -77,6 +79,15 @@ def unset_repeats(concept: Concept) -> str | None:
         f"{concept.instance_token}: kohya's scripts train a folder that is called {name!r} {times} times an epoch, and"
         f" here it is trained once: set repeats: {times}, or {times} times the epochs, if you mean the same"
     )
+
+
+def known_sizes(concept: Concept) -> dict[str, Size]:
+    """The upright sizes of the photos that train, by name; those that cannot be read are told of before a run."""
+    found = {}
+    for photo in training_photos(concept):
+        with suppress(InputError):
+            found[photo.name] = photo_size(photo)
+    return found
 
 
 def shared_folders(concepts: Sequence[Concept]) -> Iterator[str]:
