@@ -98,7 +98,7 @@ def _subject_in_style(card: CardData) -> float:
 
 def lost_with(subjects: Sequence[Judged]) -> dict[str, float]:
     """As `causes` has it."""
-    swept = [{"learning_rate": trial.learning_rate, **trial.others} for trial in subjects[0].curves.trials]
+    swept = [trial.swept for trial in subjects[0].curves.trials]
     values = list(dict.fromkeys((name, value) for settings in swept for name, value in settings.items()))
     best = np.array([subject.utility.max(axis=1) for subject in subjects])  # (subjects, trials)
     lost = {}

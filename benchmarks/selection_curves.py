@@ -102,6 +102,11 @@ class TrialCurve(Record):
     loss_every: int
 
     @property
+    def swept(self) -> dict[str, float]:
+        """All that is swept, by the name of the setting."""
+        return {"learning_rate": self.learning_rate, **self.others}
+
+    @property
     def settings(self) -> str:
         """What is swept, as a person reads it."""
         return ", ".join([f"{self.learning_rate:g}", *(f"{name} {value:g}" for name, value in self.others.items())])

@@ -142,7 +142,7 @@ def _experiment(curves: SubjectCurves, search: Mapping[str, Any], looks: Literal
 
 def _axes(curves: SubjectCurves) -> dict[str, list[float]]:
     """What is swept, values in the order of the trials: a grid of them has these trials in this order."""
-    swept = [{"learning_rate": trial.learning_rate, **trial.others} for trial in curves.trials]
+    swept = [trial.swept for trial in curves.trials]
     return {name: list(dict.fromkeys(settings[name] for settings in swept)) for name in swept[0]}
 
 
