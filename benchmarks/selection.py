@@ -157,7 +157,9 @@ def missed(result: dict[str, Any]) -> list[str]:
         ("cost_vs_asha", result["cost_vs_asha"], result["cost_vs_asha"] >= 2.0, "at least 2"),
     ]
     return [
-        f"{key} is {value:.3f}, wanted: {wanted}" for key, value, met, wanted in goals if not met and value == value
+        f"{key} cannot be told, wanted: {wanted}" if math.isnan(value) else f"{key} is {value:.3f}, wanted: {wanted}"
+        for key, value, met, wanted in goals
+        if not met
     ]
 
 
@@ -206,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--sweep",
         choices=sorted(SWEPT),
         default="rates",
-        help="learning rates alone, or class images and the text encoder's share besides (default: %(default)s)",
+        help="learning rates; class images and the text encoder's share besides; a LoRA's rates (default: %(default)s)",
     )
     parser.add_argument("--pieces", type=int, help="stop after so many pieces of training, a minute or two each")
     parser.add_argument("--threads", type=int, default=1, help="of torch")

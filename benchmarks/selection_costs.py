@@ -19,6 +19,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from types import SimpleNamespace
 from typing import Final
 
@@ -167,25 +168,23 @@ def bounds(subjects: Sequence[Judged]) -> dict[str, dict[str, float]]:
     the oracle, at their first look, and that one at the look at which it has been at its best. Nothing else is looked
     at, and nothing races.
     """
-    found = {}
     theirs = sum(grid(subject).evaluations for subject in subjects)
-    for way in ("every", "spaced"):
-        for needed in (1, 2):
-            whole, taken, ours = 0, 0, 0.0
-            for subject in subjects:
-                curves, look_every = subject.curves, WAYS[way].look_every(subject.curves)
-                ends = foreseen_ends(subject, needed, look_every)
-                seen = sum(
-                    point.step <= t.steps[end]
-                    for t, end in zip(curves.trials, ends, strict=True)
-                    for point in looks(t, look_every)
-                )
-                known = Outcome(ends, best_place(subject), look_every, seen, Raced([], None, 0, 0, 0))
-                whole += sum(trial.steps[-1] for trial in curves.trials)
-                taken += sum(trial.steps[end] for trial, end in zip(curves.trials, ends, strict=True))
-                ours += spent_on(curves, known, NO_RACE).evaluations
-            found[f"{way}_{needed}"] = {"steps_saved": whole / taken, "cost_vs_grid": theirs / ours}
+    whole = sum(trial.steps[-1] for subject in subjects for trial in subject.curves.trials)
+    found = {}
+    for way, needed in product(("every", "spaced"), (1, 2)):
+        known = [(s.curves, foreseen(s, needed, WAYS[way].look_every(s.curves))) for s in subjects]
+        taken = sum(t.steps[end] for curves, each in known for t, end in zip(curves.trials, each.ends, strict=True))
+        ours = sum(spent_on(curves, each, NO_RACE).evaluations for curves, each in known)
+        found[f"{way}_{needed}"] = {"steps_saved": whole / taken, "cost_vs_grid": theirs / ours}
     return found
+
+
+def foreseen(subject: Judged, needed: int, look_every: int) -> Outcome:
+    """The sweep of one who knows the best checkpoint: no race, and no look but those that tell when to end."""
+    ends = foreseen_ends(subject, needed, look_every)
+    pairs = list(zip(subject.curves.trials, ends, strict=True))
+    seen = sum(point.step <= trial.steps[end] for trial, end in pairs for point in looks(trial, look_every))
+    return Outcome(ends, best_place(subject), look_every, seen, Raced([], None, 0, 0, 0))
 
 
 def foreseen_ends(subject: Judged, needed: int, look_every: int) -> tuple[int, ...]:
