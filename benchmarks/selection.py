@@ -208,7 +208,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--sweep",
         choices=sorted(SWEPT),
         default="rates",
-        help="learning rates; class images and the text encoder's share besides; a LoRA's rates (default: %(default)s)",
+        help="learning rates; the same for twice as many epochs; class images and the text encoder's share besides; "
+        "a LoRA's rates (default: %(default)s)",
     )
     parser.add_argument("--pieces", type=int, help="stop after so many pieces of training, a minute or two each")
     parser.add_argument("--threads", type=int, default=1, help="of torch")

@@ -26,17 +26,25 @@ TOLD_IN: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop ar
 PHRASINGS: Final = ("photo of {{}}, {} style", "{} portrait of {{}}")
 """Of the product's two sanity prompts."""
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
-SweepName: TypeAlias = Literal["rates", "settings", "lora"]
+SweepName: TypeAlias = Literal["rates", "long", "settings", "lora"]
 SWEPT: Final[Mapping[SweepName, Mapping[str, Sequence[float]]]] = {
     "rates": {},
+    "long": {},
     "settings": {"class_images_per_instance": (0, 2), "text_encoder_ratio": (0.0, 1.0)},
     "lora": {"learning_rate": (5e-4, 1.5e-3, 4.5e-3)},
 }
 """What is swept beside the learning rate, or which other rates. No two trials have a step in common."""
 OTHERS: Final = {sweep: tuple(name for name in swept if name != "learning_rate") for sweep, swept in SWEPT.items()}
 """Names of what is swept beside the learning rate."""
-TRAIN: Final[Mapping[SweepName, Mapping[str, Any]]] = {"rates": {}, "settings": {}, "lora": {"lora_rank": 8}}
+TRAIN: Final[Mapping[SweepName, Mapping[str, Any]]] = {
+    "rates": {},
+    "long": {},
+    "settings": {},
+    "lora": {"lora_rank": 8},
+}
 """What is trained in another way than by default."""
+TIMES_AS_LONG: Final[Mapping[SweepName, int]] = {"rates": 1, "long": 2, "settings": 1, "lora": 1}
+"""Epochs of a sweep, in `EPOCHS`."""
 MOST_IMAGES: Final = 16
 """Seeds a prompt of the base model, and of what raced when the curves were made: more than a race draws by default."""
 
@@ -84,12 +92,12 @@ class SubjectPlan(SubjectSweep):
 
     @property
     def shape(self) -> SweepShape:
-        """As many photos as `photo_count` says, for `EPOCHS`."""
+        """As many photos as `photo_count` says, for `EPOCHS` or for twice as many."""
         photos = photo_count(self.seed)
         sanity = [phrase.format(style) for phrase, style in zip(PHRASINGS, sanity_styles(self.seed), strict=True)]
         return SweepShape(
             photos,
-            EPOCHS * photos,
+            EPOCHS * TIMES_AS_LONG[self.sweep] * photos,
             EVERY_EPOCHS * photos,
             sanity,
             {**EVALUATE, "race": {"images_per_prompt": MOST_IMAGES}},

@@ -20,6 +20,14 @@ from dbsweep.models.loading import load_base
 from dbsweep.records.names import Metric
 
 
+def test_a_long_sweep_goes_on_for_twice_the_epochs(tmp_path: Path) -> None:
+    rates, long = SubjectWork(101, tmp_path), SubjectWork(101, tmp_path, "long")
+    for branch, same in zip(long.plan.branches, rates.plan.branches, strict=True):
+        assert [m.epoch for m in branch.milestones] == list(range(EVERY_EPOCHS, 2 * EPOCHS + 1, EVERY_EPOCHS))
+        assert branch.settings["learning_rate"] == same.settings["learning_rate"]
+    assert {long.folder, long.finished}.isdisjoint({rates.folder, rates.finished})
+
+
 @pytest.mark.parametrize("seed", range(100, 100 + len(PHOTO_COUNTS)))
 def test_all_subjects_are_taught_for_the_same_epochs(seed: int, tmp_path: Path) -> None:
     work = SubjectWork(seed, tmp_path)
