@@ -14,6 +14,10 @@ def test_a_checkpoint_is_offered_once_under_the_trial_that_ends_there(tmp_path: 
     record = make_record(tmp_path)
     offered = [(trial, checkpoint.step) for trial, checkpoint, _ in list_candidates(record)]
     assert offered == [("t001", 10), ("t001", 20), ("t002", 30)]
+    plan = record.plan
+    turned = plan.model_copy(update={"trials": plan.trials[::-1], "paths": plan.paths[::-1]})
+    offered = [(trial, at.step) for trial, at, _ in list_candidates(record.model_copy(update={"plan": turned}))]
+    assert offered == [("t002", 30), ("t001", 10), ("t001", 20)]
 
 
 def test_what_never_had_an_image_is_left_out_and_a_card_of_more_images_counts(tmp_path: Path) -> None:

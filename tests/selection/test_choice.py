@@ -50,7 +50,7 @@ def test_nothing_to_choose_is_an_error(candidates: list[tuple[str, Checkpoint, S
 
 def test_nothing_that_counts_can_be_measured() -> None:
     """The images are sound: it is the base model that does not know the style, and style alone was to count."""
-    style_alone = Choosing(weights=Weights(identity=0.0, prior=0.0))
+    style_alone = Choosing(weights=Weights(identity=0.0, prior=0.0), constraints=("diversity >= 0.5",))
     with pytest.raises(RunError, match=r"^style cannot be measured with this base model and encoder, and nothing else"):
         choose(
             [candidate("t001", "b01", 100, 0.8, NAN, 0.8)],

@@ -90,6 +90,24 @@ def test_a_concept_is_behind_when_its_paired_interval_says_so(ahead, behind, lea
         assert least < found.low <= found.high
 
 
+def test_a_concept_without_identity_is_left_out_of_the_comparison():
+    base = card([([0.0] * 4, [0.0] * 4)] * 3, BASE)
+    found = lag(concept_cards(card([([NAN] * 4, [NAN] * 4), ([0.8] * 4, [0.8] * 4), ([0.3] * 4, [0.3] * 4)]), base), 0)
+    assert found is not None
+    assert (found.behind, found.ahead) == (2, 1)
+
+
+def test_only_the_prompts_that_both_concepts_have_are_compared():
+    """The one ahead has drawings too, which are less alike; the other's only place is its photos."""
+    behind, ahead = concept_cards(card([([0.3] * 4, [0.3] * 4), ([0.8] * 4, [0.6] * 4)]), KNOWN)
+    photos = Score(value=0.3, low=0.3, high=0.3, samples=(0.3,) * 4)
+    images = tuple(image for image in behind.images if image.kind is not SANITY)
+    scores = {**behind.scores, Metric.IDENTITY: photos}
+    found = lag([behind.model_copy(update={"images": images, "scores": scores}), ahead], 0.0)
+    assert found is not None
+    assert (found.low, found.high) == pytest.approx((0.5, 0.5))
+
+
 def test_the_two_ends_of_many_concepts_are_compared_with_more_care():
     ahead, behind, middle = [0.9, 0.7, 0.8, 0.6], [0.5, 0.5, 0.3, 0.5], [0.7, 0.6, 0.6, 0.5]
     two = lag(concept_cards(card([(behind, behind), (ahead, ahead)]), KNOWN), 0.0)

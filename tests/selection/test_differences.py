@@ -58,6 +58,30 @@ def test_a_sample_that_one_misses_is_left_out_for_both() -> None:
     assert [back.lead, back.expected_loss, low, high] == pytest.approx([0.01] * 4)
 
 
+def test_all_metrics_are_compared_over_the_same_images_where_one_of_them_is_missing() -> None:
+    """a's last style is missing: without it the styles are 0.5 and 0.49, with it b's mean would be 0.3925."""
+    a, b = styled(0.6, 0.5, 0.4, math.nan), styled(0.59, 0.49, 0.39, 0.1)
+    both = [3 / (1 / 0.8 + 1 / (style * 0.8) + 1 / 0.8) for style in (0.5, 0.49)]
+    assert utility_difference(a, b, Utility()) == pytest.approx(both[0] - both[1])
+
+
+def test_a_metric_of_one_sample_is_as_it_is() -> None:
+    """Nothing is known of its scatter: what is lost is the difference."""
+    back = step_back(styled(0.8), styled(0.6), STYLE_ALONE, 500, 0)
+    assert (back.lead, back.error, back.expected_loss) == pytest.approx((0.2, 0.0, 0.2))
+
+
+def test_metrics_scatter_independently() -> None:
+    """Identity and prior of b each ±0.04 about a's: the standard error of either in the mean is 0.046 / √4 / 2, and of
+    both together √2 times that, not twice: their samples are of other images."""
+    wave = 0.04 * np.array([1.0, -1.0, 1.0, -1.0])
+    both = Utility(weights={Metric.IDENTITY: 1.0, Metric.PRIOR: 1.0})
+    a = card("a", {Metric.IDENTITY: [0.6] * 4, Metric.PRIOR: [0.6] * 4})
+    b = card("b", {Metric.IDENTITY: 0.6 + wave, Metric.PRIOR: 0.6 + wave})
+    error = 0.04 * math.sqrt(4 / 3) / math.sqrt(4) / 2
+    assert step_back(a, b, both, 20_000, 0).error == pytest.approx(math.sqrt(2) * error, rel=0.05)
+
+
 def test_intervals_cover_the_true_lead() -> None:
     """400 pairs of checkpoints with 4 samples each, true style 0.7 and 0.6: 95% intervals hold 0.1 in 93% or more."""
     rng = np.random.default_rng(0)

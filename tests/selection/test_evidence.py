@@ -6,7 +6,7 @@ import pytest
 
 from dbsweep.records.names import Metric
 from dbsweep.selection.verdict import judge
-from tests.selection.curves import NAN, Level, base_card, flat_card, steps
+from tests.selection.curves import NAN, Level, base_card, card, flat_card, steps
 
 
 @pytest.mark.parametrize(
@@ -71,9 +71,22 @@ def test_evidence(levels: list[Level], evidence: str) -> None:
     assert judge(steps(*levels), base_card(), finished=False, steps_per_epoch=12).evidence == evidence
 
 
+def test_no_more_is_lost_than_there_was() -> None:
+    """Style of 0.6 that scatters falls to nothing: the interval of the fall ends at 0.6."""
+    samples = {Metric.IDENTITY: [0.8] * 4, Metric.STYLE: [0.3, 0.9] * 4, Metric.PRIOR: [0.9] * 4}
+    fallen = flat_card("b", 0.8, 0.0, 0.9)
+    evidence = judge([(120, card("a", samples)), (240, fallen)], base_card(), finished=False, steps_per_epoch=12)
+    assert "style fell from 0.60 to nothing of the base's between epoch 10 and 20" in evidence.evidence
+    assert "–0.60) while" in evidence.evidence
+
+
 def test_levels_come_with_their_intervals() -> None:
     scored = flat_card("c", 0.7, 0.9, 0.95)
     score = scored.scores[Metric.IDENTITY].model_copy(update={"low": 0.62, "high": 0.78})
     scored = scored.model_copy(update={"scores": {**scored.scores, Metric.IDENTITY: score}})
+    evidence = judge([(120, scored)], base_card(), finished=False, steps_per_epoch=12).evidence
+    assert evidence.startswith("identity 0.70 (0.62–0.78), style 0.90, prior 0.95 at epoch 10;")
+    lone = scored.scores[Metric.PRIOR].model_copy(update={"low": NAN, "high": NAN})
+    scored = scored.model_copy(update={"scores": {**scored.scores, Metric.PRIOR: lone}})
     evidence = judge([(120, scored)], base_card(), finished=False, steps_per_epoch=12).evidence
     assert evidence.startswith("identity 0.70 (0.62–0.78), style 0.90, prior 0.95 at epoch 10;")

@@ -57,6 +57,17 @@ def test_a_lead_that_is_chance_asks_for_more_images() -> None:
     assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in choice.changes[0]
     raced = choose(rows, settings=FAST, finalists={at.id for _, at, _ in rows})
     assert "no more than chance. More images a prompt (evaluate.race.images_per_prompt)" in raced.changes[0]
+    left = choose(rows, settings=FAST, finalists={rows[0][1].id})  # the rival has drawn no more than the first look
+    assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in left.changes[0]
+
+
+def test_only_the_best_of_the_other_trials_is_told_of() -> None:
+    levels = (0.8, 0.7, 0.6)
+    choice = choose([candidate(f"t{i}", f"b{i}", 100, level, 0.8, 0.8) for i, level in enumerate(levels)])
+    assert [sentence[:31] for sentence in choice.changes if "another trial" in sentence] == [
+        "The best of another trial is t1"
+    ]
+    assert len(choice.rivals) == 2
 
 
 def test_what_a_constraint_misses_is_told_with_what_there_is() -> None:

@@ -30,6 +30,7 @@ def test_both_sides_of_the_two_best_are_looked_at_and_nothing_else() -> None:
     rows = [row("a", 2, 0.3), row("a", 4, 0.8), row("a", 6, 0.4), row("b", 2, 0.7), row("b", 4, 0.2), row("c", 2, 0.1)]
     unseen = [checkpoint(branch, step) for branch in "abc" for step in (1, 3, 5)]
     assert late(rows, *unseen) == {"a-000003", "a-000005", "b-000001", "b-000003"}
+    assert late([row("a", 2, 0.8), row("b", 2, 0.3)], checkpoint("a", 3)) == {"a-000003"}  # the very first is the best
 
 
 def test_neighbours_that_have_been_seen_are_no_reason_to_look_beyond_them() -> None:
@@ -52,3 +53,4 @@ def test_nothing_is_beside_what_cannot_be_chosen() -> None:
     assert late([dropped, nan, row("c", 2, 0.4)], *unseen) == {"c-000003"}
     assert late([dropped], *unseen) == set()
     assert late([row("c", 2, 0.4)]) == set()
+    assert beside_the_best([row("c", 2, 0.4)], unseen, Utility(weights={})) == ()

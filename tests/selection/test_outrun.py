@@ -66,6 +66,27 @@ def test_who_may_still_make_up_for_it_is_not_outrun(gain: float, expected: bool)
     assert surely_better(first, second, gain, Utility()) is expected
 
 
+def test_what_may_be_made_up_for_by_chance_is_not_outrun() -> None:
+    """Utilities of 0.857 and 0.6, of which the other scatters: it is surely behind, and not surely by 0.2."""
+    first = best_of([row(scattered(0.8, 0.0), 1)], Utility())
+    second = best_of([row(scattered(0.5, 0.05), 1)], Utility())
+    assert surely_better(first, second, 0.0, Utility())
+    assert not surely_better(first, second, 0.25, Utility())
+
+
+def test_a_lucky_look_is_neither_the_best_nor_a_pace() -> None:
+    """Identity 0.5 ± 0.3 a sample in other orders, and 0.2 of luck at the last look. As measured it is worth
+    3 / (2/.7 + 1) = 0.778 where the others are worth 0.6; of the luck 0.618 are kept."""
+    orders = np.array([[1, -1] * 4, [1, 1, -1, -1] * 2, [1] * 4 + [-1] * 4, [1, -1, -1, 1] * 2, [-1, 1] * 4])
+    means = np.array([0.5, 0.5, 0.5, 0.5, 0.7])
+    rows = [
+        row(card("c", {Metric.IDENTITY: mean + 0.3 * order, Metric.STYLE: [1.0] * 8, Metric.PRIOR: [1.0] * 8}), epoch)
+        for epoch, (mean, order) in enumerate(zip(means, orders, strict=True), start=1)
+    ]
+    assert best_of(rows, Utility()).utility == pytest.approx(3 / (2 / (0.5 + 0.618 * 0.2) + 1), abs=0.002)
+    assert may_gain(rows, 10, Utility()) < 0.6 * (0.778 - 0.6) / 2 * 5
+
+
 @pytest.mark.parametrize(
     ("levels", "expected"),
     [
@@ -76,6 +97,7 @@ def test_who_may_still_make_up_for_it_is_not_outrun(gain: float, expected: bool)
         ([0.1, 0.5, 0.8, 0.8], (0.857 - 0.6) / 4 * 2),
         ([0.8, 0.5, 0.1], 0.0),
         ([0.8, 0.1, 0.5], 0.0),
+        ([0.8, 0.1, 0.3, 0.5], 0.0),  # (0.6 - 0.143) / 4 · 2 more than 0.6 are still less than 0.857
     ],
 )
 def test_what_may_be_gained_is_the_pace_of_the_last_looks_to_the_end(levels: list[float], expected: float) -> None:

@@ -8,7 +8,7 @@ import pytest
 from dbsweep.config.choosing import Judging, Weights
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Scorecard
-from dbsweep.selection.overtraining import find_overtraining, look_share, paired_samples, raises_alarm
+from dbsweep.selection.overtraining import Unfair, find_overtraining, look_share, paired_samples, raises_alarm
 from dbsweep.selection.resampling import Floats, resampled_means
 from dbsweep.selection.verdict_settings import VerdictSettings
 from tests.selection.curves import Level, base_card, card, flat_card, noisy_cards
@@ -44,6 +44,8 @@ def path(*levels: Level) -> list[Scorecard]:
         pytest.param([(0.2, 0.4, 1.0), (0.5, 0.3, 1.0), (0.9, 0.2, 1.0)], (Metric.STYLE, 0, 3), id="a style is lost"),
         pytest.param([(0.2, 0.4, 1.0), (0.5, 0.3, 1.0), (0.9, 0.21, 1.0)], None, id="some of a style is left"),
         pytest.param([(0.2, 1.0, 1.0), (0.3, 1.0, 0.6), (0.9, 1.0, 0.1)], None, id="prior can come back"),
+        # The utility of what counts falls from 3/(2/.6 + 1) = 0.69 to 3/(1/.75 + .7/(.45 · .75) + 1) = 0.68.
+        pytest.param([(0.6, 1.0, 1.0), (0.75, 0.45, 0.55)], None, id="what is above enough makes no ruin"),
         pytest.param([*GENTLE, (0.8, 0.4, 0.9), (0.8, 0.1, 0.2)], (Metric.STYLE, 3, 4), id="the first of several"),
     ],
 )
@@ -109,6 +111,23 @@ def test_samples_that_disagree_are_no_evidence() -> None:
     assert find_overtraining(path((0.8, 0.8, 0.9), (0.8, 0.4, 0.9)), FAST) is not None
 
 
+def test_what_is_above_enough_keeps_its_scatter() -> None:
+    """Style 1.05 ± 0.35, of which 0.7 counts, falls to 0.5: by 0.2 ± 0.35 a sample, which may be chance."""
+    cards = [base_card()]
+    for name, style in (("a", [1.4, 0.7] * 4), ("b", [0.5] * 8)):
+        cards.append(card(name, {Metric.IDENTITY: [0.8] * 4, Metric.STYLE: style, Metric.PRIOR: [0.9] * 4}))
+    cards[0] = card("base", {Metric.IDENTITY: [0.0] * 4, Metric.STYLE: [1.4, 0.6] * 4, Metric.PRIOR: [1.0] * 4})
+    assert find_overtraining(cards, FAST) is None
+
+
+def test_a_smaller_rise_than_asked_for_is_none() -> None:
+    cards = path((0.5, 0.8, 0.9), (0.7, 0.5, 0.9))  # 0.2 of identity for 0.2 of what counts of style
+    assert find_overtraining(cards, FAST) is None
+    loss = find_overtraining(cards, VerdictSettings(identity_gain=0.25, resamples=2000))
+    assert loss is not None
+    assert loss.unfair is Unfair.UNPAID
+
+
 def test_a_sample_missing_anywhere_is_left_out_everywhere() -> None:
     rows = [[0.1, np.nan, 0.3], [0.4, 0.5, 0.6]]
     cards = [card(str(i), {Metric.STYLE: row}) for i, row in enumerate(rows)]
@@ -124,6 +143,17 @@ def test_a_style_that_cannot_be_measured_has_no_say() -> None:
     loss = find_overtraining(cards, FAST)
     assert loss is not None
     assert loss.metric is Metric.PRIOR
+
+
+def test_what_is_left_of_worth_is_asked_of_what_can_be_measured() -> None:
+    """Prior falls to 0.02 for 0.5 of identity: 2/(1/.4 + 1) = 0.57 becomes 2/(1/.9 + 1/.04) = 0.08."""
+    cards = [
+        card(str(i), {Metric.IDENTITY: [identity] * 4, Metric.STYLE: [np.nan] * 8, Metric.PRIOR: [prior] * 4})
+        for i, (identity, prior) in enumerate(((0.0, 1.0), (0.4, 0.5), (0.9, 0.02)))
+    ]
+    loss = find_overtraining(cards, FAST)
+    assert loss is not None
+    assert (loss.metric, loss.before, loss.unfair) == (Metric.PRIOR, 1, Unfair.RUINED)
 
 
 def alarms(levels: list[Level], scatter: float, trials: int, settings: VerdictSettings) -> float:
@@ -174,6 +204,35 @@ def test_a_training_is_alarmed_when_one_of_its_looks_is() -> None:
         looks = [cards[:count] for count in range(2, len(cards) + 1)]
         found = [find_overtraining(look, FAST) is not None for look in looks]
         assert any(found) == any(raises_alarm(look, FAST) for look in looks)
+
+
+WAVES = np.array([[1, -1] * 4, [1, 1, -1, -1] * 2, [1] * 4 + [-1] * 4, [1, -1, -1, 1] * 2])
+"""Scatter of eight samples, of checkpoints that have nothing in common."""
+
+
+@pytest.mark.parametrize(
+    ("earlier", "planned", "errors", "expected"),
+    [
+        # Of the 5% a single look has 1/2, style 1/2 of that: in the tail of 1.25% t of 7 degrees is 2.84.
+        (1, 1, 2.5, False),
+        (1, 1, 2.9, True),
+        # The first of nine looks has 1/10 of it: 4.0 in the tail of 0.25%.
+        (1, 9, 3.9, False),
+        (1, 9, 4.2, True),
+        # The largest of four differences: each must be larger, and is known more exactly by 14 degrees.
+        (4, 9, 3.0, False),
+        (4, 9, 3.6, True),
+    ],
+)
+def test_how_many_standard_errors_are_more_than_chance(
+    earlier: int, planned: int, errors: float, expected: bool
+) -> None:
+    """Style falls by 0.4 from 0.7, without identity."""
+    scatter = 0.4 / errors * np.sqrt(7)  # s/√8 = 0.4 / errors, and s² = scatter² · 8/7
+    styles = [*(0.7 + scatter * WAVES[:earlier]), np.full(8, 0.3)]
+    flat = {Metric.IDENTITY: [0.0] * 4, Metric.PRIOR: [1.0] * 4}
+    cards = [card(str(place), {**flat, Metric.STYLE: style}) for place, style in enumerate(styles)]
+    assert (find_overtraining(cards, VerdictSettings(planned_looks=planned)) is not None) is expected
 
 
 def test_for_looks_changes_nothing_else() -> None:

@@ -106,12 +106,24 @@ def test_a_parent_branch_is_the_same_training_up_to_the_fork(
     candidates = noisy("b01", [(0.79, 0.79, 0.79), (0.8, 0.8, 0.8), (0.8, 0.8, 0.8)], scatter=0.2)
     parent, _, child = candidates
     child = ("t002", checkpoint("b02", 300), child[2])
-    paths = [TrialPath(trial="t002", segments=segments, end_step=300)]
+    paths = [
+        TrialPath(trial="t000", segments=(("b00", 50),), end_step=50),  # another training
+        TrialPath(trial="t002", segments=segments, end_step=300),
+    ]
     best = choose(
         [parent, child], settings=ChoiceSettings(standard_errors=3.0, tolerance=1.0, resamples=2000), paths=paths
     ).best
     assert best.checkpoint == expected
     assert choose([parent, child], settings=FAST).best.checkpoint == "b02-000300"
+
+
+def test_what_was_forked_from_the_best_is_no_less_training() -> None:
+    """b02 goes on from b01, where the best is, and is worth a little less at step 200."""
+    (_, _, best), (_, _, later) = noisy("b01", [(0.8, 0.8, 0.8), (0.79, 0.79, 0.79)], scatter=0.0)
+    rows = [("t001", checkpoint("b01", 100), best), ("t002", checkpoint("b02", 200), later)]
+    paths = [TrialPath(trial="t002", segments=(("b01", 100), ("b02", 300)), end_step=300)]
+    bold = ChoiceSettings(standard_errors=100.0, tolerance=1.0, resamples=2000)
+    assert choose(rows, settings=bold, paths=paths).best.checkpoint == "b01-000100"
 
 
 def test_a_candidate_with_nan_is_never_chosen() -> None:
@@ -146,21 +158,29 @@ def test_without_any_utility_the_most_identity_wins() -> None:
     choice = choose([candidate("t001", "b01", 100, -0.3, 1.0, 1.0), candidate("t002", "b02", 200, -0.1, 1.0, 1.0)])
     assert choice.best.trial == "t002"
     assert "No checkpoint has identity, style and prior all above 0" in choice.reason
+    same = choose([candidate("t001", "b01", 100, -0.3, 1.0, 1.0), candidate("t001", "b01", 200, -0.1, 1.0, 1.0)])
+    assert same.best.step == 200, "less training is no reason"
+
+
+def test_without_utility_and_identity_the_order_of_the_candidates_does_not_matter() -> None:
+    utility = utility_for(Choosing(weights=Weights(identity=0.0)), flat_card(BASE, NAN, 1.0, 1.0))
+    rows = [candidate("t002", "b02", 100, NAN, -0.1, 1.0), candidate("t001", "b01", 100, NAN, -0.1, 1.0)]
+    assert [choose(each, utility=utility).best.trial for each in (rows, rows[::-1])] == ["t001", "t001"]
 
 
 def test_ties_go_to_fewer_steps_then_to_the_name_whatever_the_order() -> None:
     same = (0.8, 0.8, 0.8)
     candidates = [
-        candidate("t003", "b03", 200, *same),
+        candidate("t001", "b01", 200, *same),
+        candidate("t003", "b03", 100, *same),
         candidate("t002", "b02", 100, *same),
-        candidate("t001", "b01", 100, *same),
         candidate("t004", "b04", 50, 0.2, 0.2, 0.2),
     ]
     results: list[Choice] = []
     for seed in range(5):
         random.Random(seed).shuffle(candidates)
         results.append(choose(candidates, settings=FAST))
-    assert [row.trial for row in results[0].candidates] == ["t001", "t002", "t003", "t004"]
+    assert [row.trial for row in results[0].candidates] == ["t002", "t003", "t001", "t004"]
     assert all(result == results[0] for result in results)
 
 
@@ -225,6 +245,11 @@ def test_less_training_that_has_left_the_race_is_not_taken() -> None:
     rows = [*close(0.05), candidate("t002", "b02", 300, 0.7, 0.7, 0.7)]
     assert choose(rows, settings=FAST).best.step == 200
     assert choose(rows, settings=FAST, finalists={"b01-000300", "b02-000300"}).best.step == 300
+
+
+def test_a_finalist_without_numbers_is_not_taken_before_one_that_has_them() -> None:
+    rows = [candidate("t001", "b01", 100, 0.8, NAN, 0.8), candidate("t002", "b02", 100, 0.5, 0.5, 0.5)]
+    assert choose(rows, finalists={"b01-000100"}).best.trial == "t002"
 
 
 def test_a_sweep_of_noise_is_chosen_well() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from dbsweep.config.choosing import Constraint
 from dbsweep.records.names import Metric
+from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint, Score, Scorecard
 from dbsweep.selection.choice import choose
 from dbsweep.selection.pick import ChoiceSettings
@@ -66,6 +67,17 @@ def test_a_tie_that_does_not_matter_is_no_race():
     assert race(cards, Utility(), RaceSettings(tie=0.0, resamples=2000)) == ("b", "a")
 
 
+def test_the_rounds_of_a_race_share_its_error():
+    """Utility behind by 0.04: too surely for one round with an error of 5%, not for each of 20 with 0.25%."""
+    cards = [card("a", 0.8), card("b", 0.76)]
+    assert race(cards, Utility(), SETTINGS) == ()
+    assert race(cards, Utility(), RaceSettings(rounds=20, resamples=2000)) == ("a", "b")
+
+
+def test_one_picture_lets_nobody_go():
+    assert race([card("a", 0.3, n=1), card("b", 0.8, n=1)], Utility(), SETTINGS) == ("b", "a")
+
+
 def test_no_more_than_the_finalists_stay():
     cards = [card(name, 0.8 + 0.001 * place) for place, name in enumerate("abcdef")]
     assert race(cards, Utility(), RaceSettings(finalists=3, resamples=2000)) == ("f", "e", "d")
@@ -85,6 +97,11 @@ def test_a_leader_that_may_miss_a_constraint_has_not_won():
     assert race(cards, Utility(), SETTINGS) == ()
     assert race(cards, utility, SETTINGS) == ("a", "b")
     assert race([card("a", 0.9, identity=0.8), cards[1]], utility, SETTINGS) == ()
+
+
+def test_a_constraint_may_be_on_what_has_no_weight():
+    utility = Utility(weights={Metric.IDENTITY: 1.0}, constraints=(Constraint(Metric.PRIOR, at_least=True, limit=0.6),))
+    assert race([card("a", 0.7), card("b", 0.9, prior=0.59), card("c", 0.9, prior=0.1)], utility) == ("a", "b")
 
 
 @pytest.mark.parametrize("broken", [float("nan"), -0.2])
@@ -126,6 +143,10 @@ def test_whoever_the_choice_would_take_stays() -> None:
     assert contenders(rows[:2], Utility(), SETTINGS, choice=CHOICE) == ()
     assert contenders(rows, Utility(), SETTINGS, choice=CHOICE) == ("late", "other", "early")
     assert contenders(rows, Utility(), two, choice=CHOICE) == ("late", "early")
+    forked = [rows[0], row(late, "b03", 20), rows[2]]
+    paths = [TrialPath(trial="b03", segments=(("b01", 10), ("b03", 20)), end_step=20)]
+    assert contenders(forked, Utility(), SETTINGS, choice=CHOICE) == ("late", "other")
+    assert contenders(forked, Utility(), SETTINGS, choice=CHOICE, paths=paths) == ("late", "other", "early")
     bold = ChoiceSettings(standard_errors=0.0)
     assert contenders(rows, Utility(), SETTINGS, choice=bold) == ("late", "other")
 

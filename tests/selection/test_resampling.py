@@ -25,6 +25,8 @@ def test_weights_are_shares_and_the_same_for_the_same_seed() -> None:
     resampling_weights.cache_clear()
     assert (weights == resampling_weights(4, draws=50, seed=3)).all()
     assert (weights != resampling_weights(4, draws=50, seed=4)).any()
+    with pytest.raises(ValueError, match="read-only"):  # they are kept for whoever asks next
+        weights[0] = 0.0
 
 
 def test_the_variance_is_the_unbiased_one() -> None:
@@ -78,12 +80,19 @@ def test_coverage(n_samples: int, kind: str) -> None:
 def test_few_samples_reach_as_far_as_students_t() -> None:
     """Samples 0 and 1: mean 0.5, standard error 0.7071 / √2 = 0.5, t of one degree 12.706: 0.5 ± 6.353."""
     assert mean_interval(np.array([0.0, 1.0])) == pytest.approx((-5.853, 6.853), abs=1e-3)
+    assert mean_interval(np.array([0.0, 1.0]), confidence=0.9) == pytest.approx((-2.657, 3.657), abs=1e-3)  # t = 6.314
 
 
 def test_one_row_is_the_interval_of_its_samples() -> None:
     rows = np.random.default_rng(3).exponential(size=(2, 8))
     low, high = mean_intervals(rows, resampling_weights(8))
     assert [mean_interval(row) for row in rows] == [pytest.approx(ends) for ends in zip(low, high, strict=True)]
+
+
+def test_draws_of_equal_samples_do_not_make_it_endless() -> None:
+    """Every third draw has the one that differs not at all, and no spread to divide by."""
+    low, high = mean_interval(np.array([0.9] * 7 + [0.1]))
+    assert 0.5 < low < 0.8 < high < 1.0
 
 
 def test_lopsided_samples_have_a_lopsided_interval() -> None:

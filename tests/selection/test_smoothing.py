@@ -57,6 +57,12 @@ def test_pull_is_noise_over_the_step_of_the_walk() -> None:
     assert np.linalg.inv(smoother(samples)) == pytest.approx(np.eye(3) + pull * differences.T @ differences)
 
 
+def test_a_walk_that_is_told_only_roughly_is_smoothed_no_further() -> None:
+    """Samples ±0.55 around 0, 1, 0: noise 0.403, the step 1 - 0.807 = 0.193, and their quotient 2.1."""
+    samples = np.array([[0.55, -0.55], [0.45, 1.55], [0.55, -0.55]])
+    assert smoother(samples) == pytest.approx(np.array([[5, 2, 1], [2, 4, 2], [1, 2, 5]]) / 8)
+
+
 def test_the_mean_along_a_training_and_the_pairing_stay() -> None:
     rng = np.random.default_rng(0)
     samples = 0.6 + rng.normal(0.0, 0.3, (6, 8))

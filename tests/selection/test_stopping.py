@@ -31,6 +31,7 @@ STATES = {
         ("OO", 2, False),
         ("C", 0, False),  # a few images can be bad by chance
         ("CC", 0, True),
+        ("LC", 0, False),
         ("LCL", 0, False),
         ("OC", 0, True),
         ("C", 1, False),

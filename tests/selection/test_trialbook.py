@@ -97,6 +97,29 @@ def test_nothing_is_news_twice():
     assert trials.record(event) == ()
 
 
+def test_a_checkpoint_that_is_told_again_is_one_checkpoint():
+    trials = book()
+    for identity in (0.2, 0.3):
+        trials.record(scored("b01", 10, identity))
+    assert [(step, card.value(Metric.IDENTITY)) for step, card in trials.cards_of(PLAN.paths[0])] == [(10, 0.3)]
+
+
+def test_the_looks_of_a_trial_are_what_its_last_verdict_shares_the_error_among():
+    """Style falls by 0.4, which are 4.25 standard errors of four samples: at the second of two planned looks that is
+    more than chance, at the second of one, of three or of ten it is not. What is not evaluated is no look."""
+    milestones = tuple(Milestone(step=s, epoch=s // 10, evaluate=s > 5, fork=False) for s in (5, 10, 20))
+    branches = (PLAN.branches[0].model_copy(update={"milestones": milestones}), PLAN.branches[1])
+    trials = TrialBook(PLAN.model_copy(update={"branches": branches}), card(BASE, 0.0))
+    trials.record(scored("b01", 10, 0.0))
+    scatter = 0.4 / 4.25 * 3**0.5
+    style = tuple(0.3 + scatter * side for side in (1, -1, 1, -1))
+    fallen = card("b01-000020", 0.0)
+    score = fallen.scores[Metric.STYLE].model_copy(update={"value": 0.3, "samples": style})
+    fallen = fallen.model_copy(update={"scores": {**fallen.scores, Metric.STYLE: score}})
+    news = trials.record(scored("b01", 20, 0.0).model_copy(update={"scorecard": fallen}))
+    assert [n.verdict.state for n in news if n.trial == "t2" and n.verdict] == [VerdictState.OVERTRAINED]
+
+
 def test_an_early_stop_reaches_the_trials_that_needed_more_steps():
     trials = book()
     trials.record(scored("b01", 10, 0.2))

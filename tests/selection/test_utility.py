@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dbsweep.config.choosing import Choosing, Weights
 from dbsweep.records.names import BASE, Metric
-from dbsweep.selection.utility import Utility, utility_for
+from dbsweep.selection.utility import Utility, utility_for, utility_of
 from tests.selection.curves import flat_card
+from tests.tracking.records import make_record
 
 NAN = math.nan
 
@@ -64,6 +66,26 @@ def test_constraints(level: tuple[float, float, float], unmet: list[str], shortf
     assert utility.shortfall(card) == pytest.approx(shortfall)
 
 
+def test_what_a_card_does_not_have_is_not_met() -> None:
+    asked = utility_for(Choosing(constraints=("diversity >= 0.5",)), None)
+    assert asked.shortfall(flat_card("c", 0.8, 0.8, 0.8)) == math.inf
+
+
+def test_what_the_base_s_card_does_not_have_is_not_asked() -> None:
+    utility = utility_for(Choosing(constraints=("faces >= 0.5", "prior >= 0.5")), flat_card(BASE, 0.0, 1.0, 1.0))
+    assert utility.unmeasurable == (Metric.FACES,)
+    assert [str(limit) for limit in utility.constraints] == ["prior >= 0.5"]
+
+
+def test_the_utility_of_a_run_is_its_files_less_what_its_base_model_cannot_give(tmp_path: Path) -> None:
+    record = make_record(tmp_path)
+    record.experiment["choose"] = Choosing(enough_prior=0.6).model_dump(mode="json")
+    record = record.model_copy(update={"scorecards": {BASE: flat_card(BASE, 0.0, NAN, 1.0)}})
+    assert (list(utility_of(record).weights), utility_of(record).enough_prior) == ([Metric.IDENTITY, Metric.PRIOR], 0.6)
+    del record.experiment["choose"]  # a run from before there was such a section
+    assert utility_of(record) == utility_for(Choosing(), record.scorecards[BASE])
+
+
 @pytest.mark.parametrize(
     ("section", "formula"),
     [
@@ -80,6 +102,7 @@ def test_constraints(level: tuple[float, float, float], unmet: list[str], shortf
         (Choosing(weights=Weights(identity=0)), "harmonic mean of style (0.5 is enough) and prior"),
         (Choosing(weights=Weights(identity=0, prior=0)), "style (0.5 is enough)"),
         (Choosing(weights=Weights(style=0, prior=0)), "identity"),
+        (Choosing(weights=Weights(identity=2, style=0, prior=0)), "identity"),
     ],
 )
 def test_the_formula_in_words(section: Choosing, formula: str) -> None:
@@ -94,7 +117,19 @@ def test_what_is_needed_gives_the_value(metric: Metric) -> None:
     assert utility.value(scores) < 0.56
     assert utility.value({**scores, metric: level}) == pytest.approx(0.56)
     assert utility.needed(metric, scores, 0.99) == math.inf
+    assert utility.needed(metric, scores, 0.0) == math.inf
     assert utility.needed(metric, {**scores, Metric.IDENTITY: 0.0, Metric.PRIOR: 0.0}, 0.1) == math.inf
+
+
+def test_of_what_weighs_next_to_nothing_any_score_will_do() -> None:
+    utility = utility_for(Choosing(weights=Weights(prior=1e-20), enough_prior=0.5), None)
+    scores = {Metric.IDENTITY: 0.6, Metric.STYLE: 0.5, Metric.PRIOR: 0.3}
+    assert utility.needed(Metric.PRIOR, scores, utility.value(scores)) == 0.5
+
+
+def test_a_weight_is_multiplied() -> None:
+    utility = utility_for(Choosing(weights=Weights(identity=2.0)), None)
+    assert list(utility.reweighted(Metric.IDENTITY, 4.0).weights.values()) == [8.0, 1.0, 1.0]
 
 
 def test_nothing_measurable_is_worth_nothing() -> None:

@@ -50,6 +50,7 @@ def with_quality(scored: Scorecard, quality: float) -> Scorecard:
     ("quality", "limit", "state"),
     [
         (0.45, 0.5, VerdictState.COLLAPSED),
+        (0.5, 0.5, VerdictState.COLLAPSED),
         (0.85, 0.5, VerdictState.READY),
         (0.85, 0.9, VerdictState.COLLAPSED),
     ],
@@ -127,6 +128,13 @@ def test_a_metric_that_the_base_cannot_give_is_no_collapse() -> None:
     verdict = judge([(100, cards[0]), (200, cards[1])], base, finished=False, steps_per_epoch=12)
     assert verdict.state is VerdictState.READY
     assert verdict.evidence == "identity 0.70, prior 0.90 at epoch 16; 0.50 of identity is asked for"
+
+
+def test_one_low_number_alone_is_no_collapse() -> None:
+    """Of identity alone nobody knows whether it is gone or has not come yet."""
+    scored = [card(name, {m: [0.05 if m is Metric.IDENTITY else NAN] * 4 for m in JUDGED}) for name in (BASE, "c")]
+    verdict = judge([(100, scored[1])], scored[0], finished=False, steps_per_epoch=12)
+    assert verdict.state is VerdictState.LEARNING
 
 
 def test_without_identity_there_is_no_verdict() -> None:
