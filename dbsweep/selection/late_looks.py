@@ -7,24 +7,16 @@ whether it is overtrained, and more narrowly only where it was best: the bracket
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from dbsweep.config.evaluate import LEADERS
-from dbsweep.records.plan import TrialPath
 from dbsweep.records.results import Checkpoint
-from dbsweep.selection.pick import Candidates, ChoiceSettings, pick_smoothed
+from dbsweep.selection.pick import Candidates, rank_smoothed
 from dbsweep.selection.smoothing import choosable
 from dbsweep.selection.utility import Utility
 
 
-def beside_the_best(
-    candidates: Candidates,
-    unseen: Iterable[Checkpoint],
-    utility: Utility,
-    *,
-    paths: Sequence[TrialPath] = (),
-    choice: ChoiceSettings | None = None,
-) -> tuple[Checkpoint, ...]:
+def beside_the_best(candidates: Candidates, unseen: Iterable[Checkpoint], utility: Utility) -> tuple[Checkpoint, ...]:
     """Of the unseen checkpoints those next to one of the `LEADERS` best of the others, on its branch.
 
     Empty where the best have been seen with both their neighbours.
@@ -33,12 +25,11 @@ def beside_the_best(
         candidates: (trial id, checkpoint, its scorecard) of all that have been looked at, as `choose` takes them.
         unseen: checkpoints whose weights are kept.
         utility: what counts.
-        paths, choice: the plan's paths and the choice's settings, as `choose` takes them.
     """
     rows, passed_over = choosable(candidates), {checkpoint.id: checkpoint for checkpoint in unseen}
     if not rows or not passed_over:
         return ()
-    ranked = pick_smoothed(rows, utility, paths, choice or ChoiceSettings()).ranked
+    ranked = rank_smoothed(rows, utility)
     order = sorted((c.branch, c.step, c.id) for c in (*passed_over.values(), *(row[1] for row in rows)))
     found: dict[str, Checkpoint] = {}
     for leader in [entry for entry in ranked if entry.sound][:LEADERS]:

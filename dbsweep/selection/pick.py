@@ -97,6 +97,14 @@ def pick_smoothed(
     identity. Too few samples (one a metric) give no standard error: then the best utility wins. The order of the
     candidates does not matter.
     """
+    ranked = rank_smoothed(candidates, utility, finalists)
+    return Pick(ranked, *_earliest_equal(ranked, utility, paths, settings))
+
+
+def rank_smoothed(
+    candidates: Candidates, utility: Utility, finalists: Collection[str] | None = None
+) -> tuple[Entry, ...]:
+    """The candidates of `pick_smoothed`, best first."""
     values = np.array([[card.value(metric) for metric in JUDGED] for _, _, card in candidates])
     missing = [metric in utility.unmeasurable for metric in JUDGED] | np.isnan(values).all(axis=0)
     values[:, missing] = 1.0  # what nobody has cannot keep anybody off the front
@@ -105,8 +113,7 @@ def pick_smoothed(
         _entry(*each, utility, on_front=bool(on_front), finalist=finalists is None or each[1].id in finalists)
         for each, on_front in zip(candidates, front, strict=True)
     ]
-    ranked = tuple(sorted(entries, key=_rank))
-    return Pick(ranked, *_earliest_equal(ranked, utility, paths, settings))
+    return tuple(sorted(entries, key=_rank))
 
 
 def _entry(
@@ -152,11 +159,11 @@ def _earliest_equal(
 
 
 def _way_to(best: Entry, paths: Sequence[TrialPath]) -> dict[str, int]:
-    """Through which branches, and up to which step of each, the best entry's weights were trained, itself left out."""
+    """Through which branches, and up to which step of each, the best entry's weights were trained."""
     way: dict[str, int] = {}
     through = next((path for path in paths if any(branch == best.branch for branch, _ in path.segments)), None)
     for branch, last_step in through.segments if through is not None else ():
         if branch == best.branch:
             break
         way[branch] = last_step  # a branch has one parent, so that all trials come the same way
-    return way | {best.branch: best.row.step - 1}
+    return way | {best.branch: best.row.step}

@@ -11,7 +11,6 @@ from dbsweep.plan.looks import look_every_of
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.late_looks import beside_the_best
-from dbsweep.selection.pick import choice_settings
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep.racing import OnLook
 
@@ -33,8 +32,6 @@ def look_late(backend: Backend, job: SweepJob, ledger: Ledger, on_look: OnLook) 
             list_candidates(record),
             [c for c in record.checkpoints.values() if c.kept and c.id not in record.scorecards],
             utility_of(record),
-            paths=record.plan.paths,
-            choice=choice_settings(job.experiment.choose),
         )
         if not unseen:
             return
