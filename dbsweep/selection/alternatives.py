@@ -58,8 +58,6 @@ def sensitivity_of(
         taken: what is taken by a utility.
         as_it_is: ids of what is taken without a change.
     """
-    if len(utility.weights) < 2:
-        return ()
     found = []
     for metric in utility.weights:
         for factor in FACTORS:

@@ -44,8 +44,6 @@ def _seen(value: float) -> float:
 
 
 def _interval_of_drop(loss: Loss, start: float) -> str:
-    if not math.isfinite(loss.low):
-        return ""
     low, high = min(loss.low, start), min(loss.high, start)  # more than all of it cannot be lost
     if start - low < VISIBLE:
         return " (95% CI of the drop: all of it)"
@@ -54,8 +52,6 @@ def _interval_of_drop(loss: Loss, start: float) -> str:
 
 def _identity_words(before: Scorecard, after: Scorecard, unfair: Unfair) -> str:
     start, end = _seen(before.value(Metric.IDENTITY)), _seen(after.value(Metric.IDENTITY))
-    if math.isnan(start) or math.isnan(end):
-        return "identity could not be measured"
     if end < VISIBLE:
         return "neither shows the subject" if start < VISIBLE else f"identity fell from {start:.2f} to nothing"
     if abs(end - start) < VISIBLE:

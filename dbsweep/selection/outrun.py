@@ -54,7 +54,7 @@ def may_gain(rows: Sequence[Row], longest: int, utility: Utility) -> float:
     """
     points = sorted((point.epoch, utility.value_of(card)) for _, point, card in smoothed(rows))
     (before, low), (epoch, value) = points[-LOOKS - 1 :][0] if len(points) > 1 else (0, 0.0), points[-1]
-    pace = max((value - low) / (epoch - before), 0.0)
+    pace = (value - low) / (epoch - before)
     return max(value + pace * (longest - epoch) - max(worth for _, worth in points), 0.0)
 
 

@@ -105,12 +105,10 @@ def _gains(cards: Sequence[Scorecard]) -> Floats:
 
 
 def _worth(cards: Sequence[Scorecard], settings: VerdictSettings) -> Floats:
-    """(n,) utility by what counts and the base model's card, the first, has as numbers; 0 where identity has none.
+    """(n,) utility by what counts and the base model's card, the first, has as numbers.
 
-    NaN of a card whose pictures show no face to measure identity by.
+    NaN of a card without identity, whose pictures show no face to measure it by, or whose encoder tells nobody apart.
     """
-    if not np.isfinite(_value(cards[0], Metric.IDENTITY)):
-        return np.zeros(len(cards))
     counted = (Metric.IDENTITY, *settings.watched)
     measured = {metric: 1.0 for metric in counted if np.isfinite(_value(cards[0], metric))}
     utility = Utility(weights=measured, enough_style=settings.enough_style, enough_prior=settings.enough_prior)

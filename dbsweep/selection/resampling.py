@@ -60,7 +60,7 @@ def small_sample_factor(degrees: int, tail: float) -> float:
     return float(stdtrit(max(degrees, 1), 1.0 - tail) / ndtri(1.0 - tail))
 
 
-def mean_interval(samples: Floats, *, confidence: float = 0.95, seed: int = 0) -> tuple[float, float]:
+def mean_interval(samples: Floats, *, confidence: float = 0.95) -> tuple[float, float]:
     """Two-sided bootstrap interval of the mean, honest with few samples and with lopsided ones.
 
     The percentile interval with t's tail covers symmetric samples; the studentised one (Efron & Tibshirani 1993,
@@ -77,7 +77,7 @@ def mean_interval(samples: Floats, *, confidence: float = 0.95, seed: int = 0) -
     finite = samples[np.isfinite(samples)]
     if len(finite) < 2:
         return (float("nan"), float("nan"))
-    low, high = mean_intervals(finite[None, :], resampling_weights(len(finite), seed=seed), confidence=confidence)
+    low, high = mean_intervals(finite[None, :], resampling_weights(len(finite)), confidence=confidence)
     return (float(low[0]), float(high[0]))
 
 
