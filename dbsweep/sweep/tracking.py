@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dbsweep.config.schema import Experiment, Tracking
-from dbsweep.errors import InputError, ResourceError
+from dbsweep.errors import DbsweepError, InputError, ResourceError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
@@ -38,17 +38,17 @@ class TrackingThread:
         self._ledger = ledger
         self._interval_s = interval_s
         self._status = SyncStatus("MLflow was not reached")
-        self._error: Exception | None = None
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._keep_up, name="mlflow", daemon=True)
         self._thread.start()
 
     def close(self, patience_s: float) -> SyncStatus:
-        """Looks a last time and ends; raises what went wrong in the thread, if it was not the server."""
+        """Looks a last time and ends; Ctrl-C ends the waiting alone, since what is waited for is no part of the run."""
         self._closing.set()
-        self._thread.join(patience_s)
-        if self._error is not None:
-            raise self._error
+        try:
+            self._thread.join(patience_s)
+        except KeyboardInterrupt:
+            return SyncStatus("MLflow was not waited for")
         return SyncStatus(f"MLflow took longer than {patience_s:g} s") if self._thread.is_alive() else self._status
 
     def _keep_up(self) -> None:
@@ -57,9 +57,8 @@ class TrackingThread:
             last = self._closing.wait(self._interval_s)  # a look after the end has been asked for sees everything
             try:
                 self._status = self._tracker.sync(self._ledger.read(), self._folder.path)
-            except Exception as error:  # noqa: BLE001  (raised again by `close`)
-                self._error = error
-                return
+            except DbsweepError as error:  # of the ledger, which the sweep's own end will find too
+                self._status = SyncStatus(str(error))
 
 
 @contextmanager

@@ -53,7 +53,7 @@ def _wrong(uri: str, address: SplitResult) -> str:
         named = address.hostname and address.port != 0 and not any(letter.isspace() for letter in uri)
         return "" if named else "must name a server"
     if kind in DATABASES:
-        return _wrong_database(uri, kind, address.path.removeprefix("/"))
+        return _wrong_database(uri, kind, address)
     if uri == "databricks" or kind == "databricks" or kind in entry_points(group="mlflow.tracking_store").names:
         return ""
     if kind in ("", "file"):
@@ -64,8 +64,9 @@ def _wrong(uri: str, address: SplitResult) -> str:
     return "must be an address that MLflow knows"
 
 
-def _wrong_database(uri: str, kind: str, path: str) -> str:
-    if "://" not in uri:
+def _wrong_database(uri: str, kind: str, address: SplitResult) -> str:
+    path = address.path.removeprefix("/")
+    if "://" not in uri or address.port == 0:  # a port that is no number raises
         return "must be an address that MLflow knows"
     if kind == "sqlite" and not path:
         return "must name a file, or it is lost with the process"

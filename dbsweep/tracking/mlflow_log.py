@@ -9,7 +9,7 @@ from dbsweep.config.schema import Tracking
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Trial
 from dbsweep.records.run import RunRecord
-from dbsweep.tracking.client import default_uri, set_environment, without_password
+from dbsweep.tracking.client import default_uri, without_password
 from dbsweep.tracking.entries import STATUS, kept_scores, run_params, run_tags, trial_points, trial_tags
 from dbsweep.tracking.logged_runs import LoggedRuns
 
@@ -50,25 +50,21 @@ class MlflowTracker:
         self._runs: LoggedRuns | None = None
 
     def sync(self, record: RunRecord, run_folder: Path) -> SyncStatus:
-        """Logs everything in the record that is not logged yet; never raises because the store is away.
+        """Logs everything in the record that is not logged yet; never raises, whatever the store or its client does.
 
         Args:
             run_folder: holds the images and, after the end, the report.
         """
-        set_environment()
-        from mlflow.exceptions import MlflowException
-        from sqlalchemy.exc import SQLAlchemyError
-
         try:
             if self._runs is None:
                 self._runs = LoggedRuns(self.uri, self._experiment)
             _sync(self._runs, record, run_folder)
-        except (MlflowException, SQLAlchemyError, OSError) as error:
+        except ImportError as error:  # a driver of databases: MLflow brings none but SQLite's
+            return SyncStatus(without_password(f"MLflow at {self.uri}: {error}: install this package"))
+        except Exception as error:  # noqa: BLE001  (beside MLflow's and SQL's: protobuf's, S3's, GCS's, a plugin's own)
             if self._runs is not None:
                 self._runs.forget()
             return SyncStatus(without_password(f"MLflow at {self.uri}: {_one_line(error)}"))
-        except ImportError as error:  # a driver of databases: MLflow brings none but SQLite's
-            return SyncStatus(without_password(f"MLflow at {self.uri}: {error}: install this package"))
         return SyncStatus()
 
 
@@ -97,6 +93,8 @@ def _sync_trial(runs: LoggedRuns, record: RunRecord, trial: Trial, run_folder: P
 
 
 def _one_line(error: Exception) -> str:
-    """Its beginning says what was tried, its end why it did not work."""
-    text = " ".join(str(error).split()) or type(error).__name__
+    """Its beginning says what was tried, its end why it did not work; a single word is told with the error's kind."""
+    text = " ".join(str(error).split()).rstrip(".")
+    if " " not in text:
+        text = f"{type(error).__name__} {text}".rstrip()
     return text if len(text) <= 200 else f"{text[:80]} … {text[-120:]}"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import socket
+import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -41,6 +43,29 @@ def absent_server() -> str:
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
 
+class _Odd(BaseHTTPRequestHandler):
+    """Answers in JSON, and not as MLflow does: a gateway, say."""
+
+    def do_GET(self) -> None:
+        body = b'{"experiment": 3}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def odd_server() -> Iterator[str]:
+    """The address of a server whose answers MLflow's client cannot read."""
+    with HTTPServer(("127.0.0.1", 0), _Odd) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbsweep.models.sources.check_source", lambda source: None)
@@ -67,6 +92,35 @@ def test_a_sweep_ends_beside_a_server_that_never_answers(tmp_path: Path, silent_
     assert set(record.states.values()) == {"completed"}
     assert "Not everything is logged: MLflow took longer than 0.2 s" in shown
     assert f"dbsweep track {folder.path}" in shown
+
+
+def test_a_sweep_ends_beside_a_server_whose_answers_cannot_be_read(
+    tmp_path: Path, odd_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tracking, "PATIENCE_S", 60.0)
+    folder, shown = run_tracked(tmp_path, odd_server)
+    assert read_run(folder).finished is not None
+    assert f"Not everything is logged: MLflow at {odd_server}: Failed to parse" in shown
+    with pytest.raises(ResourceError, match=r"not everything is logged: .* Failed to parse"):
+        track_run(folder)
+
+
+def test_ctrl_c_ends_the_waiting_for_a_server_and_not_the_run(
+    tmp_path: Path, silent_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: threading.Thread, timeout: float | None = None) -> None:
+        if self.name == "mlflow":
+            raise KeyboardInterrupt
+        join(self, timeout)
+
+    join = threading.Thread.join
+    monkeypatch.setattr(threading.Thread, "join", interrupted)
+    folder, shown = run_tracked(tmp_path, silent_server)
+    assert read_run(folder).finished is not None
+    assert (
+        f"Not everything is logged: MLflow was not waited for. Log the rest with: dbsweep track {folder.path}" in shown
+    )
+    assert "dbsweep resume" not in shown
 
 
 def test_what_an_absent_server_missed_is_logged_later(

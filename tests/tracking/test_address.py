@@ -49,6 +49,7 @@ def test_an_address_that_may_be_a_store_is_taken(uri: str) -> None:
         ("http://my server", "must name a server"),
         ("http://server:99999", "Port out of range"),
         ("http://[server", "Invalid IPv6 URL"),
+        ("postgresql://me:secret@server:mlflow/runs", "must be an address (Port could not be cast to integer"),
         ("./mlruns", "must not be a folder, where MLflow keeps nothing"),
         ("file:///mlruns", "must not be a folder, where MLflow keeps nothing"),
     ],

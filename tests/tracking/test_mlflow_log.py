@@ -11,6 +11,7 @@ import pytest
 from dbsweep import __version__
 from dbsweep.config.schema import Tracking
 from dbsweep.records.names import TrialState
+from dbsweep.tracking.logged import LoggedRun
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.tracking.records import STARTED, make_record
 from tests.tracking.store import SETTINGS, history, runs_in
@@ -37,6 +38,33 @@ def test_a_store_whose_driver_is_not_installed_is_one_line(output: Path) -> None
     settings = Tracking(uri="mssql+pyodbc://me:secret@localhost/runs")
     status = MlflowTracker(settings, output).sync(make_record(output / "demo"), output / "demo")
     assert status.reason == ("MLflow at mssql+pyodbc://localhost/runs: No module named 'pyodbc': install this package")
+
+
+class _NoCredentialsError(Exception):
+    """As botocore's, which MLflow lets through: nothing but Exception is above it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (_NoCredentialsError("Unable to locate credentials."), "Unable to locate credentials"),
+        (KeyError("bucket"), "KeyError 'bucket'"),
+        (_NoCredentialsError(), "_NoCredentialsError"),
+    ],
+)
+def test_whatever_a_client_raises_is_a_status_and_the_rest_is_logged_later(
+    output: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, told: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise error
+
+    record, tracker = make_record(output / "demo"), MlflowTracker(SETTINGS, output)
+    with monkeypatch.context() as broken:
+        broken.setattr(LoggedRun, "add_point", refuse)
+        status = tracker.sync(record, output / "demo")
+    assert status.reason == f"MLflow at {tracker.uri}: {told}"
+    assert tracker.sync(record, output / "demo").worked
+    assert history(output, runs_in(output)["t001"].info.run_id, "identity") == [(10, 0.1), (20, 0.2)]
 
 
 def test_the_end_brings_choice_report_and_states(output: Path) -> None:
