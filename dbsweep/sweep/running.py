@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import ChangedError, DbsweepError, DiskError, RunError, WorkerError
+from dbsweep.errors import ChangedError, DbsweepError, DiskError, WorkerError
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder, check_free
@@ -104,16 +104,19 @@ def _has_checkpoints(folder: RunFolder) -> bool:
 
 
 def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView) -> RunFolder:
-    """Goes on with a run that was interrupted; what is finished is not done again.
+    """Goes on with a run that was interrupted; what is finished is not done again, be it all of it.
 
     Raises:
-        RunError: the run is over already, or another process leads it, or its settings or photos are others by now.
+        RunError: another process leads the run, or its settings or photos are others by now.
     """
-    experiment = read_experiment(folder)
     with driving(folder), Ledger.open(folder.ledger) as ledger:
         record = ledger.read()
         if record.finished is not None:
-            raise RunError(f"run {record.name!r} is over: see `dbsweep best {folder.handle}`")
+            view.note(f"Nothing is left to do: run {record.name!r} is over")
+            if not (folder.report / "index.html").is_file():  # it was killed between its end and its page
+                write_report(folder)
+            return folder
+        experiment = read_experiment(folder)
         refuse_other_settings(folder, experiment, record)
         refuse_other_photos(folder, experiment.concepts)
         check_inputs(experiment, record.plan, view.watch)

@@ -55,7 +55,21 @@ def test_a_run_that_cannot_be_read_does_not_hide_the_others_which_are_named_as_t
     assert "broken/ledger.db cannot be used (file is not a database)" in " ".join(err.split())
 
 
-@pytest.mark.parametrize("words", [("best",), ("best", "--json"), ("export", "--out", "model.safetensors")])
+def test_a_run_that_is_over_is_resumed_to_its_answer(dbsweep, tmp_path):
+    """A script, or a cluster that tries a job again, asks for it until it is done."""
+    experiment = load_experiment(write_experiment(tmp_path))
+    view = TerminalView(Console(file=io.StringIO()))
+    run_experiment(experiment, lambda *_: SimulatedBackend(lambda *_: dict.fromkeys(Metric, 1.0)), view)
+    answer = dbsweep("best", "demo", "--runs", tmp_path / "runs")
+    code, out, err = dbsweep("resume", "demo", "--runs", tmp_path / "runs")
+    assert (code, out) == answer[:2]
+    assert (code, out.startswith("Run demo: keep ")) == (0, True)
+    assert "Nothing is left to do: run 'demo' is over" in err
+
+
+@pytest.mark.parametrize(
+    "words", [("best",), ("best", "--json"), ("export", "--out", "model.safetensors"), ("resume",)]
+)
 def test_a_run_that_ended_without_a_choice_has_the_exit_code_that_it_ended_with(dbsweep, tmp_path, words):
     """A script asks `best` of a run that another one has led, and cannot mend that there is none."""
     experiment = load_experiment(write_experiment(tmp_path))
@@ -64,4 +78,5 @@ def test_a_run_that_ended_without_a_choice_has_the_exit_code_that_it_ended_with(
     command, *options = words
     code, out, err = dbsweep(command, "demo", *options, "--runs", tmp_path / "runs")
     assert (code, out) == (1, "")
-    assert "it is over, and no checkpoint could be chosen" in " ".join(err.split())
+    told = "nothing could be chosen" if command == "resume" else "it is over, and no checkpoint could be chosen"
+    assert told in " ".join(err.split())

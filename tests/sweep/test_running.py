@@ -176,8 +176,21 @@ def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tm
     assert resumed.states == undisturbed.states
     assert resumed.verdicts == undisturbed.verdicts
     assert resumed.choice == undisturbed.choice
-    with pytest.raises(RunError, match="is over"):
-        resume_run(folder, lambda *_: SimulatedBackend(curve), view)
+
+
+def test_a_run_that_is_over_is_left_as_it_is_but_for_a_page_that_is_missing(tmp_path):
+    record, folder, _ = run(tmp_path, curve)
+    before = folder.ledger.read_bytes()
+    (folder.report / "index.html").unlink()
+    view = TerminalView(Console(file=(out := io.StringIO()), width=200))
+
+    def no_backend(*_):
+        raise AssertionError("nothing is left to train")
+
+    assert resume_run(folder, no_backend, view) == folder
+    assert "Nothing is left to do: run 'demo' is over" in out.getvalue()
+    assert (folder.report / "index.html").is_file()
+    assert (read_run(folder), folder.ledger.read_bytes()) == (record, before)
 
 
 def test_resuming_tells_what_is_done_as_skipped_and_not_a_second_time(tmp_path):
