@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import sys
@@ -9,11 +10,17 @@ from collections.abc import Callable
 from typing import get_type_hints
 
 import pytest
+from rich.console import Console
 from typer.models import OptionInfo
 
 from dbsweep import __version__
 from dbsweep.cli import app, minisd_app
-from tests.sweep.files import write_experiment
+from dbsweep.config.loading import load_experiment
+from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.reports.terminal import TerminalView
+from dbsweep.sweep.running import run_experiment
+from tests.sweep.files import write_experiment, write_weights
+from tests.sweep.on_paper import curve
 
 
 @pytest.mark.parametrize(
@@ -90,6 +97,45 @@ def test_a_full_disk_is_one_message_and_exit_code_2(dbsweep, monkeypatch):
     code, out, err = dbsweep("report", "demo")
     assert (code, out) == (2, "")
     assert "no disk space left (No space left on device): free some and try again" in err
+
+
+AS_ON_WINDOWS = """
+import os, signal, sys
+
+sys.modules |= {"fcntl": None, "resource": None}
+del signal.SIGHUP, os.getuid, os.sysconf
+
+from dbsweep import cli
+
+for words in sys.argv[1:]:
+    sys.argv = ["dbsweep", *words.split("|")]
+    try:
+        cli.main()
+    except SystemExit as done:
+        sys.stderr.write(f"exit {done.code}\\n")
+"""
+"""The commands of its arguments, one after the other, without what Windows lacks."""
+
+
+def test_a_system_without_file_locks_plans_and_reads_runs_and_says_that_it_leads_none(tmp_path):
+    file = write_experiment(tmp_path)
+    view = TerminalView(Console(file=io.StringIO()))
+    run = run_experiment(load_experiment(file), lambda *_: SimulatedBackend(curve), view)
+    write_weights(run)
+    answered = [
+        f"plan|{file}",
+        *(f"{command}|{run.path}" for command in ("best", "trials", "report")),
+        f"choose|{run.path}|b01-000006|--because|its eyes",
+        f"runs|--runs|{run.path.parent}",
+    ]
+    refused = [f"run|{file}|--name|new", f"resume|{run.path}"]
+    script = [sys.executable, "-c", AS_ON_WINDOWS, *answered, *refused]
+    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    codes = [int(line.split()[1]) for line in done.stderr.splitlines() if line.startswith("exit")]
+    assert codes == [0] * len(answered) + [2] * len(refused)
+    assert done.stderr.count("this system lacks the file locks of Linux and macOS (fcntl)") == len(refused)
+    assert not (run.path.parent / "new").exists()
 
 
 @pytest.mark.parametrize("command", ["best", "trials", "report", "resume", "track"])

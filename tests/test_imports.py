@@ -89,6 +89,18 @@ def test_a_file_imports_only_from_earlier_rooms(path: Path) -> None:
             assert parts[0] not in HEAVY, f"{room} must stay light, but imports {name}"
 
 
+ON_POSIX_ALONE = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_what_windows_lacks_is_imported_where_it_is_needed(path: Path) -> None:
+    at_the_top = ast.Module(ast.parse(path.read_text(encoding="utf-8")).body, [])
+    names = {name.name for node in at_the_top.body if isinstance(node, ast.Import) for name in node.names} | {
+        node.module for node in at_the_top.body if isinstance(node, ast.ImportFrom)
+    }
+    assert not names & ON_POSIX_ALONE
+
+
 def modules_after(statement: str) -> set[str]:
     """Modules loaded by a fresh interpreter that runs the statement."""
     code = f"{statement}\nimport sys; print(*sorted(sys.modules))"

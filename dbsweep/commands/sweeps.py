@@ -75,8 +75,8 @@ def _print_outcome(folder: RunFolder) -> None:
     print_lines(best_text(record, folder.path, folder.handle))
 
 
-_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
-"""With what batch systems and containers end a process, and what a terminal sends that goes away."""
+_ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""With what batch systems and containers end a process, and what a terminal sends that goes away (not on Windows)."""
 
 
 def _interrupt_once(number: int, _: object) -> NoReturn:
@@ -97,6 +97,9 @@ def _leading() -> Iterator[None]:
     `nohup`, where it is ignored, the sweep goes on. What libraries print meanwhile goes to stderr (Ray tells the death
     of a node on stdout): stdout is for the outcome.
     """
+    from dbsweep.execution.driver_lock import file_locks
+
+    file_locks()  # refused where there are none, before anything else is done
     before = {ending: signal.getsignal(ending) for ending in _ENDINGS}
     for ending, handler in before.items():
         if handler is not signal.SIG_IGN:

@@ -1,24 +1,39 @@
-"""One driver a run: a lock of the operating system on a file in the run folder."""
+"""One driver a run: a lock of the operating system on a file in the run folder.
+
+Windows lacks them; runs can be read there all the same.
+"""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import IO
 
 from pydantic import ValidationError
 
-from dbsweep.errors import RunError
+from dbsweep.errors import ResourceError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.records.record import Record
 
 PATIENCE_S = 0.2
 """How long a driver waits for the lock: whoever asks `is_led` has it for a moment."""
+
+
+def file_locks() -> ModuleType:
+    """The module ``fcntl``; ResourceError on a system without it."""
+    try:
+        import fcntl
+    except ImportError as error:
+        raise ResourceError(
+            "this system lacks the file locks of Linux and macOS (fcntl), without which no sweep is led: on Windows "
+            "run and resume within WSL 2, where dbsweep is untried; the other commands need no locks"
+        ) from error
+    return fcntl
 
 
 class Driver(Record):
@@ -44,6 +59,7 @@ def driving(run: RunFolder) -> Iterator[None]:
 
     Raises:
         RunError: another process leads the run, or the disk cannot lock files.
+        ResourceError: the system cannot.
     """
     # "a" creates the file and, unlike "w", leaves the other driver's name in it.
     with run.lock.open("a+", encoding="utf-8") as file:
@@ -58,11 +74,12 @@ def driving(run: RunFolder) -> Iterator[None]:
 def is_led(run: RunFolder) -> bool:
     """Whether a process leads the run; True too where it cannot be told."""
     try:
+        fcntl = file_locks()
         with run.lock.open(encoding="utf-8") as file:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
-    except OSError:
+    except (OSError, ResourceError):
         return True
     return False
 
@@ -79,6 +96,7 @@ def _lock(file: IO[str], run: RunFolder) -> None:
 
 
 def _locked(file: IO[str], run: RunFolder) -> bool:
+    fcntl = file_locks()
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import tempfile
@@ -40,6 +39,8 @@ def process_scratch() -> Path:
 @contextmanager
 def alone(folder: Path) -> Iterator[None]:
     """One process of this machine at a time works at the folder."""
+    import fcntl
+
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

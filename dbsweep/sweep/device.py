@@ -48,10 +48,12 @@ def unused_gpu(experiment: Experiment) -> str | None:
     return f"all trains and draws on the CPU beside this machine's {gpus[0]}: set resources.gpus_per_trial: 1 to use it"
 
 
-def _share_of_machine(resources: Resources) -> Device:
+def _share_of_machine(resources: Resources) -> Device | None:
     from dbsweep.plan.memory import GIB
     from dbsweep.plan.needs import Device
 
+    if not hasattr(os, "sysconf"):  # on Windows a plan forecasts no memory of the machine
+        return None
     whole = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     workers = max(1, int((os.cpu_count() or 1) / resources.cpus_per_trial))
     share = whole // workers

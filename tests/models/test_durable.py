@@ -30,6 +30,19 @@ def test_a_folder_has_its_name_only_when_it_is_whole(tmp_path: Path) -> None:
     assert (tmp_path / "deep" / "made" / "a").read_text() == "1"
 
 
+def test_where_nothing_can_be_flushed_files_are_written_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(descriptor: int) -> None:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr("os.fsync", refuse)  # as Windows does for what is open for reading
+    monkeypatch.setattr("sys.platform", "win32")
+    with new_file(tmp_path / "made") as temporary:
+        temporary.write_text("1")
+    assert (tmp_path / "made").read_text() == "1"
+
+
 def test_a_folder_is_replaced_and_no_old_file_stays(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     fill(tmp_path / "made", old="0")
