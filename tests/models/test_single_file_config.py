@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -121,17 +122,26 @@ def test_another_folder_of_that_name_is_none_of_its_business(tmp_path: Path, ask
         ((UNET, CLIP), "it has no VAE; name one: vae: "),
     ],
 )
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
 def test_what_is_no_stable_diffusion_is_told_what_it_is(
-    tmp_path: Path, asked: list[str], names: tuple[str, ...], message: str
+    tmp_path: Path, asked: list[str], names: tuple[str, ...], message: str, suffix: str
 ) -> None:
-    path = write(tmp_path / "m.safetensors", *names)
+    path = write(tmp_path / f"m{suffix}", *names)
     with pytest.raises(ModelError, match=message):
         check_single_file(BaseSource(source=str(path)))
     assert asked == []
 
 
-def test_averaged_weights_that_are_not_there_are_missed_at_once(tmp_path: Path, asked: list[str]) -> None:
-    path = write(tmp_path / "m.safetensors", UNET, CLIP, VAE)
+def test_a_ckpt_whose_names_are_not_to_be_seen_is_left_to_who_loads_it(tmp_path: Path, asked: list[str]) -> None:
+    (tmp_path / "m.ckpt").write_bytes(zlib.compress(write(tmp_path / "plain.ckpt", UNET).read_bytes()))
+    with pytest.raises(ModelError, match="a single file lacks its configuration and tokenizer"):
+        check_single_file(BaseSource(source=str(tmp_path / "m.ckpt")))
+    assert asked == [SD1_CONFIGS[0]]
+
+
+@pytest.mark.parametrize("name", ["m.safetensors", "m.ckpt"])
+def test_averaged_weights_that_are_not_there_are_missed_at_once(tmp_path: Path, asked: list[str], name: str) -> None:
+    path = write(tmp_path / name, UNET, CLIP, VAE)
     with pytest.raises(ModelError, match="asks for averaged weights, and it has none"):
         check_single_file(BaseSource(source=str(path), ema=True))
     assert asked == []
