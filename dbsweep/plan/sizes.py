@@ -10,6 +10,7 @@ from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.lora import Targets
 from dbsweep.config.optimization import OptimizerName
 from dbsweep.plan.activations import TextShape, UNetShape
+from dbsweep.plan.dinov2 import dinov2_bytes
 
 MOMENTS_BYTES: Final[Mapping[OptimizerName, float]] = {
     "adamw": 8,
@@ -116,14 +117,11 @@ _ENCODERS = {
 }
 """Parameters of open_clip's models, by how their names begin; others are taken for ViT-L-14."""
 
-_DINOV2 = 87_000_000
-"""Parameters of dinov2-base; there are smaller and larger ones."""
-
 
 def scoring_bytes(evaluate: Evaluate) -> int:
     """Of the float32 weights of those who score; faces are looked at on the CPU."""
     identity = evaluate.identity
-    dinov2 = 0 if identity.dinov2 is None else 4 * _DINOV2
+    dinov2 = 0 if identity.dinov2 is None else dinov2_bytes(identity.dinov2)
     return encoder_bytes(evaluate.encoder) + (encoder_bytes(identity.encoder) if identity.encoder else 0) + dinov2
 
 

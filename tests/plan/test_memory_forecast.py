@@ -56,3 +56,4 @@ def test_whoever_scores_takes_memory_too():
     assert scoring(encoder="ViT-H-14/laion2b_s32b_b79k") == "3.7"
     assert scoring(identity={"encoder": "ViT-bigG-14/laion2b_s39b_b160k"}) == "11."
     assert scoring(identity={"dinov2": "facebook/dinov2-base"}) == "1.9"
+    assert scoring(identity={"dinov2": "facebook/dinov2-giant"}) == "5.8"  # 1.6 and 4.2
