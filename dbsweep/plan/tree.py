@@ -91,6 +91,7 @@ def _alike(group: Iterable[Course], step: int) -> list[list[Course]]:
 def _new_node(parent: Node | None, start: int, members: Sequence[Course], *, share: bool, planting: str) -> Node:
     phase = members[0].span_from(start)[0]
     end = min(course.span_from(start)[1] for course in members)
+    assert end > start, "a stage without a step would never let the tree end"
     ancestry = planting if parent is None else parent.stage_id
     first = members[0]
     owner = "" if share else f" {first.trial.id}"

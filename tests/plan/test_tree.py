@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dbsweep.config.schema import Experiment, Train
+from dbsweep.plan.courses import Course
 from dbsweep.plan.plan import make_plan
+from dbsweep.plan.tree import grow_tree
 from dbsweep.records.plan import Plan, Stage, Trial
 from tests.plan.experiments import experiment
 from tests.plan.trees import PHOTOS, plan_of
@@ -132,6 +135,15 @@ def test_stage_ids_tell_the_past_and_nothing_else():
     assert small.stages[0].id == renamed.stages[0].id
     assert small.stages[0].id != other.stages[0].id
     assert len(small.stages[0].id) == 12
+
+
+def test_a_stage_without_a_step_is_a_fault_of_ours():
+    """It would be begun again and again, without end."""
+    course = Course(
+        Trial(id="t001", settings={}), Train(), "", None, epochs=0, text_encoder_epochs=0, steps_per_epoch=3
+    )
+    with pytest.raises(AssertionError, match="without a step"):
+        grow_tree([course])
 
 
 def test_parents_come_before_children():
