@@ -7,7 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from dbsweep.concepts.captions import METADATA, as_drawn, class_prompts, read_captions, read_file
+from dbsweep.concepts.caption_files import (
+    METADATA,
+    caption_file,
+    caption_name,
+    metadata_captions,
+    overlooked_file,
+    read_file,
+)
+from dbsweep.concepts.captions import as_drawn, class_prompts, read_captions
 from dbsweep.concepts.class_images import own_class_images
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
@@ -41,6 +49,7 @@ def _of_photos(concept: Concept) -> Iterator[str]:
     files = _files(photos)
     yield from _of_the_subject(concept, files)
     yield from _as_text(files)
+    yield from _beside_each_other(photos)
 
 
 def _of_the_subject(concept: Concept, files: Mapping[str, str]) -> Iterator[str]:
@@ -80,7 +89,7 @@ def _of_class_images(concept: Concept) -> Iterator[str]:
         )
     if lacking := [name for name, text in files.items() if not contains_words(text, noun)]:
         yield f"class images: {_some(lacking)} without the class word {noun!r}, which they should keep as it is; add it"
-    yield from (f"class images: {sentence}" for sentence in _as_text(files))
+    yield from (f"class images: {sentence}" for sentence in (*_as_text(files), *_beside_each_other(images)))
 
 
 def _as_text(files: Mapping[str, str]) -> Iterator[str]:
@@ -93,24 +102,37 @@ def _as_text(files: Mapping[str, str]) -> Iterator[str]:
         yield f"{_some([*found])} with notation such as {first!r}, which is trained as it stands: leave it out"
 
 
+def _beside_each_other(images: Sequence[Path]) -> Iterator[str]:
+    """Of captions that are there and are not those of a picture."""
+    further = {image: path.name for image in images if (path := overlooked_file(image)) is not None}
+    if further:
+        names = [f"{image.name} in {METADATA}" if name == METADATA else name for image, name in further.items()]
+        counts = caption_name(next(iter(further)))
+        yield (
+            f"{_some(names)} {_are(names)} not read, because {counts} is and says something else: keep what you mean"
+        )
+    for folder in {image.parent: None for image in images if caption_file(image) == image.parent / METADATA}:
+        if gone := [path.name for path in metadata_captions(folder) if not path.exists()]:
+            yield f"{_some(gone)} in {METADATA} {_are(gone)} of no picture in its folder, and passed over"
+
+
 def _unread(images: Sequence[Path], prompt: str) -> Iterator[str]:
-    """That captions lie beside images where nothing reads them; other trainers would, unasked."""
-    beside = [image.with_suffix(suffix) for image in images for suffix in (".txt", ".caption")]
-    names = [path.name for path in beside if path.is_file()]
-    if names:
-        are, they = ("is", "it") if len(names) == 1 else ("are", "they")
-        yield f"{_some(names)} {are} not read: put {FILEWORDS} into {prompt} if {they} should be"
-    elif (images[0].parent / METADATA).is_file():
-        yield f"{METADATA} is not read: put its captions into a .txt beside each image, and {FILEWORDS} into {prompt}"
+    """That there are captions which nothing reads; other trainers would, unasked."""
+    names = list(dict.fromkeys(path.name for image in images if (path := caption_file(image)) is not None))
+    if names == [METADATA]:
+        yield f"{METADATA} is not read: put {FILEWORDS} into {prompt} if its captions should be"
+    elif names:
+        they = "it" if len(names) == 1 else "they"
+        yield f"{_some(names)} {_are(names)} not read: put {FILEWORDS} into {prompt} if {they} should be"
 
 
 def _files(images: Sequence[Path]) -> dict[str, str]:
-    """The captions that can be read, by the names of their files, in their lines."""
+    """The captions that can be read, by what they are called, in their lines."""
     found = {}
     for image in images:
         with suppress(InputError):
             if text := read_file(image).strip():
-                found[image.with_suffix(".txt").name] = text
+                found[caption_name(image)] = text
     return found
 
 
@@ -118,3 +140,7 @@ def _some(names: Sequence[str]) -> str:
     """``1 caption (a.txt)``, ``5 captions (a.txt, b.txt, c.txt, …)``."""
     shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
     return f"{counted(len(names), 'caption')} ({shown})"
+
+
+def _are(names: Sequence[str]) -> str:
+    return "is" if len(names) == 1 else "are"

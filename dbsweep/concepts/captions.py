@@ -1,4 +1,4 @@
-"""Captions: text files beside photos, and the prompts that `[filewords]` makes of them."""
+"""Captions, and the prompts that `[filewords]` makes of them."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbsweep.concepts.caption_files import caption_place, read_file
 from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
 from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
-
-METADATA = "metadata.jsonl"
-"""Captions of a whole folder, for diffusers' scripts and SimpleTuner."""
 
 _NAMED = 3
 
@@ -66,7 +64,7 @@ def _tidy(text: str) -> str:
 
 
 def read_caption(image: Path) -> str:
-    """The text of the `.txt` file beside an image, in one line.
+    """The text of an image's caption (`dbsweep.concepts.caption_files`), in one line.
 
     Raises:
         InputError: there is none, or it is empty or no UTF-8 text.
@@ -74,39 +72,9 @@ def read_caption(image: Path) -> str:
     words = " ".join(read_file(image).split())
     if not words:
         raise InputError(
-            f"caption {image.with_suffix('.txt')} is empty: describe the image in it, or take {FILEWORDS} out of the"
-            " prompt"
+            f"caption {caption_place(image)} is empty: describe the image in it, or take {FILEWORDS} out of the prompt"
         )
     return words
-
-
-def read_file(image: Path) -> str:
-    """As `read_caption`, with its lines; it may be empty."""
-    path = image.with_suffix(".txt")
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        fix = f"{_instead(image, path)}, or take {FILEWORDS} out of the prompt"
-        raise InputError(f"{image} has no caption: {fix}") from error
-    except OSError as error:
-        raise InputError(
-            f"caption {path} cannot be read ({error.strerror}): make it a file that you may read"
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"caption {path} is not UTF-8 text: save it as UTF-8") from error
-    if "\0" in text:  # UTF-16 without a mark passes for UTF-8 where its letters are English
-        raise InputError(f"caption {path} is not UTF-8 text: save it as UTF-8")
-    return text
-
-
-def _instead(image: Path, path: Path) -> str:
-    """What to do for a caption file that is missing, by what lies there for other trainers."""
-    for other in (image.with_suffix(".caption"), image.with_suffix(".TXT")):
-        if other.is_file():
-            return f"rename {other.name} to {path.name}"
-    if (image.parent / METADATA).is_file():
-        return f"copy its text from {METADATA} into {path.name} beside it"
-    return f"describe it in {path.name} beside it"
 
 
 def read_captions(images: Iterable[Path]) -> tuple[str, ...]:
@@ -115,13 +83,15 @@ def read_captions(images: Iterable[Path]) -> tuple[str, ...]:
     Raises:
         InputError: of the first ones that `read_caption` refuses, and how many more there are.
     """
-    words, faults = [], []
+    words: list[str] = []
+    told: dict[str, None] = {}  # each once: one file may be for all
     for image in images:
         try:
             words.append(read_caption(image))
         except InputError as error:
-            faults.append(str(error))
-    if faults:
+            told[str(error)] = None
+    if told:
+        faults = list(told)
         more = len(faults) - _NAMED
         rest = [f"and {counted(more, 'more caption')} like these"] if more > 0 else []
         raise InputError("; ".join([*faults[:_NAMED], *rest]))
@@ -142,7 +112,7 @@ def class_captions(concept: Concept, images: Sequence[Path]) -> tuple[Caption, .
     template = concept.class_prompt
     if FILEWORDS not in template:
         return (Caption(template),) * len(images)
-    # The file has the whole prompt that the image was drawn from, or the user's description in its place.
+    # The caption is the whole prompt that the image was drawn from, or the user's description in its place.
     return tuple(map(Caption, read_captions(images)))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
+from dbsweep.concepts.caption_files import caption_file
 from dbsweep.concepts.class_images import own_class_images
 from dbsweep.concepts.photo_sets import own_validation_photos
 from dbsweep.concepts.photos import list_photos
@@ -49,8 +50,8 @@ def _files(concept: Concept) -> Iterator[tuple[str, Path]]:
     }
     for use, images in folders.items():
         yield from ((use, image) for image in images)
-        captions = [image.with_suffix(".txt") for image in images] if concept.reads_captions else []
-        yield from ((use, caption) for caption in captions if caption.is_file())
+        captions = dict.fromkeys(map(caption_file, images)) if concept.reads_captions else {}
+        yield from ((use, caption) for caption in captions if caption is not None and caption.is_file())
 
 
 def differences(before: Mapping[str, str], now: Mapping[str, str]) -> str | None:

@@ -11,7 +11,7 @@ from dbsweep.config.fields import Count, CountOrNone, GuidanceScale, LocalPath, 
 from dbsweep.config.problems import Problems
 
 FILEWORDS = "[filewords]"
-"""In a prompt: the text of the caption file beside the image."""
+"""In a prompt: the text of the caption file beside the image (`dbsweep.concepts.caption_files`)."""
 
 _NEARLY_FILEWORDS = re.compile(r"[\[{]\s*file[\s_-]*words?\s*[\]}]", re.IGNORECASE)
 
@@ -41,7 +41,7 @@ class Concept(Section):
         "hybrid", description="[filewords] with the subject put before the class word (hybrid), or as they are"
     )
     instance_prompt: str = Field(
-        min_length=1, description="prompt that every photo is trained with; [filewords] is the .txt beside the photo"
+        min_length=1, description="prompt that every photo is trained with; [filewords] is the caption beside the photo"
     )
     class_prompt: str = Field(
         min_length=1, description="prompt of the class images; [filewords] is a photo's caption without the subject"

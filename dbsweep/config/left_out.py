@@ -28,7 +28,7 @@ _WHY: Mapping[str, str] = {
     ),
     "is not in dbsweep, but for the weight decay (`train.weight_decay`)": "optimizer_args optimizer_config",
     "is not in dbsweep, but for convolutions (`train.lora_targets`)": "network_args",
-    "is not in dbsweep, whose captions are .txt files": "caption_extension",
+    "is not in dbsweep, which reads .txt and .caption files": "caption_extension",
     "is not in dbsweep": (
         "adam_beta1 adam_beta2 adam_epsilon adaptive_noise_scale allow_tf32 alpha_mask aspect_bucket_rounding"
         " base_model_precision base_weights block_alphas block_dims block_lr_zero_threshold bucket_no_upscale"

@@ -93,8 +93,7 @@ def test_captions_of_own_class_images_that_nothing_reads_are_told_of(tmp_path: P
         ("0.caption", "1 caption (0.caption) is not read: put [filewords] into instance_prompt if it should be"),
         (
             "metadata.jsonl",
-            "metadata.jsonl is not read: put its captions into a .txt beside each image, and [filewords] into"
-            " instance_prompt",
+            "metadata.jsonl is not read: put [filewords] into instance_prompt if its captions should be",
         ),
     ],
 )
@@ -102,6 +101,28 @@ def test_captions_of_other_trainers_that_nothing_reads_are_told_of(tmp_path: Pat
     for name in ("0.png", file):
         (tmp_path / name).touch()
     assert caption_warnings(captioned(tmp_path, **PLAIN)) == (told,)
+
+
+def test_captions_that_others_say_differently_are_told_of(tmp_path: Path) -> None:
+    concept = captioned(tmp_path, "a man", "a man at sea", "man, hat")
+    for name, words in {"0.caption": "a man\n", "1.caption": "a man, smiling", "2.caption": "a man"}.items():
+        (tmp_path / name).write_text(words)
+    told = "2 captions (1.caption, 2.caption) are not read, because 1.txt is and says something else: keep what you"
+    assert caption_warnings(concept) == (f"{told} mean",)
+
+
+def test_captions_of_the_folders_file_are_looked_at_as_others_are(tmp_path: Path) -> None:
+    (tmp_path / "metadata.jsonl").write_text(
+        '{"file_name": "0.png", "text": "a face"}\n{"file_name": "gone.png", "text": "a man"}\n'
+        '{"file_name": "1.png", "text": "a man at sea"}\n'
+    )
+    for name in ("0.png", "1.png"):
+        (tmp_path / name).touch()
+    (tmp_path / "1.txt").write_text("a man")
+    lacking, other, gone = caption_warnings(captioned(tmp_path))
+    assert lacking.startswith("1 caption (0.png) without the class word")
+    assert other.startswith("1 caption (1.png in metadata.jsonl) is not read, because 1.txt is and says something")
+    assert gone == "1 caption (gone.png) in metadata.jsonl is of no picture in its folder, and passed over"
 
 
 @pytest.mark.parametrize(

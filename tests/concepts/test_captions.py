@@ -17,6 +17,7 @@ from dbsweep.concepts.captions import (
     leave_subject_out,
     name_subject,
     read_caption,
+    read_captions,
 )
 from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
 from dbsweep.concepts.photos import list_photos
@@ -177,18 +178,17 @@ def test_a_caption_that_is_no_file_is_an_error(tmp_path: Path) -> None:
         read_caption(tmp_path / "0.png")
 
 
-@pytest.mark.parametrize(
-    ("other", "fix"),
-    [
-        ("0.caption", r"rename 0\.caption to 0\.txt"),
-        ("0.TXT", r"rename 0\.TXT to 0\.txt"),
-        ("metadata.jsonl", r"copy its text from metadata\.jsonl into 0\.txt beside it"),
-    ],
-)
-def test_captions_of_other_trainers_are_told_what_to_become(tmp_path: Path, other: str, fix: str) -> None:
-    (tmp_path / other).write_text("a man")
-    with pytest.raises(InputError, match=rf"0\.png has no caption: {fix}, or take"):
+def test_a_line_without_a_caption_in_the_folders_file_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "0.png", "text": " "}')
+    with pytest.raises(InputError, match=r"caption of 0\.png in .*metadata\.jsonl is empty: describe the image in it"):
         read_caption(tmp_path / "0.png")
+
+
+def test_a_fault_of_the_folders_file_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "metadata.jsonl").write_text("0.png: a man")
+    with pytest.raises(InputError) as caught:
+        read_captions([tmp_path / f"{index}.png" for index in range(5)])
+    assert str(caught.value).count("line 1 of") == 1
 
 
 def test_all_faults_of_captions_are_told_at_once(tmp_path: Path) -> None:

@@ -48,6 +48,15 @@ def test_captions_that_no_prompt_reads_do_not_count(tmp_path: Path) -> None:
     assert not any(name.endswith(".txt") for name in found)
 
 
+def test_captions_count_wherever_they_stand(tmp_path: Path) -> None:
+    taught = concept(tmp_path)
+    (tmp_path / "photos" / "0.txt").rename(tmp_path / "photos" / "0.caption")
+    (tmp_path / "photos" / "1.txt").unlink()
+    (tmp_path / "photos" / "metadata.jsonl").write_text("")
+    names = [name.removeprefix("concepts[0].instance_images/") for name in fingerprints([taught])]
+    assert {"0.caption", "metadata.jsonl"} < set(names)
+
+
 @pytest.mark.parametrize(
     ("name", "content", "told"),
     [
