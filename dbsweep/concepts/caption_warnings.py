@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dbsweep.concepts.class_images import own_class_images
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
 from dbsweep.config.messages import counted
+from dbsweep.config.train import Train
 from dbsweep.errors import InputError
 
 _NAMED = 3
@@ -35,6 +36,27 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
         InputError: a caption of a photo is asked for and missing.
     """
     return (*_of_photos(concept), *_of_class_images(concept))
+
+
+def lost_token(concept: Concept, trains: Iterable[Train]) -> str | None:
+    """That trials may leave the token out of captions that are trained as they are, for the plan; None where none may.
+
+    Into the other captions the subject is put after tags are left out of them.
+    """
+    token = concept.instance_token
+    kept = min((train.keep_tags for train in trains if train.tag_dropout > 0.0), default=None)
+    if kept is None or concept.captions == "hybrid" or contains_words(concept.instance_prompt, token):
+        return None
+    places = {
+        name: [contains_words(tag, token) for tag in text.split(",")].index(True)
+        for name, text in _files(training_photos(concept)).items()
+        if contains_words(text, token)
+    }
+    losing = [name for name, place in places.items() if place >= kept]
+    if not losing:
+        return None
+    first = "" if max(places.values()) == 0 else "let it stand first, and "
+    return f"train.tag_dropout may leave the token {token!r} out of {_some(losing)}: {first}set train.keep_tags: 1"
 
 
 def _of_photos(concept: Concept) -> Iterator[str]:

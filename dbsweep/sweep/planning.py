@@ -70,7 +70,7 @@ def _kind_notes(base_model: str) -> Iterator[str]:
 
 def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     """What is to be said of photos and captions, concept by concept, and of all concepts together."""
-    from dbsweep.concepts.caption_warnings import caption_warnings
+    from dbsweep.concepts.caption_warnings import caption_warnings, lost_token
     from dbsweep.concepts.cropped import cropped_sentence
     from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
@@ -78,12 +78,14 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders, unread_folders, unset_repeats
     from dbsweep.concepts.prompt_warnings import named_elsewhere, prompt_warnings
 
-    framings = {Framing.of(experiment.train.model_copy(update=trial.settings)) for trial in plan.trials}
+    trains = [experiment.train.model_copy(update=trial.settings) for trial in plan.trials]
+    framings = set(map(Framing.of, trains))
     for concept in experiment.concepts:
         of = f"{concept.instance_token}: " if len(experiment.concepts) > 1 else ""
         warnings = (*prompt_warnings(concept), *caption_warnings(concept))
         yield from (f"{of}{warning}" for warning in warnings)
         sentences = (
+            lost_token(concept, trains),
             unset_repeats(concept),
             held_out_sentence(concept),
             doubled_files(concept),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.concepts.caption_warnings import caption_warnings
+from dbsweep.concepts.caption_warnings import caption_warnings, lost_token
+from dbsweep.config.train import Train
 from dbsweep.errors import InputError
 from tests.concepts.plain import captioned
 
@@ -123,6 +124,25 @@ def test_captions_of_the_folders_file_are_looked_at_as_others_are(tmp_path: Path
     assert lacking.startswith("1 caption (0.png) without the class word")
     assert other.startswith("1 caption (1.png in metadata.jsonl) is not read, because 1.txt is and says something")
     assert gone == "1 caption (gone.png) in metadata.jsonl is of no picture in its folder, and passed over"
+
+
+@pytest.mark.parametrize(
+    ("captions", "keep_tags", "told"),
+    [
+        (["ohwx, hat", "ohwx man, sea", "a hat"], 0, "2 captions (0.txt, 1.txt): set train.keep_tags: 1"),
+        (["ohwx, hat", "hat, ohwx man"], 1, "1 caption (1.txt): let it stand first, and set train.keep_tags: 1"),
+        (["ohwx, hat", "hat, ohwx man"], 2, None),
+    ],
+)
+def test_a_token_that_is_left_out_as_any_other_tag_is_told_of(
+    tmp_path: Path, captions: list[str], keep_tags: int, told: str | None
+) -> None:
+    trains = [Train(keep_tags=0), Train(tag_dropout=0.1, keep_tags=keep_tags), Train(tag_dropout=0.2, keep_tags=2)]
+    concept = captioned(tmp_path, *captions, captions="fine_tuning")
+    assert lost_token(concept, trains) == (told and f"train.tag_dropout may leave the token 'ohwx' out of {told}")
+    assert lost_token(concept, trains[:1]) is None
+    for given in ({"captions": "hybrid"}, {"instance_prompt": "ohwx man, [filewords]"}):
+        assert lost_token(concept.model_copy(update=given), trains) is None
 
 
 @pytest.mark.parametrize(

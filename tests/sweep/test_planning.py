@@ -83,6 +83,20 @@ def test_captions_and_held_out_photos_are_noted_first(tmp_path: Path) -> None:
     assert [note[:7] for note in several if "without the class word" in note] == ["ohwx: 4", "zwx: 4 "]
 
 
+def test_tags_that_are_left_out_with_the_token_are_noted_where_a_trial_leaves_tags_out(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path, photos=1)
+    (tmp_path / "photos" / "0.txt").write_text("ohwx, smiling", encoding="utf-8")
+    captions = ["concepts.0.captions=fine_tuning", "concepts.0.instance_prompt='[filewords]'"]
+
+    def noted(*sets: str) -> bool:
+        notes = make_plan(load_experiment(file, [*captions, *sets])).notes
+        return any(note.startswith("train.tag_dropout may leave the token 'ohwx' out of 1 caption") for note in notes)
+
+    assert not noted()
+    assert noted("search.tag_dropout=[0,0.1]")
+    assert not noted("search.tag_dropout=[0,0.1]", "train.keep_tags=1")
+
+
 def test_photos_that_are_too_small_are_noted_before_a_run(tmp_path: Path) -> None:
     small = "ohwx: 3 of 3 photos are too small and enlarged to train, up to 2.0 times (0.png from 64×64 to 128×128"
 
