@@ -14,12 +14,20 @@ if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.sweep.exporting import Format, PrecisionName
 
 
-def write_model(name: str, runs: Path, out: Path, form: Format, precision: PrecisionName | None) -> None:
+def write_model(
+    name: str, runs: Path, out: Path, form: Format, precision: PrecisionName | None, with_captions: bool = True
+) -> None:
     """Writes a model; progress goes to stderr, the hash that A1111 will show to stdout."""
     from dbsweep.sweep.exporting import export_checkpoint
 
     done = export_checkpoint(
-        name, runs, out, form=form, precision=precision, note=lambda line: typer.echo(line, err=True)
+        name,
+        runs,
+        out,
+        form=form,
+        precision=precision,
+        with_captions=with_captions,
+        note=lambda line: typer.echo(line, err=True),
     )
     typer.echo(f"Model written to {done.path}", err=True)
     if done.model_hash is not None:
@@ -43,10 +51,14 @@ def export_model(
         Literal["fp16", "bf16", "fp32"] | None,
         typer.Option(help="Of the weights; default: as the checkpoint was kept."),
     ] = None,
+    no_captions: Annotated[
+        bool,
+        typer.Option("--no-captions", help="The header of a lora does not tell what prompts and captions said."),
+    ] = False,
     runs: Runs = RUNS,
 ) -> None:
     """Write a checkpoint as a model for other programs."""
-    write_model(checkpoint, runs, out, form, precision)
+    write_model(checkpoint, runs, out, form, precision, not no_captions)
 
 
 def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files.")]) -> None:

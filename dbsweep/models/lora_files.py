@@ -48,7 +48,7 @@ def save_kohya(
         name = _kohya_name(layer)
         tensors |= {f"{name}.lora_down.weight": pair.down, f"{name}.lora_up.weight": pair.up}
         tensors[f"{name}.alpha"] = torch.tensor(pair.alpha)
-    metadata = _modelspec(models, origin) | _kohya_metadata(lora, models, origin)
+    metadata = _modelspec(models, origin) | origin.kohya | _kohya_metadata(lora, models, origin)
     write_weights(path, tensors, metadata | {"ss_output_name": path.stem, KOHYA_SHA256: ""}, dtype=dtype)
 
 

@@ -28,6 +28,7 @@ class Origin(Record):
         base_sha256: `StableDiffusion.sha256` of the base model.
         checkpoint: ``RUN@b01-000120``.
         settings: of the training: what its run swept, and what is not the default.
+        kohya: what a LoRA file of kohya's kind says besides (`dbsweep.models.kohya_metadata`).
     """
 
     title: str
@@ -38,6 +39,7 @@ class Origin(Record):
     base_sha256: str = ""
     checkpoint: str = ""
     settings: dict[str, Scalar] = Field(default_factory=dict)
+    kohya: dict[str, str] = Field(default_factory=dict)
 
 
 def architecture(models: StableDiffusion) -> str:

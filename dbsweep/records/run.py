@@ -10,7 +10,7 @@ from pydantic import Field
 
 from dbsweep.records.choice import Candidate, Choice, Overrule
 from dbsweep.records.names import TrialState
-from dbsweep.records.plan import Plan, TrialPath
+from dbsweep.records.plan import Branch, Plan, TrialPath
 from dbsweep.records.record import Record, Scalar
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard, StepLog, Verdict
 
@@ -95,6 +95,10 @@ class RunRecord(Record):
     def settings_of(self, trial_id: str) -> dict[str, Scalar]:
         """What a trial was trained with."""
         return next(trial.settings for trial in self.plan.trials if trial.id == trial_id)
+
+    def branch_of(self, checkpoint: Checkpoint) -> Branch:
+        """The branch that trained a checkpoint."""
+        return next(branch for branch in self.plan.branches if branch.id == checkpoint.branch)
 
     def path_of(self, trial_id: str) -> TrialPath:
         """The trial's path; KeyError for an unknown trial."""

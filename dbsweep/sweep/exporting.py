@@ -14,6 +14,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import find_checkpoint, refuse_lost
+from dbsweep.sweep.kohya_training import kohya_training
 from dbsweep.sweep.named_models import base_source
 from dbsweep.sweep.run_settings import read_experiment
 from dbsweep.sweep.storage import bring_base, bring_checkpoint, run_of
@@ -50,6 +51,7 @@ def export_checkpoint(
     *,
     form: Format,
     precision: PrecisionName | None = None,
+    with_captions: bool = True,
     note: Callable[[str], None],
 ) -> Exported:
     """Writes a checkpoint whole or not at all.
@@ -58,6 +60,7 @@ def export_checkpoint(
         name: ``RUN[@CHECKPOINT]``, see `find_checkpoint`.
         out: a new path; ``.safetensors`` is added to a file's name where it lacks.
         precision: of the weights; None is the precision that the checkpoint was kept in.
+        with_captions: a LoRA of kohya's kind tells what its photos' prompts were.
         note: told what is going on, one line at a time.
 
     Raises:
@@ -73,6 +76,9 @@ def export_checkpoint(
     models, manifest = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
     origin = _origin(folder, record, checkpoint, manifest, whole=form not in ("lora", "peft"))
+    if form == "lora":
+        told = kohya_training(folder, record, checkpoint, manifest, with_captions=with_captions, note=note)
+        origin = origin.model_copy(update={"kohya": told})
     with _refusing(out):
         return _write(models, manifest, origin, out, form, precision)
 
@@ -120,8 +126,7 @@ def _origin(
     """A `whole` model knows the subjects of its base too, if that is a run's checkpoint."""
     from dbsweep.models.metadata import Origin
 
-    experiment = read_experiment(folder)
-    branch = next(branch for branch in record.plan.branches if branch.id == checkpoint.branch)
+    experiment, branch = read_experiment(folder), record.branch_of(checkpoint)
     train = experiment.train_for({**branch.settings, **manifest.savings})
     given = train.model_dump(mode="json", exclude_defaults=True, exclude=set(branch.settings))
     began = datetime.fromtimestamp(int(record.started), UTC)  # files' times change when they are copied or fetched

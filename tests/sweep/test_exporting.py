@@ -34,6 +34,7 @@ from dbsweep.reports.kept import chosen
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
 from dbsweep.sweep.exporting import Format, export_checkpoint
+from dbsweep.sweep.kohya_training import named_model
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
 
@@ -150,6 +151,90 @@ def test_the_lora_of_a_checkpoint_becomes_a_file_of_kohyas_kind(export, run, tin
     assert tensors[f"{stem}.alpha"] == 4.0
     assert tensors[f"{stem}.lora_down.weight"].unique().tolist() == [0.5]
     assert not [name for name in tensors if name.startswith("lora_te")]
+
+
+@pytest.fixture
+def lora(run: RunFolder, tiny_sd: Path) -> str:
+    """``@CHECKPOINT`` of a LoRA, the last one of the run's second branch."""
+    checkpoint = [each for each in read_run(run).checkpoints.values() if each.branch == "b02"][-1]
+    models, shape = load_base(str(tiny_sd)), AdapterShape(rank=2, alpha=4.0)
+    add_adapters({"unet": models.unet}, shape)
+    manifest = CheckpointManifest(
+        id=checkpoint.id, step=checkpoint.step, epoch=checkpoint.epoch, base_sha256=models.sha256, lora=shape
+    )
+    path = run.path / checkpoint.path
+    write_checkpoint(path, unet=models.unet, text_encoder=None, state=None, manifest=manifest)
+    return f"@{checkpoint.id}"
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    with safe_open(path, "pt") as file:
+        return dict(file.metadata())
+
+
+def test_a_lora_of_kohyas_kind_tells_its_training_without_paths(export, run, lora, tiny_sd, tmp_path):
+    assert export(lora, "--format", "lora", "--out", tmp_path / "mine")[0] == 0
+    metadata, record = metadata_of(tmp_path / "mine.safetensors"), read_run(run)
+    checkpoint = record.checkpoints[lora[1:]]
+    expected = {
+        "ss_training_started_at": str(record.started),
+        "ss_steps": str(checkpoint.step),
+        "ss_max_train_steps": str(record.branch_of(checkpoint).end_step),
+        "ss_epoch": str(checkpoint.epoch),
+        "ss_learning_rate": str(record.branch_of(checkpoint).settings["learning_rate"]),
+        "ss_resolution": "(64, 64)",
+        "ss_min_snr_gamma": "5.0",
+        "ss_clip_skip": "2",
+        "ss_num_train_images": "3",
+        "ss_num_reg_images": "3",
+        "ss_dataset_dirs": '{"1_ohwx man": {"n_repeats": 1, "img_count": 3}}',
+        "ss_tag_frequency": '{"1_ohwx man": {"photo of ohwx man": 3}}',
+        "ss_sd_model_name": tiny_sd.name,
+        "ss_output_name": "mine",
+    }
+    assert {key: metadata[key] for key in expected} == expected
+    assert not [value for value in metadata.values() if str(run.path.parent.parent) in value or "/tmp" in value]
+
+
+def test_a_lora_may_keep_the_captions_to_itself(export, lora, tmp_path):
+    assert export(lora, "--format", "lora", "--no-captions", "--out", tmp_path / "mine")[0] == 0
+    metadata = metadata_of(tmp_path / "mine.safetensors")
+    assert metadata["ss_num_train_images"] == "3"
+    assert "photo of ohwx man" not in "".join(metadata.values())
+
+
+def test_a_lora_tells_nothing_of_photos_that_are_not_those_it_was_trained_on(export, run, lora, tmp_path):
+    photo = run.path.parent.parent / "photos" / "0.png"
+    kept = photo.read_bytes()
+    try:
+        shutil.copy(photo.with_name("1.png"), photo)
+        code, _, err = export(lora, "--format", "lora", "--out", tmp_path / "mine")
+    finally:
+        photo.write_bytes(kept)
+    metadata = metadata_of(tmp_path / "mine.safetensors")
+    assert code == 0
+    assert "The photos are not what and where they were: the file does not tell how many" in err
+    assert "ss_steps" in metadata
+    assert not {"ss_tag_frequency", "ss_num_train_images"} & set(metadata)
+
+
+@pytest.mark.parametrize(
+    ("base", "name"),
+    [
+        ("models/v1-5.safetensors", "v1-5.safetensors"),
+        ("owner/name", "owner/name"),
+        ("minisd", "minisd"),
+        ("demo@best", "demo@b04-000012"),
+    ],
+)
+def test_the_base_model_has_a_name_without_folders(run, tmp_path, monkeypatch, base, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "v1-5.safetensors").write_text("weights")
+    model = str(run.path / best(run).path) if "@" in base else base
+    told, file = named_model(model)
+    assert told == name
+    assert (file is not None) == base.endswith(".safetensors")
 
 
 def test_what_was_saved_on_cancel_can_be_exported(export, run, tiny_sd, tmp_path):
