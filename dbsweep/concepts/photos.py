@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageOps, ImageStat, UnidentifiedImageError
 
+from dbsweep.concepts import heic
 from dbsweep.errors import InputError
 
 SUFFIXES = (
@@ -25,9 +26,10 @@ SUFFIXES = (
 
 UNREADABLE_SUFFIXES = (
     *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw"),
-    *(".heic", ".heif", ".hif", ".jxl", ".psd", ".svg", ".tga"),
+    *(".hif", ".jxl", ".psd", ".svg", ".tga"),
+    *heic.SUFFIXES,
 )
-"""Pictures that would be missed if they were passed over in silence."""
+"""Pictures that would be missed if they were passed over in silence; HEIC can be read with an extra."""
 
 MIN_CONTRAST = 1.0
 """Standard deviation of the pixels of a channel, in grey levels of 255, below which an image shows nothing."""
@@ -73,9 +75,13 @@ def list_photos(folder: Path) -> tuple[Path, ...]:
     if unnamed:  # ledger, page and MLflow could not hold them
         raise InputError(f"{folder} holds photos whose names are not UTF-8 text ({', '.join(unnamed)}): rename them")
     converted = {photo.stem for photo in photos}
-    unread = [p.name for p in files if p.suffix.lower() in UNREADABLE_SUFFIXES and p.stem not in converted]
-    if unread:
-        raise InputError(f"{folder} holds pictures that cannot be read ({', '.join(unread)}): convert them to PNG")
+    others = [p for p in files if p.suffix.lower() in UNREADABLE_SUFFIXES and p.stem not in converted]
+    of_phones = [path for path in others if path.suffix.lower() in heic.SUFFIXES]
+    if of_phones and heic.reads_heic():
+        photos = tuple(sorted((*photos, *of_phones)))
+    if unread := [path.name for path in others if path not in photos]:
+        fix = f", or {heic.INSTALL} to read HEIC" if of_phones and of_phones[0] not in photos else ""
+        raise InputError(f"{folder} holds pictures that cannot be read ({', '.join(unread)}): convert them to PNG{fix}")
     if not photos:
         below = folders_with_photos(folder)
         where = f"; they are not looked for in its folders, such as {below[0].name}: give that one" if below else ""
@@ -91,7 +97,7 @@ def folders_with_photos(folder: Path) -> tuple[Path, ...]:
 
 def _holds_photos(folder: Path) -> bool:
     try:
-        return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+        return any(path.suffix.lower() in (*SUFFIXES, *heic.SUFFIXES) for path in folder.iterdir())
     except PermissionError:
         return False
 
@@ -190,11 +196,17 @@ def photo_size(path: Path) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as image:
+            with _open(path) as image:
                 lies = image.getexif().get(ExifTags.Base.Orientation, 1) in _LYING
                 return (image.height, image.width) if lies else (image.width, image.height)
     except _DECODING_ERRORS as error:
         raise InputError(f"photo {path} cannot be read ({_reason(path, error)})") from error
+
+
+def _open(path: Path) -> Image.Image:
+    if heic.is_heic(path):
+        heic.reads_heic()
+    return Image.open(path)
 
 
 def _decode(path: Path) -> Image.Image:
@@ -203,7 +215,7 @@ def _decode(path: Path) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow would only warn
-            with Image.open(path) as image:
+            with _open(path) as image:
                 return _opaque(ImageOps.exif_transpose(image))
     except _DECODING_ERRORS as error:
         raise InputError(f"photo {path} cannot be read ({_reason(path, error)})") from error
@@ -246,5 +258,7 @@ def _reason(path: Path, error: Exception) -> str:
     if isinstance(error, Image.DecompressionBombError | Image.DecompressionBombWarning):
         return f"more than {Image.MAX_IMAGE_PIXELS:,} pixels"
     if isinstance(error, UnidentifiedImageError):
+        if heic.is_heic(path) and not heic.reads_heic():
+            return f"HEIC; convert it, or {heic.INSTALL}"
         return "an empty file" if path.stat().st_size == 0 else "not an image"
     return " ".join(str(error).split()) or type(error).__name__

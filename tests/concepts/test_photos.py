@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from dbsweep.concepts import heic
 from dbsweep.concepts.photos import check_photos, list_photos, read_square
 from dbsweep.errors import InputError
 
@@ -47,11 +48,18 @@ def test_a_picture_that_has_been_converted_may_stay_beside_its_photo(tmp_path: P
         ([], r"no photos in .*x: put some there \(\.apng, .*\.webp\)"),
         (["notes.txt"], r"no photos in .*x: put some there"),
         (["20_ohwx man/1.png"], r"not looked for in its folders, such as 20_ohwx man: give that one"),
-        (["a.png", "b.HEIC", "c.dng"], r"cannot be read \(b\.HEIC, c\.dng\): convert them to PNG"),
+        (
+            ["a.png", "b.HEIC", "c.dng"],
+            r"cannot be read \(b\.HEIC, c\.dng\): convert them to PNG, or pip install 'dbsweep\[heic\]' to read HEIC$",
+        ),
+        (["a.png", "b.heic", "b.jpg", "c.HIF"], r"cannot be read \(c\.HIF\): convert them to PNG$"),
         (["a.png", "b.CR3", "c.jxl"], r"cannot be read \(b\.CR3, c\.jxl\): convert them to PNG"),
     ],
 )
-def test_a_folder_without_photos_is_an_error(tmp_path: Path, files: list[str] | None, message: str) -> None:
+def test_a_folder_without_photos_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: list[str] | None, message: str
+) -> None:
+    monkeypatch.setattr(heic, "reads_heic", lambda: False)
     folder = tmp_path / "x"
     for name in files or []:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
