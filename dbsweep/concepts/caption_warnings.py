@@ -77,22 +77,24 @@ def _of_photos(concept: Concept) -> Iterator[str]:
 def _of_the_subject(concept: Concept, files: Mapping[str, str]) -> Iterator[str]:
     """What captions of photos say of it."""
     token, noun, is_hybrid = concept.instance_token, concept.class_token, concept.captions == "hybrid"
-    prompt_names_it = contains_words(
-        concept.instance_prompt, token
-    )  # then captions need not: "[filewords], ohwx style"
     holding = [name for name, text in files.items() if contains_words(text, token)]
-    if lacking := [name for name, text in files.items() if not (prompt_names_it or contains_words(text, noun))]:
-        then = "the subject is put in front" if is_hybrid else "nothing ties them to it"
-        yield f"{_some(lacking)} without the class word {noun!r}: {then}; better say what the photo shows"
-    if holding and prompt_names_it:
-        yield f"{_some(holding)} with the token {token!r}, which instance_prompt names too: leave it out there"
-    elif holding and is_hybrid:
+    if contains_words(concept.instance_prompt, token):  # then captions need not: "[filewords], ohwx style"
+        if holding:
+            yield f"{_some(holding)} with the token {token!r}, which instance_prompt names too: leave it out there"
+        return
+    lacking = [name for name, text in files.items() if not contains_words(text, noun)]
+    named = [name for name in lacking if is_hybrid and name not in holding]
+    fix = f"better write {noun} there, or make class_token the word that stands for it"
+    if named:
+        yield f"{_some(named)} without the class word {noun!r}: {f'{token} {noun}'!r} is put in front; {fix}"
+    if as_they_are := [name for name in lacking if name not in named]:
+        are = _are(as_they_are)
+        yield f"{_some(as_they_are)} without the class word {noun!r} {are} trained as {_they(as_they_are)} {are}; {fix}"
+    if not holding and not is_hybrid:
         yield (
-            f"{_some(holding)} with the token {token!r}: leave it out, it is put before the class word; or set"
-            " captions: fine_tuning, which takes all as they are"
+            f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing; write it"
+            " into them, or set captions: hybrid, which puts it there"
         )
-    if not holding and not is_hybrid and not prompt_names_it:
-        yield f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing"
 
 
 def _of_class_images(concept: Concept) -> Iterator[str]:
@@ -144,8 +146,7 @@ def _unread(images: Sequence[Path], prompt: str) -> Iterator[str]:
     if names == [METADATA]:
         yield f"{METADATA} is not read: put {FILEWORDS} into {prompt} if its captions should be"
     elif names:
-        they = "it" if len(names) == 1 else "they"
-        yield f"{_some(names)} {_are(names)} not read: put {FILEWORDS} into {prompt} if {they} should be"
+        yield f"{_some(names)} {_are(names)} not read: put {FILEWORDS} into {prompt} if {_they(names)} should be"
 
 
 def _files(images: Sequence[Path]) -> dict[str, str]:
@@ -166,3 +167,7 @@ def _some(names: Sequence[str]) -> str:
 
 def _are(names: Sequence[str]) -> str:
     return "is" if len(names) == 1 else "are"
+
+
+def _they(names: Sequence[str]) -> str:
+    return "it" if len(names) == 1 else "they"

@@ -27,16 +27,28 @@ def own_class_images(folder: Path, suffix: str = ".txt", **captions: str) -> Pat
     [
         ({}, ["a man", "man at sea"], []),
         ({}, ["a face", "a hat", "a", "b", "a man"], ["4 captions (0.txt, 1.txt, 2.txt, …) without the class word"]),
+        ({}, ["ohwx man", "a man"], []),  # trained alike
         (
             {},
-            ["ohwx man", "a man"],
+            ["ohwx, 1boy", "1boy, hat", "ohwx, 1boy, sea"],
             [
-                "1 caption (0.txt) with the token 'ohwx': leave it out, it is put before the class word; or set"
-                " captions: fine_tuning"
+                "1 caption (1.txt) without the class word 'man': 'ohwx man' is put in front; better write man there,"
+                " or make class_token the word that stands for it",
+                "2 captions (0.txt, 2.txt) without the class word 'man' are trained as they are; better write man",
             ],
         ),
+        (
+            {"captions": "fine_tuning"},
+            ["ohwx, 1boy", "ohwx man"],
+            ["1 caption (0.txt) without the class word 'man' is trained as it is; better write man there, or make"],
+        ),
+        ({"class_token": "1boy"}, ["ohwx, 1boy", "1boy, hat"], []),
         ({"captions": "fine_tuning"}, ["ohwx man", "a man"], []),
-        ({"captions": "fine_tuning"}, ["a man"], ["no caption has the token 'ohwx'"]),
+        (
+            {"captions": "fine_tuning"},
+            ["a man"],
+            ["no caption has the token 'ohwx', and fine_tuning adds none: prompts with it mean nothing; write it into"],
+        ),
         (
             PLAIN,
             ["a man", "a man"],
