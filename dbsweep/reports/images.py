@@ -24,6 +24,9 @@ PIXEL_ART: Final = 128
 GAP: Final = 2
 """Transparent pixels between the seeds of a sheet."""
 
+_SHOWN: Final = (".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp")
+"""Files that every browser shows; of photos as TIFF, HEIC and so on a JPEG lies beside the page."""
+
 _UNREADABLE: Final = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
 """What Pillow raises for files that are missing, truncated, not images, or far too large."""
 
@@ -121,16 +124,20 @@ class Album:
         sheet_image = sheet(tiles)
         width, height = (sheet_image.width + GAP) // len(tiles) - GAP, sheet_image.height
         uri = data_uri(sheet_image, lossless=precious and max(width, height) <= PIXEL_ART)
-        kept = [p for p, image in zip(picture.paths, images, strict=True) if image is not None]
-        originals = tuple(self._keep(path) for path in kept) if precious and large else ()
+        kept = [(p, image) for p, image in zip(picture.paths, images, strict=True) if image is not None]
+        originals = tuple(self._keep(path, image) for path, image in kept) if precious and large else ()
         return Embedded(uri, width, height, len(tiles), names, originals)
 
-    def _keep(self, path: Path) -> str:
+    def _keep(self, path: Path, image: Image.Image) -> str:
         """Copy a file beside the page once; returns its link."""
         if path not in self._copied:
             self._folder.mkdir(parents=True, exist_ok=True)
-            name = f"{len(self._copied) + 1:04d}{path.suffix.lower()}"
-            shutil.copyfile(path, self._folder / name)
+            is_shown = path.suffix.lower() in _SHOWN
+            name = f"{len(self._copied) + 1:04d}{path.suffix.lower() if is_shown else '.jpg'}"
+            if is_shown:
+                shutil.copyfile(path, self._folder / name)
+            else:
+                image.save(self._folder / name, quality=90)
             self._copied[path] = f"images/{name}"
         return self._copied[path]
 

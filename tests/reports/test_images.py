@@ -90,6 +90,15 @@ def test_large_images_are_embedded_small_and_their_originals_copied_once(tmp_pat
     assert len(list((tmp_path / "report/images").iterdir())) == 1
 
 
+def test_of_a_photo_that_browsers_do_not_show_a_jpeg_lies_beside_the_page(tmp_path: Path) -> None:
+    with Image.open(drawn(tmp_path / "big.png", 512)) as image:
+        image.save(tmp_path / "big.TIF")
+    embedded = Album(tmp_path / "report").embed(Picture((tmp_path / "big.TIF",), "", ""), precious=True)
+    assert embedded.originals == ("images/0001.jpg",)
+    with Image.open(tmp_path / "report" / "images" / "0001.jpg") as beside:
+        assert (beside.format, beside.size) == ("JPEG", (512, 512))
+
+
 def test_film_strips_copy_no_originals(tmp_path: Path) -> None:
     album = Album(tmp_path / "report")
     assert album.embed(Picture((drawn(tmp_path / "big.png", 512),), "", "")).originals == ()
