@@ -119,7 +119,7 @@ def check_photos(paths: Iterable[Path]) -> dict[Path, int]:
     faults, looks = [], {}
     for path in paths:
         try:
-            image = _decode(path)
+            image = read_upright(path)
         except InputError as error:
             faults.append(str(error))
             continue
@@ -145,7 +145,7 @@ def pixels_sha256(path: Path) -> str:
     Raises:
         InputError: the photo cannot be read.
     """
-    image = _decode(path)
+    image = read_upright(path)
     return hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
 
 
@@ -183,7 +183,7 @@ def read_photo(path: Path, size: tuple[int, int], place: float = 0.5) -> npt.NDA
     Raises:
         InputError: the photo cannot be read.
     """
-    window = ImageOps.fit(_decode(path), size, Image.Resampling.LANCZOS, centering=(place, place))
+    window = ImageOps.fit(read_upright(path), size, Image.Resampling.LANCZOS, centering=(place, place))
     return np.asarray(window, dtype=np.uint8)
 
 
@@ -209,8 +209,12 @@ def _open(path: Path) -> Image.Image:
     return Image.open(path)
 
 
-def _decode(path: Path) -> Image.Image:
-    """The whole photo, upright, RGB."""
+def read_upright(path: Path) -> Image.Image:
+    """The whole photo, upright, in sRGB without transparency, at its own size.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 import shutil
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,22 +12,18 @@ from typing import Final
 
 from PIL import Image, ImageDraw, ImageOps
 
+from dbsweep.concepts.photos import read_upright
+from dbsweep.errors import InputError
 from dbsweep.reports.pictures import Picture
 
 THUMBNAIL: Final = 256
-"""Longest side of an embedded image, pixels; larger ones are scaled down and copied beside the page."""
+"""Longest side of an embedded image, pixels; larger ones are scaled down and put beside the page."""
 
 PIXEL_ART: Final = 128
 """Up to this side images are enlarged with hard pixel edges and may be embedded losslessly."""
 
 GAP: Final = 2
 """Transparent pixels between the seeds of a sheet."""
-
-_SHOWN: Final = (".apng", ".avif", ".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".webp")
-"""Files that every browser shows; of photos as TIFF, HEIC and so on a JPEG lies beside the page."""
-
-_UNREADABLE: Final = (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning)
-"""What Pillow raises for files that are missing, truncated, not images, or far too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +52,10 @@ class Embedded:
 
 
 def read_image(path: Path) -> Image.Image | None:
-    """An image upright and in RGB at its own size; None when it cannot be read."""
+    """An image upright and in sRGB at its own size; None when it cannot be read."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
-                return ImageOps.exif_transpose(image).convert("RGB")
-    except _UNREADABLE:  # the page says which file it was
+        return read_upright(path)
+    except InputError:  # the page says which file it was
         return None
 
 
@@ -129,15 +121,19 @@ class Album:
         return Embedded(uri, width, height, len(tiles), names, originals)
 
     def _keep(self, path: Path, image: Image.Image) -> str:
-        """Copy a file beside the page once; returns its link."""
+        """Put a file beside the page once; returns its link.
+
+        PNGs are copied: drawn ones tell how they were drawn. Of other photos it is a JPEG, which every browser shows,
+        and which does not tell where they were taken.
+        """
         if path not in self._copied:
             self._folder.mkdir(parents=True, exist_ok=True)
-            is_shown = path.suffix.lower() in _SHOWN
-            name = f"{len(self._copied) + 1:04d}{path.suffix.lower() if is_shown else '.jpg'}"
-            if is_shown:
+            is_png = path.suffix.lower() == ".png"
+            name = f"{len(self._copied) + 1:04d}{'.png' if is_png else '.jpg'}"
+            if is_png:
                 shutil.copyfile(path, self._folder / name)
             else:
-                image.save(self._folder / name, quality=90)
+                image.save(self._folder / name, quality=95)
             self._copied[path] = f"images/{name}"
         return self._copied[path]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import ExifTags, Image
 
 from dbsweep.reports.images import GAP, THUMBNAIL, Album, read_image
 from dbsweep.reports.pictures import Picture
@@ -90,13 +90,19 @@ def test_large_images_are_embedded_small_and_their_originals_copied_once(tmp_pat
     assert len(list((tmp_path / "report/images").iterdir())) == 1
 
 
-def test_of_a_photo_that_browsers_do_not_show_a_jpeg_lies_beside_the_page(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["big.TIF", "big.jpg"])
+def test_of_a_photo_a_jpeg_that_does_not_tell_where_it_was_taken_lies_beside_the_page(
+    name: str, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription] = "our garden"
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
     with Image.open(drawn(tmp_path / "big.png", 512)) as image:
-        image.save(tmp_path / "big.TIF")
-    embedded = Album(tmp_path / "report").embed(Picture((tmp_path / "big.TIF",), "", ""), precious=True)
+        image.save(tmp_path / name, exif=exif)
+    embedded = Album(tmp_path / "report").embed(Picture((tmp_path / name,), "", ""), precious=True)
     assert embedded.originals == ("images/0001.jpg",)
     with Image.open(tmp_path / "report" / "images" / "0001.jpg") as beside:
-        assert (beside.format, beside.size) == ("JPEG", (512, 512))
+        assert (beside.format, beside.size, dict(beside.getexif())) == ("JPEG", (512, 512), {})
 
 
 def test_film_strips_copy_no_originals(tmp_path: Path) -> None:
