@@ -13,6 +13,7 @@ import typer
 from dbsweep import __version__
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models
+from dbsweep.commands.output import print_note
 from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
 from dbsweep.commands.streams import outlive_readers
 from dbsweep.commands.sweeps import plan, resume, run
@@ -72,13 +73,13 @@ def main() -> NoReturn:
     try:
         app()
     except DbsweepError as error:
-        typer.echo(f"dbsweep: {error}", err=True)
+        print_note(f"dbsweep: {error}")
         sys.exit(1 if isinstance(error, NoChoiceError) else 2)
     except OSError as error:
         message = _mendable(error)
         if message is None:
             raise
-        typer.echo(f"dbsweep: {message}", err=True)
+        print_note(f"dbsweep: {message}")
         sys.exit(2)
     sys.exit(0)
 

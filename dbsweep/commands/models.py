@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dbsweep.commands.options import RUNS, Runs
-from dbsweep.commands.output import print_lines
+from dbsweep.commands.output import print_lines, print_note
 
 if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.sweep.exporting import Format, PrecisionName
@@ -21,15 +21,9 @@ def write_model(
     from dbsweep.sweep.exporting import export_checkpoint
 
     done = export_checkpoint(
-        name,
-        runs,
-        out,
-        form=form,
-        precision=precision,
-        with_captions=with_captions,
-        note=lambda line: typer.echo(line, err=True),
+        name, runs, out, form=form, precision=precision, with_captions=with_captions, note=print_note
     )
-    typer.echo(f"Model written to {done.path}", err=True)
+    print_note(f"Model written to {done.path}")
     if done.model_hash is not None:
         print_lines([f"Model hash: {done.model_hash}"])
 

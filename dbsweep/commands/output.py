@@ -6,6 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from typing import TextIO
+
+from dbsweep.reports.folding import fold
 
 _OUTPUT = (1, 2)
 """File descriptors of stdout and stderr."""
@@ -24,5 +27,20 @@ def print_json(value: object) -> None:
 
 
 def print_lines(lines: Sequence[str]) -> None:
-    """Writes text, a line each."""
-    sys.stdout.write("\n".join(lines) + "\n")
+    """Writes text, a line each; sentences are broken between words where a terminal is narrower."""
+    _write(sys.stdout, lines)
+
+
+def print_note(text: str) -> None:
+    """Writes a sentence, or several lines, to stderr: what is said beside the answer."""
+    _write(sys.stderr, text.splitlines())
+
+
+def width_of(stream: TextIO) -> int | None:
+    """Characters of a line where the stream is a terminal that tells it, else None."""
+    return (os.get_terminal_size(stream.fileno()).columns or None) if stream.isatty() else None
+
+
+def _write(stream: TextIO, lines: Sequence[str]) -> None:
+    width = width_of(stream)
+    stream.write("".join(f"{part}\n" for line in lines for part in fold(line, width)))

@@ -9,7 +9,7 @@ import typer
 
 from dbsweep.commands.models import write_model
 from dbsweep.commands.options import RUNS, Json, Run, Runs
-from dbsweep.commands.output import print_json, print_lines
+from dbsweep.commands.output import print_json, print_lines, print_note
 
 
 def best(
@@ -44,7 +44,7 @@ def choose(
     from dbsweep.sweep.overruling import overrule
 
     made, page = overrule(find_run(run_name, runs), checkpoint, because)
-    typer.echo(f"Kept {made.candidate.checkpoint} as your choice; report written again: {page}", err=True)
+    print_note(f"Kept {made.candidate.checkpoint} as your choice; report written again: {page}")
 
 
 def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
@@ -76,7 +76,7 @@ def track(
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.tracking import track_run
 
-    typer.echo(track_run(find_run(run_name, runs), uri), err=True)
+    print_note(track_run(find_run(run_name, runs), uri))
 
 
 def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
@@ -90,5 +90,5 @@ def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
         raise RunError(f"there is no folder {runs}: --runs is the folder that holds the runs")
     records, faults = read_runs(runs)
     for fault in faults:
-        typer.echo(f"dbsweep: {fault}", err=True)
+        print_note(f"dbsweep: {fault}")
     print_json(runs_json(records)) if as_json else print_lines(runs_text(records))

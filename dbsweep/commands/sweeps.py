@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from dbsweep.commands.options import RUNS, Address, Alone, File, Json, Run, Runs, Sets
-from dbsweep.commands.output import print_json, print_lines, write_nowhere
+from dbsweep.commands.output import print_json, print_lines, print_note, write_nowhere
 
 if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.execution.folder import RunFolder
@@ -70,7 +70,7 @@ def _print_outcome(folder: RunFolder) -> None:
 
     record = read_run(folder)
     if record.choice is None:
-        typer.echo(f"dbsweep: nothing could be chosen; see `dbsweep trials {folder.handle}`", err=True)
+        print_note(f"dbsweep: nothing could be chosen; see `dbsweep trials {folder.handle}`")
         raise typer.Exit(1)
     print_lines(best_text(record, folder.path, folder.handle))
 

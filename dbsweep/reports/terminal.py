@@ -13,6 +13,7 @@ from rich.text import Text
 
 from dbsweep.records.events import BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import Metric
+from dbsweep.reports.folding import fold
 from dbsweep.reports.live_table import render
 from dbsweep.reports.progress import Progress
 
@@ -86,7 +87,7 @@ class TerminalView:
     def on_event(self, event: Event) -> None:
         """Print the event where there is no live table; a branch that begins again is told in any case."""
         if self._live is None or (isinstance(event, BranchStarted) and event.after):
-            self._console.print(line(event), highlight=False, markup=False, soft_wrap=True)
+            self.note(line(event))
 
     def on_phase(self, name: str, done: int, total: int) -> None:
         """Say what the sweep is at where there is no live table; at most once a phase."""
@@ -104,5 +105,6 @@ class TerminalView:
             yield from items
 
     def note(self, text: str) -> None:
-        """A sentence for the person."""
-        self._console.print(text, highlight=False, markup=False, soft_wrap=True)
+        """A sentence for the person; one line where it goes to a file."""
+        width = self._console.width if self._can_redraw else None
+        self._console.print("\n".join(fold(text, width)), highlight=False, markup=False, soft_wrap=True)

@@ -73,3 +73,14 @@ def test_memory_that_ran_out_is_told_at_once(is_terminal: bool):
     with view.showing(Progress(plan())):
         view.on_event(BranchStarted(branch="b01", host="here", pid=1, after=told))
     assert f"b01: {told}" in out.getvalue()
+
+
+@pytest.mark.parametrize(("is_terminal", "lines"), [(True, 3), (False, 1)])
+def test_a_sentence_is_broken_between_words_in_a_terminal_alone(is_terminal: bool, lines: int):
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, width=30, force_terminal=is_terminal, _environ={"TERM": "xterm"}))
+    told = "14 checkpoints of 14 MB, 4 of them with 85 MB of state to fork from"
+    view.note(told)
+    shown = out.getvalue().splitlines()
+    assert " ".join(shown) == told
+    assert len(shown) == lines
