@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,7 +10,7 @@ import typer
 
 from dbsweep.commands.models import write_model
 from dbsweep.commands.options import RUNS, Json, Run, Runs
-from dbsweep.commands.output import print_json, print_lines, print_note
+from dbsweep.commands.output import print_json, print_lines, print_note, width_of
 
 
 def best(
@@ -54,7 +55,7 @@ def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
     from dbsweep.sweep.answers import find_run, read_run
 
     record = read_run(find_run(run_name, runs))
-    print_json(trials_json(record)) if as_json else print_lines(trials_text(record))
+    print_json(trials_json(record)) if as_json else print_lines(trials_text(record, width_of(sys.stdout)))
 
 
 def report(run_name: Run, runs: Runs = RUNS) -> None:

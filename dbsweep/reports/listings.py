@@ -8,9 +8,11 @@ from pathlib import Path
 
 from dbsweep.config.choosing import Choosing
 from dbsweep.records.choice import Candidate, Choice, Overrule
-from dbsweep.records.names import BASE
+from dbsweep.records.names import BASE, TrialState, VerdictState
 from dbsweep.records.plan import Trial
+from dbsweep.records.results import Verdict
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.columns import table
 from dbsweep.reports.contract import runs_json
 from dbsweep.reports.kept import chosen, kept
 from dbsweep.reports.learned import is_not_there, unlearned_sentence
@@ -19,18 +21,22 @@ from dbsweep.reports.reasons import reasons, verdict_sentence
 from dbsweep.reports.recipe import export_commands
 from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_sentences
+from dbsweep.reports.strips import swept_settings
 from dbsweep.reports.subjects import concept_rows, lagging_sentence
-from dbsweep.reports.trials import best_checkpoint
-from dbsweep.reports.words import listing
+from dbsweep.reports.trials import best_checkpoint, common_settings
+from dbsweep.reports.words import listing, setting, setting_name
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import JUDGED, Utility, utility_for, utility_of
 
 RUNNERS_UP = 8
-"""Candidates listed below the choice."""
+"""Candidates that are listed, the choice among them."""
 
 
 def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) -> list[str]:
-    """The choice in words, with what would change it and the runners-up; `handle` is what a person types as RUN."""
+    """The choice in words, with what would change it and the runners-up; `handle` is what a person types as RUN.
+
+    What to do with it comes last, where a terminal shows it.
+    """
     choice, best = chosen(record, handle), kept(record)
     settings = record.settings_of(best.trial)
     lines = [
@@ -44,15 +50,15 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         *_concepts(record),
         *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
         *(f"Note: {sentence}" for sentence in unmeasurable(record.scorecards[BASE])),
-        *(f"  {name:<26} {value}" for name, value in settings.items()),
+        f"The best by the {choice.formula} (* on the front of {_front(record)}):",
+        *table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP])),
+        "",
+        *(f"  {name:<26} {setting(value)}" for name, value in settings.items()),
         "",
         f"  weights  {run_folder / record.checkpoints[best.checkpoint].path}",
         f"  report   {run_folder / 'report' / 'index.html'}",
-        *_exports(record, handle or record.name),
-        "",
-        f"Runners-up by the {choice.formula} (* on the front of {_front(record)}):",
     ]
-    return lines + _table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP]))
+    return lines + _exports(record, handle or record.name)
 
 
 def _headline(record: RunRecord) -> str:
@@ -76,17 +82,15 @@ def _concepts(record: RunRecord) -> list[str]:
         (row.name, *(f"{value} ({interval})" if interval else value for value, interval in row.scores)) for row in rows
     ]
     sentence = lagging_sentence(record)
-    return [*_table(("concept", *JUDGED), cells), *([sentence] if sentence else []), ""]
+    return [*table(("concept", *JUDGED), cells), *([sentence] if sentence else []), ""]
 
 
 def _exports(record: RunRecord, handle: str) -> list[str]:
-    """The commands, the first beside the word; what each gives is a comment, so that the line can be pasted."""
-    commands = export_commands(record, handle)
-    width = max(len(command) for _, command in commands)
-    return [
-        f"  {'export' if index == 0 else '':<8} {command:<{width}}  # {gives}"
-        for index, (gives, command) in enumerate(commands)
-    ]
+    """What can be had, the first beside the word, and below each its command on a line of its own, to be copied."""
+    lines: list[str] = []
+    for gives, command in export_commands(record, handle):
+        lines += [f"  {'' if lines else 'export':<8} {gives}:", f"{'':<13}{command}"]
+    return lines
 
 
 def _overruled(choice: Choice, overrule: Overrule | None) -> list[str]:
@@ -114,27 +118,53 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
     )
 
 
-def trials_text(record: RunRecord) -> list[str]:
-    """One line a trial: settings, state, verdict, best checkpoint.
+def trials_text(record: RunRecord, width: int | None = None) -> list[str]:
+    """One line a trial: settings that differ, state, verdict, best checkpoint; what all have in common comes first.
 
-    Then why, what ran out of memory and what was saved.
+    Then why, what ran out of memory and what was saved. Where a terminal of `width` characters has no room for both,
+    state and verdict share a column.
     """
-    names = list(dict.fromkeys(name for trial in record.plan.trials for name in trial.settings))
-    utility = utility_of(record)
-    header = ("trial", *names, "state", "verdict", "best epoch", "utility")
-    rows = (_trial_row(record, trial, names, utility) for trial in record.plan.trials)
+    lines = _trials_table(record, apart=True)
+    if width is not None and max(map(len, lines)) > width:
+        lines = _trials_table(record, apart=False)
+    common = common_settings(record)
     saving = saving_sentence(record)
     notes = [f"note: {sentence}" for sentence in savings_sentences(record)]
     why = ["", "Why:", *(f"- {sentence}" for sentence in reasons(record))]
-    return [*_table(header, rows), *(why if len(why) > 2 else []), *notes, *(["", saving] if saving else [])]
+    return [
+        *([f"All with {common}.", ""] if common else []),
+        *lines,
+        *(why if len(why) > 2 else []),
+        *notes,
+        *(["", saving] if saving else []),
+    ]
 
 
-def _trial_row(record: RunRecord, trial: Trial, names: Sequence[str], utility: Utility) -> tuple[str, ...]:
+def _trials_table(record: RunRecord, *, apart: bool) -> list[str]:
+    swept, utility = swept_settings(record), utility_of(record)
+    standing = ("state", "verdict") if apart else ("verdict",)
+    header = ("trial", *map(setting_name, swept), *standing, "best epoch", "utility", "")
+    return table(header, (_trial_row(record, trial, swept, utility, apart=apart) for trial in record.plan.trials))
+
+
+def _trial_row(
+    record: RunRecord, trial: Trial, names: Sequence[str], utility: Utility, *, apart: bool
+) -> tuple[str, ...]:
     found = best_checkpoint(record, trial.id, utility)
     best = (str(found.epoch), f"{found.utility:.2f}") if found is not None else ("–", "–")
-    verdict = record.verdicts.get(trial.id)
-    settings = (str(trial.settings.get(name, "")) for name in names)
-    return (trial.id, *settings, str(record.states[trial.id]), str(verdict.state) if verdict else "–", *best)
+    state, verdict = record.states[trial.id], record.verdicts.get(trial.id)
+    judged = str(verdict.state) if verdict is not None else "–"
+    settings = (setting(trial.settings[name]) if name in trial.settings else "–" for name in names)
+    standing = (str(state), judged) if apart else (judged if _goes_without_saying(state, verdict) else str(state),)
+    chosen = "chosen" if record.kept is not None and record.kept.trial == trial.id else ""
+    return (trial.id, *settings, *standing, *best, chosen)
+
+
+def _goes_without_saying(state: TrialState, verdict: Verdict | None) -> bool:
+    """Whether the verdict tells the state as well: of a training that went to its end, or that it has ended."""
+    if verdict is None or state is TrialState.COMPLETED:
+        return verdict is not None
+    return state is TrialState.STOPPED and verdict.state in (VerdictState.OVERTRAINED, VerdictState.COLLAPSED)
 
 
 def runs_text(records: Iterable[RunRecord]) -> list[str]:
@@ -143,7 +173,7 @@ def runs_text(records: Iterable[RunRecord]) -> list[str]:
     if not rows:
         return ["No runs yet: `dbsweep run experiments/quickstart.yaml` makes one."]
     header = ("run", "state", "started", "trials", "done", "failed", "best", "utility")
-    return _table(header, (_run_row(row) for row in rows))
+    return table(header, (_run_row(row) for row in rows))
 
 
 def _run_row(row: dict[str, object]) -> tuple[str, ...]:
@@ -151,10 +181,3 @@ def _run_row(row: dict[str, object]) -> tuple[str, ...]:
     score = "–" if row["utility"] is None else f"{row['utility']:.2f}"
     counts = (str(row[key]) for key in ("trials", "completed", "failed"))
     return (str(row["run"]), str(row["state"]), started, *counts, str(row["best"] or "–"), score)
-
-
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """Columns padded to their widest cell."""
-    lines = [tuple(header), *(tuple(row) for row in rows)]
-    widths = [max(len(line[i]) for line in lines) for i in range(len(header))]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]

@@ -81,10 +81,15 @@ def trial_table(record: RunRecord) -> TrialTable:
     strip_of = heads(record.plan)
     utility = utility_of(record)
     rows = [_row(record, utility, t.id, t.settings, swept, strip_of[t.id]) for t in record.plan.trials]
-    first = record.plan.trials[0].settings if record.plan.trials else {}
-    common = ", ".join(f"{setting_name(n)} {setting(v)}" for n, v in first.items() if n not in swept)
     rows.sort(key=lambda row: (not row.chosen, -row.utility))
-    return TrialTable(tuple(setting_name(name) for name in swept), common, tuple(rows))
+    return TrialTable(tuple(setting_name(name) for name in swept), common_settings(record), tuple(rows))
+
+
+def common_settings(record: RunRecord) -> str:
+    """The settings that all trials have in common, in words: `epochs 12, class images per instance 4`; may be empty."""
+    swept = swept_settings(record)
+    first = record.plan.trials[0].settings if record.plan.trials else {}
+    return ", ".join(f"{setting_name(name)} {setting(value)}" for name, value in first.items() if name not in swept)
 
 
 def _row(

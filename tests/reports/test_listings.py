@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from dbsweep.errors import RunError
-from dbsweep.records.names import BASE, Metric
+from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.contract import best_json, runs_json
 from dbsweep.reports.listings import best_text, runs_text, trials_text
@@ -29,15 +31,21 @@ def test_the_text_names_what_to_keep_and_how_to_export_it(record, tmp_path):
     assert record.choice is not None
     text = "\n".join(best_text(record, tmp_path))
     assert f"keep {record.choice.best.checkpoint}" in text
-    assert f"  export   dbsweep export {record.name} --out {record.name}.safetensors" in text
-    assert f"           dbsweep best {record.name} --export {record.name}-best" in text
+    assert text.endswith(
+        "  export   one file for A1111, ComfyUI and Forge:\n"
+        f"             dbsweep export {record.name} --out {record.name}.safetensors\n"
+        "           a diffusers folder:\n"
+        f"             dbsweep best {record.name} --export {record.name}-best"
+    )
     assert record.choice.reason in text
 
 
 def test_the_text_names_the_checkpoints_that_one_could_take_instead(record, tmp_path):
     assert record.choice is not None
     shown = record.choice.candidates[:8]
-    rows = best_text(record, tmp_path)[-len(shown) :]
+    lines = best_text(record, tmp_path)
+    (title,) = [number for number, line in enumerate(lines) if line.startswith("The best by the ")]
+    rows = lines[title + 2 : title + 2 + len(shown)]
     assert all(candidate.checkpoint in row.split() for candidate, row in zip(shown, rows, strict=True))
 
 
@@ -57,14 +65,36 @@ def test_a_runner_up_that_misses_a_constraint_says_so(record, tmp_path):
     lines = best_text(
         record.model_copy(update={"choice": record.choice.model_copy(update={"candidates": missing})}), tmp_path
     )
-    assert lines[-1].endswith("  misses identity >= 0.6")
-    assert "misses" not in lines[-2]
+    (one,) = [line for line in lines if "  misses " in line]
+    assert second.checkpoint in one.split()
+    assert one.endswith("  misses identity >= 0.6")
 
 
-def test_the_trials_table_has_a_line_for_each(record):
-    header, *lines = trials_text(record.model_copy(update={"verdicts": {}}))
-    assert header.split()[:2] == ["trial", "learning_rate"]
-    assert [line.split()[0] for line in lines] == [t.id for t in record.plan.trials]
+def test_the_trials_table_has_a_line_for_each_of_the_settings_in_which_they_differ(record):
+    lines = trials_text(record.model_copy(update={"verdicts": {}}))
+    start = next(number for number, line in enumerate(lines) if line.startswith("trial "))
+    assert lines[0] == "All with class images per instance 12, text encoder ratio 1."
+    assert lines[start].split() == ["trial", "rate", "epochs", "state", "verdict", "epoch", "utility"]
+    assert [line.split()[0] for line in lines[start + 1 :]] == [t.id for t in record.plan.trials]
+    assert record.choice is not None
+    assert [line.split()[0] for line in lines if line.endswith("chosen")] == [record.choice.best.trial]
+
+
+def test_a_narrow_terminal_has_state_and_verdict_of_a_trial_in_one_column(record):
+    states = record.states | {
+        "t001": TrialState.FAILED,
+        "t004": TrialState.STOPPED,  # outrun: it is not ready to go on
+        "t006": TrialState.STOPPED,  # by its verdict
+    }
+    changed = record.model_copy(update={"states": states})
+    wide = max(len(line) for line in trials_text(changed) if line[:1] == "t")
+    assert trials_text(changed, wide) == trials_text(changed)
+    lines = trials_text(changed, wide - 1)
+    told = {line.split()[0]: line.split()[3] for line in lines if re.match(r"t\d+ ", line)}
+    assert told["t001"] == "failed"
+    assert told["t003"] == "ready"
+    assert told["t004"] == "stopped"
+    assert told["t006"] == "overtrained"
 
 
 def test_runs_are_counted_and_an_empty_folder_is_said_to_be(record):

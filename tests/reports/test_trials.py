@@ -54,7 +54,8 @@ def test_scores_are_those_that_the_choice_compared(record: RunRecord) -> None:
     changed = record.model_copy(update={"choice": choice})
     row = trial_table(changed).rows[0]
     assert [cell.sort for cell in row.scores[:2]] == [round(chosen.utility, 6), 0.5]
-    assert trials_text(changed)[1 + int(row.trial[1:])].split()[-1] == f"{chosen.utility:.2f}"
+    (line,) = [line for line in trials_text(changed) if line.startswith(f"{row.trial} ")]
+    assert line.split()[-2:] == [f"{chosen.utility:.2f}", "chosen"]
 
 
 def test_a_checkpoint_whose_weights_were_dropped_is_not_the_best(record: RunRecord) -> None:
