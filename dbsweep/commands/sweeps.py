@@ -41,8 +41,9 @@ def run(
     """Run a sweep: train, score, judge, choose, report."""
     from dbsweep.sweep.running import run_file
 
-    with _leading():
-        folder = run_file(file, sets or (), name=name, address=address, view=_view(), alone=alone)
+    view = _view()
+    with _leading(view):
+        folder = run_file(file, sets or (), name=name, address=address, view=view, alone=alone)
     _print_outcome(folder)
 
 
@@ -51,9 +52,9 @@ def resume(run_name: Run, address: Address = None, runs: Runs = RUNS) -> None:
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.running import on_ray, resume_run
 
-    folder = find_run(run_name, runs)
-    with _leading():
-        resume_run(folder, on_ray(address), _view())
+    folder, view = find_run(run_name, runs), _view()
+    with _leading(view):
+        resume_run(folder, on_ray(address), view)
     _print_outcome(folder)
 
 
@@ -79,17 +80,22 @@ _ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasa
 """With what batch systems and containers end a process, and what a terminal sends that goes away (not on Windows)."""
 
 
-def _interrupt_once(number: int, _: object) -> NoReturn:
-    """As Ctrl-C; `timeout` and others send the signal twice, which is no wish to leave the workers alone."""
-    for ending in _ENDINGS:
-        signal.signal(ending, signal.SIG_IGN)
+def _interrupt(view: TerminalView, number: int) -> NoReturn:
+    """As Ctrl-C, which the view tells; the other signals count once.
+
+    `timeout` and others send them twice, which is no wish to leave the workers alone, as a second Ctrl-C is.
+    """
+    view.stopping()
+    if number in _ENDINGS:
+        for ending in _ENDINGS:
+            signal.signal(ending, signal.SIG_IGN)
     if number == signal.SIGHUP:
         write_nowhere()
     raise KeyboardInterrupt
 
 
 @contextmanager
-def _leading() -> Iterator[None]:
+def _leading(view: TerminalView) -> Iterator[None]:
     """Around a sweep.
 
     Ctrl-C ends with the shell's exit code for it; how to go on has been said. So do SIGTERM, with which batch systems
@@ -100,15 +106,15 @@ def _leading() -> Iterator[None]:
     from dbsweep.execution.driver_lock import file_locks
 
     file_locks()  # refused where there are none, before anything else is done
-    before = {ending: signal.getsignal(ending) for ending in _ENDINGS}
-    for ending, handler in before.items():
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDINGS)}
+    for number, handler in before.items():
         if handler is not signal.SIG_IGN:
-            signal.signal(ending, _interrupt_once)
+            signal.signal(number, lambda number, _: _interrupt(view, number))
     try:
         with redirect_stdout(sys.stderr):
             yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
     finally:
-        for ending, handler in before.items():
-            signal.signal(ending, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

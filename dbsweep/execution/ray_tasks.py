@@ -17,6 +17,8 @@ NOTICE_AFTER_S = 30.0
 LOOK_INTERVAL_S = 2.0
 """How often the cluster's machines are looked at while nothing ends."""
 
+STAGE = "class images and references"
+"""What all branches share, as a person knows it; latents are made beside them."""
 
 RETRIES = 2
 """Times that a task or branch whose process died is started again; a branch goes on from its last checkpoint."""
@@ -36,12 +38,12 @@ def watch(tasks: list[Any], resources: Resources, on_progress: OnProgress) -> No
     """
     total, waiting = len(tasks), tasks
     idle_since = time.monotonic()
-    on_progress(Progress(stage="shared inputs", done=0, total=total))
+    on_progress(Progress(stage=STAGE, done=0, total=total))
     while waiting:
         done, waiting = ray.wait(waiting, num_returns=1, timeout=LOOK_INTERVAL_S)
         for task in done:
             result(task)
-        stage = "shared inputs"
+        stage = STAGE
         if done:
             idle_since = time.monotonic()
         elif time.monotonic() - idle_since >= NOTICE_AFTER_S and (lack := lacking(resources)):

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from dbsweep.config.choosing import Choosing
 from dbsweep.records.choice import Candidate, Choice, Overrule
-from dbsweep.records.names import BASE, TrialState, VerdictState
+from dbsweep.records.names import BASE
 from dbsweep.records.plan import Trial
-from dbsweep.records.results import Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.columns import table
 from dbsweep.reports.contract import runs_json
@@ -24,7 +23,7 @@ from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.strips import swept_settings
 from dbsweep.reports.subjects import concept_rows, lagging_sentence
 from dbsweep.reports.trials import best_checkpoint, common_settings
-from dbsweep.reports.words import listing, setting, setting_name
+from dbsweep.reports.words import in_a_word, listing, setting, setting_name
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import JUDGED, Utility, utility_for, utility_of
 
@@ -152,19 +151,12 @@ def _trial_row(
 ) -> tuple[str, ...]:
     found = best_checkpoint(record, trial.id, utility)
     best = (str(found.epoch), f"{found.utility:.2f}") if found is not None else ("–", "–")
-    state, verdict = record.states[trial.id], record.verdicts.get(trial.id)
-    judged = str(verdict.state) if verdict is not None else "–"
+    found_verdict = record.verdicts.get(trial.id)
+    state, verdict = record.states[trial.id], found_verdict.state if found_verdict is not None else None
     settings = (setting(trial.settings[name]) if name in trial.settings else "–" for name in names)
-    standing = (str(state), judged) if apart else (judged if _goes_without_saying(state, verdict) else str(state),)
+    standing = (str(state), str(verdict or "–")) if apart else (str(in_a_word(state, verdict)),)
     chosen = "chosen" if record.kept is not None and record.kept.trial == trial.id else ""
     return (trial.id, *settings, *standing, *best, chosen)
-
-
-def _goes_without_saying(state: TrialState, verdict: Verdict | None) -> bool:
-    """Whether the verdict tells the state as well: of a training that went to its end, or that it has ended."""
-    if verdict is None or state is TrialState.COMPLETED:
-        return verdict is not None
-    return state is TrialState.STOPPED and verdict.state in (VerdictState.OVERTRAINED, VerdictState.COLLAPSED)
 
 
 def runs_text(records: Iterable[RunRecord]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from rich.columns import Columns
 from rich.console import Group
@@ -12,17 +12,17 @@ from rich.text import Text
 
 from dbsweep.config.messages import counted
 from dbsweep.records.names import Metric, TrialState, VerdictState
+from dbsweep.records.record import Scalar
 from dbsweep.reports.progress import BranchProgress, Progress
+from dbsweep.reports.words import in_a_word, setting
 
-STATE_STYLES = {
+STYLES: Mapping[TrialState | VerdictState, str] = {
     TrialState.PENDING: "dim",
     TrialState.RUNNING: "cyan",
     TrialState.COMPLETED: "green",
     TrialState.STOPPED: "yellow",
     TrialState.FAILED: "red",
     TrialState.INTERRUPTED: "magenta",
-}
-VERDICT_STYLES = {
     VerdictState.LEARNING: "cyan",
     VerdictState.READY: "green",
     VerdictState.OVERTRAINED: "yellow",
@@ -48,33 +48,36 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
-def describe(settings: dict[str, bool | int | float | str]) -> str:
-    """``lr 0.0003 · epochs 30 · class 4 · te 0.5``; further settings by their full names."""
-    return " · ".join(
-        f"{SHORT.get(name, name)} {value:g}" if isinstance(value, float) else f"{SHORT.get(name, name)} {value}"
-        for name, value in settings.items()
-    )
+def describe(settings: dict[str, Scalar]) -> str:
+    """``lr 3e-4, epochs 30, class 4, te 0.5``; further settings by their full names."""
+    return ", ".join(f"{SHORT.get(name, name)} {setting(value)}" for name, value in settings.items())
 
 
 def _cells(progress: BranchProgress, swept: Collection[str]) -> dict[str, Text | str]:
-    """A branch's row by column; settings are those in which branches differ."""
+    """A branch's row by column, and `standing`, which is state and verdict in one word.
+
+    Settings are those in which branches differ.
+    """
 
     def score(metric: Metric) -> str:
         value = progress.scores.get(metric)
         return "" if value is None else f"{value:.2f}"
 
     verdict, utility, branch = progress.verdict, progress.utility, progress.branch
+    word = in_a_word(progress.state, verdict.state if verdict is not None else None)
+    end = f"{branch.end_step:,}"
     reached = "–" if progress.state is TrialState.PENDING else f"{progress.step:,}"
     return {
         "branch": branch.id,
-        "state": Text(progress.state, style=STATE_STYLES[progress.state]),
+        "state": Text(progress.state, style=STYLES[progress.state]),
         "settings": describe({name: value for name, value in branch.settings.items() if name in swept}),
-        "step": f"{reached}/{branch.end_step:,}",
+        "step": f"{reached:>{len(end)}}/{end}",
         "identity": score(Metric.IDENTITY),
         "style": score(Metric.STYLE),
         "prior": score(Metric.PRIOR),
         "utility": "" if utility is None else f"{utility:.2f}",
-        "verdict": Text(verdict.state, style=VERDICT_STYLES[verdict.state]) if verdict else "",
+        "verdict": Text(verdict.state, style=STYLES[verdict.state]) if verdict else "",
+        "standing": Text(word, style=STYLES[word]),
     }
 
 
@@ -82,10 +85,15 @@ LEFT = ("branch", "state", "settings", "verdict")
 """Columns of words; the others are numbers."""
 
 OPTIONAL = ("prior", "style", "identity", "state")
-"""Columns that a narrow terminal goes without, the first one first; the utility sums the scores up."""
+"""Columns that a narrow terminal goes without, the first one first: the utility sums the scores up, and the verdict
+stands for the state.
+"""
 
-SETTINGS_WIDTH = 24
+SETTINGS_WIDTH = 38
 """Characters of the settings for which columns are left out; what is longer is cut where the terminal ends."""
+
+USUAL = {"state": len(TrialState.COMPLETED), "verdict": len(VerdictState.UNDERTRAINED)}
+"""Characters that columns have from the beginning, so that none comes or goes as branches end."""
 
 
 def render(progress: Progress, max_rows: int, width: int) -> Group:
@@ -101,7 +109,8 @@ def render(progress: Progress, max_rows: int, width: int) -> Group:
     return Group(
         _headline(progress),
         # A grid of its own, because the bar alone does not end its line.
-        Columns([ProgressBar(total=1.0, completed=progress.fraction, width=min(60, width))]),
+        Columns([ProgressBar(total=1.0, completed=progress.phase_fraction, width=min(60, width))]),
+        _counts(progress),
         _table([_cells(row, progress.swept) for row in rows[:max_rows]], width),
         Text(f"… {hidden:,} more" if hidden > 0 else "", style="dim"),
     )
@@ -113,7 +122,8 @@ def _rank(row: BranchProgress) -> tuple[int, float]:
 
 def _table(rows: Sequence[dict[str, Text | str]], width: int) -> Table:
     """As many columns as fit; the settings have what the others leave."""
-    needs = {name: max([len(name), *(len(row[name]) for row in rows)]) for name in (rows[0] if rows else ())}
+    names = [name for name in (rows[0] if rows else ()) if name != "standing"]
+    needs = {name: max([len(name), USUAL.get(name, 0), *(len(row[name]) for row in rows)]) for name in names}
     columns = list(needs)
 
     def room() -> int:
@@ -122,6 +132,8 @@ def _table(rows: Sequence[dict[str, Text | str]], width: int) -> Table:
     for name in OPTIONAL:
         if columns and room() < min(needs["settings"], SETTINGS_WIDTH):
             columns.remove(name)
+    if "state" not in columns:
+        rows = [{**row, "verdict": row["standing"]} for row in rows]
     table = Table(box=None, pad_edge=False, padding=(0, GAP, 0, 0), header_style="bold", expand=False)
     for name in columns:
         most = max(room(), 1) if name == "settings" else None
@@ -132,13 +144,14 @@ def _table(rows: Sequence[dict[str, Text | str]], width: int) -> Table:
 
 
 def _headline(progress: Progress) -> Text:
-    plan = progress.plan
     phase = progress.phase
     if progress.phase_total:
         phase += f" {progress.phase_done}/{progress.phase_total}"
+    left = "" if progress.eta_s is None else f" · about {duration(progress.eta_s)} of training left"
+    return Text(f"{phase} · elapsed {duration(progress.elapsed_s)}{left}")
+
+
+def _counts(progress: Progress) -> Text:
+    plan = progress.plan
     counts = ", ".join(f"{progress.count(s)} {s}" for s in TrialState if progress.count(s))
-    left = "" if progress.eta_s is None else f" · left about {duration(progress.eta_s)}"
-    return Text(
-        f"{phase} · {counted(len(plan.trials), 'trial')} on {counted(len(plan.branches), 'branch')} ({counts}) · "
-        f"elapsed {duration(progress.elapsed_s)}{left}"
-    )
+    return Text(f"{counted(len(plan.trials), 'trial')} on {counted(len(plan.branches), 'branch')} ({counts})")

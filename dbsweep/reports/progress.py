@@ -53,6 +53,7 @@ class Progress:
         self.phase = "starting"
         self.phase_done = 0
         self.phase_total = 0
+        self._is_over = False
         self._clock = clock
         self._begun = clock()
         self._training_since: float | None = None
@@ -65,7 +66,13 @@ class Progress:
 
     def begin_phase(self, name: str, done: int, total: int) -> None:
         """Note what the sweep is at before or after training, e.g. ``class images`` 12 of 48."""
-        self.phase, self.phase_done, self.phase_total = name, done, total
+        if not self._is_over:
+            self.phase, self.phase_done, self.phase_total = name, done, total
+
+    def end(self, how: str) -> None:
+        """Note that nothing new begins; branches may still tell of their ends. Safe within a handler of signals."""
+        self._is_over = True
+        self.phase, self.phase_done, self.phase_total = how, 0, 0
 
     def add(self, event: Event) -> None:
         """Take in one event."""
@@ -106,9 +113,14 @@ class Progress:
         return done / total if total else 1.0
 
     @property
+    def phase_fraction(self) -> float:
+        """Share of the phase that is done, 0 to 1; of training where a phase is not counted."""
+        return self.phase_done / self.phase_total if self.phase_total else self.fraction
+
+    @property
     def eta_s(self) -> float | None:
         """Estimated seconds until training ends; None before the first checkpoint, and after it: a race may follow."""
-        if self._training_since is None or self.fraction in (0.0, 1.0):
+        if self._training_since is None or self._is_over or self.fraction in (0.0, 1.0):
             return None
         spent = self._clock() - self._training_since
         return spent * (1.0 - self.fraction) / self.fraction

@@ -69,14 +69,24 @@ class TerminalView:
 
     @contextmanager
     def showing(self, progress: Progress) -> Iterator[None]:
-        """Show the progress until the block ends; the last state stays on screen."""
+        """Show the progress until the block ends; the last state stays on screen, and how it ended."""
         self._progress = progress
         if not self._can_redraw:
             yield
             return
         with Live(get_renderable=self._render, console=self._console, refresh_per_second=2) as self._live:
-            yield
+            try:
+                yield
+            except BaseException as error:
+                progress.end("interrupted" if isinstance(error, KeyboardInterrupt) else "stopped")
+                raise
+            progress.end("finished")
         self._live = None
+
+    def stopping(self) -> None:
+        """Show that a request to stop has been heard: workers save what they have trained, which takes a while."""
+        if self._progress is not None:
+            self._progress.end("stopping: what is trained is being saved")
 
     def _render(self) -> Group | Text:
         """The view as large as the terminal is now."""

@@ -101,3 +101,11 @@ def standing(state: TrialState, verdict: VerdictState | None) -> tuple[str, str]
         outrun = state is TrialState.STOPPED and verdict in (VerdictState.LEARNING, VerdictState.READY)
         return verdict.value, ("ended early, " if outrun else "") + VERDICT_NAMES[verdict]
     return state.value, state.value
+
+
+def in_a_word(state: TrialState, verdict: VerdictState | None) -> TrialState | VerdictState:
+    """State and verdict where there is room for one: the verdict, unless it leaves open how the training ended."""
+    if verdict is None or state in (TrialState.PENDING, TrialState.FAILED, TrialState.INTERRUPTED):
+        return state
+    outrun = state is TrialState.STOPPED and verdict not in (VerdictState.OVERTRAINED, VerdictState.COLLAPSED)
+    return state if outrun else verdict

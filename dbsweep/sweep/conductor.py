@@ -105,8 +105,11 @@ class Conductor:
         return branch_jobs(self._job, plan)[len(planned.branches) :]
 
     def _on_preparation(self, preparation: Preparation) -> None:
-        self._progress.begin_phase(preparation.stage, preparation.done, preparation.total)
-        self._view.on_phase(preparation.stage, preparation.done, preparation.total)
+        self._tell(preparation.stage, preparation.done, preparation.total)
+
+    def _tell(self, phase: str, done: int = 0, total: int = 0) -> None:
+        self._progress.begin_phase(phase, done, total)
+        self._view.on_phase(phase, done, total)
 
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
         experiment = self._job.experiment
@@ -127,6 +130,8 @@ class Conductor:
             if isinstance(event, BranchEnded) and stopped is None and (stopped := stops_all(event)) is not None:
                 raise KeyboardInterrupt  # the other branches save their state and end, in the room that is left
 
+        if jobs:
+            self._tell("starting to train")  # Ray Tune and the workers take a while
         try:
             backend.run(jobs, on_event)
         except KeyboardInterrupt as stop:
@@ -184,8 +189,7 @@ class Conductor:
 
     def _telling(self, stage: str) -> OnLook:
         def on_look(done: int, total: int) -> None:
-            self._progress.begin_phase(stage, done, total)
-            self._view.on_phase(stage, done, total)
+            self._tell(stage, done, total)
 
         return on_look
 
@@ -194,8 +198,7 @@ class Conductor:
         total = len(self._job.experiment.grids)
         if total == 0:
             return
-        self._progress.begin_phase("grids", 0, total)
-        self._view.on_phase("grids", 0, total)
+        self._tell("grids", 0, total)
         try:
             for grid in backend.draw_grids(self._job, checkpoint):
                 self._ledger.add_grid(grid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -163,3 +164,24 @@ def test_under_nohup_a_sweep_goes_on_when_its_terminal_goes(dbsweep, tmp_path, m
     finally:
         signal.signal(signal.SIGHUP, before)
     assert (code, "it went on" in err) == (2, True)
+
+
+def test_every_ctrl_c_is_heard_and_told(dbsweep, tmp_path, monkeypatch):
+    heard: list[str] = []
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def stopped_twice(*_, **__):
+        for which in ("first", "second"):  # which does not wait for the workers
+            with contextlib.suppress(KeyboardInterrupt):
+                signal.raise_signal(signal.SIGINT)
+                pytest.fail(f"the {which} Ctrl-C was not heard")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dbsweep.sweep.running.run_file", stopped_twice)
+    monkeypatch.setattr("dbsweep.reports.terminal.TerminalView.stopping", lambda _: heard.append("stopping"))
+    try:
+        assert dbsweep("run", write_experiment(tmp_path))[:2] == (130, "")
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert heard == ["stopping", "stopping"]

@@ -31,7 +31,8 @@ def test_the_view_shows_scores_utility_and_verdict():
     ("width", "shown"),
     [
         (140, {"branch", "state", "settings", "step", "identity", "style", "prior", "utility", "verdict"}),
-        (80, {"branch", "state", "settings", "step", "identity", "utility", "verdict"}),
+        (96, {"branch", "state", "settings", "step", "identity", "utility", "verdict"}),
+        (80, {"branch", "settings", "step", "utility", "verdict"}),
         (60, {"branch", "settings", "step", "utility", "verdict"}),
     ],
 )
@@ -46,7 +47,8 @@ def test_a_narrow_terminal_loses_columns_and_no_numbers(width: int, shown: set[s
     assert set(lines[header].split()) == shown
     running, pending = lines[header + 1 : header + 3]
     assert {"10/20", "0.60", "ready"} <= set(running.split())
-    assert "–/20" in pending.split()
+    assert {"–/20", "pending"} <= set(pending.split())
+    assert ("te 0.5" in running) == (width >= 80)
     assert all(len(line) <= width for line in lines)
 
 
@@ -56,7 +58,9 @@ def test_training_is_counted_in_branches_and_not_in_the_inputs_before_it():
     progress.add(BranchStarted(branch="b01", host="here", pid=1))
     console = Console(file=io.StringIO(), width=160, record=True)
     console.print(render(progress, max_rows=2, width=160))
-    assert console.export_text().startswith("training · 0 trials on 2 branches (1 pending, 1 running)")
+    headline, _, counts, *_ = console.export_text().splitlines()
+    assert headline.startswith("training · ")
+    assert counts == "0 trials on 2 branches (1 pending, 1 running)"
 
 
 def test_settings_that_all_branches_have_are_left_out():
@@ -67,8 +71,8 @@ def test_settings_that_all_branches_have_are_left_out():
     console = Console(file=io.StringIO(), width=160, record=True)
     console.print(render(Progress(both), max_rows=2, width=160))
     text = console.export_text()
-    assert "lr 0.0003 " in text
-    assert "lr 0.0001 " in text
+    assert "lr 3e-4 " in text
+    assert "lr 1e-4 " in text
     assert "epochs" not in text
 
 
@@ -94,7 +98,7 @@ def test_time_left_is_told_where_it_is_known():
     clock.now += 30.0
     progress.add(scored("b01", 10))
     console.print(render(progress, max_rows=2, width=160))
-    assert "elapsed 0:30 · left about 1:30" in console.export_text()
+    assert "elapsed 0:30 · about 1:30 of training left" in console.export_text()
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(5.4, "0:05"), (75, "1:15"), (3661, "1:01:01")])
@@ -103,4 +107,31 @@ def test_duration(seconds, text):
 
 
 def test_settings_are_described_with_short_names():
-    assert describe({"learning_rate": 3e-4, "epochs": 30, "batch_size": 2}) == "lr 0.0003 · epochs 30 · batch_size 2"
+    assert describe({"learning_rate": 3e-4, "epochs": 30, "batch_size": 2}) == "lr 3e-4, epochs 30, batch_size 2"
+
+
+def test_what_stands_beside_the_training_has_a_bar_of_its_own():
+    progress = Progress(plan())
+    for each in progress.plan.branches:
+        progress.add(BranchEnded(branch=each.id, state=TrialState.COMPLETED, last_step=each.end_step))
+    bars = []
+    for done in (0, 3, 6):
+        progress.begin_phase("race of the best", done, 6)
+        console = Console(file=io.StringIO(), width=60, record=True, force_terminal=True, color_system="truecolor")
+        console.print(render(progress, max_rows=2, width=60))
+        bars.append(console.export_text(styles=True).splitlines()[1])
+    assert len(set(bars)) == 3
+
+
+def test_no_column_comes_or_goes_as_branches_end():
+    def header(progress: Progress) -> str:
+        console = Console(file=io.StringIO(), width=80, record=True)
+        console.print(render(progress, max_rows=2, width=80))
+        return next(line for line in console.export_text().splitlines() if line.startswith("branch"))
+
+    progress = Progress(plan())
+    first = header(progress)
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    progress.add(scored("b01", 20))
+    progress.add(BranchEnded(branch="b01", state=TrialState.COMPLETED, last_step=20))
+    assert header(progress) == first

@@ -48,3 +48,15 @@ def test_a_plan_that_has_grown_leaves_more_to_do_and_what_was_done():
     assert progress.fraction == pytest.approx(1 / 4)
     progress.add(scored(second.id, 10))
     assert progress.fraction == pytest.approx(2 / 4)
+
+
+def test_once_a_sweep_ends_nothing_new_begins():
+    clock = Clock()
+    progress = Progress(plan(), clock)
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    clock.now += 30.0
+    progress.add(scored("b01", 10))
+    progress.end("stopping")
+    progress.add(BranchStarted(branch="b02", host="here", pid=1))  # on its way when Ctrl-C came
+    progress.begin_phase("grids", 0, 1)
+    assert (progress.phase, progress.phase_total, progress.eta_s) == ("stopping", 0, None)

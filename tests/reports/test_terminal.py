@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 
 import pytest
@@ -84,3 +85,18 @@ def test_a_sentence_is_broken_between_words_in_a_terminal_alone(is_terminal: boo
     shown = out.getvalue().splitlines()
     assert " ".join(shown) == told
     assert len(shown) == lines
+
+
+@pytest.mark.parametrize(
+    ("error", "how"), [(None, "finished"), (KeyboardInterrupt, "interrupted"), (OSError, "stopped")]
+)
+def test_what_stays_on_screen_tells_how_the_sweep_ended(error: type[BaseException] | None, how: str):
+    out = io.StringIO()
+    view = TerminalView(Console(file=out, force_terminal=True, width=140, height=20, _environ={"TERM": "xterm"}))
+    progress = Progress(plan())
+    with contextlib.suppress(OSError, KeyboardInterrupt), view.showing(progress):
+        view.stopping()
+        assert "stopping: what is trained is being saved" in str(view._render().renderables[0])  # type: ignore[union-attr]
+        if error is not None:
+            raise error
+    assert f"{how} · elapsed" in out.getvalue()

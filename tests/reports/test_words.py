@@ -6,7 +6,7 @@ import pytest
 
 from dbsweep.records.names import TrialState, VerdictState
 from dbsweep.records.record import Scalar
-from dbsweep.reports.words import duration, listing, moment, number, setting, setting_name, standing
+from dbsweep.reports.words import duration, in_a_word, listing, moment, number, setting, setting_name, standing
 
 
 @pytest.mark.parametrize(
@@ -71,3 +71,18 @@ def test_moment_is_in_universal_time() -> None:
 )
 def test_standing(state: TrialState, verdict: VerdictState | None, badge: tuple[str, str]) -> None:
     assert standing(state, verdict) == badge
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "word"),
+    [
+        (TrialState.PENDING, None, "pending"),
+        (TrialState.RUNNING, VerdictState.LEARNING, "learning"),
+        (TrialState.COMPLETED, VerdictState.READY, "ready"),
+        (TrialState.STOPPED, VerdictState.OVERTRAINED, "overtrained"),
+        (TrialState.STOPPED, VerdictState.READY, "stopped"),  # outrun by another trial
+        (TrialState.FAILED, VerdictState.READY, "failed"),
+    ],
+)
+def test_state_and_verdict_in_a_word(state: TrialState, verdict: VerdictState | None, word: str) -> None:
+    assert in_a_word(state, verdict) == word

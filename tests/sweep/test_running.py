@@ -158,6 +158,13 @@ def test_a_disk_that_cannot_lock_leaves_nothing_half_written(tmp_path, monkeypat
     assert not (tmp_path / "runs" / "demo").exists()
 
 
+def test_the_wait_for_the_first_worker_has_a_name(tmp_path):
+    _, _, told = run(tmp_path, curve)
+    lines = told.splitlines()
+    first = next(number for number, line in enumerate(lines) if ": started on " in line)
+    assert lines[first - 1] == "starting to train …"
+
+
 def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tmp_path):
     undisturbed, _, _ = run(tmp_path / "a", curve)
     out = io.StringIO()
