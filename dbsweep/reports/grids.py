@@ -8,6 +8,7 @@ from pathlib import Path
 from dbsweep.records.results import GridImage
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.pictures import Picture
+from dbsweep.reports.words import listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,12 @@ class GridTable:
     x_values: tuple[str, ...]
     rows: tuple[GridRow, ...]
     seeds: tuple[int, ...]
+
+    @property
+    def seeds_text(self) -> str:
+        """What stands side by side in a cell: `seed 1`, `seeds 1 and 2 side by side`."""
+        names = listing(str(seed) for seed in self.seeds)
+        return f"seed {names}" if len(self.seeds) == 1 else f"seeds {names} side by side"
 
 
 def grid_tables(record: RunRecord, run_folder: Path) -> tuple[GridTable, ...]:

@@ -46,6 +46,16 @@ class Embedded:
     originals: tuple[str, ...]
 
     @property
+    def sheet_width(self) -> int:
+        """Pixels of all seeds with the gaps between them."""
+        return self.count * (self.width + GAP) - GAP
+
+    @property
+    def zoom(self) -> int:
+        """How many times larger the viewer shows it, up to the size of a thumbnail; whole, for hard pixel edges."""
+        return max(THUMBNAIL // max(self.width, 1), 1)
+
+    @property
     def pixelated(self) -> bool:
         """Whether to enlarge with hard pixel edges."""
         return max(self.width, self.height) <= PIXEL_ART

@@ -12,7 +12,7 @@ def test_a_flat_grid(record: RunRecord, run_folder: Path) -> None:
     (table,) = grid_tables(record, run_folder)
     assert (table.x_label, table.x_values) == ("CFG scale", ("3", "5", "7.5", "10", "14"))
     assert [row.value for row in table.rows] == ["0.8", "1", "1.2", "1.4"]
-    assert table.layer == ""
+    assert (table.layer, table.seeds_text) == ("", "seeds 1 and 2 side by side")
     picture = table.rows[2].pictures[1]
     assert picture is not None
     assert [path.name for path in picture.paths] == ["5-1.2-1.png", "5-1.2-2.png"]

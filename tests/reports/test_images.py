@@ -47,6 +47,7 @@ def test_seeds_stand_side_by_side(tmp_path: Path) -> None:
     embedded = Album(tmp_path).embed(Picture(paths, "", ""), precious=True)
     sheet = np.asarray(decoded(embedded.uri))
     assert (embedded.width, embedded.height, embedded.count) == (64, 64, 3)
+    assert (embedded.sheet_width, embedded.zoom) == (sheet.shape[1], 4)
     for i, path in enumerate(paths):
         left = i * (64 + GAP)
         assert np.array_equal(sheet[:, left : left + 64, :3], np.asarray(opened(path)))

@@ -116,6 +116,7 @@ def test_paper_has_dark_letters_and_charts_side_by_side(record: RunRecord, run_f
     printed = text.split("@media print {")[1].split("</style>")[0]
     assert re.search(r"\.panels \{ grid-template-columns: 1fr 1fr;", printed)
     assert re.search(r"body \{[^}]*background: none;", printed)
+    assert ".data .why { display: none; }" in printed
     assert re.findall(r"@media ([^{]*dark[^{]*) \{", text) == ["screen and (prefers-color-scheme: dark)"]
 
 
@@ -226,6 +227,31 @@ def test_a_run_without_a_choice_says_so(record: RunRecord, run_folder: Path, tmp
     assert "No choice yet" in document.text
     assert "This run is not over: 6 trials of 6 to come." in document.text
     assert {link[1:] for link in document.values("href") if link.startswith("#")} <= set(document.values("id"))
+
+
+def test_a_run_that_is_over_without_a_choice_promises_none(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    text = rendered(record.model_copy(update={"choice": None}), run_folder, tmp_path).text
+    assert "Nothing to choose" in text
+    assert "No choice yet" not in text
+
+
+@pytest.mark.parametrize(("every", "size"), [(10, 128), (6, 96)])
+def test_pixels_have_hard_edges_only_where_all_are_of_one_size(tmp_path: Path, every: int, size: int) -> None:
+    """Images of 64 pixels: twice as large in strips of 7 columns, half as large again in those of 11."""
+    run = Synthetic(tmp_path, rates=(2e-4,), epochs=(60,), every=every)
+    document = rendered(run.record, tmp_path, tmp_path / "report")
+    strip = [str(attrs["class"]) for tag, attrs in document.tags if tag == "img" and "first" in str(attrs.get("class"))]
+    assert f"--cell:{size}px" in document.values("style")
+    assert {"pixelated" in classes for classes in strip} == {size == 128}
+    # The viewer enlarges four times, grid cells keep their two seeds' gap.
+    assert any(style.startswith("--sheet:130;--zoom:4;--w:64;") for style in document.values("style"))
+    zooms = [attrs for tag, attrs in document.tags if tag == "button" and attrs.get("class") == "zoom"]
+    assert all("data-pixelated" in attrs for attrs in zooms)
+
+
+def test_paper_leaves_out_the_evidence_that_would_run_over_its_edge(page: Document) -> None:
+    why = [tag for tag, attrs in page.tags if "why" in str(attrs.get("class")).split()]
+    assert why == ["th", *["td"] * 6]
 
 
 def test_a_second_report_replaces_the_first(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ function show(button) {
   const large = viewer.querySelector("img");
   large.src = image.src;
   large.alt = image.alt;
-  large.className = image.classList.contains("pixelated") ? "pixelated" : "";
+  large.className = "pixelated" in button.dataset ? "pixelated" : "";
   large.style.cssText = button.style.cssText;
   viewer.querySelector(".caption").textContent = button.dataset.caption;
   const links = (button.dataset.originals || "").split(" ").filter(Boolean).map((href, index) => {
