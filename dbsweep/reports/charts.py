@@ -34,11 +34,11 @@ class Scale:
         return self.start + (value - self.low) / (self.high - self.low) * (self.end - self.start)
 
 
-def ticks(low: float, high: float, about: int = 5) -> tuple[float, ...]:
-    """Round values (1, 2 or 5 times a power of ten apart) within [low, high]; low < high."""
+def ticks(low: float, high: float, about: int = 5, least: float = 0.0) -> tuple[float, ...]:
+    """Round values (1, 2 or 5 times a power of ten apart, `least` or more) within [low, high]; low < high."""
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
-    step = power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.85)
+    step = max(power * next(m for m in (1, 2, 5, 10) if m * power >= rough * 0.85), least)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return tuple(round(i * step, 10) + 0.0 for i in range(first, last + 1))
@@ -61,7 +61,7 @@ def line_chart(panel: Panel) -> Markup:
     ]
     x = Scale(0, max(p.epoch for p in points), _LEFT, WIDTH - _RIGHT)
     y = Scale(*span(bounds, within=(0.0, 1.0) if scored else ()), HEIGHT - _BOTTOM, _TOP)
-    parts = [_axes(x, y, WIDTH, HEIGHT), _text(x.end, HEIGHT - 4, "epoch", "end")]
+    parts = [_axes(x, y, WIDTH, HEIGHT, least=1.0), _text(x.end, HEIGHT - 4, "epoch", "end")]
     if panel.chosen_epoch is not None:
         at = x(panel.chosen_epoch)
         parts.append(
@@ -126,13 +126,14 @@ def _band(points: Sequence[Point], x: Scale, y: Scale) -> Markup:
     return Markup('<polygon class="band" points="{}"/>').format(corners)
 
 
-def _axes(x: Scale, y: Scale, width: int, height: int) -> Markup:
+def _axes(x: Scale, y: Scale, width: int, height: int, *, least: float = 0.0) -> Markup:
+    """Lines across and numbers along both axes; those of x are `least` or more apart, as whole epochs are."""
     parts = []
     for value in ticks(y.low, y.high):
         line = Markup('<line class="grid" x1="{}" x2="{}" y1="{:.1f}" y2="{:.1f}"/>')
         parts.append(line.format(_LEFT, width - _RIGHT, y(value), y(value)))
         parts.append(_text(_LEFT - 8, y(value) + 4, _tick(value), "end"))
-    for value in ticks(x.low, x.high):
+    for value in ticks(x.low, x.high, least=least):
         parts.append(_text(x(value), height - _BOTTOM + 16, _tick(value), "middle"))
     return Markup("").join(parts)
 

@@ -63,6 +63,14 @@ class ReportData:
     failures: tuple[Failure, ...]
     notes: tuple[str, ...]
 
+    @property
+    def failures_title(self) -> str:
+        """What happened to `failures`: who has pressed Ctrl-C has not failed."""
+        states = {failure.state for failure in self.failures}
+        if TrialState.INTERRUPTED not in states:
+            return "What failed"
+        return "What was interrupted" if len(states) == 1 else "What failed or was interrupted"
+
 
 def report_data(record: RunRecord, run_folder: Path, handle: str | None = None) -> ReportData:
     """Everything the report says about a run.

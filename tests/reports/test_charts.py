@@ -29,6 +29,12 @@ def test_ticks_are_round(low: float, high: float, expected: tuple[float, ...]) -
     assert ticks(low, high) == pytest.approx(expected)
 
 
+def test_there_are_no_half_epochs() -> None:
+    chart = line_chart(Panel("Utility", "", None, (Curve("t001", "plain", (point(0, 0.1), point(2, 0.5))),)))
+    below = [text for text in ET.fromstring(chart).iter("text") if text.get("text-anchor") == "middle"]
+    assert [text.text for text in below] == ["0", "1", "2"]
+
+
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
 def test_ticks_lie_within_and_are_few(low: float, width: float) -> None:
     found = ticks(low, low + width)

@@ -76,6 +76,21 @@ def test_failures_name_reason_and_trials_but_a_stopped_branch_is_none(record: Ru
     assert failure.reason == "loss is NaN at step 17"
 
 
+@pytest.mark.parametrize(
+    ("states", "title"),
+    [
+        ({"b01": TrialState.FAILED}, "What failed"),
+        ({"b01": TrialState.INTERRUPTED}, "What was interrupted"),
+        ({"b01": TrialState.FAILED, "b02": TrialState.INTERRUPTED}, "What failed or was interrupted"),
+    ],
+)
+def test_who_has_pressed_ctrl_c_has_not_failed(
+    record: RunRecord, run_folder: Path, states: dict[str, TrialState], title: str
+) -> None:
+    changed = record.model_copy(update={"branch_states": {**record.branch_states, **states}})
+    assert report_data(changed, run_folder).failures_title == title
+
+
 def test_the_notes_tell_whether_the_base_model_knows_the_token(record: RunRecord, run_folder: Path) -> None:
     cards = {**record.scorecards, BASE: base("neon", known=True)}
     notes = report_data(record.model_copy(update={"scorecards": cards}), run_folder).notes
