@@ -9,6 +9,8 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
+from dbsweep.records.record import Scalar
+
 # By pydantic's error types; the placeholders are the error's context.
 _MUST = {
     "greater_than": "must be greater than {gt:g}",
@@ -51,6 +53,18 @@ def counted(count: int, noun: str) -> str:
     """``1 trial``, ``3 branches``, ``1,840 optimizer steps``."""
     plural = "es" if noun.endswith("nch") else "s"
     return f"{count:,} {noun}{'' if count == 1 else plural}"
+
+
+def setting(value: Scalar) -> str:
+    """A setting's value, short: `0.7`, `2e-6`, and small rates alike in one notation (`2e-4`, not `0.0002`)."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, float):
+        return str(value)
+    if 0.0 < abs(value) < 1e-3:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}"
+    return f"{value:.4g}"
 
 
 def nearest(word: object, allowed: Iterable[str], most: int, cutoff: float = 0.6) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dbsweep.config.messages import counted
+from dbsweep.config.messages import counted, setting
 from dbsweep.plan.amounts import bytes_text, duration_text
 from dbsweep.records.plan import Branch, Cost, Plan, Stage
 from dbsweep.records.record import Scalar
@@ -27,10 +27,6 @@ def plan_lines(plan: Plan) -> list[str]:
     return [*_trial_lines(plan), "", *shown, "", *_cost_lines(plan.cost), *([""] if notes else []), *notes]
 
 
-def _value_text(value: Scalar) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
 def _swept(plan: Plan) -> dict[str, list[Scalar]]:
     """Settings in which the trials differ, with their values in order of appearance."""
     values = {
@@ -43,7 +39,7 @@ def _trial_lines(plan: Plan) -> Iterator[str]:
     yield f"{counted(len(plan.trials), 'trial')} on {counted(len(plan.branches), 'branch')}"
     for name, values in _swept(plan).items():
         more = f", … {len(values) - _SHOWN_VALUES:,} more" if len(values) > _SHOWN_VALUES else ""
-        yield f"  {name}: {', '.join(map(_value_text, values[:_SHOWN_VALUES]))}{more}"
+        yield f"  {name}: {', '.join(map(setting, values[:_SHOWN_VALUES]))}{more}"
 
 
 def _tree_lines(plan: Plan) -> Iterator[str]:
@@ -61,7 +57,7 @@ def _tree_lines(plan: Plan) -> Iterator[str]:
 def _branch_line(branch: Branch, named: list[str]) -> str:
     if branch.parent is not None:
         return f"{branch.id} from {branch.parent} at step {branch.fork_step:,}"
-    settings = ", ".join(f"{name} {_value_text(branch.settings[name])}" for name in named)
+    settings = ", ".join(f"{name} {setting(branch.settings[name])}" for name in named)
     return f"{branch.id} {settings}".rstrip()
 
 

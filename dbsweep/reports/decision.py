@@ -7,6 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from dbsweep.concepts.photos import list_photos
+from dbsweep.config.messages import setting
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import InputError
 from dbsweep.records.choice import Candidate, Choice, Overrule
@@ -19,7 +20,7 @@ from dbsweep.reports.race import race_sentence
 from dbsweep.reports.reasons import verdict_sentence
 from dbsweep.reports.recipe import chosen_train, export_commands, retraining_yaml
 from dbsweep.reports.subjects import ConceptRow, concept_rows, lagging_sentence
-from dbsweep.reports.words import METRIC_NAMES, number, setting, setting_name
+from dbsweep.reports.words import METRIC_NAMES, number, setting_name
 
 RUNNERS_UP = 8
 """Candidates in the table of runners-up."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dbsweep.config.choosing import Choosing
+from dbsweep.config.messages import setting
 from dbsweep.records.choice import Candidate, Choice, Overrule
 from dbsweep.records.names import BASE
 from dbsweep.records.plan import Trial
@@ -23,7 +24,7 @@ from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.strips import swept_settings
 from dbsweep.reports.subjects import concept_rows, lagging_sentence
 from dbsweep.reports.trials import best_checkpoint, common_settings
-from dbsweep.reports.words import in_a_word, listing, setting, setting_name
+from dbsweep.reports.words import in_a_word, listing, setting_name
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import JUDGED, Utility, utility_for, utility_of
 

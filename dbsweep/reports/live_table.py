@@ -10,11 +10,11 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from dbsweep.config.messages import counted
+from dbsweep.config.messages import counted, setting
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.record import Scalar
 from dbsweep.reports.progress import BranchProgress, Progress
-from dbsweep.reports.words import in_a_word, setting
+from dbsweep.reports.words import in_a_word
 
 STYLES: Mapping[TrialState | VerdictState, str] = {
     TrialState.PENDING: "dim",

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbsweep.config.messages import setting
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Checkpoint, SampleImage, Scorecard, Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.reasons import reason
-from dbsweep.reports.words import listing, number, setting, setting_name, standing
+from dbsweep.reports.words import listing, number, setting_name, standing
 from dbsweep.selection.utility import Utility, utility_of
 
 

@@ -6,13 +6,14 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dbsweep.config.messages import setting
 from dbsweep.records.names import Metric
 from dbsweep.records.record import Scalar
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.families import heads
 from dbsweep.reports.reasons import reason
 from dbsweep.reports.strips import swept_settings
-from dbsweep.reports.words import number, setting, setting_name, standing
+from dbsweep.reports.words import number, setting_name, standing
 from dbsweep.selection.utility import Utility, utility_of
 
 

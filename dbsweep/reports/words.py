@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Final
 
 from dbsweep.records.names import Metric, TrialState, VerdictState
-from dbsweep.records.record import Scalar
 
 METRIC_NAMES: Final[Mapping[Metric, str]] = MappingProxyType(
     {
@@ -54,18 +53,6 @@ def number(value: float) -> str:
         return "–"
     rounded = round(value, 2) + 0.0  # no "-0.00"
     return f"{rounded:.2f}".replace("-", "−")
-
-
-def setting(value: Scalar) -> str:
-    """A setting's value, short: `0.7`, `2e-6`, and small rates alike in one notation (`2e-4`, not `0.0002`)."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if not isinstance(value, float):
-        return str(value)
-    if 0.0 < abs(value) < 1e-3:
-        mantissa, exponent = f"{value:.3e}".split("e")
-        return f"{float(mantissa):g}e{int(exponent)}"
-    return f"{value:.4g}"
 
 
 def listing(names: Iterable[str]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.config.messages import counted, did_you_mean
+from dbsweep.config.messages import counted, did_you_mean, setting
+from dbsweep.records.record import Scalar
 
 
 @pytest.mark.parametrize(
@@ -33,3 +34,21 @@ def test_counts_agree_with_their_noun(count: int, noun: str, text: str) -> None:
 )
 def test_the_nearest_are_offered(word: str, most: int, text: str) -> None:
     assert did_you_mean(word, ["b01-000006", "b01-000012", "b02-000012", "b03-000006"], most) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (2e-6, "2e-6"),
+        (0.0002, "2e-4"),
+        (1.25e-5, "1.25e-5"),
+        (0.7, "0.7"),
+        (0.0, "0"),
+        (25, "25"),
+        (True, "yes"),
+        (False, "no"),
+        ("cosine", "cosine"),
+    ],
+)
+def test_setting(value: Scalar, text: str) -> None:
+    assert setting(value) == text

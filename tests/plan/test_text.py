@@ -64,10 +64,10 @@ def test_a_rate_that_changes_is_told_at_its_stage():
     ]
 
 
-def test_other_swept_settings_stand_at_the_roots():
+def test_other_swept_settings_stand_at_the_roots_as_in_the_file():
     found = lines(learning_rate=[1e-6, 2e-5], precision=["fp32", "bf16"], epochs=[30])
-    assert "b01 learning_rate 1e-06, precision fp32" in found
-    assert "b04 learning_rate 2e-05, precision bf16" in found
+    assert "b01 learning_rate 1e-6, precision fp32" in found
+    assert "b04 learning_rate 2e-5, precision bf16" in found
 
 
 def test_a_large_tree_is_cut():

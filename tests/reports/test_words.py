@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.records.names import TrialState, VerdictState
-from dbsweep.records.record import Scalar
-from dbsweep.reports.words import duration, in_a_word, listing, moment, number, setting, setting_name, standing
+from dbsweep.reports.words import duration, in_a_word, listing, moment, number, setting_name, standing
 
 
 @pytest.mark.parametrize(
@@ -15,24 +14,6 @@ from dbsweep.reports.words import duration, in_a_word, listing, moment, number, 
 )
 def test_number(value: float, text: str) -> None:
     assert number(value) == text
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (2e-6, "2e-6"),
-        (0.0002, "2e-4"),
-        (1.25e-5, "1.25e-5"),
-        (0.7, "0.7"),
-        (0.0, "0"),
-        (25, "25"),
-        (True, "yes"),
-        (False, "no"),
-        ("cosine", "cosine"),
-    ],
-)
-def test_setting(value: Scalar, text: str) -> None:
-    assert setting(value) == text
 
 
 @pytest.mark.parametrize(
