@@ -84,7 +84,7 @@ def test_what_is_recorded_is_what_the_shipped_curves_give(result: dict[str, Any]
     assert json.loads(recorded.read_text(encoding="utf-8")) == result
 
 
-@pytest.mark.parametrize("sweep_name", ["settings", "lora"])
+@pytest.mark.parametrize("sweep_name", ["settings", "lora", "long"])
 def test_what_is_recorded_of_other_sweeps_is_what_their_curves_give(sweep_name: str, tmp_path: Path) -> None:
     curves, out = DEVELOPMENT.with_name(f"selection_{sweep_name}.json.gz"), tmp_path / "result.json"
     assert main(["--curves", str(curves), "--json", "--out", str(out)]) == 1
