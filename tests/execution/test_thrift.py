@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from dbsweep.config.schema import Train
+from dbsweep.errors import ResourceError
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
@@ -191,6 +192,35 @@ def test_what_has_been_saved_since_the_start_stays_saved(tiny_job: SweepJob, tmp
     thrift.savings = {"batch_size": 1, "gradient_accumulation": 4}
     thrift.go_on_from(tmp_path)
     assert thrift.savings == {"batch_size": 1, "gradient_accumulation": 4}
+
+
+def all_savings(thrift: Thrift) -> list[Savings]:
+    """What it has saved after each time that memory ran out, until nothing is left."""
+    taken: list[Savings] = []
+    for _ in range(20):
+        try:
+            thrift.save(1, CUDA_SAYS)
+        except ResourceError:
+            return taken
+        taken.append(thrift.savings)
+    raise AssertionError(f"it saves without end: {taken}")
+
+
+def test_each_step_adds_to_those_before_or_replaces_what_they_made_of_a_setting(tiny_job: SweepJob) -> None:
+    """A batch of 16 is halved to passes of 4 images with class images, and of one in the end."""
+    job = with_train(tiny_job, memory="auto", batch_size=16)
+    branch = make_branch("b01", 2)
+    taken = all_savings(Thrift(BranchJob(sweep=job, branch=branch), "bf16"))
+    first, *later = taken
+    assert first == {"precision": "bf16"}
+    for before, after in zip(taken, later, strict=False):
+        assert before.keys() <= after.keys()
+        assert before != after
+    assert [after["batch_size"] for after in taken if "batch_size" in after][-1] == 1
+    sizes = [int(after.get("batch_size", 16)) for after in taken]
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) > 2, "or nothing was replaced"
+    assert all(after.get("gradient_accumulation", 1) == 16 // size for after, size in zip(taken, sizes, strict=True))
 
 
 def test_other_errors_are_not_taken_for_it(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
