@@ -61,6 +61,11 @@ class RunFolder:
             RunError: there is no such run.
         """
         run = _named(output, name)
+        if not output.is_dir():
+            wrong = "is a file" if output.exists() else "does not exist"
+            raise RunError(
+                f"no run {name!r} in {output}, which {wrong}: give the folder that holds the runs with --runs"
+            )
         if not run.ledger.is_file():
             names = [other.name for other in list_runs(output)]
             meant = closest(name, names)

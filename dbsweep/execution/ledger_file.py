@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -70,5 +71,7 @@ def _connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
     except sqlite3.Error as error:
-        raise RunError(f"{path} cannot be opened ({error}): restore it or start a new run") from error
+        forbidden = path.exists() and not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK)
+        mend = "change its permissions" if forbidden else "restore it or start a new run"
+        raise RunError(f"{path} cannot be opened ({error}): {mend}") from error
     return connection

@@ -43,6 +43,15 @@ def test_a_file_in_place_of_the_folder_of_runs_is_refused(dbsweep, tmp_path):
     assert "--runs is the folder that holds the runs" in " ".join(err.split())
 
 
+@pytest.mark.parametrize("command", ["best", "trials", "report", "resume", "track"])
+def test_a_run_is_looked_for_in_a_folder_alone(dbsweep, tmp_path, command):
+    (tmp_path / "mine.yaml").write_text("")
+    for runs, wrong in ((tmp_path / "mine.yaml", "is a file"), (tmp_path / "rums", "does not exist")):
+        code, out, err = dbsweep(command, "demo", "--runs", runs)
+        assert (code, out) == (2, "")
+        assert f"no run 'demo' in {runs}, which {wrong}: give the folder" in " ".join(err.split())
+
+
 def test_a_run_that_cannot_be_read_does_not_hide_the_others_which_are_named_as_they_are_found(dbsweep, tmp_path):
     experiment = load_experiment(write_experiment(tmp_path))
     view = TerminalView(Console(file=io.StringIO()))

@@ -68,3 +68,14 @@ def test_a_reader_writes_nothing(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_is_told(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"ledger\.db cannot be opened \(unable to open database file\): restore it"):
         LedgerFile(tmp_path / "nowhere" / "ledger.db")
+
+
+def test_a_file_that_may_not_be_read_is_told_from_one_that_is_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ledger.db").mkdir()  # root may read every file; SQLite opens no folder for anybody
+    with pytest.raises(RunError, match="restore it or start a new run"):
+        LedgerFile(tmp_path / "ledger.db", read_only=True)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(RunError, match="change its permissions"):
+        LedgerFile(tmp_path / "ledger.db", read_only=True)
