@@ -75,6 +75,15 @@ def test_damaged_weights_are_refused(folder: Path, tmp_path: Path, file: str, co
         load_dino(str(tmp_path / "dino"))
 
 
+def test_another_model_is_no_dinov2(folder: Path, tmp_path: Path) -> None:
+    """transformers only warns, and takes of it what has the same name."""
+    shutil.copytree(folder, tmp_path / "vit")
+    config = json.loads((folder / "config.json").read_text())
+    (tmp_path / "vit" / "config.json").write_text(json.dumps({**config, "model_type": "vit"}))
+    with pytest.raises(ModelError, match="is a vit model, not a dinov2"):
+        load_dino(str(tmp_path / "vit"))
+
+
 def test_weights_that_are_missing_are_not_made_up(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "dino")
     config = json.loads((folder / "config.json").read_text())

@@ -44,6 +44,15 @@ def test_a_folder_without_weights_is_refused(clip_folder: Path, tmp_path: Path) 
         check_encoder(str(tmp_path), FIELD)
 
 
+@pytest.mark.parametrize("weights", ["open_clip_pytorch_model.bin", "clip.pth", "open_clip_model.safetensors"])
+def test_weights_of_a_folder_are_of_any_kind_that_open_clip_reads(
+    clip_folder: Path, tmp_path: Path, weights: str
+) -> None:
+    shutil.copy(clip_folder / CONFIG, tmp_path)
+    (tmp_path / weights).touch()
+    check_encoder(str(tmp_path), FIELD)
+
+
 def test_a_model_with_a_tag_is_asked_for_where_its_weights_are(asked: list[tuple[str, str]]) -> None:
     check_encoder("ViT-L-14/openai", FIELD)
     hub_id = "timm/vit_large_patch14_clip_224.openai"
@@ -95,6 +104,8 @@ def test_a_dinov2_of_the_hub_is_checked_by_its_configuration(tmp_path: Path, ask
 def test_a_dinov2_of_a_folder_is_whole(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=r"dinov2 .*: there is no such folder"):
         check_dino(str(tmp_path / "gone"))
+    with pytest.raises(ModelError, match=r"dinov2 \./gone: there is no such folder"):
+        check_dino("./gone")
     with pytest.raises(ModelError, match=r"the folder has no weights \(\*\.safetensors, \*\.bin\)"):
         check_dino(str(tmp_path))
     (tmp_path / "model.safetensors").touch()
@@ -102,3 +113,6 @@ def test_a_dinov2_of_a_folder_is_whole(tmp_path: Path) -> None:
         check_dino(str(tmp_path))
     dino(tmp_path)
     check_dino(str(tmp_path))
+    (tmp_path / "preprocessor_config.json").unlink()
+    with pytest.raises(ModelError, match=r"it has no preprocessor_config\.json"):
+        check_dino(str(tmp_path))

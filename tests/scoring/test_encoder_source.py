@@ -22,6 +22,12 @@ def test_a_folder_gets_its_prefix_once(tmp_path: Path) -> None:
     assert encoder_source(str(tmp_path)) == encoder_source(f"local-dir:{tmp_path}") == f"local-dir:{tmp_path}"
 
 
+def test_a_folder_may_be_told_from_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "open_clip_config.json").write_text("{}")
+    monkeypatch.setenv("HOME", str(tmp_path.parent))
+    assert encoder_source(f"local-dir:~/{tmp_path.name}") == f"local-dir:{tmp_path}"
+
+
 @pytest.mark.parametrize("name", ["ViT-L-14", "/ViT-L-14", "ViT-L-14/"])
 def test_a_model_needs_a_tag(name: str) -> None:
     with pytest.raises(ModelError, match=r"evaluate\.encoder: .* is neither a folder nor an open_clip model/tag"):

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from dbsweep.errors import ModelError
-from dbsweep.scoring.encoders import load_encoder
+from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
 
 
 def some_images(count: int) -> list[np.ndarray]:
@@ -56,6 +56,27 @@ def test_a_gpu_embeds_as_the_cpu_does(clip_folder: Path) -> None:
     cpu, gpu = load_encoder(str(clip_folder)), load_encoder(str(clip_folder), "cuda")
     assert gpu.encode_images(images) == pytest.approx(cpu.encode_images(images), abs=2e-3)
     assert gpu.encode_texts(["a", "b c"]) == pytest.approx(cpu.encode_texts(["a", "b c"]), abs=2e-3)
+
+
+class Normed(torch.nn.Module):
+    """Norms by its batch while it trains, as the ResNets among the CLIPs do."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.norm = torch.nn.BatchNorm1d(3)
+
+    def encode_image(self, images: torch.Tensor, *, normalize: bool) -> torch.Tensor:
+        assert normalize
+        return self.norm(images.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+def test_a_model_that_norms_by_batches_sees_each_image_alone() -> None:
+    def preprocess(image: Image.Image) -> torch.Tensor:
+        return torch.from_numpy(np.asarray(image, dtype=np.float32)[:40, :40]).permute(2, 0, 1)
+
+    encoder = OpenClipEncoder("normed", Normed().train(), preprocess, lambda texts: torch.zeros(len(texts), 1))
+    images = some_images(3)
+    assert encoder.encode_images(images)[:1] == pytest.approx(encoder.encode_images(images[:1]))
 
 
 def test_nothing_to_embed_is_no_error(clip_folder: Path) -> None:

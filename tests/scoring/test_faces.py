@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import ModelError, ResourceError
 from dbsweep.scoring.encoder_source import check_faces
-from dbsweep.scoring.faces import DETECTED_AT, WIDTH, FaceEncoder, load_faces
+from dbsweep.scoring.faces import DETECTED_AT, MIN_SCORE, WIDTH, FaceEncoder, load_faces
+from dbsweep.scoring.likeness import FACE
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
@@ -92,13 +93,54 @@ def test_faces_are_looked_for_at_one_size_and_cut_from_the_whole_image(side: int
     assert box == pytest.approx((side / 3, 0.0, 2 * side / 3, side), abs=side / 50)
 
 
+class TwoFaces(BrightDetector):
+    """A wide face and a square one, of 300 and of 400 pixels."""
+
+    def detect(self, image: Pixels) -> tuple[int, Floats | None]:
+        boxes = [(0, 0, 30, 10), (100, 0, 20, 20)]
+        return 1, np.array([(*box, *[0.0] * 10, 0.9) for box in boxes], dtype=np.float32)
+
+
+def test_the_largest_face_has_the_largest_area() -> None:
+    recognizer = ColourRecognizer()
+    FaceEncoder("face:test", TwoFaces(), recognizer).encode_images([image(RED, BLUE, DETECTED_AT)])
+    assert recognizer.boxes == [(100.0, 0.0, 20.0, 20.0)]
+
+
+def test_the_longer_side_has_the_size_at_which_faces_are_looked_for() -> None:
+    detector = BrightDetector()
+    FaceEncoder("face:test", detector, ColourRecognizer()).encode_images([image(RED, BLUE, 640)[:320]])
+    assert detector.size == (DETECTED_AT, DETECTED_AT // 2)
+
+
 def test_files_that_are_no_networks_are_named(tmp_path: Path) -> None:
     pytest.importorskip("cv2")
     detector, recognizer = tmp_path / "yunet.onnx", tmp_path / "sface.onnx"
     with pytest.raises(ModelError, match=r"evaluate\.identity\.face_detector: there is no file"):
         check_faces(detector, recognizer)
     detector.write_bytes(b"no network")
+    with pytest.raises(ModelError, match=r"evaluate\.identity\.face_recognizer: there is no file"):
+        check_faces(detector, recognizer)
     recognizer.write_bytes(b"no network")
     check_faces(detector, recognizer)
     with pytest.raises(ModelError, match=r"face_detector: .*yunet\.onnx' is not such a network"):
         load_faces(detector, recognizer)
+
+
+def test_without_opencv_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    (tmp_path / "any.onnx").touch()
+    with pytest.raises(ResourceError, match=r"pip install 'dbsweep\[face\]'"):
+        check_faces(tmp_path / "any.onnx", tmp_path / "any.onnx")
+
+
+def test_what_is_loaded_is_known_for_its_faces(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By its name scores know that a picture may show none; faces of drawings are found at a lower score."""
+    cv2 = pytest.importorskip("cv2")
+    asked: list[object] = []
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *arguments: asked.append(arguments[3:]))
+    monkeypatch.setattr(cv2.FaceRecognizerSF, "create", lambda *arguments: None)
+    (tmp_path / "sface.onnx").touch()
+    loaded = load_faces(tmp_path / "sface.onnx", tmp_path / "sface.onnx")
+    assert loaded.name == f"{FACE}sface.onnx"
+    assert asked == [(MIN_SCORE,)]

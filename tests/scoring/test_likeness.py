@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dbsweep.errors import InputError
-from dbsweep.records.names import Metric
+from dbsweep.records.names import Metric, PromptKind
+from dbsweep.records.results import SampleImage
 from dbsweep.scoring.encoders import Embeddings, Pixels
+from dbsweep.scoring.prompts import EvaluationPrompt
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint
 from dbsweep.selection.unmeasurable import unmeasurable
 from tests.scoring.corner import CornerEncoder
 from tests.scoring.men import (
+    BLANK,
     INSTANCE,
     PHOTOS,
     PROMPTS,
@@ -59,6 +63,15 @@ def test_identity_is_the_other_encoders_and_the_rest_is_not() -> None:
         assert with_faces.scores[metric].samples == pytest.approx(expected, abs=1e-6)
 
 
+def test_eyes_that_see_more_than_faces_count_none() -> None:
+    eyes = CornerEncoder()
+    reference = build_reference(PROMPTS, SEEDS, base_images(), PHOTOS, eyes, identity_encoder=eyes)
+    images = drawn_as({**STYLED, INSTANCE: [BLANK, *STYLED[INSTANCE][1:]]})
+    card = score_checkpoint("c", images, SAMPLES, eyes, reference, eyes)
+    assert Metric.FACES not in card.scores
+    assert np.isnan(card.scores[Metric.IDENTITY].samples).tolist() == [True, False, False, False], "it is blank"
+
+
 def test_images_without_a_face_have_no_identity_and_are_counted() -> None:
     images = drawn_as(STYLED)
     faces = FaceOf([STYLED[INSTANCE][2]])
@@ -89,6 +102,20 @@ def test_a_base_model_that_draws_no_faces_leaves_nothing_to_measure_from() -> No
     assert card.value(Metric.FACES) == 1.0
 
 
+def test_a_context_with_faces_is_nothing_to_measure_by_where_plain_pictures_have_none() -> None:
+    beach = EvaluationPrompt(PromptKind.INSTANCE, 0, 1, "ohwx man, beach", "man, beach")
+    images = {**base_images(), "man, beach": base_images()["man, ink"]}
+    faces = FaceOf(base_images()["photo of man"])
+    reference = build_reference([*PROMPTS, beach], SEEDS, images, PHOTOS, CornerEncoder(), identity_encoder=faces)
+    samples = [
+        SampleImage(path="", prompt=beach.prompt, kind=beach.kind, concept=0, prompt_index=1, seed=seed)
+        for seed in SEEDS
+    ]
+    card = score_base([*SAMPLES, *samples], reference)
+    assert np.isnan(card.scores[Metric.IDENTITY].samples).tolist() == [True] * 8
+    assert card.value(Metric.FACES) == 0.5
+
+
 def test_photos_without_a_face_cannot_be_measured_against() -> None:
     with pytest.raises(InputError, match=r"concepts\[0\]: face:corner finds no face in any of 5 photos"):
         reference_with(FaceOf(PHOTOS[0]))
@@ -107,6 +134,21 @@ def test_it_is_kept_beside_the_reference(tmp_path: Path) -> None:
         for each in (reference, again)
     )
     assert first == pytest.approx(second, nan_ok=True)
+
+
+def test_of_several_concepts_each_keeps_its_own(tmp_path: Path) -> None:
+    prompts = [*PROMPTS, *(replace(prompt, concept=1, base_prompt="man, ink") for prompt in PROMPTS)]
+    eyes = FaceOf()
+    reference = build_reference(
+        prompts, SEEDS, base_images(), [*PHOTOS, PHOTOS[0][:2]], CornerEncoder(), identity_encoder=eyes
+    )
+    reference.save(tmp_path / "reference.npz")
+    kept, again = reference.likeness, Reference.load(tmp_path / "reference.npz").likeness
+    assert kept is not None
+    assert again is not None
+    assert [len(rows) for rows in again.photos] == [5, 2]
+    assert list(again.base) == list(kept.base) == [INSTANCE, (PromptKind.INSTANCE, 1, 0)]
+    assert all((again.base[key] == kept.base[key]).all() for key in kept.base)
 
 
 def test_another_encoder_of_identity_is_refused() -> None:

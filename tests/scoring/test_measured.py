@@ -77,6 +77,8 @@ def test_a_good_training_scores_high_and_a_burnt_one_low(corner: CornerEncoder, 
     assert burnt.value(Metric.STYLE) == pytest.approx(0.0, abs=1e-6)
     assert burnt.value(Metric.PRIOR) == pytest.approx(0.0, abs=0.15)
     assert burnt.value(Metric.DIVERSITY) < 0.1
+    assert burnt.value(Metric.PRES) == pytest.approx(burnt.value(Metric.SUBJECT_FIDELITY)), "the class is the subject"
+    assert good.value(Metric.PRES) < burnt.value(Metric.PRES) - 0.5
 
 
 def test_div_is_of_the_subject_and_diversity_of_the_class(corner: CornerEncoder, reference: Reference) -> None:
@@ -155,9 +157,10 @@ def test_each_concept_is_measured_against_its_own_photos(corner: CornerEncoder) 
     prompts = [*PROMPTS, *(replace(prompt, concept=1) for prompt in PROMPTS)]
     samples = [*SAMPLES, *(sample.model_copy(update={"concept": 1}) for sample in SAMPLES)]
     both = build_reference(prompts, SEEDS, base_images(), [*PHOTOS, others], corner, [*held_out, others[:2]])
-    card = score_checkpoint("c", [*drawn_as(STYLED), *drawn_as(STYLED)], samples, corner, both)
+    another = drawn_as({**STYLED, INSTANCE: [pixels(unit(SUBJECT + 0.3 * NEON))] * 4})
+    card = score_checkpoint("c", [*drawn_as(STYLED), *another], samples, corner, both)
     own = build_reference(PROMPTS, SEEDS, base_images(), [others], corner, [others[:2]])
-    alone = score_checkpoint("c", drawn_as(STYLED), SAMPLES, corner, own)
+    alone = score_checkpoint("c", another, SAMPLES, corner, own)
     for metric, score in card.scores.items():
         images = asked_images(metric, score, card.images)
         told = [value for image, value in zip(images, score.samples, strict=True) if image.concept == 1]

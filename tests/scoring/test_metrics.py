@@ -43,6 +43,12 @@ def test_identity_gap() -> None:
     assert metrics.identity_gap(PHOTOS, rows(Z, Z)) == pytest.approx((0.0, 0.8))
 
 
+def test_many_pictures_tell_a_class_from_its_subject_however_they_scatter() -> None:
+    """Sixteen base images, every other one the first photo: cosines (1 + 0.8) / 2 and 0, their mean 0.45 with a
+    variance of 0.2025. The length 0.35 is less than that scatter of 0.45 and more than its error of 0.45 / 4."""
+    assert metrics.identity_gap(PHOTOS, rows(*[X, Z] * 8)) == pytest.approx((0.45, 0.35))
+
+
 def test_one_photo_is_measured_against_itself() -> None:
     """A base image with cosine 0.6 to the only photo: from 0.6 to 1."""
     assert metrics.identity_gap(rows(X), rows(towards(0.6, Z))) == pytest.approx((0.6, 0.4))
@@ -94,6 +100,14 @@ def test_an_image_that_has_lost_the_style_is_no_more_alike_for_it() -> None:
     photo, plain, styled = rows([1.0, 0.0, 2.0]), rows(Z, Z), rows(Y, Y)
     assert metrics.identity(rows(Z), photo, styled, plain) == pytest.approx([0.0])
     assert metrics.identity(rows([0.2, 1.0, 0.0]), photo, styled, plain).item() > 0.8
+
+
+def test_the_scale_of_identity_starts_at_its_base_and_is_as_long_as_the_plain_one() -> None:
+    """From the class at Y the base's images lie at X, -X and -X, so the scale starts at -1/3 there. From the plain
+    class at Z, which does not scatter, it is 1 long to the only photo, at X."""
+    there = rows([1.0, 1.0, 0.0], [-0.5, 1.0, 0.0], [-0.5, 1.0, 0.0])
+    found = metrics.identity(rows([1.0, 1.0, 0.0], [-1.0, 1.0, 0.0]), rows([1.0, 0.0, 1.0]), there, rows(Z, Z))
+    assert found == pytest.approx([4 / 3, -2 / 3])
 
 
 def test_identity_of_base_and_photos_is_0_and_1() -> None:
@@ -155,6 +169,12 @@ def test_style_leaves_the_own_seed_out_of_the_direction() -> None:
     assert metrics.style_retention(STYLED, PLAIN, base_styled, PLAIN) == pytest.approx([1.0, 2.0])
 
 
+def test_style_is_measured_by_the_base_s_mean_shift() -> None:
+    """Shifts of 2 and 1 times Y - X: the base's own images have 2 / 1.5 and 1 / 1.5."""
+    base_styled = rows([-1.0, 2.0, 0.0], Y)
+    assert metrics.style_retention(base_styled, PLAIN, base_styled, PLAIN) == pytest.approx([4 / 3, 2 / 3])
+
+
 @pytest.mark.parametrize(
     "base_styled",
     [PLAIN, rows(Y, [2.0, -1.0, 0.0])],
@@ -175,6 +195,14 @@ def test_the_weakest_prompt_counts_most() -> None:
     h = 8 / 15
     assert found[:, :2].ravel() == pytest.approx([h + 2 / 45, h - 2 / 45, h + 8 / 45, h - 8 / 45])
     assert np.isnan(found[:, 2]).all()
+
+
+def test_a_prompt_of_which_little_is_left_weighs_as_at_a_fifth() -> None:
+    """Means 0.8 and 0.1: h = 2 / (1/0.8 + 1/0.1) = 8/45. The slope of the second is h²/(2 · 0.2²), so a deviation of
+    0.05 becomes 2 · (8/45)² / 0.08 · 0.05."""
+    found = metrics.in_every_prompt(np.array([[0.8, 0.8], [0.15, 0.05]]))
+    h, reach = 8 / 45, (8 / 45) ** 2 / 0.8
+    assert found.ravel() == pytest.approx([h, h, h + reach, h - reach])
 
 
 def test_what_is_lost_in_one_prompt_is_lost() -> None:
@@ -219,6 +247,12 @@ def test_prior_counts_ruins_that_look_like_nothing() -> None:
     """Images -Z: cosine 0 to the photos, no drift; to the other base image -0.8 and -1 where it was 0.8."""
     expected = [1.0 - (0.8 + 0.8) / 0.71, 1.0 - (0.8 + 1.0) / 0.71]
     assert metrics.prior_preservation(rows([0.0, 0.0, -1.0], [0.0, 0.0, -1.0]), BASE, PHOTOS) == pytest.approx(expected)
+
+
+def test_a_ruin_is_told_beside_a_blank_image() -> None:
+    """As above, where the second image shows nothing."""
+    found = metrics.prior_preservation(rows([0.0, 0.0, -1.0], [NAN] * 3), BASE, PHOTOS)
+    assert found == pytest.approx([1.0 - (0.8 + 0.8) / 0.71, NAN], nan_ok=True)
 
 
 def test_another_proper_member_of_the_class_is_no_loss() -> None:

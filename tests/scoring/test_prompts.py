@@ -39,6 +39,7 @@ MAN, DOG = concept(), concept("sks", "dog")
         ("photo of a man, (ohwx:1.3), studio", "photo of a man, studio"),
         ("photo of a man [ohwx]", "photo of a man"),
         ("photo of ohwx woman", "photo of man woman"),
+        ("photo of ohwx manor", "photo of man manor"),
         ("photo of ohwxman", "photo of manman"),
         ("photo of ohwx man with sks dog", "photo of man with dog"),
         ("sunset over  the sea ,calm", "sunset over  the sea ,calm"),
@@ -73,6 +74,11 @@ def test_every_concept_has_its_prompts_in_order() -> None:
     ]
     assert prompts[1].prompt == "ohwx man, neon"
     assert prompts[1].key == (PromptKind.SANITY, 0, 0)
+
+
+def test_a_prompt_of_one_concept_may_name_another() -> None:
+    prompts = evaluation_prompts([concept(sanity=("ohwx man with sks dog",)), DOG])
+    assert prompts[1].base_prompt == "man with dog"
 
 
 def test_contexts_follow_the_instance_and_the_class_prompt() -> None:

@@ -48,7 +48,7 @@ def test_prompt_fidelity_compares_with_the_words_alone(corner: CornerEncoder) ->
 
 
 def test_the_file_gives_the_same_back(corner: CornerEncoder, tmp_path: Path) -> None:
-    reference = build_reference(PROMPTS, SEEDS, BASE_IMAGES, PHOTOS, corner)
+    reference = build_reference(PROMPTS, SEEDS, BASE_IMAGES, PHOTOS, corner, [[pixels([0.0, 0.6, 0.8])]])
     path = tmp_path / "reference.npz"
     reference.save(path)
     reference.save(path)  # replaces
@@ -58,11 +58,23 @@ def test_the_file_gives_the_same_back(corner: CornerEncoder, tmp_path: Path) -> 
     for key in reference.prompts:
         assert (loaded.base[key] == reference.base[key]).all()
         assert (loaded.texts[key] == reference.texts[key]).all()
+        assert (loaded.base_features[key] == reference.base_features[key]).all()
     assert (loaded.photos[0] == reference.photos[0]).all()
+    assert (loaded.photo_features[0] == reference.photo_features[0]).all()
+    assert loaded.held_out[0] == pytest.approx(np.array([[0.0, 0.6, 0.8]]))
     assert [file.name for file in tmp_path.iterdir()] == ["reference.npz"]
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "text", "pickle"])
+def test_a_file_from_before_photos_were_held_out_has_none(corner: CornerEncoder, tmp_path: Path) -> None:
+    path = tmp_path / "reference.npz"
+    build_reference(PROMPTS, SEEDS, BASE_IMAGES, PHOTOS, corner).save(path)
+    with np.load(path) as arrays:
+        np.savez(path.with_name("old.npz"), **{name: arrays[name] for name in arrays if name != "unseen0"})
+    loaded = Reference.load(path.with_name("old.npz"))
+    assert (loaded.held_out[0].shape, loaded.has_held_out) == ((0, 3), False)
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "text", "pickle", "another"])
 def test_a_damaged_file_is_refused(corner: CornerEncoder, tmp_path: Path, damage: str) -> None:
     path = tmp_path / "reference.npz"
     build_reference(PROMPTS, SEEDS, BASE_IMAGES, PHOTOS, corner).save(path)
@@ -72,6 +84,8 @@ def test_a_damaged_file_is_refused(corner: CornerEncoder, tmp_path: Path, damage
         path.write_bytes(path.read_bytes()[:200])
     elif damage == "text":
         path.write_text("not an archive")
+    elif damage == "another":
+        np.savez(path, numbers=np.zeros(3))
     else:
         np.savez(path, head=np.array([{"a": 1}], dtype=object))
     with pytest.raises(RunError, match=r"cannot read the reference scores .*reference\.npz"):
@@ -91,8 +105,9 @@ def test_a_blank_base_image_is_an_error(corner: CornerEncoder) -> None:
         (np.full((8, 8, 3), 128), True),
         (np.full((8, 8, 3), (200, 30, 40)), True),
         (np.indices((8, 8, 3)).sum(axis=0) * 9, False),
+        (np.indices((8, 8, 3)).sum(axis=0) * [9, 0, 0], False),
     ],
-    ids=["black", "grey", "red", "gradient"],
+    ids=["black", "grey", "red", "gradient", "red gradient"],
 )
 def test_shows_nothing(image: np.ndarray, blank: bool) -> None:
     assert shows_nothing(image.astype(np.uint8)) is blank

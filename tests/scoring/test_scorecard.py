@@ -67,6 +67,7 @@ def test_without_held_out_photos_there_is_nothing_instead_of_nan(corner: CornerE
 
 def test_the_validation_loss_joins_the_card_with_its_interval(reference: Reference) -> None:
     card = with_validation_loss(score_base(SAMPLES, reference), (0.1, 0.3, 0.2, 0.2))
+    assert set(card.scores) == {*score_base(SAMPLES, reference).scores, Metric.VALIDATION_LOSS}
     score = card.scores[Metric.VALIDATION_LOSS]
     assert score.value == pytest.approx(0.2)
     assert score.samples == (0.1, 0.3, 0.2, 0.2)
@@ -133,6 +134,10 @@ def test_a_card_of_more_seeds_begins_with_the_samples_of_fewer(corner: CornerEnc
         assert count == len(all_of_them.scores[metric].samples) // 2
         assert all_of_them.scores[metric].samples[:count] == pytest.approx(few.scores[metric].samples)
     assert [image.seed for image in few.images] == [1] * 4 + [2] * 4
+    base = score_base(samples, reference)
+    assert {metric: len(score.samples) for metric, score in base.scores.items()} == {
+        metric: len(score.samples) for metric, score in few.scores.items()
+    }
 
 
 def test_other_seeds_than_the_first_are_refused(corner: CornerEncoder, reference: Reference) -> None:

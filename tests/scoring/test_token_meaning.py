@@ -121,3 +121,12 @@ def test_two_pictures_do_not_tell(corner: CornerEncoder) -> None:
     images = {"photo of ohwx man": [pixels(unit(man)) for man in MEN[:2]]}
     (found,) = token_meanings(PROMPTS[:1], [OHWX], images, corner, reference)
     assert (found.images, found.known) == (2, None)
+    assert found.effect == pytest.approx(0.0), "the pictures of the first seeds are the same without the word"
+
+
+def test_each_concept_has_its_own_token(corner: CornerEncoder) -> None:
+    dog = EvaluationPrompt(PromptKind.INSTANCE, 1, 0, "photo of sks man", "photo of man")
+    reference = build_reference([*PROMPTS, dog], SEEDS, base_images(), [*PHOTOS, *PHOTOS], corner)
+    images = {"photo of sks man": [pixels(unit(man)) for man in MEN]}
+    (found,) = token_meanings([dog], [OHWX, TokenSplit("sks", ("sks</w>",), known=True)], images, corner, reference)
+    assert (found.token, found.pieces) == ("sks", ("sks",))
