@@ -50,8 +50,8 @@ class CachedImages:
 class CachedEncoder(CachedImages):
     """An encoder of images and texts that remembers the images."""
 
-    def __init__(self, encoder: Encoder, most: int = MOST) -> None:
-        super().__init__(encoder, most)
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder)
         self._texts = encoder
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:

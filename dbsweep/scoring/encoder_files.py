@@ -52,7 +52,7 @@ def check_dino(name: str) -> None:
         DiskError: as `download`.
     """
     what = f"evaluate.identity.dinov2 {name}"
-    folder = Path(name).expanduser()
+    folder = Path(name)
     if folder.is_dir():
         _check_weights(folder, _DINO_WEIGHTS, what)
     elif folder.is_absolute() or name.startswith("."):

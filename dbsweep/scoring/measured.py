@@ -54,14 +54,10 @@ def samples_of(
     values = np.array([_SAMPLES[metric](key, drawn, reference) for key in keys], dtype=np.float64)
     is_measurable = np.array([_is_measurable(metric, key, reference) for key in keys], dtype=np.bool_)
     values = values.reshape(len(keys), len(reference.seeds))
-    if metric is Metric.STYLE:
-        values[is_measurable] = by_concept(
-            [key for key, can in zip(keys, is_measurable, strict=True) if can], values[is_measurable]
-        )
-    return values, is_measurable
+    return (by_concept(keys, values) if metric is Metric.STYLE else values), is_measurable
 
 
-def by_concept(keys: Sequence[PromptKey], styles: Floats) -> Floats:
+def by_concept(keys: Sequence[PromptKey], styles: Floats) -> npt.NDArray[np.float64]:
     """(prompts, seeds) styles as `metrics.in_every_prompt` has them, of each concept's prompts by themselves."""
     found = np.array(styles, dtype=np.float64)
     concepts = np.array([concept for _, concept, _ in keys])
@@ -92,10 +88,8 @@ def _is_asked(metric: Metric, key: PromptKey, reference: Reference) -> bool:
 
 
 def _is_measurable(metric: Metric, key: PromptKey, reference: Reference) -> bool:
-    finite = np.isfinite(_SAMPLES[metric](key, drawn_by_base(reference), reference))
-    if metric is Metric.IDENTITY and reference.likeness is not None:
-        return bool(finite.any())  # some of the base model's images may have no face
-    return bool(finite.all())
+    """Whether the base model's own images have numbers; by an encoder of faces some of them may have none."""
+    return bool(np.isfinite(_SAMPLES[metric](key, drawn_by_base(reference), reference)).any())
 
 
 def _identity(key: PromptKey, drawn: Drawn, reference: Reference) -> Floats:

@@ -76,14 +76,14 @@ def identity(images: Floats, photos: Floats, base: Floats, base_plain: Floats) -
     centre, plain_centre = (np.asarray(rows, dtype=np.float64).mean(axis=0) for rows in (base, base_plain))
     way = _unit((centre - plain_centre)[None, :])
 
-    def seen_from(middle: Floats, rows: Floats) -> Floats:
-        shifts = rows - middle
+    def off_the_way(rows: Floats) -> Floats:  # the same from either centre
+        shifts = rows - centre
         return _unit(shifts - (shifts @ way.T) @ way)
 
     _, length = identity_gap(_unit(photos - plain_centre), _unit(base_plain - plain_centre))
-    subject = seen_from(plain_centre, photos)
-    start = float((seen_from(centre, base) @ subject.T).mean())
-    return (row_mean(np.asarray(seen_from(centre, images) @ subject.T, dtype=np.float64)) - start) / length
+    subject = off_the_way(photos)
+    start = float((off_the_way(base) @ subject.T).mean())
+    return (row_mean(np.asarray(off_the_way(images) @ subject.T, dtype=np.float64)) - start) / length
 
 
 def style_retention(styled: Floats, plain: Floats, base_styled: Floats, base_plain: Floats) -> Floats:
