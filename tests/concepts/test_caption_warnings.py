@@ -28,6 +28,7 @@ def own_class_images(folder: Path, suffix: str = ".txt", **captions: str) -> Pat
         ({}, ["a man", "man at sea"], []),
         ({}, ["a face", "a hat", "a", "b", "a man"], ["4 captions (0.txt, 1.txt, 2.txt, …) without the class word"]),
         ({}, ["ohwx man", "a man"], []),  # trained alike
+        ({}, ["a face", "a hat", "a", "a man"], ["3 captions (0.txt, 1.txt, 2.txt) without the class word"]),
         (
             {},
             ["ohwx, 1boy", "1boy, hat", "ohwx, 1boy, sea"],
@@ -155,6 +156,14 @@ def test_a_token_that_is_left_out_as_any_other_tag_is_told_of(
     assert lost_token(concept, trains[:1]) is None
     for given in ({"captions": "hybrid"}, {"instance_prompt": "ohwx man, [filewords]"}):
         assert lost_token(concept.model_copy(update=given), trains) is None
+
+
+def test_photos_that_are_held_out_need_their_captions_too(tmp_path: Path) -> None:
+    given = captioned(tmp_path, "a man", "a hat", validation_photos=1)
+    assert caption_warnings(given)[0].startswith("1 caption (1.txt) without the class word")
+    (tmp_path / "1.txt").unlink()
+    with pytest.raises(InputError, match=r"1\.png has no caption"):
+        caption_warnings(given)
 
 
 @pytest.mark.parametrize(

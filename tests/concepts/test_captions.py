@@ -50,11 +50,16 @@ def test_the_subject_is_named_once(text: str, named: str) -> None:
     assert name_subject(text, "ohwx", "man") == named
 
 
+def test_the_token_takes_the_place_of_any_article() -> None:
+    assert name_subject("photo of an actor", "ohwx", "actor") == "photo of ohwx actor"
+
+
 @pytest.mark.parametrize(
     ("text", "left"),
     [
         ("photo of ohwx man, smiling", "photo of man, smiling"),
         ("ohwx, smiling", "man, smiling"),
+        ("photo of OHWX man", "photo of man"),
         ("smiling, ohwx , a man", "smiling, a man"),
         ("a portrait", "man, a portrait"),
         ("a man", "a man"),
@@ -126,12 +131,15 @@ def test_brackets_of_a_caption_are_no_weights_when_it_is_drawn(tmp_path: Path) -
 
 
 def test_what_is_drawn_has_no_filewords_left(tmp_path: Path) -> None:
-    sanity = ["[filewords], ink", "photo of ohwx man, neon", "[filewords], neon"]
+    sanity = ["[filewords], ink", "[filewords], oil", "[filewords], neon", "photo of ohwx man, neon"]
     concept = captioned(tmp_path, "a man, hat", "a man at sea", sanity_prompts=sanity)
     drawn = as_drawn(concept, escape)
     assert drawn.instance_prompt == "photo of ohwx man"
     assert drawn.class_prompt == "photo of man"
-    assert drawn.sanity_prompts == ("ohwx man, hat, ink", "photo of ohwx man, neon", "ohwx man, hat, neon")
+    filled = ("ohwx man, hat, ink", "ohwx man at sea, oil", "ohwx man, hat, neon")
+    assert drawn.sanity_prompts == (*filled, "photo of ohwx man, neon")
+    as_it_is = captioned(tmp_path, "a man, hat", captions="fine_tuning", sanity_prompts=["[filewords], ink"])
+    assert as_drawn(as_it_is, escape).sanity_prompts == ("a man, hat, ink",)
     sampled = captioned(tmp_path, "a man, hat", sample_prompt="[filewords], studio")
     assert as_drawn(sampled, escape).instance_prompt == "ohwx man, hat, studio"
     plain = captioned(tmp_path, "a man", instance_prompt="ohwx man", sample_prompt="ohwx man at sea")
@@ -145,6 +153,7 @@ def test_what_is_drawn_has_no_filewords_left(tmp_path: Path) -> None:
         ("drawing of [filewords] in ohwx style", "drawing in ohwx style"),
         ("picture in ohwx style, [filewords], paper", "picture in ohwx style, paper"),
         ("[filewords]", "photo of ohwx style"),
+        ("[filewords], paper", "photo of ohwx style"),
     ],
 )
 def test_a_prompt_that_names_its_subject_beside_the_captions_is_drawn_without_them(
@@ -202,3 +211,7 @@ def test_all_faults_of_captions_are_told_at_once(tmp_path: Path) -> None:
     ):
         with pytest.raises(InputError, match=told):
             reads(concept)
+    for name in ("4.txt", "5.txt"):
+        (tmp_path / name).write_text("a man")
+    with pytest.raises(InputError, match=r"3\.txt is empty: [^;]*$"):
+        class_prompts(concept)

@@ -135,6 +135,17 @@ def test_what_changes_the_images_changes_the_folder(tmp_path: Path, change: dict
     assert pool(tmp_path, **change).folder != pool(tmp_path).folder  # type: ignore[arg-type]
 
 
+def test_size_and_sampler_are_those_asked_for(tmp_path: Path) -> None:
+    asked = {"escape": escape, "base_sha256": "abc"}
+    wide, other = (
+        class_image_pool(tmp_path, concept(), size=(64, 32), sampler=sampler, **asked)  # type: ignore[arg-type]
+        for sampler in ("DPM++ 2M Karras", "Euler a")
+    )
+    (request,) = other.missing(1)
+    assert (request.width, request.height, request.sampler) == (64, 32, "Euler a")
+    assert wide.folder != other.folder
+
+
 def test_concepts_with_the_same_class_share_the_folder(tmp_path: Path) -> None:
     other = pool(tmp_path, instance_token="sks", instance_prompt="sks man", sanity_prompts=["sks man, ink"])
     assert other.folder == pool(tmp_path).folder

@@ -82,6 +82,13 @@ def test_a_photo_that_is_held_out_and_trains_hides_memorisation(folder: Path, tm
     )
 
 
+def test_copies_that_are_all_held_out_hide_nothing(folder: Path, tmp_path: Path) -> None:
+    photo(tmp_path / "own" / "a.bmp", 9)
+    shutil.copy(tmp_path / "own" / "a.bmp", tmp_path / "own" / "b.bmp")
+    sentence = doubled_files(plain_concept(folder, validation_images=tmp_path / "own"))
+    assert str(sentence).endswith("it weighs more than the others; keep one of each")
+
+
 def test_what_cannot_be_read_is_no_copy(folder: Path) -> None:
     for name in ("gone.png", "lost.png"):
         (folder / name).symlink_to(folder / "nowhere.png")

@@ -21,7 +21,11 @@ def test_a_file_is_written_and_replaced(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("code", "error", "message"),
-    [(errno.ENOSPC, DiskError, r"no space left for .*a\.bin"), (errno.EIO, OSError, "broken")],
+    [
+        (errno.ENOSPC, DiskError, r"no space left for .*a\.bin"),
+        (errno.EDQUOT, DiskError, r"no space left for .*a\.bin"),
+        (errno.EIO, OSError, "broken"),
+    ],
 )
 def test_a_failed_write_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, error: type[Exception], message: str
@@ -31,7 +35,8 @@ def test_a_failed_write_leaves_nothing_behind(
             file.write(content[:1])
         raise OSError(code, "broken")
 
+    (tmp_path / "a.bin").write_text("old")
     monkeypatch.setattr(Path, "write_bytes", write_half)
     with pytest.raises(error, match=message):
         write_whole(tmp_path / "a.bin", b"one")
-    assert list(tmp_path.iterdir()) == []
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.bin", "old")]

@@ -63,6 +63,7 @@ def test_captions_count_wherever_they_stand(tmp_path: Path) -> None:
         ("photos/1.txt", "another", "changed: concepts[0].instance_images/1.txt"),
         ("photos/2.png", "more", "new: concepts[0].instance_images/2.png"),
         ("own/0.png", "another", "changed: concepts[0].class_images.folder/0.png"),
+        ("held/0.png", "0.png/held", "changed: concepts[0].validation_images/0.png"),  # of the same length
         ("photos/1.png", None, "gone: concepts[0].instance_images/1.png, concepts[0].instance_images/1.txt"),
     ],
 )

@@ -59,6 +59,14 @@ def test_an_image_does_not_depend_on_its_neighbours(models: StableDiffusion, enc
         assert torch.equal(alone.logvar[0], together.logvar[index])
 
 
+def test_large_images_are_encoded_one_by_one(
+    models: StableDiffusion, encoded: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dbsweep.concepts.latents.PIXELS_PER_BATCH", 64 * 64 - 1)
+    assert len(encode_photos(models, images(2))) == 2
+    assert encoded == [1, 1]
+
+
 def test_each_image_is_encoded_once(models: StableDiffusion, encoded: list[int], tmp_path: Path) -> None:
     photos = images(3)
     first = cached_latents(tmp_path, models, [*photos, photos[0]])
@@ -69,6 +77,7 @@ def test_each_image_is_encoded_once(models: StableDiffusion, encoded: list[int],
     assert torch.equal(again.logvar, first.logvar[[0, 2, 1, 0]])
     direct = encode_photos(models, photos)
     assert torch.equal(first.mean[:3], direct.mean)
+    assert torch.equal(first.logvar[:3], direct.logvar)
     assert len(list(tmp_path.iterdir())) == 3  # and nothing half-written
 
 

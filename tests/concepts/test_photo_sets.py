@@ -97,6 +97,7 @@ def test_photos_in_folders_below_are_told_of_unless_a_setting_names_them(tmp_pat
             1,
             "20 times an epoch, and here it is trained once: set repeats: 20, or 20 times the epochs",
         ),
+        ("05_man", 1, "set repeats: 5"),
         ("20_ohwx man", 20, None),
         ("20_ohwx man", 10, None),
         ("1_man", 1, None),

@@ -178,7 +178,9 @@ def test_a_faint_photo_is_none_of_one_colour(tmp_path: Path) -> None:
     """A face in fog: four grey levels from end to end, less than the noise above."""
     fog = Image.linear_gradient("L").point(lambda level: 200 + level // 64)
     fog.save(tmp_path / "a.png")
-    check_photos([tmp_path / "a.png"])
+    flat = Image.new("L", fog.size, 200)
+    Image.merge("RGB", (fog, flat, flat)).save(tmp_path / "b.png")  # of one channel alone
+    check_photos([tmp_path / "a.png", tmp_path / "b.png"])
 
 
 def test_the_square_is_the_centre(tmp_path: Path) -> None:
@@ -189,6 +191,17 @@ def test_the_square_is_the_centre(tmp_path: Path) -> None:
     assert square.shape == (8, 8, 3)
     assert square.dtype == np.uint8
     assert square.min() > 240  # Lanczos looks a little beyond the edge
+
+
+def test_what_is_finer_than_the_square_is_averaged(tmp_path: Path) -> None:
+    board = (np.indices((64, 64)).sum(axis=0) % 2 * 255).astype(np.uint8)
+    Image.fromarray(board).save(tmp_path / "a.png")
+    assert np.abs(read_square(tmp_path / "a.png", 8).astype(int) - 127).max() <= 2
+
+
+def test_a_palette_s_transparent_colour_is_white(tmp_path: Path) -> None:
+    Image.new("P", (8, 8), 0).save(tmp_path / "a.png", transparency=0)
+    assert read_square(tmp_path / "a.png", 4).min() == 255
 
 
 def test_the_photo_is_turned_upright(tmp_path: Path) -> None:
