@@ -59,6 +59,15 @@ def plain(models: StableDiffusion, prompt: str) -> Tensor:
             " ".join(["man"] * 70) + ", man man man man, dog",
             [" ".join(["man"] * 70) + " , man man man man", ", dog"],
         ),
+        # A comma splits its own chunk alone, and once.
+        (
+            " ".join(["man"] * 60) + ", BREAK" + " dog" * 76,
+            [" ".join(["man"] * 60) + " ,", " ".join(["dog"] * 75), "dog"],
+        ),
+        (
+            " ".join(["man"] * 60) + "," + " dog" * 76,
+            [" ".join(["man"] * 60) + " ,", " ".join(["dog"] * 75), "dog"],
+        ),
         ("man BREAK dog", ["man", "dog"]),
         ("BREAK dog", ["", "dog"]),
         ("man BREAK", ["man"]),
@@ -114,6 +123,13 @@ def test_a_mean_of_zero_is_no_scale(models: StableDiffusion) -> None:
     factors = torch.ones(77, 1)
     factors[3] = 1.4
     torch.testing.assert_close(encode(models, "photo of (man:1.4)"), base * factors, rtol=1e-5, atol=1e-6)
+
+
+def test_a_mean_that_changes_its_sign_is_no_scale(biased: StableDiffusion) -> None:
+    base, factors = plain(biased, "photo of man"), torch.ones(77, 1)
+    factors[1:4] = -100.0
+    assert base.mean() < 0.0 < (base * factors).mean()
+    torch.testing.assert_close(encode(biased, "(photo of man:-100)"), base * factors, rtol=1e-5, atol=1e-5)
 
 
 def test_the_mean_is_restored_for_each_chunk_alone(biased: StableDiffusion) -> None:

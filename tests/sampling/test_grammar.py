@@ -107,6 +107,7 @@ def test_a_break_is_told_from_its_neighbours() -> None:
         ("a man, a woman, manly", "man", 1.0, "a (man:1), a woman, manly"),
         ("(ohwx man:1.2)", "ohwx man", 1.5, "((ohwx man:1.5):1.2)"),
         ("photo of ohwx man", "ohwx man", 10.0, "photo of (ohwx man:10)"),
+        ("photo of ohwx man", "ohwx man", 1.125, "photo of (ohwx man:1.125)"),
         ("photo of ohwx man", "ohwx man", 0.00001, "photo of (ohwx man:0)"),
         ("style of c++", "c++", 1.1, "style of (c++:1.1)"),
     ],

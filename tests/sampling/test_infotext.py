@@ -51,6 +51,11 @@ def test_what_says_nothing_is_left_out() -> None:
     )
 
 
+def test_the_first_of_a_batch_says_its_place_and_words_stay_as_they_are() -> None:
+    text = format_info(replace(FULL, batch_pos=0, model="münchen, v1"))
+    assert 'Model: "münchen, v1", Batch size: 4, Batch pos: 0,' in text
+
+
 def test_a_text_written_by_a1111_is_read() -> None:
     # As A1111 1.6 writes it, with a quoted value that holds commas and colons.
     info = parse_info(
@@ -96,8 +101,9 @@ def test_what_is_written_is_read(request: ImageRequest, model: str, batch: int) 
 def test_a_png_keeps_pixels_and_settings(tmp_path: Path) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
     path = tmp_path / "a.png"
-    write_png(path, pixels, REQUEST, "6ce0161689", model="münchen", batch_size=2, batch_pos=1)
-    assert read(path) == ImageInfo(REQUEST, "6ce0161689", "münchen", batch_size=2, batch_pos=1)
+    settings = {"model": "münchen", "batch_size": 2, "batch_pos": 1, "clip_skip": 2, "extras": {"Version": "1"}}
+    write_png(path, pixels, REQUEST, "6ce0161689", **settings)  # type: ignore[arg-type]
+    assert read(path) == ImageInfo(REQUEST, "6ce0161689", **settings)  # type: ignore[arg-type]
     with Image.open(path) as image:
         assert np.array_equal(np.asarray(image), pixels)
         assert str(image.info["parameters"]).startswith(REQUEST.prompt)
@@ -105,10 +111,19 @@ def test_a_png_keeps_pixels_and_settings(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["jpg", "webp"])
-@pytest.mark.parametrize("encoding", ["utf-16-be", "utf-16-le"])
-def test_jpeg_and_webp_comments_are_read(tmp_path: Path, suffix: str, encoding: str) -> None:
+@pytest.mark.parametrize(
+    "comment",
+    [
+        b"UNICODE\0" + GOLDEN.encode("utf-16-be"),
+        b"UNICODE\0" + GOLDEN.encode("utf-16-le"),
+        b"UNICODE\0\xff\xfe" + GOLDEN.encode("utf-16-le"),
+        b"ASCII\0\0\0" + GOLDEN.encode() + b"\0",
+    ],
+    ids=["big-endian", "little-endian", "marked", "ASCII"],
+)
+def test_jpeg_and_webp_comments_are_read(tmp_path: Path, suffix: str, comment: bytes) -> None:
     exif = Image.Exif()
-    exif.get_ifd(0x8769)[0x9286] = b"UNICODE\0" + GOLDEN.encode(encoding)
+    exif.get_ifd(0x8769)[0x9286] = comment
     path = tmp_path / f"a.{suffix}"
     Image.new("RGB", (8, 8)).save(path, exif=exif)
     assert read(path) == FULL
@@ -130,6 +145,7 @@ def test_files_without_settings_are_refused(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("just a prompt", "no generation settings"),
+        ("a cat, mood: dark, light: low", "no generation settings"),
         ("a\nSteps: many, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64x64", "unreadable generation settings"),
         ("a\nSteps: 20, Sampler: Euler, CFG scale: 7, Seed: 1, Size: 64", "unreadable generation settings"),
     ],
@@ -146,6 +162,7 @@ def test_broken_texts_are_refused(text: str, message: str) -> None:
         ({"guidance_scale": float("nan")}, "guidance_scale must be at least 1, got nan"),
         ({"num_inference_steps": 0}, "num_inference_steps must be at least 1, got 0"),
         ({"seed": -1}, "seed must be between 0 and"),
+        ({"seed": 2**63}, "seed must be between 0 and"),
         ({"width": 63}, "width must be a positive multiple of 8 pixels, got 63"),
         ({"height": 0}, "height must be a positive multiple of 8 pixels, got 0"),
     ],

@@ -66,6 +66,20 @@ def test_settings_mean_what_diffusers_means(models: StableDiffusion, tiny_sd: Pa
     assert furthest(draw(models, [request])[0], drawn_by_diffusers(tiny_sd, request)) <= ROUNDING
 
 
+def test_clip_skip_draws_from_another_layer(models: StableDiffusion) -> None:
+    """Its text embeddings are compared in the tests of conditioning: diffusers cannot skip with these transformers."""
+    assert furthest(*(draw(models, [REQUEST], clip_skip=skip)[0] for skip in (1, 2))) > ROUNDING
+
+
+def test_images_larger_than_the_vae_decodes_at_once_are_decoded_one_by_one(
+    models: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = [REQUEST, replace(REQUEST, seed=8)]
+    together = draw(models, pair)
+    monkeypatch.setattr(sampler_module, "DECODE_PIXELS", 64 * 64 - 1)
+    assert max(map(furthest, draw(models, pair), together)) <= ROUNDING
+
+
 def test_v_prediction_is_respected(tmp_path: Path) -> None:
     folder = write_pipeline(tmp_path / "v", prediction_type="v_prediction")
     models = load_base(str(folder))
@@ -195,6 +209,15 @@ def test_out_of_memory_halves_the_batch_for_all_that_follow(
     drawn = draw(models, requests)
     assert tried == [6, 3, 2, 1, 2, 1]
     assert all(furthest(*pair) <= ROUNDING for pair in zip(drawn, expected, strict=True))
+
+
+def test_another_error_is_no_lack_of_memory(models: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
+        raise RuntimeError("a size that does not match")
+
+    monkeypatch.setattr(sampler_module, "_decode", decode)
+    with pytest.raises(RuntimeError, match="a size that does not match"):
+        draw(models, [REQUEST, replace(REQUEST, seed=8)])
 
 
 def test_no_memory_for_one_image_is_an_error(models: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:

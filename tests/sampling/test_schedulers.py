@@ -25,16 +25,25 @@ def test_the_models_noise_schedule_and_prediction_type_are_kept(name: str, predi
 def test_the_names_tell_the_solvers_apart() -> None:
     made = {
         name: (type(s).__name__, s.config.get("algorithm_type"))
-        for name in ("DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE", "PLMS", "DDIM")
+        for name in ("DPM2", "DPM2 a", "DPM++ 2M", "DPM++ 2M SDE", "DPM++ SDE", "DPM++ SDE Karras", "PLMS", "DDIM")
         for s in [make_scheduler(name, SCHEDULER)]
     }
     assert made == {
+        "DPM2": ("KDPM2DiscreteScheduler", None),
+        "DPM2 a": ("KDPM2AncestralDiscreteScheduler", None),
         "DPM++ 2M": ("DPMSolverMultistepScheduler", "dpmsolver++"),
         "DPM++ 2M SDE": ("DPMSolverMultistepScheduler", "sde-dpmsolver++"),
         "DPM++ SDE": ("DPMSolverSinglestepScheduler", "sde-dpmsolver++"),
+        "DPM++ SDE Karras": ("DPMSolverSinglestepScheduler", "sde-dpmsolver++"),
         "PLMS": ("PNDMScheduler", None),
         "DDIM": ("DDIMScheduler", None),
     }
+
+
+def test_plms_begins_with_one_further_evaluation_and_not_with_runge_kutta() -> None:
+    scheduler = make_scheduler("PLMS", {name: value for name, value in SCHEDULER.items() if name != "skip_prk_steps"})
+    scheduler.set_timesteps(10)
+    assert len(scheduler.timesteps) == 11
 
 
 def test_the_configuration_given_is_not_changed() -> None:
