@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from PIL import Image, ImageDraw, ImageFont, ImageOps
 
@@ -14,6 +14,8 @@ from dbsweep.reports.grids import GridTable
 from dbsweep.reports.images import blank, read_image
 from dbsweep.reports.pictures import Picture
 from dbsweep.reports.strips import FilmStrip
+
+Colour: TypeAlias = tuple[int, int, int]
 
 PAPER: Final = (251, 250, 247)
 INK: Final = (30, 32, 34)
@@ -39,8 +41,12 @@ class _Page:
         image = Image.new("RGB", (width, height), PAPER)
         return cls(image, ImageDraw.Draw(image))
 
-    def write(self, x: int, y: int, words: str, *, size: int = 14, ink: tuple[int, int, int] = INK) -> None:
+    def write(
+        self, x: int, y: int, words: str, *, size: int = 14, ink: Colour = INK, ground: Colour | None = None
+    ) -> None:
         """Text by Pillow's own font, which needs no font on the machine; (x, y) is its upper left corner."""
+        if ground is not None:
+            self.pen.rectangle((x, y, x + _text_width(words, size) + GAP, y + LINE - GAP), fill=ground)
         self.pen.text((x, y), words, fill=ink, font=ImageFont.load_default(size))
 
     def place(self, x: int, y: int, picture: Picture | None, cell: int) -> None:
@@ -79,7 +85,8 @@ def choice_png(decision: Decision, path: Path, *, cell: int = 128) -> Path:
         `path`.
     """
     seeds = max((len(side) for k in decision.concepts for c in k.comparisons for side in (c.base, c.chosen)), default=1)
-    half = seeds * (cell + GAP) + 2 * MARGIN
+    prompts = [words for k in decision.concepts for c in k.comparisons for words in (c.base_prompt, c.prompt)]
+    half = max(seeds * (cell + GAP), *(_text_width(words, 14) for words in prompts), 0) + 2 * MARGIN
     photos = cell // 2
     heights = [photos + 3 * LINE + len(concept.comparisons) * (cell + LINE) for concept in decision.concepts]
     page = _Page.blank(2 * half, LINE + 2 * MARGIN + sum(heights))
@@ -104,14 +111,15 @@ def film_strip_png(strip: FilmStrip, path: Path, *, cell: int = 128) -> Path:
     """
     pitch, row = cell + GAP, cell + LINE
     top = MARGIN + 3 * LINE + 24
-    width = max(2 * MARGIN + len(strip.columns) * pitch - GAP, _text_width(strip.settings, 14) + 2 * MARGIN)
+    words = (strip.settings, *(row.prompt for row in strip.rows))
+    width = max(len(strip.columns) * pitch - GAP, *(_text_width(each, 14) for each in words)) + 2 * MARGIN
     page = _Page.blank(width, top + len(strip.rows) * row + LINE + MARGIN)
     page.write(MARGIN, MARGIN, f"{strip.trial}: {strip.badge[1]}", size=20)
     page.write(MARGIN, MARGIN + LINE + 4, strip.settings, ink=MUTED)
     _mark_columns(page, strip, top, cell)
     for r, strip_row in enumerate(strip.rows):
         y = top + r * row
-        page.write(MARGIN, y + 2, strip_row.prompt, ink=MUTED)
+        page.write(MARGIN, y + 2, strip_row.prompt, ink=MUTED, ground=PAPER)  # over the mark of overtraining
         for c, picture in enumerate(strip_row.pictures):
             page.place(MARGIN + c * pitch, y + LINE, picture, cell)
     return page.save(path)
@@ -189,7 +197,7 @@ def _tile(path: Path, cell: int) -> Image.Image:
     image = read_image(path)
     if image is None:
         return blank((cell, cell))
-    hard = max(image.size) <= cell  # enlarged pixels stay pixels
+    hard = cell % max(image.size) == 0  # enlarged pixels stay pixels, where all become as wide
     return ImageOps.fit(image, (cell, cell), Image.Resampling.NEAREST if hard else Image.Resampling.LANCZOS)
 
 

@@ -57,6 +57,30 @@ def test_overtraining_is_marked_only_where_there_is_some(record: RunRecord, run_
     assert not {BAD, BAD_SOFT} & colours("little.png")
 
 
+def test_a_long_prompt_has_its_room_and_nothing_runs_through_it(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    much = data_of(record, run_folder).chapters[-1].strip
+    words = "photo of ohwx man on the cover of a magazine, " * 20
+    long = replace(much, rows=(replace(much.rows[0], prompt=words), *much.rows[1:]))
+    sheet = np.asarray(opened(film_strip_png(long, tmp_path / "long.png", cell=64)))
+    assert sheet.shape[1] > 20 * 200
+    line = sheet[: sheet.shape[0] // 2, 16 + next(i for i, c in enumerate(much.columns) if c.onset) * 68 - 2]
+    marked = np.flatnonzero((line == BAD).all(axis=1))
+    assert np.diff(marked).max() > 10  # the line makes way for the prompt
+
+
+def test_pixels_of_a_tile_are_all_of_one_size(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    """Of 64 pixels drawn as 128 each stays a square; as 96 they are smoothed and not made wider by turns."""
+    strip = data_of(record, run_folder).chapters[0].strip
+    picture = strip.rows[0].pictures[0]
+    assert picture is not None
+    small = opened(picture.paths[0])
+    for cell, hard in ((128, True), (96, False)):
+        sheet = opened(film_strip_png(strip, tmp_path / f"{cell}.png", cell=cell))
+        assert holds(sheet, small.resize((cell, cell), Image.Resampling.NEAREST)) is hard
+
+
 def test_missing_images_leave_a_crossed_out_cell(record: RunRecord, tmp_path: Path) -> None:
     strip = report_data(record, tmp_path / "gone").chapters[0].strip
     assert opened(film_strip_png(strip, tmp_path / "strip.png")).size[0] > 7 * 128
