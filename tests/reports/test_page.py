@@ -117,7 +117,17 @@ def test_paper_has_dark_letters_and_charts_side_by_side(record: RunRecord, run_f
     assert re.search(r"\.panels \{ grid-template-columns: 1fr 1fr;", printed)
     assert re.search(r"body \{[^}]*background: none;", printed)
     assert ".data .why { display: none; }" in printed
+    assert "#strips details { break-inside: avoid; }" in printed  # no page ends with a strip's heading
     assert re.findall(r"@media ([^{]*dark[^{]*) \{", text) == ["screen and (prefers-color-scheme: dark)"]
+
+
+def test_on_a_phone_a_trial_keeps_its_name_beside_its_verdict(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    text = render_report(report_data(record, run_folder), tmp_path).read_text(encoding="utf-8")
+    narrow, printed = text.split("@media (max-width: 760px) {")[1].split("@media print {")
+    assert re.search(r"\.sortable tr > :first-child \{ position: sticky;", narrow)
+    assert re.search(r"\.sortable tr > :first-child \{ position: static;", printed)  # paper is narrow too
 
 
 def test_tables_are_styled_and_their_heads_say_of_what(page: Document) -> None:
