@@ -79,6 +79,14 @@ def test_options_are_not_named_by_their_metavar(command: Callable[..., None]):
             assert says_its_name or option.metavar != name.upper()
 
 
+@pytest.mark.parametrize(("words", "flag"), [(("run",), "--alone"), (("best",), "--json"), ((), "--version")])
+def test_a_flag_does_not_seem_to_take_a_value(dbsweep, words, flag):
+    """typer 0.29 shows ``--alone <bool>``, and ``--alone true`` is refused."""
+    _, out, _ = dbsweep(*words, "--help")
+    (line,) = [line for line in out.splitlines() if f" {flag} " in line]
+    assert "<bool>" not in line
+
+
 def test_a_place_that_may_not_be_read_is_one_message_and_exit_code_2(dbsweep, tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied", str(path))

@@ -11,8 +11,10 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="Experiment file (YAM
 Run = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, or its folder.")]
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override one value of the file.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to run on, or `auto`.")]
-Alone = Annotated[bool, typer.Option("--alone", help="Train every trial by itself, to check what sharing gives.")]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON on stdout.")]
+Alone = Annotated[
+    bool, typer.Option("--alone", metavar="", help="Train every trial by itself, to check what sharing gives.")
+]
+Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON on stdout.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]
 
 RUNS = Path("runs")
