@@ -38,7 +38,7 @@ VERDICT_NAMES: Final[Mapping[VerdictState, str]] = MappingProxyType(
     }
 )
 
-_ABBREVIATIONS: Final = {"lr": "learning-rate"}
+_ABBREVIATIONS: Final = {"lr": "learning-rate", "lora": "LoRA", "dora": "DoRA", "ema": "EMA", "snr": "SNR"}
 
 
 def setting_name(dotted: str) -> str:

@@ -43,7 +43,7 @@ def test_settings_are_the_trials_and_what_the_file_says_of_training_besides(
         "epochs",
     ]
     assert told.settings[0][1] == "2e-4"  # the trial's, not the file's
-    assert sorted(told.settings[4:]) == [("lora rank", "4"), ("resolution", "64")]  # AdamW is the default
+    assert sorted(told.settings[4:]) == [("LoRA rank", "4"), ("resolution", "64")]  # AdamW is the default
 
 
 def test_scores_come_with_their_interval(record: RunRecord, run_folder: Path) -> None:

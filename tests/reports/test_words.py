@@ -18,7 +18,12 @@ def test_number(value: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("dotted", "text"),
-    [("class_images_per_instance", "class images per instance"), ("train.lr_scheduler", "learning-rate scheduler")],
+    [
+        ("class_images_per_instance", "class images per instance"),
+        ("train.lr_scheduler", "learning-rate scheduler"),
+        ("lora_rank", "LoRA rank"),
+        ("min_snr_gamma", "min SNR gamma"),
+    ],
 )
 def test_setting_name(dotted: str, text: str) -> None:
     assert setting_name(dotted) == text
