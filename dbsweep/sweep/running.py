@@ -15,6 +15,7 @@ from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import sweep_job
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
+from dbsweep.execution.ray_address import check_address
 from dbsweep.models.durable import is_full
 from dbsweep.records.plan import Plan
 from dbsweep.reports.terminal import TerminalView
@@ -39,7 +40,13 @@ MakeBackend: TypeAlias = Callable[[RunFolder, Experiment], Backend]
 
 
 def on_ray(address: str | None) -> MakeBackend:
-    """Back ends on a Ray cluster, or on a Ray of this machine's own where the address is None."""
+    """Back ends on a Ray cluster, or on a Ray of this machine's own where the address is None.
+
+    Raises:
+        InputError, ResourceError: no cluster is there.
+    """
+    if address is not None:
+        check_address(address)
 
     def make(folder: RunFolder, experiment: Experiment) -> Backend:
         from dbsweep.execution.ray_backend import RayBackend  # ray takes seconds to import: after the checks
