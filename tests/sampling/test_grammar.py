@@ -49,6 +49,7 @@ def weights(prompt: str) -> list[tuple[str, float] | None]:
         ("(x:.5)", [("x", 0.5)]),
         ("[x]", [("x", 0.909091)]),
         ("[[x]]", [("x", 0.826446)]),
+        ("[x", [("x", 0.909091)]),
         ("x)", [("x)", 1.0)]),
         ("x]", [("x]", 1.0)]),
         ("a:b", [("a:b", 1.0)]),
@@ -74,6 +75,10 @@ def test_prompts_are_read_as_a1111_reads_them(prompt: str, expected: list[tuple[
 @given(st.text().filter(lambda text: "BREAK" not in text))
 def test_escaped_text_is_unweighted_and_unchanged(text: str) -> None:
     assert parse(escape(text)) == (Fragment(text),)
+
+
+def test_a_backslash_before_a_bracket_is_text_too() -> None:
+    assert parse(escape(r"a \(b\) \\")) == (Fragment(r"a \(b\) \\"),)
 
 
 @given(st.text(alphabet="ab ()[]:\\.,1B", max_size=40))
