@@ -30,6 +30,17 @@ def test_relative_paths_start_at_the_file(load: Load, tmp_path: Path):
     assert experiment.output == Path("runs")
 
 
+@pytest.mark.parametrize(
+    ("given", "kept"), [("clip", "{here}/clip"), ("~/clip", "{here}/home/clip"), ("/clip", "/clip")]
+)
+def test_a_folder_with_open_clips_prefix_starts_at_the_file_too(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: str, kept: str
+):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    encoder = load("", f"evaluate.encoder=local-dir:{given}").evaluate.encoder
+    assert encoder == f"local-dir:{kept.format(here=tmp_path)}"
+
+
 @pytest.mark.parametrize("source", ["minisd", "stable-diffusion-v1-5/stable-diffusion-v1-5"])
 def test_names_of_models_are_not_paths(load: Load, source: str):
     assert load("", f"base_model={source}").base_model == source
