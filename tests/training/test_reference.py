@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import DDPMScheduler
+from diffusers.optimization import get_scheduler
 from diffusers.training_utils import compute_snr
 from torch.nn import functional
 
@@ -19,7 +20,7 @@ from dbsweep.training.data import ConceptData
 from dbsweep.training.order import partner
 from dbsweep.training.randomness import Purpose, generator
 from dbsweep.training.trainer import Trainer
-from tests.training.dreambooth import ALWAYS, PHOTOS, concept, distance, fresh_models, settings
+from tests.training.dreambooth import ALWAYS, LONG, PHOTOS, concept, distance, fresh_models, settings
 
 STEPS = 10
 TOLERANCE = 5e-4
@@ -55,6 +56,18 @@ def prompt(train: Train, data: ConceptData, epoch: int, image: int, half: int) -
     return (data.instance_captions, data.class_captions)[half][0].template
 
 
+def encode(models: StableDiffusion, text: str, clip_skip: int) -> torch.Tensor:
+    """The states of a prompt, 75 tokens at a time."""
+    tokens = models.tokenizer(text, add_special_tokens=False, verbose=False).input_ids
+    begin, end = models.tokenizer.bos_token_id, models.tokenizer.eos_token_id
+    states = []
+    for start in range(0, max(1, len(tokens)), 75):
+        ids = [begin, *tokens[start : start + 75]]
+        layers = models.text_encoder(torch.tensor([ids + [end] * (77 - len(ids))]), output_hidden_states=True)
+        states.append(models.text_encoder.final_layer_norm(layers.hidden_states[-clip_skip]))
+    return torch.cat(states, dim=1)
+
+
 def epochs(train: Train) -> Iterator[tuple[int, list[int]]]:
     """(epoch, images) of every optimizer step."""
     size = train.batch_size * train.gradient_accumulation
@@ -80,6 +93,11 @@ def reference(
     rates = train.learning_rate, train.text_encoder_learning_rate or train.learning_rate
     networks = models.unet, models.text_encoder
     parts = {module: optimizer(module, rate) for module, rate in zip(networks, rates, strict=True)}
+    kind, warmup = train.lr_scheduler.value, train.lr_warmup_steps
+    schedules = {
+        module: get_scheduler(kind, part, num_warmup_steps=warmup, num_training_steps=STEPS)
+        for module, part in parts.items()
+    }
     for step, (epoch, images) in zip(range(STEPS), epochs(train), strict=False):
         training = [models.unet] + ([models.text_encoder] if step < text_encoder_steps else [])
         models.unet.zero_grad()
@@ -88,10 +106,7 @@ def reference(
         for image in images:
             for half in halves:
                 latent, noise, seen, timestep = (x[None] for x in draws(train, data, epoch, image, half))
-                text = prompt(train, data, epoch, image, half)
-                ids = models.tokenizer(text, padding="max_length", max_length=77, return_tensors="pt").input_ids
-                layers = models.text_encoder(ids, output_hidden_states=True).hidden_states
-                states = models.text_encoder.final_layer_norm(layers[-clip_skip])
+                states = encode(models, prompt(train, data, epoch, image, half), clip_skip)
                 prediction = models.unet(scheduler.add_noise(latent, seen, timestep), timestep, states).sample
                 velocity = models.scheduler_config["prediction_type"] == "v_prediction"
                 target = scheduler.get_velocity(latent, noise, timestep) if velocity else noise
@@ -103,6 +118,7 @@ def reference(
         torch.nn.utils.clip_grad_norm_([p for m in training for p in m.parameters()], limit)
         for module in training:
             parts[module].step()
+            schedules[module].step()
 
 
 CASES = {
@@ -132,14 +148,28 @@ CASES = {
         ALWAYS,
         "epsilon",
     ),
+    "rates that rise and fall": (
+        settings(lr_scheduler="cosine", lr_warmup_steps=3, text_encoder_learning_rate=2e-4),
+        6,
+        "epsilon",
+    ),
 }
+CAPTION = "photo of ohwx man"
 
 
-@pytest.mark.parametrize(("case", "clip_skip"), [*((case, 1) for case in CASES), ("prior and text encoder", 2)])
-def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str, clip_skip: int) -> None:
+@pytest.mark.parametrize(
+    ("case", "clip_skip", "caption"),
+    [
+        *((case, 1, CAPTION) for case in CASES),
+        ("prior and text encoder", 2, CAPTION),
+        pytest.param("batch", 1, LONG, id="captions of two chunks"),  # beside a class prompt of one
+        pytest.param("text encoder off", 2, LONG, id="captions of two chunks, frozen, clip skip"),
+    ],
+)
+def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str, clip_skip: int, caption: str) -> None:
     train, text_encoder_steps, prediction_type = CASES[case]
     start, ours, theirs = (fresh_models(tiny_sd, prediction_type) for _ in range(3))
-    data = concept(PHOTOS * train.class_images_per_instance)
+    data = concept(PHOTOS * train.class_images_per_instance, caption=caption)
     trainer = Trainer(
         ours,
         [data],
