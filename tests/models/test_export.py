@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
@@ -12,6 +13,18 @@ from safetensors.torch import load_file
 
 from dbsweep.models.export import save_pipeline
 from dbsweep.models.loading import load_base
+from tests.models.test_single_file_export import draw
+from tests.tiny_models import write_pipeline
+
+
+@pytest.mark.parametrize(("version", "prediction_type"), [(1, "epsilon"), (2, "v_prediction")])
+def test_diffusers_draws_the_same_image_from_an_exported_folder(
+    tmp_path: Path, version: int, prediction_type: str
+) -> None:
+    base = write_pipeline(tmp_path / "base", version=version, prediction_type=prediction_type)
+    save_pipeline(load_base(str(base)), tmp_path / "out")
+    expected = draw(StableDiffusionPipeline.from_pretrained(base))
+    assert np.abs(draw(StableDiffusionPipeline.from_pretrained(tmp_path / "out")) - expected).max() <= 1e-6
 
 
 @pytest.mark.parametrize("dtype", [None, torch.float16])
