@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable, Collection
+import re
+from collections.abc import Callable, Collection, Iterator
 from typing import TypeVar
 
 from safetensors import SafetensorError
@@ -32,14 +33,39 @@ LOADING_ERRORS = (
 
 
 def read_or_refuse(source: str, part: str, read: Callable[[], T]) -> T:
-    """What ``read`` returns; ModelError in one line, naming the source and the part, when its files are damaged."""
+    """What ``read`` returns.
+
+    Raises:
+        ModelError: its files are damaged, or are pickles that want to run code; one line that names source and part.
+    """
     try:
         return read()
     except LOADING_ERRORS as error:
+        refused = next((each for each in _chain(error) if isinstance(each, pickle.UnpicklingError)), None)
+        if refused is not None:
+            raise ModelError(
+                f"base model {source}: {part} refused, {pickle_fault(refused)}; use .safetensors files"
+            ) from error
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
         raise ModelError(
             f"base model {source}: cannot read {part}, the file is damaged or foreign ({reason})"
         ) from error
+
+
+def pickle_fault(error: pickle.UnpicklingError) -> str:
+    """What the pickle asks for; torch's message itself advises to switch the protection off."""
+    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
+    if asked is None:
+        return "it is damaged or a pickle that holds code besides weights"
+    return f"it is a pickle that holds code besides weights: it asks for {asked[1]}"
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """The error and those that it was raised for: diffusers says of a refused pickle only that it cannot be loaded."""
+    at: BaseException | None = error
+    while at is not None:
+        yield at
+        at = at.__cause__ or at.__context__
 
 
 def refuse_lacking(source: str, part: str, keys: Collection[str]) -> None:

@@ -23,7 +23,7 @@ from transformers import CLIPTextModel
 from dbsweep.errors import ModelError
 from dbsweep.models.families import Family, find_family
 from dbsweep.models.kinds import CLIP_PREFIX, EMA_PREFIX, UNET_PREFIX, check_parts
-from dbsweep.models.refusals import read_or_refuse, refuse_lacking
+from dbsweep.models.refusals import pickle_fault, read_or_refuse, refuse_lacking
 
 _TRANSFORMER = CLIP_PREFIX.removesuffix("text_model.")
 _OLD_ATTENTION = re.compile(r"(?<=\.attentions\.0)\.(query|key|value|proj_attn)\.")
@@ -110,19 +110,11 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with torch.serialization.safe_globals(_BESIDE_WEIGHTS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise ModelError(f"base model {path}: refused, {_why(error)}; use a .safetensors file") from error
+        raise ModelError(f"base model {path}: refused, {pickle_fault(error)}; use a .safetensors file") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict):
         raise ModelError(f"base model {path}: holds no weights by name; use a .safetensors file")
     return {key: value for key, value in state.items() if isinstance(value, Tensor)}, {}
-
-
-def _why(error: pickle.UnpicklingError) -> str:
-    """What the pickle asks for; torch's message itself advises to switch the protection off."""
-    asked = re.search(r"GLOBAL ([\w.]+)", str(error))
-    if asked is None:
-        return "it is damaged or a pickle that holds code besides weights"
-    return f"it is a pickle that holds code besides weights: it asks for {asked[1]}"
 
 
 def _clip_name(key: str) -> str:

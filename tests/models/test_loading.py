@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import pickle
 import shutil
 from pathlib import Path
 
@@ -230,11 +229,28 @@ def test_a_pickle_that_runs_code_is_refused_and_does_not_run(own_copy: Path, tmp
         ModelError, match=r"refused, it is a pickle that holds code besides weights: it asks for getattr"
     ):
         load_base(str(single))
-    unet = own_copy / "unet" / "diffusion_pytorch_model.safetensors"
-    unet.unlink()
-    unet.with_suffix(".bin").write_bytes(pickle.dumps(Attack(mark)))
-    with pytest.raises(ModelError, match="cannot read unet"):
+    assert not mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("unet/diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.bin"),
+        ("text_encoder/model.safetensors", "pytorch_model.bin"),
+    ],
+)
+def test_a_pickle_of_a_folder_that_runs_code_is_named_and_does_not_run(
+    own_copy: Path, tmp_path: Path, old: str, new: str
+) -> None:
+    mark, path = tmp_path / "ran", own_copy / old
+    path.unlink()
+    torch.save({"weight": Attack(mark)}, path.with_name(new))
+    part = path.parent.name
+    with pytest.raises(
+        ModelError, match=rf"{part} refused, it is a pickle that holds code besides weights: it asks for getattr; use"
+    ) as caught:
         load_base(str(own_copy))
+    assert "weights_only" not in str(caught.value)  # torch advises to switch it off
     assert not mark.exists()
 
 
