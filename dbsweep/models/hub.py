@@ -24,8 +24,8 @@ def _kinds(stem: str, pickle: str) -> Kinds:
     """Whole or in parts, the half precision where there is no other, pickles last: no weights are fetched twice."""
     return (
         (f"{stem}.safetensors",),
-        (f"{stem}-*.safetensors", f"{stem}.safetensors.index.json"),
-        (f"{stem}.fp16*.safetensors", f"{stem}.safetensors.index.fp16.json"),
+        (f"{stem}-*-of-?????.safetensors", f"{stem}.safetensors.index.json"),
+        (f"{stem}.fp16*.safetensors", f"{stem}-*.fp16.safetensors", f"{stem}.safetensors.index.fp16.json"),
         (f"{pickle}.bin",),
         (f"{pickle}-*.bin", f"{pickle}.bin.index.json"),
     )

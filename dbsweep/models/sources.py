@@ -31,7 +31,8 @@ _OTHER_FAMILIES = {
 }
 ONLY_SD = "only Stable Diffusion 1.x and 2.x that draw from text alone are supported"
 
-_WEIGHTS = re.compile(r"\w*model(\.(?P<variant>\w+))?(-\d+-of-\d+)?\.(safetensors|bin)")
+# Until 2024 diffusers put the variant of a part behind its number.
+_WEIGHTS = re.compile(r"\w*model(\.(?P<variant>\w+))?(-\d+-of-\d+(\.(?P<older>\w+))?)?\.(safetensors|bin)")
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
@@ -244,7 +245,7 @@ def weight_kind(folder: Path) -> WeightKind:
 
 def _variant_of(path: Path) -> str | None:
     match = _WEIGHTS.fullmatch(path.name)
-    return None if match is None else match["variant"]
+    return None if match is None else match["variant"] or match["older"]
 
 
 def _weight_files(folder: Path) -> list[Path]:

@@ -103,6 +103,7 @@ def allowed(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
 UNET, VAE, TEXT = "unet/diffusion_pytorch_model", "vae/diffusion_pytorch_model", "text_encoder/model"
 PLAIN = tuple(f"{stem}.safetensors" for stem in (VAE, TEXT))
 PARTS = (f"{UNET}-00001-of-00002.safetensors", f"{UNET}-00002-of-00002.safetensors", f"{UNET}.safetensors.index.json")
+OLDER_HALF_PARTS = (f"{UNET}-00001-of-00001.fp16.safetensors", f"{UNET}.safetensors.index.fp16.json")
 HALF_PARTS = (f"{UNET}.fp16-00001-of-00001.safetensors", f"{UNET}.safetensors.index.fp16.json")
 
 
@@ -114,6 +115,8 @@ HALF_PARTS = (f"{UNET}.fp16-00001-of-00001.safetensors", f"{UNET}.safetensors.in
         ((*PARTS, f"{UNET}.fp16.safetensors"), PARTS),
         ((f"{UNET}.fp16.safetensors", f"{UNET}.bin"), (f"{UNET}.fp16.safetensors",)),
         ((*HALF_PARTS, f"{UNET}.fp16.bin"), HALF_PARTS),
+        (OLDER_HALF_PARTS, OLDER_HALF_PARTS),
+        ((*PARTS, *OLDER_HALF_PARTS), PARTS),
         ((f"{UNET}.bin", f"{UNET}.non_ema.bin", "v1-5.ckpt"), (f"{UNET}.bin",)),
     ],
 )

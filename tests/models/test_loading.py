@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 from pathlib import Path
 
@@ -76,16 +77,28 @@ def test_pickles_and_parts_load_without_a_word(
     assert capfd.readouterr() == ("", "")
 
 
-def test_the_fp16_variant_in_parts_loads(tiny_sd: Path, own_copy: Path) -> None:
+@pytest.mark.parametrize("older", [False, True], ids=["as now", "as until 2024"])
+def test_the_fp16_variant_in_parts_loads(tiny_sd: Path, own_copy: Path, older: bool) -> None:
     sha256 = load_base(str(own_copy)).sha256
     for cls, name in ((UNet2DConditionModel, "unet"), (AutoencoderKL, "vae"), (CLIPTextModel, "text_encoder")):
         network = cls.from_pretrained(own_copy / name)
         shutil.rmtree(own_copy / name)
         network.save_pretrained(own_copy / name, variant="fp16", max_shard_size="50KB")
-        assert len(list((own_copy / name).glob("*.fp16-*-of-*.safetensors"))) > 1
+        parts = list((own_copy / name).glob("*.fp16-*-of-*.safetensors"))
+        assert len(parts) > 1
+        if older:
+            for part in parts:
+                part.rename(part.with_name(_older(part.name)))
+            [index] = (own_copy / name).glob("*.index.fp16.json")
+            index.write_text(_older(index.read_text()))
     check_source(str(own_copy))
     assert load_base(str(own_copy)).sha256 == sha256
     assert size_of(str(own_copy)) == size_of(str(tiny_sd))
+
+
+def _older(text: str) -> str:
+    """``model.fp16-00001-of-00002.safetensors`` → ``model-00001-of-00002.fp16.safetensors``."""
+    return re.sub(r"\.fp16(-\d+-of-\d+)", r"\1.fp16", text)
 
 
 def test_the_hash_is_the_values(tiny_sd: Path, own_copy: Path) -> None:

@@ -119,6 +119,8 @@ STEM = "diffusion_pytorch_model"
         ([f"{STEM}.bin", f"{STEM}.fp16.safetensors"], (None, False)),
         ([f"{STEM}.fp16.safetensors", f"{STEM}.fp16.bin", f"{STEM}.non_ema.safetensors"], ("fp16", True)),
         ([f"{STEM}.fp16-00001-of-00002.safetensors"], ("fp16", True)),
+        ([f"{STEM}-00001-of-00002.fp16.safetensors"], ("fp16", True)),
+        ([f"{STEM}-00001-of-00002.fp16.bin", f"{STEM}-00001-of-00002.bin"], (None, False)),
         (["model.bf16.safetensors"], ("bf16", True)),
         (["model.bf16.safetensors", "model.fp16.safetensors"], ("fp16", True)),  # before others of the same kind
         (["model.bf16.safetensors", "model.fp16.bin"], ("fp16", False)),
