@@ -110,11 +110,21 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         with torch.serialization.safe_globals(_BESIDE_WEIGHTS):
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
+        if _is_safetensors(path):
+            raise ModelError(
+                f"base model {path}: safetensors by its content; rename it {path.stem}.safetensors"
+            ) from error
         raise ModelError(f"base model {path}: refused, {pickle_fault(error)}; use a .safetensors file") from error
     state = content.get("state_dict", content) if isinstance(content, dict) else None
     if not isinstance(state, dict):
         raise ModelError(f"base model {path}: holds no weights by name; use a .safetensors file")
     return {key: value for key, value in state.items() if isinstance(value, Tensor)}, {}
+
+
+def _is_safetensors(path: Path) -> bool:
+    """A header is JSON behind its length."""
+    with path.open("rb") as stream:
+        return stream.read(10)[8:] == b'{"'
 
 
 def _clip_name(key: str) -> str:

@@ -13,6 +13,10 @@ from dbsweep.errors import ModelError
 from dbsweep.models.checkpoint_files import DROPPED, MANIFEST, WEIGHT_FILES
 from dbsweep.records.record import Record
 
+HEADER_BYTES = 100_000_000
+"""Of the longest header that safetensors reads; the rest of a file is no place to look for more."""
+ZIP = b"PK\x03\x04"
+"""How a ``.ckpt`` begins."""
 SINGLE_FILE_SUFFIXES = (".safetensors", ".ckpt")
 NETWORKS = ("unet", "vae", "text_encoder")
 REQUIRED = (*(f"{name}/config.json" for name in NETWORKS), "scheduler/scheduler_config.json")
@@ -207,8 +211,13 @@ def check_safetensors(file: Path) -> dict[str, list[int]]:
     try:
         size = file.stat().st_size
         with file.open("rb") as stream:
-            header_size = int.from_bytes(stream.read(8), "little")
-            header = json.loads(stream.read(min(header_size, size)))
+            beginning = stream.read(8)
+            if beginning.startswith(ZIP):
+                raise ModelError(
+                    f"base model file {file}: a pickle by its content; rename it .ckpt, or .bin in a diffusers folder"
+                )
+            header_size = int.from_bytes(beginning, "little")
+            header = json.loads(stream.read(min(header_size, size, HEADER_BYTES)))
         entries = {name: entry for name, entry in header.items() if name != "__metadata__"}
         ends = [entry["data_offsets"][1] for entry in entries.values()]
         shapes = {name: entry["shape"] for name, entry in entries.items()}

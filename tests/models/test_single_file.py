@@ -153,6 +153,12 @@ def test_a_pickle_without_weights_is_refused(tmp_path: Path, content: object) ->
         load_base(str(tmp_path / "m.ckpt"))
 
 
+def test_safetensors_by_another_name_are_told_their_own(state: dict[str, Tensor], tmp_path: Path) -> None:
+    save_file(state, tmp_path / "m.ckpt")
+    with pytest.raises(ModelError, match=r"m\.ckpt: safetensors by its content; rename it m\.safetensors$"):
+        load_base(str(tmp_path / "m.ckpt"))
+
+
 class Call:
     """Calls a function when unpickled."""
 

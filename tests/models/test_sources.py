@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from dbsweep.errors import ModelError
 from dbsweep.models.checkpoint_files import MANIFEST
@@ -62,6 +63,12 @@ def test_what_is_no_safetensors_file_is_refused(tmp_path: Path, content: bytes) 
     file.write_bytes(content)
     with pytest.raises(ModelError, match="truncated or not a safetensors file"):
         check_source(str(file))
+
+
+def test_a_ckpt_by_another_name_is_told_its_own(tmp_path: Path) -> None:
+    torch.save({"state_dict": {}}, tmp_path / "m.safetensors")
+    with pytest.raises(ModelError, match=r"m\.safetensors: a pickle by its content; rename it \.ckpt, or"):
+        check_source(str(tmp_path / "m.safetensors"))
 
 
 def test_another_vae_is_whole_or_refused(tiny_sd: Path, tmp_path: Path) -> None:
