@@ -60,12 +60,12 @@ def _draw_and_score(
 ) -> Scorecard:
     """Writes the reference; returns the scorecard of the untrained model's first look."""
     run, experiment, encoder = RunFolder(job.run_folder), job.experiment, loaded.encoder(job.encoder)
+    identity_encoder = loaded.identity_encoder(experiment.evaluate.identity)  # before anything is drawn in vain
     seeds, model_hash = evaluation_seeds(experiment, experiment.evaluate.levels[-1]), models.sha256[:10]
     evaluation = draw_evaluation(
         models, experiment, run, run.base_images, model_hash=model_hash, seeds=seeds, base=True
     )
-    prompts, identity_encoder = prompts_to_draw(experiment), loaded.identity_encoder(experiment.evaluate.identity)
-    drawn = images_by_prompt(evaluation)
+    prompts, drawn = prompts_to_draw(experiment), images_by_prompt(evaluation)
     reference = build_reference(prompts, seeds, drawn, photos, encoder, held_out, identity_encoder)
     reference.save(run.reference)
     losses = validation_losses(

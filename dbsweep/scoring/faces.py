@@ -20,6 +20,8 @@ from dbsweep.scoring.encoders import Embeddings, Pixels
 
 WIDTH: Final = 128
 """Length of SFace's embedding."""
+ALIGNED: Final = 112
+"""Side of an aligned face in pixels, as `Recognizer.alignCrop` cuts it."""
 MIN_SCORE: Final = 0.7
 """Of a detection, 0 to 1; OpenCV's demo takes 0.9, at which drawn and profile faces are missed."""
 DETECTED_AT: Final = 320
@@ -97,18 +99,25 @@ def load_faces(detector: Path, recognizer: Path) -> FaceEncoder:
     check_faces(detector, recognizer)
     import cv2
 
-    name = f"face:{recognizer.name}"
+    # Any network loads as either: whether it is one of this kind shows when it is asked.
     try:
-        finder: Any = cv2.FaceDetectorYN.create(str(detector), "", (320, 320), MIN_SCORE)
+        finder: Any = cv2.FaceDetectorYN.create(str(detector), "", (DETECTED_AT, DETECTED_AT), MIN_SCORE)
+        finder.detect(np.zeros((DETECTED_AT, DETECTED_AT, 3), dtype=np.uint8))
     except cv2.error as error:
-        raise _unreadable("face_detector", detector, error) from error
+        raise _no_network("face_detector", detector, str(error)) from error
     try:
         knower: Any = cv2.FaceRecognizerSF.create(str(recognizer), "")
+        width = knower.feature(np.zeros((ALIGNED, ALIGNED, 3), dtype=np.uint8)).size
     except cv2.error as error:
-        raise _unreadable("face_recognizer", recognizer, error) from error
-    return FaceEncoder(name, finder, knower)
+        raise _no_network("face_recognizer", recognizer, str(error)) from error
+    if width != WIDTH:
+        raise _no_network("face_recognizer", recognizer, f"it gives {width} numbers a face and not {WIDTH}")
+    return FaceEncoder(f"face:{recognizer.name}", finder, knower)
 
 
-def _unreadable(field: str, path: Path, error: Exception) -> ModelError:
-    reason = " ".join(str(error).split())[-160:]
-    return ModelError(f"evaluate.identity.{field}: {str(path)!r} is not such a network ({reason}): get it again")
+def _no_network(field: str, path: Path, reason: str) -> ModelError:
+    shown = " ".join(reason.split())[-160:]
+    return ModelError(
+        f"evaluate.identity.{field}: {str(path)!r} is not such a network ({shown}): get it again, and check that "
+        "face_detector and face_recognizer are not the wrong way round"
+    )

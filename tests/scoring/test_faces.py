@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,13 @@ from dbsweep.scoring.likeness import FACE
 
 Pixels = npt.NDArray[np.uint8]
 Floats = npt.NDArray[np.float32]
+
+
+OTHER_NETWORK = base64.b64decode(
+    "CAg6bQodCgVpbnB1dBIBcCIRR2xvYmFsQXZlcmFnZVBvb2wKEQoBcBIDb3V0IgdGbGF0dGVuEgFnWh8KBWlucHV0EhYKFAgBEhAKAggBCgIIAwoC"
+    "CHAKAghwYhUKA291dBIOCgwIARIICgIIAQoCCANCBAoAEA0="
+)
+"""An ONNX file: the mean of each channel of a picture of 112 pixels."""
 
 
 class BrightDetector:
@@ -93,6 +101,13 @@ def test_faces_are_looked_for_at_one_size_and_cut_from_the_whole_image(side: int
     assert box == pytest.approx((side / 3, 0.0, 2 * side / 3, side), abs=side / 50)
 
 
+class BlindDetector(BrightDetector):
+    """Finds no face, and need not be told a size for that."""
+
+    def detect(self, image: Pixels) -> tuple[int, Floats | None]:
+        return 1, None
+
+
 class TwoFaces(BrightDetector):
     """A wide face and a square one, of 300 and of 400 pixels."""
 
@@ -127,6 +142,20 @@ def test_files_that_are_no_networks_are_named(tmp_path: Path) -> None:
         load_faces(detector, recognizer)
 
 
+def test_another_network_is_neither_a_detector_nor_a_recogniser(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV loads any network as either; two files that have changed places are such."""
+    cv2 = pytest.importorskip("cv2")
+    (tmp_path / "other.onnx").write_bytes(OTHER_NETWORK)
+    message = r"face_detector: .*other\.onnx' is not such a network .* not the wrong way round"
+    with pytest.raises(ModelError, match=message):
+        load_faces(tmp_path / "other.onnx", tmp_path / "other.onnx")
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *arguments: BlindDetector())
+    with pytest.raises(ModelError, match=r"face_recognizer: .*other\.onnx' is .*it gives 3 numbers a face and not 128"):
+        load_faces(tmp_path / "other.onnx", tmp_path / "other.onnx")
+
+
 def test_without_opencv_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (tmp_path / "any.onnx").touch()
@@ -138,8 +167,13 @@ def test_what_is_loaded_is_known_for_its_faces(tmp_path: Path, monkeypatch: pyte
     """By its name scores know that a picture may show none; faces of drawings are found at a lower score."""
     cv2 = pytest.importorskip("cv2")
     asked: list[object] = []
-    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *arguments: asked.append(arguments[3:]))
-    monkeypatch.setattr(cv2.FaceRecognizerSF, "create", lambda *arguments: None)
+
+    def create(*arguments: object) -> BlindDetector:
+        asked.append(arguments[3:])
+        return BlindDetector()
+
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", create)
+    monkeypatch.setattr(cv2.FaceRecognizerSF, "create", lambda *arguments: ColourRecognizer())
     (tmp_path / "sface.onnx").touch()
     loaded = load_faces(tmp_path / "sface.onnx", tmp_path / "sface.onnx")
     assert loaded.name == f"{FACE}sface.onnx"
