@@ -47,6 +47,11 @@ def _interval_of_drop(loss: Loss, start: float) -> str:
     low, high = min(loss.low, start), min(loss.high, start)  # more than all of it cannot be lost
     if start - low < VISIBLE:
         return " (95% CI of the drop: all of it)"
+    if low <= 0.0:  # of two or three images alone, where the alarm knows the scatter of all checkpoints
+        interval = f"{round(low, 2) + 0.0:.2f} to {high:.2f}"
+        return (
+            f" (95% CI of the drop {interval} by these two alone; by all checkpoints together it is more than chance)"
+        )
     return f" (95% CI of the drop {low:.2f}–{high:.2f})"
 
 

@@ -80,6 +80,19 @@ def test_no_more_is_lost_than_there_was() -> None:
     assert "–0.60) while" in evidence.evidence
 
 
+def test_an_interval_that_holds_no_fall_says_why_the_fall_is_told_all_the_same() -> None:
+    """Two images fall by 0.8 and 0.6: Student's t of one degree of freedom is 12.7, and 0.7 - 12.7 · 0.1 = -0.57. Six
+    checkpoints before that were alike tell more of the scatter."""
+    styles = [*[[0.8, 0.8]] * 6, [0.0, 0.2]]
+    rows = [{Metric.IDENTITY: [0.8] * 2, Metric.STYLE: style, Metric.PRIOR: [0.9] * 2} for style in styles]
+    cards = [(120 * place, card(f"c{place}", row)) for place, row in enumerate(rows, start=1)]
+    base = card("base", {Metric.IDENTITY: [0.0] * 2, Metric.STYLE: [1.0] * 2, Metric.PRIOR: [1.0] * 2})
+    assert judge(cards, base, finished=True, steps_per_epoch=12).evidence == (
+        "style fell from 0.80 to 0.10 of the base's between epoch 10 and 70 (95% CI of the drop -0.57 to 0.80 by these "
+        "two alone; by all checkpoints together it is more than chance) while identity stayed at 0.80"
+    )
+
+
 def test_levels_come_with_their_intervals() -> None:
     scored = flat_card("c", 0.7, 0.9, 0.95)
     score = scored.scores[Metric.IDENTITY].model_copy(update={"low": 0.62, "high": 0.78})
