@@ -1,8 +1,9 @@
 """The metrics of the DreamBooth paper in their own units, and two that tell what a scorecard's averages hide.
 
-Embeddings are (n, d) and L2-normalised, of any encoder: with DINO's they are the paper's numbers, with CLIP's our
-versions of them. Unlike the scorecard's these are plain cosines, comparable only with the same encoder, and not all
-are larger-is-better: each says its direction.
+Embeddings are (n, d) and L2-normalised, of any encoder. With DINO's `subject_fidelity` and `pres` are the paper's
+numbers; scorecards have them by CLIP: the paper's CLIP-I, and our version of PRES. DIV is ours by either, since the
+paper takes LPIPS. Unlike the scorecard's other metrics these are plain cosines, comparable only with the same encoder,
+and not all are larger-is-better: each says its direction.
 """
 
 from __future__ import annotations
