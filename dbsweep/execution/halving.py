@@ -36,7 +36,7 @@ class Halving:
         longest = longest_epochs(experiment)
         self._factor = experiment.search.reduction_factor
         self._rungs = rungs_of(min(grace_epochs(experiment), longest), self._factor, longest)
-        self._utility = utility_for(experiment.choose, base)
+        self._utility = utility_for(experiment.choose, base, experiment.verdict)
         self._rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
         self._reached: defaultdict[float, dict[str, float]] = defaultdict(dict)
 

@@ -31,7 +31,7 @@ class Outrun:
 
     def __init__(self, experiment: Experiment, base: Scorecard) -> None:
         self._grace, self._longest = grace_epochs(experiment), longest_epochs(experiment)
-        self._utility = utility_for(experiment.choose, base)
+        self._utility = utility_for(experiment.choose, base, experiment.verdict)
         self._rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
         self._forks: dict[str, tuple[str, int]] = {}
         self._leaders: dict[int, Best] = {}  # by the epoch of a look, as it was known then

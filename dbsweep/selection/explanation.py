@@ -27,7 +27,7 @@ class Outcome:
         back: the step from `ranked[0]` to `best`; None where they are the same.
         utility: what counted.
         missed: each constraint that `best` does not meet, and what it has; NaN for nothing.
-        unsound: number of candidates with NaN where the base model has numbers.
+        unsound: number of candidates with NaN where the base model has numbers, or of noise.
         finalists: number of the others that a race has left, the first of `ranked`; None where there was no race.
     """
 
@@ -47,7 +47,7 @@ def explain(outcome: Outcome) -> str:
         names = " and ".join(metric.value for metric in outcome.utility.unmeasurable)
         sentences.append(f"With this base model and encoder {names} could not be measured and had no say.")
     if outcome.unsound:
-        sentences.append(f"Left out: {outcome.unsound} whose scores are not numbers.")
+        sentences.append(f"Left out: {outcome.unsound} whose scores are not numbers or whose images are noise.")
     return " ".join(sentences)
 
 

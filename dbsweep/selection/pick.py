@@ -49,7 +49,7 @@ class Entry:
     """A candidate, and what it was measured by.
 
     Attributes:
-        sound: every metric that counts is a number.
+        sound: every metric that counts is a number, and the images are not noise.
         shortfall: from meeting the constraints, see `Utility.shortfall`.
         finalist: not left behind in the race.
     """
@@ -91,11 +91,11 @@ def pick_smoothed(
     absence"); so the expected loss must also be within a tolerance. Constraints are asked of the means, not of their
     intervals.
 
-    Policies: what cannot be measured has no say, and a candidate with any other NaN has utility 0 and goes last
-    (`dbsweep.selection.utility`): what is taken is unsound only where all are. Equal utilities go to the fewer steps,
-    then to the trial and checkpoint that come first in the alphabet; where all utilities are 0, to the highest
-    identity. Too few samples (one a metric) give no standard error: then the best utility wins. The order of the
-    candidates does not matter.
+    Policies: what cannot be measured has no say, and a candidate with any other NaN, or of noise, has utility 0 and
+    goes last (`dbsweep.selection.utility`): what is taken is unsound only where all are. Equal utilities go to the
+    fewer steps, then to the trial and checkpoint that come first in the alphabet; where all utilities are 0, to the
+    highest identity. Too few samples (one a metric) give no standard error: then the best utility wins. The order of
+    the candidates does not matter.
     """
     ranked = rank_smoothed(candidates, utility, finalists)
     return Pick(ranked, *_earliest_equal(ranked, utility, paths, settings))
@@ -108,6 +108,7 @@ def rank_smoothed(
     values = np.array([[card.value(metric) for metric in JUDGED] for _, _, card in candidates])
     missing = [metric in utility.unmeasurable for metric in JUDGED] | np.isnan(values).all(axis=0)
     values[:, missing] = 1.0  # what nobody has cannot keep anybody off the front
+    values[[utility.is_noise(card) for _, _, card in candidates]] = np.nan
     front = pareto_front(values)
     entries = [
         _entry(*each, utility, on_front=bool(on_front), finalist=finalists is None or each[1].id in finalists)
@@ -132,7 +133,7 @@ def _entry(
         unmet=tuple(str(limit) for limit in utility.unmet(card)),
     )
     counted = [card.value(metric) for metric in utility.weights]
-    sound = bool(counted) and bool(np.isfinite(counted).all())
+    sound = bool(counted) and bool(np.isfinite(counted).all()) and not utility.is_noise(card)
     return Entry(row, checkpoint.branch, card, sound, utility.shortfall(card), finalist)
 
 

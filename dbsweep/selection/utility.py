@@ -3,7 +3,8 @@
 One policy for numbers that are missing, for every place that shows or uses a utility. A metric that is NaN on the
 untrained model's own card cannot be measured with this base model and encoder: it is left out of the mean, and a
 constraint on it is not asked. Any other NaN is a fault of the checkpoint: its utility is 0 and a constraint on it
-is not met.
+is not met. So is the utility of images that the verdict takes for noise, whatever they score: an encoder gives noise no
+fixed place.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from dbsweep.config.choosing import Choosing, Constraint
+from dbsweep.config.choosing import Choosing, Constraint, Judging
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Scorecard
 from dbsweep.records.run import RunRecord
@@ -36,6 +37,7 @@ class Utility:
         enough_style, enough_prior: style and prior count as 1 from here on.
         constraints: those that can be checked.
         unmeasurable: metrics that would have counted or been constrained but are NaN on the base model's card.
+        noise_quality: image quality at or below which images are noise.
     """
 
     weights: Mapping[Metric, float] = field(default_factory=lambda: dict.fromkeys(JUDGED, 1.0))
@@ -43,6 +45,7 @@ class Utility:
     unmeasurable: tuple[Metric, ...] = ()
     enough_style: float = 1.0
     enough_prior: float = 1.0
+    noise_quality: float = 0.0
 
     def value(self, scores: Mapping[Metric, float]) -> float:
         """Σw / Σ(w/x) with each x in units of what is enough of it, clipped to [0, 1], and style then times identity.
@@ -81,16 +84,23 @@ class Utility:
         return {Metric.STYLE: self.enough_style, Metric.PRIOR: self.enough_prior}.get(metric, 1.0)
 
     def value_of(self, card: Scorecard) -> float:
-        """`value` of the means of a scorecard."""
-        return self.value({metric: score.value for metric, score in card.scores.items()})
+        """`value` of the means of a scorecard; 0 of noise."""
+        return 0.0 if self.is_noise(card) else self.value({m: score.value for m, score in card.scores.items()})
+
+    def is_noise(self, card: Scorecard) -> bool:
+        """Whether the images are noise, blurred or burnt, by their quality if that was measured."""
+        return Metric.QUALITY in card.scores and card.value(Metric.QUALITY) <= self.noise_quality
 
     def unmet(self, card: Scorecard) -> tuple[Constraint, ...]:
         """The constraints that a scorecard does not meet."""
         return tuple(limit for limit in self.constraints if _shortfall(limit, card) > 0.0)
 
     def shortfall(self, card: Scorecard) -> float:
-        """How far a scorecard is from meeting all constraints: the sum over them, in the metrics' units."""
-        return sum(_shortfall(limit, card) for limit in self.constraints)
+        """How far a scorecard is from meeting all constraints: the sum over them, in the metrics' units.
+
+        Infinite for noise, if there are any.
+        """
+        return sum(math.inf if self.is_noise(card) else _shortfall(limit, card) for limit in self.constraints)
 
     def reweighted(self, metric: Metric, factor: float) -> Utility:
         """The same with one weight multiplied."""
@@ -120,10 +130,11 @@ def _shortfall(limit: Constraint, card: Scorecard) -> float:
     return limit.shortfall(card.value(limit.metric) if limit.metric in card.scores else math.nan)
 
 
-def utility_for(choosing: Choosing, base: Scorecard | None) -> Utility:
+def utility_for(choosing: Choosing, base: Scorecard | None, judging: Judging | None = None) -> Utility:
     """The utility that a `choose` section states.
 
     Args:
+        judging: the `verdict` section, which says what is noise; its defaults when None.
         base: the untrained model's card, which tells what cannot be measured; None while it is not known.
     """
     stated = {metric: float(getattr(choosing.weights, metric.value)) for metric in JUDGED}
@@ -135,6 +146,7 @@ def utility_for(choosing: Choosing, base: Scorecard | None) -> Utility:
         unmeasurable=missing,
         enough_style=choosing.enough_style,
         enough_prior=choosing.enough_prior,
+        noise_quality=(judging or Judging()).collapsed_quality,
     )
 
 
@@ -148,6 +160,7 @@ def _is_missing(base: Scorecard, metric: Metric) -> bool:
 
 def utility_of(record: RunRecord) -> Utility:
     """The utility of a run: its experiment file's, less what could not be measured."""
-    section = record.experiment.get("choose")  # runs from before there was one have none
-    choosing = Choosing() if section is None else Choosing.model_validate(section)
-    return utility_for(choosing, record.scorecards.get(BASE))
+    # Runs from before there were these sections have none.
+    choosing = Choosing.model_validate(record.experiment.get("choose") or {})
+    judging = Judging.model_validate(record.experiment.get("verdict") or {})
+    return utility_for(choosing, record.scorecards.get(BASE), judging)

@@ -82,7 +82,8 @@ class Conductor:
         prepared = backend.prepare(job, self._on_preparation)
         job.refuse_another_base(prepared.base_sha256)
         self._ledger.set_base(prepared.base, prepared.base_sha256)
-        self._progress.utility = utility_for(self._job.experiment.choose, prepared.base)
+        experiment = self._job.experiment
+        self._progress.utility = utility_for(experiment.choose, prepared.base, experiment.verdict)
         return prepared
 
     def _next_jobs(self) -> tuple[BranchJob, ...]:

@@ -25,7 +25,7 @@ class Housekeeping:
 
     def __init__(self, job: SweepJob, plan: Plan, ledger: Ledger, base: Scorecard) -> None:
         experiment = job.experiment
-        utility = utility_for(experiment.choose, base)
+        utility = utility_for(experiment.choose, base, experiment.verdict)
         keep = experiment.checkpoints.keep
 
         def rank(card: Scorecard) -> tuple[float, ...]:

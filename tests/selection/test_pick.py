@@ -7,10 +7,12 @@ import random
 import numpy as np
 import pytest
 
-from dbsweep.config.choosing import Choosing, Weights
+from dbsweep.config.choosing import Choosing, Judging, Weights
+from dbsweep.errors import RunError
 from dbsweep.records.choice import Choice
-from dbsweep.records.names import BASE
+from dbsweep.records.names import BASE, Metric
 from dbsweep.records.plan import TrialPath
+from dbsweep.records.results import Score
 from dbsweep.selection.choice import choose
 from dbsweep.selection.pick import ChoiceSettings, choice_settings
 from dbsweep.selection.utility import utility_for
@@ -131,8 +133,28 @@ def test_a_candidate_with_nan_is_never_chosen() -> None:
     assert choice.best.trial == "t002"
     assert choice.candidates[1].utility == 0.0
     assert not choice.candidates[1].on_front
-    assert "Left out: 1 whose scores are not numbers." in choice.reason
+    assert "Left out: 1 whose scores are not numbers or whose images are noise." in choice.reason
     assert "the only checkpoint with scores" in choice.reason
+
+
+def test_noise_that_scores_well_is_not_taken() -> None:
+    """An encoder gives noise no fixed place; by its quality the verdict calls it collapsed."""
+    quality = Score(value=0.3, low=0.3, high=0.3, samples=(0.3,) * 4)
+    trial, at, scored = candidate("t001", "b01", 200, 0.9, 0.9, 0.9)
+    noise = trial, at, scored.model_copy(update={"scores": {**scored.scores, Metric.QUALITY: quality}})
+    sound = candidate("t001", "b01", 100, 0.5, 0.8, 0.8)
+    utility = utility_for(Choosing(constraints=("identity >= 0.6",)), None)
+    choice = choose([noise, sound], utility=utility)
+    assert (choice.best.step, utility.shortfall(noise[2])) == (100, np.inf)
+    assert [(row.step, row.utility > 0.0, row.on_front) for row in choice.candidates] == [
+        (100, True, True),
+        (200, False, False),
+    ]
+    assert "Left out: 1 whose scores are not numbers or whose images are noise." in choice.reason
+    with pytest.raises(RunError, match=r"of 1 scored checkpoint none has .* blank or noise"):
+        choose([noise], utility=utility)
+    lenient = utility_for(Choosing(), None, Judging(collapsed_quality=0.2))
+    assert choose([noise, sound], utility=lenient).best.step == 200
 
 
 def test_a_metric_that_the_base_cannot_give_has_no_say() -> None:
