@@ -87,7 +87,8 @@ def _check_sound(pick: Pick) -> None:
     if not pick.best.sound:
         raise RunError(
             f"of {counted(len(pick.ranked), 'scored checkpoint')} none has scores that are numbers: their images are "
-            "blank or noise, or the base model's were; lower `learning_rate`, or check the base model and the encoder"
+            "blank or noise (verdict.collapsed_quality), or the base model's were; lower `learning_rate`, or check the "
+            "base model and the encoder"
         )
 
 
