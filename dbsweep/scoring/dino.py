@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from transformers import AutoImageProcessor, Dinov2Model
 
 from dbsweep.errors import ModelError
-from dbsweep.scoring.encoders import Embeddings, Pixels, in_batches
+from dbsweep.scoring.encoders import Embeddings, Pixels, in_batches, refuse_no_numbers
 
 
 class Preprocess(Protocol):
@@ -59,7 +59,8 @@ def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_
         batch_size: images a forward pass.
 
     Raises:
-        ModelError: there is no such model or folder, it is not a whole DINOv2, or it cannot be fetched or read.
+        ModelError: there is no such model or folder, it is not a whole DINOv2, or it cannot be fetched or read or its
+            weights are no numbers.
     """
     try:
         model, found = Dinov2Model.from_pretrained(name_or_folder, dtype=torch.float32, output_loading_info=True)
@@ -76,4 +77,5 @@ def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_
         raise ModelError(
             f"DINOv2 model {name_or_folder!r} lacks {len(missing)} of its weights, such as {missing[0]}; get it again"
         )
+    refuse_no_numbers(model, f"DINOv2 model {name_or_folder!r}")
     return DinoEncoder(name_or_folder, model.to(device), preprocess, batch_size=batch_size)

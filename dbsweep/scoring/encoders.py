@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
+from dbsweep.config.messages import counted
 from dbsweep.errors import ModelError
 from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
 
@@ -127,7 +128,8 @@ def load_encoder(
         field: the setting that names it.
 
     Raises:
-        ModelError: there is no such model, tag or folder, it holds no weights, or they cannot be fetched or read.
+        ModelError: there is no such model, tag or folder, it holds no weights, or they cannot be fetched or read or are
+            no numbers.
     """
     import open_clip  # 50 MiB with timm: a process that is training has no need of it yet
 
@@ -140,7 +142,18 @@ def load_encoder(
     except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ModelError(f"{field}: cannot load {name_or_folder!r}: {reason}; {_advice(model_name)}") from error
+    refuse_no_numbers(model, f"{field}: {name_or_folder!r}")
     return OpenClipEncoder(name_or_folder, model, preprocess, tokenize, batch_size=batch_size)
+
+
+def refuse_no_numbers(model: torch.nn.Module, named: str) -> None:
+    """ModelError, beginning with how the model is named, if some of its weights are NaN or infinite."""
+    bad = [key for key, weight in model.state_dict().items() if not bool(weight.isfinite().all())]
+    if bad:
+        raise ModelError(
+            f"{named} sees nothing: NaN or infinity stands in place of numbers in {counted(len(bad), 'weight')}, "
+            f"such as {bad[0]}; get its files again, or name another encoder"
+        )
 
 
 def _resolve(name: str, field: str) -> tuple[str, str | None]:

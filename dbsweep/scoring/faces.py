@@ -94,7 +94,7 @@ def load_faces(detector: Path, recognizer: Path) -> FaceEncoder:
 
     Raises:
         ResourceError: OpenCV is not installed.
-        ModelError: a file is missing or is not such a network.
+        ModelError: a file is missing, is not such a network, or its weights are no numbers.
     """
     check_faces(detector, recognizer)
     import cv2
@@ -107,11 +107,16 @@ def load_faces(detector: Path, recognizer: Path) -> FaceEncoder:
         raise _no_network("face_detector", detector, str(error)) from error
     try:
         knower: Any = cv2.FaceRecognizerSF.create(str(recognizer), "")
-        width = knower.feature(np.zeros((ALIGNED, ALIGNED, 3), dtype=np.uint8)).size
+        feature = knower.feature(np.zeros((ALIGNED, ALIGNED, 3), dtype=np.uint8))
     except cv2.error as error:
         raise _no_network("face_recognizer", recognizer, str(error)) from error
-    if width != WIDTH:
-        raise _no_network("face_recognizer", recognizer, f"it gives {width} numbers a face and not {WIDTH}")
+    if feature.size != WIDTH:
+        raise _no_network("face_recognizer", recognizer, f"it gives {feature.size} numbers a face and not {WIDTH}")
+    if not np.isfinite(feature).all():  # rows of NaN would be taken for pictures without a face
+        raise ModelError(
+            f"evaluate.identity.face_recognizer: {str(recognizer)!r} sees nothing: its weights give NaN or infinity in "
+            "place of numbers; get it again"
+        )
     return FaceEncoder(f"face:{recognizer.name}", finder, knower)
 
 

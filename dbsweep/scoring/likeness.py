@@ -53,7 +53,7 @@ def build_likeness(
         if not np.isfinite(rows).all(axis=1).any():
             raise InputError(
                 f"concepts[{concept}]: {encoder.name} finds no face in any of {counted(len(rows), 'photo')}: "
-                "leave evaluate.identity out, or give photos that show the face"
+                "leave evaluate.identity out, or give photos that show the face; if they do, get face_detector again"
             )
     return Likeness(
         encoder=encoder.name,

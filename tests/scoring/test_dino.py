@@ -90,3 +90,14 @@ def test_weights_that_are_missing_are_not_made_up(folder: Path, tmp_path: Path) 
     (tmp_path / "dino" / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(ModelError, match=r"lacks \d+ of its weights, such as encoder\.layer\.2\."):
         load_dino(str(tmp_path / "dino"))
+
+
+def test_weights_that_are_no_numbers_are_told_as_such(folder: Path, tmp_path: Path) -> None:
+    """And not as photos that show no face, which rows of NaN stand for."""
+    model = Dinov2Model.from_pretrained(folder)
+    torch.nn.init.constant_(model.layernorm.weight, float("nan"))
+    shutil.copytree(folder, tmp_path / "dino")
+    model.save_pretrained(tmp_path / "dino")
+    message = r"dino' sees nothing: NaN .* in 1 weight, such as layernorm\.weight; get its files again"
+    with pytest.raises(ModelError, match=message):
+        load_dino(str(tmp_path / "dino"))

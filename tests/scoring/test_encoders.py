@@ -11,6 +11,7 @@ import open_clip
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from dbsweep.errors import ModelError
 from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
@@ -126,6 +127,19 @@ def test_weights_of_another_architecture_are_refused(clip_folder: Path, tmp_path
     config["model_cfg"]["vision_cfg"]["layers"] = 2
     (tmp_path / "clip" / "open_clip_config.json").write_text(json.dumps(config))
     with pytest.raises(ModelError, match=r"cannot load .*CLIP"):
+        load_encoder(str(tmp_path / "clip"))
+
+
+@pytest.mark.parametrize("key", ["token_embedding.weight", "visual.proj"])
+def test_weights_that_are_no_numbers_are_told_as_such(clip_folder: Path, tmp_path: Path, key: str) -> None:
+    """Of images or of texts; in one row of the words it would show with some prompts alone."""
+    shutil.copytree(clip_folder, tmp_path / "clip")
+    weights = load_file(clip_folder / "open_clip_model.safetensors")
+    weights[key][-1] = float("inf")
+    save_file(weights, tmp_path / "clip" / "open_clip_model.safetensors")
+    with pytest.raises(
+        ModelError, match=f"^evaluate.encoder: .*clip' sees nothing: NaN .* in 1 weight, such as {key};"
+    ):
         load_encoder(str(tmp_path / "clip"))
 
 

@@ -156,6 +156,26 @@ def test_another_network_is_neither_a_detector_nor_a_recogniser(
         load_faces(tmp_path / "other.onnx", tmp_path / "other.onnx")
 
 
+class BrokenRecognizer(ColourRecognizer):
+    """As networks whose weights are NaN are."""
+
+    def feature(self, aligned_img: Pixels) -> Floats:
+        return np.full((1, WIDTH), np.nan, dtype=np.float32)
+
+
+def test_a_recogniser_that_gives_no_numbers_is_no_photo_without_a_face(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cv2 = pytest.importorskip("cv2")
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *arguments: BlindDetector())
+    monkeypatch.setattr(cv2.FaceRecognizerSF, "create", lambda *arguments: BrokenRecognizer())
+    (tmp_path / "sface.onnx").touch()
+    with pytest.raises(
+        ModelError, match=r"face_recognizer: .*sface\.onnx' sees nothing: its weights give NaN .* again"
+    ):
+        load_faces(tmp_path / "sface.onnx", tmp_path / "sface.onnx")
+
+
 def test_without_opencv_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     (tmp_path / "any.onnx").touch()
