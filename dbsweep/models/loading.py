@@ -32,6 +32,11 @@ from dbsweep.models.sources import (
 )
 from dbsweep.models.tokenizer import read_tokenizer
 
+SD_SCALE = 0.18215
+"""Of latents, where a configuration does not tell; `AutoencoderKL` has the same."""
+LATENTS = ("decoder.conv_in.weight", "first_stage_model.decoder.conv_in.weight")
+"""Weights of a VAE's file, in either layout, that tell how many channels its latents have."""
+
 for logging in (diffusers_logging, transformers_logging):
     logging.disable_progress_bar()  # one bar a network would break the live view of a run
 
@@ -88,7 +93,7 @@ def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDi
         "text_encoder": _read_network(CLIPTextModel, folder / "text_encoder", source, dtype=dtype),
         "vae": _read_network(AutoencoderKL, folder / "vae", source, torch_dtype=dtype)
         if base.vae is None
-        else _other_vae(base.vae, folder, dtype),
+        else _other_vae(base, folder, dtype),
     }
     return _bundle(networks, folder, base)
 
@@ -118,17 +123,50 @@ def _load_file(path: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffus
     folder = find_config(path, sd2=file.family.is_sd2)
     networks = read_networks(file, folder, dtype, with_vae=base.vae is None)
     if base.vae is not None:
-        networks["vae"] = _other_vae(base.vae, folder, dtype)
+        networks["vae"] = _other_vae(base, folder, dtype)
     # A folder that somebody put there knows better than a guess from the weights.
     told = {} if folder == config_beside(path) else {"prediction_type": file.family.prediction_type}
     return _bundle(networks, folder, base, scheduler=told)
 
 
-def _other_vae(source: str, config: Path, dtype: torch.dtype) -> nn.Module:
-    """A VAE that is not the model's own; of a single file, built after the model's configuration."""
+def _other_vae(base: BaseSource, config: Path, dtype: torch.dtype) -> nn.Module:
+    """The VAE that is to take the place of the model's own.
+
+    A single file tells no configuration: it is built after the model's, scale of the latents and all, as A1111 and
+    kohya's scripts take every file for one of the model's family.
+
+    Args:
+        config: a folder with the configuration of the model's own VAE.
+
+    Raises:
+        ModelError: it cannot be read, or its latents are not those that the model's UNet knows.
+    """
+    assert base.vae is not None
+    own: Any = AutoencoderKL.load_config(config / "vae")
+    try:
+        vae: Any = _read_other_vae(base.vae, config, dtype, own["latent_channels"])
+    except ModelError as error:
+        raise ModelError(f"VAE {str(error).removeprefix('base model ')}") from error
+    for what, has, needs in (
+        ("of {} channels", vae.config.latent_channels, own["latent_channels"]),
+        ("of {} pixels a side", *(2 ** (len(c["block_out_channels"]) - 1) for c in (vae.config, own))),
+        ("scaled by {}", vae.config.scaling_factor, own.get("scaling_factor", SD_SCALE)),
+    ):
+        if has != needs:
+            raise ModelError(
+                f"VAE {base.vae}: has latents {what.format(has)}, and the UNet of {base} draws them "
+                f"{what.format(needs)}; give a VAE of its family"
+            )
+    return vae  # type: ignore[no-any-return]
+
+
+def _read_other_vae(source: str, config: Path, dtype: torch.dtype, channels: int) -> nn.Module:
     path = Path(source)
     if path.is_file():
         state, _ = read_or_refuse(source, "the VAE", lambda: read_tensors(path))
+        for key in LATENTS:
+            if key in state and state[key].shape[1] != channels:
+                raise ModelError(f"{source}: has latents of {state[key].shape[1]} channels, and {channels} are needed")
         return read_vae(path, state, config, dtype)
     folder = path if path.is_dir() else download(source, (VAE_CONFIG,), f"vae {source}", weights=VAE_WEIGHTS)
     inner = folder / "vae" if (folder / "vae").is_dir() else folder

@@ -176,12 +176,24 @@ def _filled(cls: Any, settings: Any, weights: Mapping[str, Tensor | None], dtype
     """A network of diffusers with the weights that there are; the others stay on the meta device.
 
     diffusers' own ``from_single_file`` fails at the first of those, and warns of every dtype.
+
+    Raises:
+        ValueError: a weight has another shape than the configuration tells, or a layer is none of its layers.
     """
     with torch.device("meta"):
         network: nn.Module = cls.from_config(settings)
     there = {key: value.to(dtype) for key, value in weights.items() if value is not None}
+    _check_fit({key: value.shape for key, value in network.state_dict().items()}, there)
     network.load_state_dict(there, strict=False, assign=True)
     return network
+
+
+def _check_fit(shapes: Mapping[str, torch.Size], weights: Mapping[str, Tensor]) -> None:
+    for key, value in weights.items():
+        if key in shapes and value.shape != shapes[key]:
+            raise ValueError(f"{key} is {tuple(value.shape)} where its configuration has {tuple(shapes[key])}")
+        if key not in shapes and ".resnets." in key:  # which would draw something else without it
+            raise ValueError(f"{key} is of a layer that its configuration does not have")
 
 
 def _read_text_encoder(state: Mapping[str, Tensor], config: Path, dtype: torch.dtype) -> nn.Module:

@@ -97,6 +97,10 @@ def check_base(base: BaseSource) -> None:
     vae = Path(base.vae)
     if not vae.exists() and not is_hub_id(base.vae):
         raise ModelError(f"vae {vae}: no such folder or file, and not a hub id (owner/name); check the path")
+    if not vae.is_dir() and "sdxl" in vae.name.lower():  # whose weights have the very names and shapes of SD's
+        raise ModelError(
+            f"vae {vae}: by its name an SDXL VAE, whose latents Stable Diffusion 1.x and 2.x do not know; give another"
+        )
     if vae.is_file() and vae.suffix == ".safetensors":
         check_safetensors(vae)
     if vae.is_dir():

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -20,7 +21,7 @@ from dbsweep.models.loading import load_base
 from dbsweep.models.metadata import Origin, describe
 from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS
 from dbsweep.models.sources import BaseSource, check_source
-from tests.tiny_models import write_pipeline
+from tests.tiny_models import SD_VAE, write_pipeline
 
 UNET = "model.diffusion_model."
 OPEN_CLIP = {"cond_stage_model.model.ln_final.weight": torch.ones(4)}
@@ -293,5 +294,58 @@ def test_a_file_without_a_vae_is_none(narrow: dict[int, Path], tmp_path: Path) -
 def test_a_vae_of_other_latents_is_refused(narrow: dict[int, Path], tmp_path: Path) -> None:
     folder = Path(shutil.copytree(narrow[1], tmp_path / "sd"))
     AutoencoderKL(latent_channels=16, block_out_channels=(32,)).save_pretrained(folder / "vae")
-    with pytest.raises(ModelError, match=r"has latents of 16 channels, and the UNet of .* draws 4"):
+    with pytest.raises(ModelError, match=r"has latents of 16 channels, and the UNet of .* draws them of 4 channels"):
         load_base(BaseSource(source=str(narrow[1]), vae=str(folder)))
+    with pytest.raises(ModelError, match=r"has latents of 16 channels, and the UNet of .* draws 4"):
+        load_base(BaseSource(source=str(folder)))
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"scaling_factor": 0.13025}, r"scaled by 0\.13025, and the UNet of .* draws them scaled by 0\.18215"),
+        (
+            {
+                "block_out_channels": (8, 8, 8),
+                "down_block_types": ("DownEncoderBlock2D",) * 3,
+                "up_block_types": ("UpDecoderBlock2D",) * 3,
+            },
+            r"of 4 pixels a side, and the UNet of .* draws them of 8 pixels a side",
+        ),
+    ],
+    ids=["SDXL", "levels"],
+)
+def test_a_vae_whose_latents_mean_something_else_is_refused(
+    narrow: dict[int, Path], tmp_path: Path, others: dict[str, Any], message: str
+) -> None:
+    """An SDXL VAE has the very shapes of SD's."""
+    few: dict[str, Any] = {"norm_num_groups": 4, "block_out_channels": (8, 8, 8, 8)}
+    AutoencoderKL(**SD_VAE | few | others).save_pretrained(tmp_path / "vae")
+    with pytest.raises(ModelError, match=rf"^VAE {tmp_path / 'vae'}: has latents {message}; give a VAE of its family$"):
+        load_base(BaseSource(source=str(narrow[1]), vae=str(tmp_path / "vae")))
+
+
+@pytest.mark.parametrize(
+    ("others", "message"),
+    [
+        ({"latent_channels": 16}, "has latents of 16 channels, and 4 are needed"),
+        ({"block_out_channels": (8, 8, 16, 16)}, r"cannot read vae, .* is \(16,.*where its configuration has \(8,"),
+        (
+            {"layers_per_block": 3},
+            r"cannot read vae, .*resnets\.\d.* is of a layer that its configuration does not have",
+        ),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".safetensors", ".ckpt"])
+def test_a_vae_file_of_another_shape_is_refused(
+    narrow: dict[int, Path], tmp_path: Path, others: dict[str, Any], message: str, suffix: str
+) -> None:
+    """It is built after the model's own configuration, and what that has no room for would be left out."""
+    own: dict[str, Any] = {"norm_num_groups": 4, "block_out_channels": (8, 8, 8, 8)}
+    state, path = AutoencoderKL(**SD_VAE | own | others).state_dict(), tmp_path / f"vae{suffix}"
+    if suffix == ".ckpt":
+        torch.save({"state_dict": state}, path)
+    else:
+        save_file(state, path)
+    with pytest.raises(ModelError, match=rf"^VAE {path}: {message}"):
+        load_base(BaseSource(source=str(narrow[1]), vae=str(path)))

@@ -82,6 +82,15 @@ def test_another_vae_is_whole_or_refused(tiny_sd: Path, tmp_path: Path) -> None:
         check_base(BaseSource(source=str(tiny_sd), vae=str(file)))
 
 
+@pytest.mark.parametrize("name", ["sdxl_vae.safetensors", "stabilityai/sdxl-vae"])
+def test_an_sdxl_vae_is_refused_by_its_name(tiny_sd: Path, tmp_path: Path, name: str) -> None:
+    """Its weights have the names and shapes of SD's."""
+    vae = name if "/" in name else str(tmp_path / name)
+    shutil.copy(tiny_sd / "vae" / "diffusion_pytorch_model.safetensors", tmp_path / "sdxl_vae.safetensors")
+    with pytest.raises(ModelError, match=rf"^vae {vae}: by its name an SDXL VAE, .*; give another$"):
+        check_base(BaseSource(source=str(tiny_sd), vae=vae))
+
+
 @pytest.mark.parametrize("inner", [".", "vae"])
 def test_another_vae_s_folder_is_one_or_refused(tiny_sd: Path, tmp_path: Path, inner: str) -> None:
     (tmp_path / inner).mkdir(exist_ok=True)
