@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,8 @@ from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, VAE_WEIGHTS, WEIGHTS, download
-from dbsweep.models.refusals import read_or_refuse, refuse_lacking
+from dbsweep.models.quiet import without_reports
+from dbsweep.models.refusals import read_or_refuse, refuse_lacking, refuse_misfits
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
 from dbsweep.models.single_file_config import config_beside, find_config
 from dbsweep.models.sources import (
@@ -199,15 +200,36 @@ def _check_vae(vae: Any, unet: Any, base: BaseSource) -> None:  # noqa: ANN401
 
 def _read_network(cls: Any, folder: Path, source: str, **dtype: torch.dtype) -> nn.Module:  # noqa: ANN401
     kind = weight_kind(folder)._asdict()
-    network, info = read_or_refuse(
-        source,
-        folder.name,
-        lambda: cls.from_pretrained(folder, local_files_only=True, output_loading_info=True, **kind, **dtype),
-    )
+    with without_reports():
+        network, info = read_or_refuse(
+            source,
+            folder.name,
+            lambda: cls.from_pretrained(
+                folder,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # which both tell to look up in their reports, and which are named here
+                **kind,
+                **dtype,
+            ),
+        )
     # The libraries fill what a file lacks with noise and only warn.
-    refuse_lacking(source, folder.name, [str(key) for key in (*info["missing_keys"], *info["mismatched_keys"])])
+    refuse_lacking(source, folder.name, [str(key) for key in info["missing_keys"]])
+    refuse_misfits(source, folder.name, info["mismatched_keys"], _more_layers(network, info["unexpected_keys"]))
     trained: nn.Module = network
     return trained
+
+
+def _more_layers(network: nn.Module, unexpected: Collection[str]) -> list[str]:
+    """Weights without which it draws something else than what was trained.
+
+    Not those of other networks that lie in the same file, nor a text encoder's last layers: a configuration that tells
+    fewer than the file has is how clip skip is told.
+    """
+    if isinstance(network, CLIPTextModel):
+        return []
+    parts = {name for name, _ in network.named_children()}
+    return [key for key in unexpected if key.partition(".")[0] in parts]
 
 
 def _read_scheduler_config(folder: Path) -> dict[str, object]:

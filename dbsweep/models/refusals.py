@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TypeVar
 
 from safetensors import SafetensorError
@@ -73,3 +73,22 @@ def refuse_lacking(source: str, part: str, keys: Collection[str]) -> None:
     if keys:
         named = ", ".join(sorted(keys)[:_NAMED])
         raise ModelError(f"base model {source}: {part} lacks {counted(len(keys), 'weight')}, e.g. {named}")
+
+
+def refuse_misfits(
+    source: str, part: str, mismatched: Collection[tuple[str, Sequence[int], Sequence[int]]], more: Collection[str]
+) -> None:
+    """ModelError, naming the source and the part, if its files are of another network than its ``config.json`` tells.
+
+    Args:
+        mismatched: keys, the shape in the files and the shape that is needed.
+        more: keys of layers for which there is no place.
+    """
+    if mismatched:
+        key, has, needs = min(mismatched)
+        reason = f"{key} is {tuple(has)} and not {tuple(needs)}"
+    elif more:
+        reason = f"that has no place for {counted(len(more), 'weight')}, e.g. {min(more)}"
+    else:
+        return
+    raise ModelError(f"base model {source}: {part} does not fit its config.json: {reason}; get both again")

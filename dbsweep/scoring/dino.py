@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from transformers import AutoImageProcessor, Dinov2Model
 
 from dbsweep.errors import ModelError
+from dbsweep.models.quiet import without_reports
 from dbsweep.scoring.encoders import Embeddings, Pixels, in_batches, refuse_no_numbers
 
 
@@ -63,7 +64,8 @@ def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_
             weights are no numbers.
     """
     try:
-        model, found = Dinov2Model.from_pretrained(name_or_folder, dtype=torch.float32, output_loading_info=True)
+        with without_reports():
+            model, found = Dinov2Model.from_pretrained(name_or_folder, dtype=torch.float32, output_loading_info=True)
         preprocess = AutoImageProcessor.from_pretrained(name_or_folder)
     except (OSError, ValueError, RuntimeError, SafetensorError, UnpicklingError) as error:
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

@@ -212,6 +212,73 @@ def test_weights_that_a_file_lacks_are_not_filled_with_noise(own_copy: Path) -> 
         save_file(weights, path, metadata={"format": "pt"})
 
 
+def _change(path: Path, changes: dict[str, torch.Tensor | None]) -> None:
+    """Puts weights in the place of others, beside them, or takes them away."""
+    weights = {**load_file(path), **changes}
+    save_file({k: v for k, v in weights.items() if v is not None}, path, metadata={"format": "pt"})
+
+
+UNET = "unet/diffusion_pytorch_model.safetensors"
+VAE = "vae/diffusion_pytorch_model.safetensors"
+TEXT = "text_encoder/model.safetensors"
+
+
+@pytest.fixture
+def libraries_speak(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Their warnings reach `caplog`."""
+    for library in ("diffusers", "transformers"):
+        monkeypatch.setattr(logging.getLogger(library), "propagate", True)
+
+
+@pytest.mark.usefixtures("libraries_speak")
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [(UNET, "step_counter"), (VAE, "loss.logvar"), (TEXT, "vision_model.x"), (TEXT, "encoder.layers.2.mlp.fc1.bias")],
+)
+def test_weights_of_other_networks_are_left_without_a_word(
+    tiny_sd: Path, own_copy: Path, caplog: pytest.LogCaptureFixture, name: str, extra: str
+) -> None:
+    """A text encoder's layers that its configuration does not count are those that clip skip leaves out."""
+    _change(own_copy / name, {extra: torch.zeros(3)})
+    assert load_base(str(own_copy)).sha256 == load_base(str(tiny_sd)).sha256
+    assert caplog.messages == []
+
+
+@pytest.mark.usefixtures("libraries_speak")
+@pytest.mark.parametrize(
+    ("name", "changes", "message"),
+    [
+        (UNET, {"conv_in.bias": None}, r"unet lacks 1 weight, e\.g\. conv_in\.bias$"),
+        (TEXT, {"final_layer_norm.bias": None}, r"text_encoder lacks 1 weight, e\.g\. final_layer_norm\.bias$"),
+        (UNET, {"conv_in.bias": torch.zeros(3)}, r"unet does not fit .*: conv_in\.bias is \(3,\) and not \(16,\);"),
+        (
+            TEXT,
+            {"final_layer_norm.bias": torch.zeros(3)},
+            r"text_encoder does not fit .*: final_layer_norm\.bias is \(3,\) and not \(32,\);",
+        ),
+        (
+            UNET,
+            {"mid_block.resnets.2.conv1.bias": torch.zeros(3)},
+            r"unet does not fit its config\.json: that has no place for 1 weight, e\.g\. mid_block\.resnets\.2\.",
+        ),
+        (VAE, {"decoder.mid_block.resnets.2.conv1.bias": torch.zeros(3)}, r"vae does not fit .* no place for 1 weight"),
+    ],
+)
+def test_weights_that_do_not_fit_are_named_in_one_line(
+    own_copy: Path,
+    caplog: pytest.LogCaptureFixture,
+    name: str,
+    changes: dict[str, torch.Tensor | None],
+    message: str,
+) -> None:
+    """In place of a library's report and a network that is partly noise, or partly not what was trained."""
+    _change(own_copy / name, changes)
+    with pytest.raises(ModelError, match=message) as caught:
+        load_base(str(own_copy))
+    assert "\n" not in str(caught.value)
+    assert caplog.messages == []
+
+
 def test_sdxl_is_refused_by_name(own_copy: Path, tmp_path: Path) -> None:
     (own_copy / "text_encoder_2").mkdir()
     with pytest.raises(ModelError, match="this is an SDXL model"):

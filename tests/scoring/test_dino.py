@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -84,12 +85,17 @@ def test_another_model_is_no_dinov2(folder: Path, tmp_path: Path) -> None:
         load_dino(str(tmp_path / "vit"))
 
 
-def test_weights_that_are_missing_are_not_made_up(folder: Path, tmp_path: Path) -> None:
+def test_weights_that_are_missing_are_not_made_up(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As they are by transformers, which says so in a table."""
+    monkeypatch.setattr(logging.getLogger("transformers"), "propagate", True)
     shutil.copytree(folder, tmp_path / "dino")
     config = json.loads((folder / "config.json").read_text())
     (tmp_path / "dino" / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 3}))
     with pytest.raises(ModelError, match=r"lacks \d+ of its weights, such as encoder\.layer\.2\."):
         load_dino(str(tmp_path / "dino"))
+    assert caplog.messages == []
 
 
 def test_weights_that_are_no_numbers_are_told_as_such(folder: Path, tmp_path: Path) -> None:
