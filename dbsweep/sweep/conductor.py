@@ -72,7 +72,7 @@ class Conductor:
             while jobs := self._next_jobs():
                 self._train(backend, self._prepare(backend), jobs)
             choice = self._conclude(backend)
-            housekeeping = Housekeeping(self._job, self._plan, self._ledger, prepared.base)
+            housekeeping = self._housekeeping(prepared)
             housekeeping.conclude()
             self._settle(housekeeping)
             return choice
@@ -115,7 +115,7 @@ class Conductor:
     def _train(self, backend: Backend, prepared: Prepared, jobs: Sequence[BranchJob]) -> None:
         experiment = self._job.experiment
         book = TrialBook(self._plan, prepared.base, experiment.verdict, experiment.choose.weights)
-        housekeeping = Housekeeping(self._job, self._plan, self._ledger, prepared.base)
+        housekeeping = self._housekeeping(prepared)
         stopped: DbsweepError | None = None
         before = self._ledger.read()
 
@@ -141,6 +141,9 @@ class Conductor:
             raise
         finally:
             self._settle(housekeeping)
+
+    def _housekeeping(self, prepared: Prepared) -> Housekeeping:
+        return Housekeeping(self._job.run_folder, self._job.experiment, self._plan, self._ledger, prepared.base)
 
     def _settle(self, housekeeping: Housekeeping) -> None:
         if left := housekeeping.settle():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from pathlib import Path
+
+from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SearcherName
 from dbsweep.execution.dropping import dropping_for
-from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.keeping import DONE, Keeping
 from dbsweep.execution.ledger import Ledger
 from dbsweep.plan.looks import look_every_of
@@ -19,19 +22,19 @@ class Housekeeping:
     """Drops weights and fork states as soon as nothing needs them.
 
     Args:
-        job, plan, ledger: of the run.
+        run_folder, experiment, plan, ledger: of the run.
         base: scorecard of the untrained model.
     """
 
-    def __init__(self, job: SweepJob, plan: Plan, ledger: Ledger, base: Scorecard) -> None:
-        experiment = job.experiment
+    def __init__(self, run_folder: Path, experiment: Experiment, plan: Plan, ledger: Ledger, base: Scorecard) -> None:
         utility = utility_for(experiment.choose, base, experiment.verdict)
         keep = experiment.checkpoints.keep
 
         def rank(card: Scorecard) -> tuple[float, ...]:
             return (utility.shortfall(card), -utility.value_of(card))
 
-        self._dropping = dropping_for(job.run_folder, experiment.storage)
+        self._run_folder = run_folder
+        self._dropping = dropping_for(run_folder, experiment.storage)
         self._plan = plan
         self._ledger = ledger
         self._best = None if keep == "all" else keep
@@ -79,6 +82,21 @@ class Housekeeping:
         for checkpoint in free:
             self._dropping.weights(checkpoint)
 
+    def conclude_again(self) -> int:
+        """`conclude` of a run that may have been killed on the way; returns the bytes that it has freed here."""
+        checkpoints = self._ledger.read().checkpoints.values()
+        folders = [self._run_folder / checkpoint.path for checkpoint in checkpoints]
+        before = _bytes_in(folders)
+        self.conclude()
+        for checkpoint in checkpoints:
+            if not checkpoint.kept:
+                self._dropping.weights(checkpoint)
+        return before - _bytes_in(folders)
+
     def settle(self) -> str:
         """Waits until all is freed; returns what could not be, in a sentence, empty if all was."""
         return self._dropping.settle()
+
+
+def _bytes_in(folders: Iterable[Path]) -> int:
+    return sum(file.stat().st_size for folder in folders for file in folder.glob("*"))

@@ -17,10 +17,14 @@ from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
 from dbsweep.execution.ray_address import check_address
 from dbsweep.models.durable import is_full
+from dbsweep.plan.amounts import bytes_text
+from dbsweep.records.names import BASE
 from dbsweep.records.plan import Plan
+from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import interrupted_checkpoints, read_run
 from dbsweep.sweep.conductor import Conductor
+from dbsweep.sweep.housekeeping import Housekeeping
 from dbsweep.sweep.loading import counted_in_epochs, load
 from dbsweep.sweep.named_models import base_source, resolve_encoder
 from dbsweep.sweep.notes import clip_skip_warnings, size_warnings, token_warnings
@@ -120,6 +124,7 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
         record = ledger.read()
         if record.finished is not None:
             view.note(f"Nothing is left to do: run {record.name!r} is over")
+            _tidy(folder, ledger, record, view)
             if not (folder.report / "index.html").is_file():  # it was killed between its end and its page
                 write_report(folder)
             return folder
@@ -130,6 +135,19 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
         view.note(describe_rest(record, interrupted_checkpoints(folder, record)))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)
     return folder
+
+
+def _tidy(folder: RunFolder, ledger: Ledger, record: RunRecord, view: TerminalView) -> None:
+    """Frees what a kill between the end of a run and its housekeeping has left."""
+    if BASE not in record.scorecards:  # nothing was trained
+        return
+    experiment = Experiment.model_validate(record.experiment)
+    housekeeping = Housekeeping(folder.path, experiment, record.plan, ledger, record.scorecards[BASE])
+    freed = housekeeping.conclude_again()
+    if freed > 0:
+        view.note(f"Freed {bytes_text(freed)}: training states and weights that a kill had left")
+    if left := housekeeping.settle():
+        view.note(left)
 
 
 def _lead(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import pytest
 from rich.console import Console
@@ -12,7 +13,7 @@ from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep.answers import read_run
-from dbsweep.sweep.running import run_experiment
+from dbsweep.sweep.running import resume_run, run_experiment
 from tests.sweep.files import write_experiment
 from tests.sweep.on_paper import curve, run
 
@@ -38,3 +39,32 @@ def test_with_keep_the_best_of_each_trial_stays_and_the_choice_is_one_of_them(tm
         assert best.id in kept
     assert len(kept) <= len(record.plan.trials) < len(record.checkpoints)
     assert record.plan.cost.disk_bytes < everything.plan.cost.disk_bytes
+
+
+def test_what_a_kill_after_the_end_has_left_goes_when_the_run_is_resumed(tmp_path):
+    """The ledger has its end by then, and nobody else would ever look again."""
+    experiment = load_experiment(write_experiment(tmp_path), ["checkpoints.keep=1"])
+    folder = run_experiment(experiment, lambda *_: SimulatedBackend(curve), TerminalView(Console(file=io.StringIO())))
+    record = read_run(folder)
+    forks = {(branch.id, m.step) for branch in record.plan.branches for m in branch.milestones if m.fork}
+    fork = next(c for c in record.checkpoints.values() if (c.branch, c.step) in forks)
+    dropped = next(c for c in record.checkpoints.values() if not c.kept and c != fork)
+    for checkpoint, files in (
+        (fork, {"state.safetensors": 3000, "state.json": 10}),
+        (dropped, {"unet.safetensors": 1000}),
+    ):
+        path = folder.path / checkpoint.path
+        path.mkdir(parents=True)
+        for name, size in files.items():
+            (path / name).write_bytes(b"x" * size)
+        (path / "manifest.json").write_text(json.dumps({"files": dict.fromkeys(files, "0")}))
+    resume_run(folder, no_backend, TerminalView(Console(file=(told := io.StringIO()), width=200)))
+    for checkpoint in (fork, dropped):
+        assert [file.name for file in (folder.path / checkpoint.path).iterdir()] == ["manifest.json"]
+    assert "Freed 4.0 kB: training states and weights that a kill had left" in told.getvalue()
+    resume_run(folder, no_backend, TerminalView(Console(file=(again := io.StringIO()))))
+    assert "Freed" not in again.getvalue()
+
+
+def no_backend(*_):
+    raise AssertionError("nothing is left to train")
