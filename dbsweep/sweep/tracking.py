@@ -12,7 +12,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.run_settings import read_experiment
-from dbsweep.tracking.address import absence, check_uri
+from dbsweep.tracking.address import absence, check_uri, remedy
 from dbsweep.tracking.client import ui_command
 from dbsweep.tracking.mlflow_log import MlflowTracker, SyncStatus
 
@@ -107,5 +107,5 @@ def track_run(folder: RunFolder, uri: str | None = None) -> str:
     with Ledger.open(folder.ledger, read_only=True) as ledger:
         status = tracker.sync(ledger.read(), folder.path)
     if not status.worked:
-        raise ResourceError(f"not everything is logged: {status.reason}; start the server and try again, or give --uri")
+        raise ResourceError(f"not everything is logged: {status.reason}; {remedy(tracker.uri)}, or give --uri")
     return f"All of {folder.path.name} is in MLflow: {ui_command(tracker.uri)}"

@@ -75,6 +75,15 @@ def _wrong_database(uri: str, kind: str, address: SplitResult) -> str:
     return ""
 
 
+def remedy(uri: str) -> str:
+    """What to do about a store that cannot be reached."""
+    address = urlsplit(uri)
+    if address.scheme.partition("+")[0] != "sqlite":
+        return "start the server and try again"
+    file = Path(address.path.removeprefix("/"))
+    return f"see that you may write in {file.parent} (and to {file.name} if it is there) and that its disk has room"
+
+
 def absence(uri: str, patience_s: float = PATIENCE_S) -> str | None:
     """Why nothing can be logged at the address now, in words; None if a store answers, or is a file.
 

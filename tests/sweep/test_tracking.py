@@ -147,6 +147,18 @@ def test_what_an_absent_server_missed_is_logged_later(
     assert {run.info.status for run in runs} == {"FINISHED"}
 
 
+def test_of_a_file_that_cannot_be_written_it_is_told_where(tmp_path: Path, absent_server: str) -> None:
+    """No server is to be started for it."""
+    folder, _ = run_tracked(tmp_path, absent_server)
+    (tmp_path / "file").touch()
+    advice = (
+        rf"see that you may write in {tmp_path}/file \(and to m\.db if it is there\) and that its disk has room, or"
+    )
+    with pytest.raises(ResourceError, match=rf"not everything is logged: .*; {advice} give --uri$") as caught:
+        track_run(folder, f"sqlite:///{tmp_path}/file/m.db")
+    assert "server" not in str(caught.value)
+
+
 def test_an_address_that_can_be_no_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"--uri must be an address that MLflow knows, got 'localhost:5000'"):
         track_run(RunFolder(tmp_path / "runs" / "small"), "localhost:5000")
