@@ -26,11 +26,17 @@ def find_run(run: str, runs: Path) -> RunFolder:
     """The run of this name in the folder of runs, or the run whose folder is given.
 
     Raises:
-        RunError: there is none.
+        RunError: there is none, or a checkpoint is named.
     """
     path = Path(run)
     if (path / "ledger.db").is_file():
         return RunFolder(path.resolve())
+    if "@" in path.name:
+        whole = run.rpartition("@")[0]
+        raise RunError(
+            f"{run!r} names a checkpoint, and a run is asked for: give {whole}; "
+            "`dbsweep export` and base_model take checkpoints"
+        )
     if len(path.parts) > 1:
         return RunFolder.open(path.parent, path.name)  # says which runs there are beside it
     return RunFolder.open(runs, run)

@@ -56,3 +56,13 @@ def test_a_run_that_nobody_leads_any_more_is_not_told_as_running(tmp_path):
         replaced = {TrialState.RUNNING: TrialState.INTERRUPTED}
         assert after == {key: replaced.get(state, state) for key, state in before.items()}
     assert dead.failures == dict.fromkeys((b for b, s in alive.branch_states.items() if s == "running"), LEFT_ALONE)
+
+
+@pytest.mark.parametrize("command", ["best", "trials", "report", "resume", "track"])
+@pytest.mark.parametrize("name", ["demo@best", "demo@b01-000120", "elsewhere/demo@b01-000120"])
+def test_a_checkpoint_where_a_run_is_asked_for_is_told_as_one(dbsweep, tmp_path, command, name):
+    """`export` takes it, and so does a base model."""
+    code, out, err = dbsweep(command, name, "--runs", tmp_path)
+    assert (code, out) == (2, "")
+    told = f"'{name}' names a checkpoint, and a run is asked for: give {name.partition('@')[0]}; `dbsweep export`"
+    assert told in " ".join(err.split())
