@@ -26,6 +26,9 @@ OPEN_CLIP: Final = "cond_stage_model.model."
 LATER_OPEN_CLIP: Final = "conditioner.embedders.0.model."
 """How they begin in files of Stability's later code."""
 
+_NAMES_BYTES: Final = 2**22
+"""As `dbsweep.models.pickle_names` reads of a ``.ckpt``."""
+
 Shapes: TypeAlias = Mapping[str, Sequence[int]]
 """Sizes of tensors, by name."""
 
@@ -45,7 +48,7 @@ def size_of(base_model: str) -> ModelSize:
 
 
 def size_on_disk(source: str) -> ModelSize | None:
-    """The size of a diffusers folder or a ``.safetensors`` file.
+    """The size of a diffusers folder or a single file; of a ``.ckpt``, whose shapes are not read, that of its family.
 
     Returns:
         None for a hub id, for other kinds of file, and for what is no whole model: `dbsweep.models.sources` tells why.
@@ -54,6 +57,8 @@ def size_on_disk(source: str) -> ModelSize | None:
     try:
         if path.is_dir():
             return _size_of_folder(path)
+        if path.is_file() and path.suffix == ".ckpt":
+            return _size_of_pickle(path)
         return _size_of_file(path) if path.is_file() and path.suffix == ".safetensors" else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
@@ -99,6 +104,15 @@ def _size_of_file(file: Path) -> ModelSize | None:
     return dataclasses.replace(
         like, name=NAME, unet=parameters["unet"], text_encoder=parameters["text_encoder"], vae=vae
     )
+
+
+def _size_of_pickle(file: Path) -> ModelSize | None:
+    """By the names of the weights, which stand before them; nothing is unpickled, which could run code."""
+    with file.open("rb") as stream:
+        beginning = stream.read(_NAMES_BYTES)
+    if SINGLE_FILE["unet"].encode() not in beginning:
+        return None
+    return SD2 if any(name.encode() in beginning for name in (OPEN_CLIP, LATER_OPEN_CLIP)) else SD1
 
 
 def _config(network: Path) -> dict[str, Any]:

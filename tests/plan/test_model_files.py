@@ -65,9 +65,22 @@ def test_minisd_by_path_is_as_large_as_by_name():
     assert by_path.resolution == by_name.resolution
 
 
-@pytest.mark.parametrize(
-    ("text", "like"), [(SINGLE_FILE["text_encoder"], SD1), (OPEN_CLIP, SD2), (LATER_OPEN_CLIP, SD2)]
-)
+TEXT_ENCODERS = [(SINGLE_FILE["text_encoder"], SD1), (OPEN_CLIP, SD2), (LATER_OPEN_CLIP, SD2)]
+
+
+@pytest.mark.parametrize(("text", "like"), TEXT_ENCODERS)
+@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}], ids=["zip", "older"])
+def test_a_ckpt_is_as_large_as_its_family(text: str, like: ModelSize, options: dict[str, bool], tmp_path: Path):
+    """An SD 2 was counted as an SD 1, whose text encoder has a third of its weights."""
+    file = tmp_path / "model.ckpt"
+    weights = {f"{SINGLE_FILE['unet']}x.weight": torch.zeros(2), f"{text}y.weight": torch.zeros(2)}
+    torch.save({"state_dict": weights}, file, **options)
+    assert size_of(str(file)) == like
+    torch.save({f"{text}y.weight": torch.zeros(2)}, file, **options)
+    assert size_of(str(file)).name == UNKNOWN, "it is no whole model"
+
+
+@pytest.mark.parametrize(("text", "like"), TEXT_ENCODERS)
 @pytest.mark.parametrize("vae", [True, False])
 def test_a_single_file_is_counted(text: str, like: ModelSize, vae: bool, tmp_path: Path):
     file = tmp_path / "model.safetensors"
