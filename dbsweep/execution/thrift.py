@@ -15,6 +15,9 @@ from dbsweep.plan.memory import training_memory
 from dbsweep.plan.model_files import size_of
 from dbsweep.plan.needs import prompts_of
 
+_NUMBERS = ("precision", "optimizer")
+"""Settings that change the weights by more than rounding."""
+
 
 class Thrift:
     """The memory-saving settings of one branch beside its own; none until memory has run out.
@@ -49,7 +52,7 @@ class Thrift:
     def go_on_from(self, checkpoint: Path) -> None:
         """Takes over the settings that a checkpoint's state was trained with."""
         self._fresh = False
-        self.savings = {**read_manifest(checkpoint).savings, **self.savings}
+        self.savings = self.savings or read_manifest(checkpoint).savings  # its own were found from there
 
     def kept(self) -> None:
         """Notes that a checkpoint has been kept: from now on the weights stay what its settings make them."""
@@ -67,22 +70,36 @@ class Thrift:
         Raises:
             ResourceError: there is no further step, or the settings allow none, and this branch was tried again before.
         """
-        auto = self._given.memory == "auto"
-        may_save = auto or not self._retried
-        keep_weights = not (auto and self._fresh)
-        ladder = useful_steps(self.train, self._need, half=self._half, keep_weights=keep_weights)
-        more = next(ladder, None) if may_save else None
-        if more is None and self._retried:
-            raise ResourceError(_exhausted(self.train, self.savings, step, reason))
+        before = self.train
+        may_save = before.memory == "auto" or not self._retried
+        savings = self._further() if may_save else None
+        if savings is None and self._retried:
+            raise ResourceError(_exhausted(before, self.savings, step, reason))
         self._retried = True
         again = f"out of memory after step {step}; starting again from its last checkpoint"
-        if more is None:
+        if savings is None:
             return f"{again}, as it was: nothing is left to save, but another process may have had the memory"
-        self.savings = {**self.savings, **more}
+        changed = dict.fromkeys((*self.savings, *savings))
+        self.savings = savings
+        now = {name: getattr(self.train, name) for name in changed}
+        more = {name: value for name, value in now.items() if value != getattr(before, name)}
         return f"{again} with {savings_text(more)}"
 
+    def _further(self) -> Savings | None:
+        """The settings that cost least time of those that need less than the present ones; None where none do."""
+        keep_weights = not (self._given.memory == "auto" and self._fresh)
+        numbers = {name: value for name, value in self.savings.items() if keep_weights and name in _NUMBERS}
+        ladder = useful_steps(
+            self._given.model_copy(update=numbers),
+            lambda savings: self._need({**numbers, **savings}),
+            half=self._half,
+            keep_weights=keep_weights,
+        )
+        now = self._need(self.savings)
+        return next(({**numbers, **savings} for savings in ladder if self._need({**numbers, **savings}) < now), None)
+
     def _need(self, savings: Savings) -> int:
-        train, experiment = self.train.model_copy(update=savings), self._experiment
+        train, experiment = self._given.model_copy(update=savings), self._experiment
         size, prompts = size_of(experiment.base_model), prompts_of(experiment, train)
         return training_memory(train, size, prompts=prompts, scoring_bytes=0).total
 

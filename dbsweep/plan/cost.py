@@ -19,7 +19,7 @@ _PNG_BYTES_PER_PIXEL = 1.7  # of photo-like images, which PNG compresses by less
 
 LONE_IMAGE = 0.7
 """Share of a step's time that it takes without class images. Not a half: smaller passes use a machine worse
-(`dbsweep.plan.ladder.FULL_PASS`)."""
+(`dbsweep.plan.ladder.PASS_OVERHEAD`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dbsweep.config.schema import Experiment
 from dbsweep.plan.ladder import Savings, savings_text, useful_steps
 from dbsweep.plan.memory_forecast import forecast, forecast_without_device, gigabytes
-from dbsweep.plan.needs import USELESS, Device, need_of
+from dbsweep.plan.needs import USELESS, Device, left_alone, need_of
 from dbsweep.records.record import Scalar
 
 
@@ -46,14 +46,12 @@ def fit(experiment: Experiment, device: Device | None) -> Fit:
 
 
 def _savings(experiment: Experiment, device: Device) -> Savings:
-    """The first steps down the ladder with which all trials fit, or all steps that save anything."""
+    """What costs least time of all with which all trials fit; where none does, what needs least."""
 
     def need(savings: Savings) -> int:
         return need_of(_with(experiment, savings))
 
-    swept = set(experiment.search.axes)
-    if swept & {"lora_dropout", "aspect_ratio_buckets"}:
-        swept.add("batch_size")  # for some trials smaller passes would make other steps
+    swept = left_alone(experiment)
     ladder = useful_steps(experiment.train, need, half=device.half, keep_weights=False, swept=swept, useless=USELESS)
     taken: Savings = {}
     while need(taken) > device.memory_bytes:

@@ -8,7 +8,7 @@ from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import text_encoder_epochs
 from dbsweep.plan.ladder import savings_text, useful_steps
 from dbsweep.plan.memory import GIB
-from dbsweep.plan.needs import USELESS, Case, Device, cases_of, need_of
+from dbsweep.plan.needs import USELESS, Case, Device, cases_of, left_alone, need_of
 from dbsweep.records.record import Scalar
 
 _SHOWN = 6
@@ -60,7 +60,8 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
 
     train = case.train
     if train.memory != "auto":
-        for savings in useful_steps(train, need, half=device.half, keep_weights=False, useless=USELESS):
+        swept = left_alone(experiment)
+        for savings in useful_steps(train, need, half=device.half, keep_weights=False, swept=swept, useless=USELESS):
             if (total := need(savings)) <= device.memory_bytes:
                 yield f"train.memory auto, which may take {savings_text(savings)} ({gigabytes(total)})"
                 break

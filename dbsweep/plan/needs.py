@@ -58,6 +58,14 @@ def need_of(experiment: Experiment) -> int:
     return max(case.memory.total for case in cases_of(experiment))
 
 
+def left_alone(experiment: Experiment) -> set[str]:
+    """Settings of `train` that saving memory may not change: they differ between trials, or what they make would."""
+    swept = set(experiment.search.axes)
+    if swept & {"lora_dropout", "aspect_ratio_buckets"}:
+        swept.add("batch_size")  # for some trials smaller passes would make other steps
+    return swept
+
+
 def cases_of(experiment: Experiment) -> tuple[Case, ...]:
     """The trials by what they need, each need once."""
     by_need: dict[tuple[Scalar, ...], Mapping[str, Scalar]] = {}

@@ -20,6 +20,15 @@ def test_what_can_never_fit_is_told_with_what_would_help():
     assert "only a lower train.resolution (now 512), a smaller base model or more memory may make it fit" in hopeless
 
 
+def test_auto_is_not_advised_for_what_it_would_leave_alone():
+    (one, *_) = fit(sd1("as_given", train={"batch_size": 16}), gpu(16)).notes
+    assert "train.memory auto, which may take precision bf16, optimizer adamw_8bit, batch_size 2" in one
+    swept = sd1("as_given", search={"batch_size": [1, 16], "optimizer": ["adamw"]})
+    (largest, *_) = fit(swept, gpu(16)).notes
+    assert "batch_size 16" in largest
+    assert "train.memory auto" not in largest
+
+
 def test_a_gpu_that_nobody_knows_is_asked_for():
     (note,) = fit(sd1("as_given"), None).notes
     assert "set resources.gpu_memory_gb to see whether that fits" in note
