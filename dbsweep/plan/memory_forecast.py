@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import text_encoder_epochs
-from dbsweep.plan.ladder import savings_text, useful_steps
+from dbsweep.plan.ladder import savings_text, smallest_passes, useful_steps
 from dbsweep.plan.memory import GIB
 from dbsweep.plan.needs import USELESS, Case, Device, cases_of, left_alone, need_of
 from dbsweep.records.record import Scalar
@@ -75,24 +75,28 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
 
 def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
     """What makes a case fit where nothing does alone, without what is not needed; None if nothing can."""
-    changes: dict[str, Scalar] = {
-        "gradient_checkpointing": True,
-        "lora_rank": case.train.lora_rank or _SMALL_LORA,
-        _ENCODER: _SMALL_ENCODER,
-        "precision": "fp32",  # where the networks are frozen, copies in half precision cost more than they save
-        "text_encoder_ratio": 0.0,
-    }
+    train = case.train
+    smallest = smallest_passes(train) if not left_alone(experiment) & {"batch_size", "gradient_accumulation"} else {}
+    changes: list[dict[str, Scalar]] = [
+        {"gradient_checkpointing": True},
+        smallest,
+        {"lora_rank": train.lora_rank or _SMALL_LORA},
+        {_ENCODER: _SMALL_ENCODER},
+        {"precision": "fp32"},  # of one photo's pass, copies in half precision cost more than they save
+        {"text_encoder_ratio": 0.0},
+    ]
 
-    def need(some: Mapping[str, Scalar]) -> int:
-        return need_of(_alone(experiment, case, some))
+    def need(some: Sequence[Mapping[str, Scalar]]) -> int:
+        return need_of(_alone(experiment, case, {name: value for change in some for name, value in change.items()}))
 
-    for name in reversed(changes):
-        fewer = {other: value for other, value in changes.items() if other != name}
+    for change in reversed(changes):
+        fewer = [other for other in changes if other is not change]
         if need(fewer) <= device.memory_bytes or need(fewer) <= need(changes):
             changes = fewer
     if (total := need(changes)) > device.memory_bytes:
         return None
-    named = (savings_text({name if name == _ENCODER else f"train.{name}": value}) for name, value in changes.items())
+    changed = [(name, value) for change in changes for name, value in change.items()]
+    named = (savings_text({name if name == _ENCODER else f"train.{name}": value}) for name, value in changed)
     return f"{', '.join(named)} ({gigabytes(total)})"
 
 

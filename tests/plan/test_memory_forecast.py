@@ -49,9 +49,14 @@ def test_of_many_needs_the_largest_are_told_and_the_rest_counted():
 
 
 def test_where_no_single_change_is_enough_the_fewest_together_are_told():
-    (_, note) = fit(sd1(train={"precision": "bf16"}), gpu(8)).notes
-    together = note.partition("what makes it fit, all together: ")[2].rpartition(" (")[0]
-    assert together == "train.lora_rank 8, evaluate.encoder ViT-B-32/openai, train.precision fp32"
+    def together(batch_size: int, gigabytes: float) -> str:
+        (_, note) = fit(sd1(train={"precision": "bf16", "batch_size": batch_size}), gpu(gigabytes)).notes
+        return note.partition("what makes it fit, all together: ")[2].rpartition(" (")[0]
+
+    least = "train.lora_rank 8, evaluate.encoder ViT-B-32/openai"
+    assert together(1, 7.5) == least
+    assert together(1, 7.05) == f"{least}, train.text_encoder_ratio 0.0"
+    assert together(4, 8) == "train.batch_size 1, train.gradient_accumulation 4, train.lora_rank 8"
     train = {"lora_rank": 8, "gradient_checkpointing": True}
     (note,) = fit(sd1("as_given", train=train, evaluate={"encoder": "ViT-B-32/openai"}), gpu(8)).notes
     assert note.endswith(": fits")
