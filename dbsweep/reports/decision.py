@@ -7,7 +7,7 @@ from math import isfinite
 from pathlib import Path
 
 from dbsweep.concepts.photos import list_photos
-from dbsweep.config.messages import setting
+from dbsweep.config.messages import counted, setting
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import InputError
 from dbsweep.records.choice import Candidate, Choice, Overrule
@@ -82,6 +82,7 @@ class Decision:
     Attributes:
         overruled: who chose it, if the person did: the person's reason, and what dbsweep recommends.
         drawn: the checkpoint that the grids were drawn with, where it is not this one.
+        images: over how many images a prompt `scores` are, in words; empty without scores.
         smoothed: what the utility is of, where `scores`, which are as measured, read otherwise; may be empty.
         verdict: on its training; may be empty.
         is_there: whether it has learned the subject, or a person has taken it.
@@ -107,6 +108,7 @@ class Decision:
     changes: tuple[str, ...]
     runners_up: tuple[RunnerUp, ...]
     utility: str
+    images: str
     smoothed: str
     formula: str
     settings: tuple[tuple[str, str], ...]
@@ -160,6 +162,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),
         formula=choice.formula,
         utility=number(best.utility),
+        images=_images(record.card_of(best.checkpoint)) if card is not None else "",
         smoothed=_smoothed(best, record.card_of(best.checkpoint)) if card is not None else "",
         settings=tuple((setting_name(name), setting(value)) for name, value in {**settings, **given}.items()),
         scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
@@ -179,6 +182,11 @@ def _overruled(choice: Choice, overrule: Overrule | None) -> str:
         f"Your choice, because: {overrule.because}. dbsweep recommends {best.trial}, epoch {best.epoch} "
         f"({best.checkpoint}), and says of it:"
     )
+
+
+def _images(card: Scorecard) -> str:
+    """``over 8 images a prompt``: more than while it was trained, where there was a race."""
+    return f"over {counted(len({image.seed for image in card.images}), 'image')} a prompt"
 
 
 def _smoothed(best: Candidate, card: Scorecard) -> str:

@@ -61,4 +61,5 @@ def verdict_sentence(record: RunRecord) -> str:
     if verdict.onset_step is not None:
         kept = best.checkpoint  # by its name: a person may have taken another than the one that is spoken of before
         side = f", after {kept}" if best.step < verdict.onset_step else f", {kept} included"
-    return f"Verdict on {best.trial}: {_verdict_words(record, best.trial)}{side}: {reason(record, best.trial)}."
+    told = f"{_verdict_words(record, best.trial)}{side}: {reason(record, best.trial)}"
+    return f"Verdict on {best.trial} while it trained: {told}."

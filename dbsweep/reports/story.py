@@ -80,7 +80,7 @@ def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
     if is_unlearned(record, best):
         asked = f"identity {identity_below(record, best)}, and {asked_identity(record):.2f} is asked for"
         title, looks = "Not there yet", f"does not look like the subject yet ({asked})"
-    kept = f"style {number(best.style)} and prior {number(best.prior)} of the base model's"
+    kept = f"style {number(best.style)} and prior {number(best.prior)} of the base model's, smoothed"
     return Chapter(title, "chosen", f"{best.trial} at epoch {best.epoch} {looks}, and has {kept}.", strip)
 
 

@@ -68,7 +68,7 @@ def _chosen(outcome: Outcome) -> str:
         said = [f"{level:g} of {metric.value}" for metric, level in enough.items() if level < 1.0]
         rest = f"; {' and '.join(said)} {'is' if len(said) == 1 else 'are'} enough" if said else ""
         mean = f"their harmonic mean (style times identity{rest})"
-    return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels}; {mean} is {best.utility:.2f}."
+    return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels} (smoothed); {mean} is {best.utility:.2f}."
 
 
 def _level(row: Candidate, metric: Metric) -> float:

@@ -76,6 +76,23 @@ def page(record: RunRecord, run_folder: Path, tmp_path_factory: pytest.TempPathF
     return rendered(record, run_folder, tmp_path_factory.mktemp("report"))
 
 
+def test_each_place_says_which_scores_of_a_checkpoint_it_shows(page: Document, record: RunRecord) -> None:
+    """One checkpoint has several priors: smoothed, at its look, and over the race's images."""
+    assert record.choice is not None
+    seeds = {image.seed for image in record.card_of(record.choice.best.checkpoint).images}
+    for told in (
+        f"Its scores as measured, over {len(seeds)} images a prompt",
+        "The choice and its runners-up scores smoothed",
+        "of the base model's, smoothed.",
+        "The scores below them are as measured.",
+        "Scores of each trial's best checkpoint, smoothed along the training.",
+        "all as measured while they trained",
+        "All are smoothed along the training.",
+        f"Verdict on {record.choice.best.trial} while it trained: ",
+    ):
+        assert told in page.text, told
+
+
 def test_nothing_is_fetched_from_anywhere(page: Document) -> None:
     assert all(source.startswith("data:image/webp;base64,") for source in page.values("src"))
     assert all(link.startswith(("#", "data:,")) for link in page.values("href"))

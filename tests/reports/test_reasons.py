@@ -94,7 +94,9 @@ def test_the_verdict_on_the_kept_checkpoints_training_is_told_beside_it(
     verdict = Verdict(state=state, onset_step=onset, evidence="identity 0.80 at epoch 60")
     judged = record.model_copy(update={"verdicts": {best.trial: verdict}})
     word = "ready" if onset is None else f"overtrained from step {onset} on"
-    sentence = f"Verdict on {best.trial}: {word}{side.format(best.checkpoint)}: identity 0.80 at epoch 60."
+    sentence = (
+        f"Verdict on {best.trial} while it trained: {word}{side.format(best.checkpoint)}: identity 0.80 at epoch 60."
+    )
     assert verdict_sentence(judged) == sentence
     assert sentence in best_text(judged, run_folder)
     decision = report_data(judged, run_folder).decision

@@ -16,9 +16,9 @@ def test_one_candidate_is_the_choice() -> None:
     choice = choose([candidate("t001", "b01", 120, 0.8, 0.7, 0.9)])
     assert choice.best.on_front
     assert choice.reason == (
-        "t001 at step 120 (epoch 10): identity 0.80 of the photos', style 0.70 and prior 0.90 of the base model's; "
-        "their harmonic mean (style times identity) is 0.72. It is the only checkpoint with scores and weights, so "
-        "there was nothing to compare."
+        "t001 at step 120 (epoch 10): identity 0.80 of the photos', style 0.70 and prior 0.90 of the base model's "
+        "(smoothed); their harmonic mean (style times identity) is 0.72. It is the only checkpoint with scores and "
+        "weights, so there was nothing to compare."
     )
 
 
@@ -39,7 +39,8 @@ def test_the_reason_says_how_much_is_enough() -> None:
     utility = utility_for(Choosing(enough_style=0.7, enough_prior=0.5), None)
     choice = choose([candidate("t001", "b01", 100, 0.8, 0.75, 0.6)], utility=utility)
     assert (
-        "style 0.75 and prior 0.60 of the base model's; their harmonic mean (style times identity; 0.7 of style and "
+        "style 0.75 and prior 0.60 of the base model's (smoothed); "
+        "their harmonic mean (style times identity; 0.7 of style and "
         "0.5 of prior are enough) is 0.86."
     ) in choice.reason
 
