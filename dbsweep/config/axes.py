@@ -49,6 +49,21 @@ class AxisKind(StrEnum):
     SEED = "seed"
 
 
+LABELS = {
+    AxisKind.GUIDANCE_SCALE: "CFG scale",
+    AxisKind.PROMPT_WEIGHT: "weight",
+    AxisKind.NUM_INFERENCE_STEPS: "steps",
+    AxisKind.SAMPLER: "sampler",
+    AxisKind.SEED: "seed",
+}
+"""Axis names as A1111 shows them."""
+
+
+def value_text(value: Scalar) -> str:
+    """A value of an axis as a grid shows it."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
     AxisKind.GUIDANCE_SCALE: TypeAdapter(GuidanceScale),
     AxisKind.PROMPT_WEIGHT: TypeAdapter(Annotated[float, Field(allow_inf_nan=False), NotBool]),

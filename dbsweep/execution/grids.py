@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from dbsweep.config.axes import AxisKind, GridAxis
+from dbsweep.config.axes import LABELS, AxisKind, GridAxis, value_text
 from dbsweep.config.schema import Experiment, Grid
 from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
@@ -19,15 +19,6 @@ from dbsweep.sampling.grammar import weight_words
 from dbsweep.sampling.infotext import write_png
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
-
-LABELS = {
-    AxisKind.GUIDANCE_SCALE: "CFG scale",
-    AxisKind.PROMPT_WEIGHT: "weight",
-    AxisKind.NUM_INFERENCE_STEPS: "steps",
-    AxisKind.SAMPLER: "sampler",
-    AxisKind.SEED: "seed",
-}
-"""Axis names as A1111 shows them."""
 
 Cell = tuple[Scalar | None, Scalar | None, Scalar | None]
 """Values on x, y and z; None where there is no such axis."""
@@ -130,7 +121,7 @@ def _values(axis: GridAxis | None) -> tuple[Scalar | None, ...]:
 
 
 def _texts(values: Sequence[Scalar | None]) -> tuple[str, ...]:
-    return tuple("" if value is None else f"{value:g}" if isinstance(value, float) else str(value) for value in values)
+    return tuple("" if value is None else value_text(value) for value in values)
 
 
 def _label(axis: GridAxis | None) -> str:

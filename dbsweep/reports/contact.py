@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont, ImageOps
 
 from dbsweep.reports.data import ReportData
 from dbsweep.reports.decision import ConceptPictures, Decision
-from dbsweep.reports.grids import GridTable
+from dbsweep.reports.grids import AS_USUAL, GridTable
 from dbsweep.reports.images import blank, read_image
 from dbsweep.reports.pictures import Picture
 from dbsweep.reports.strips import FilmStrip
@@ -143,7 +143,8 @@ def grid_png(grid: GridTable, path: Path, *, cell: int = 128) -> Path:
     width = max(left + len(grid.x_values) * pitch + MARGIN, _text_width(grid.prompt, 20) + 2 * MARGIN)
     page = _Page.blank(width, top + len(grid.rows) * (cell + GAP) + MARGIN)
     page.write(MARGIN, MARGIN, grid.prompt, size=20)
-    page.write(MARGIN, MARGIN + LINE + 4, grid.layer, ink=MUTED)
+    framed = f"framed: {grid.usual}, {AS_USUAL}" if grid.usual else ""
+    page.write(MARGIN, MARGIN + LINE + 4, " · ".join(filter(None, (grid.layer, framed))), ink=MUTED)
     page.write(left, MARGIN + 2 * LINE, grid.x_label, ink=MUTED)
     page.write(MARGIN, MARGIN + 3 * LINE, grid.y_label, ink=MUTED)
     for x, value in enumerate(grid.x_values):
@@ -151,7 +152,11 @@ def grid_png(grid: GridTable, path: Path, *, cell: int = 128) -> Path:
     for y, row in enumerate(grid.rows):
         page.write(MARGIN, top + y * (cell + GAP) + cell // 2 - 8, row.value)
         for x, picture in enumerate(row.pictures):
-            _place_seeds(page, left + x * pitch, top + y * (cell + GAP), picture, cell)
+            at = (left + x * pitch, top + y * (cell + GAP))
+            _place_seeds(page, *at, picture, cell)
+            if row.usual[x] and picture is not None:
+                right, bottom = at[0] + len(picture.paths) * cell, at[1] + cell
+                page.pen.rectangle((at[0] - GAP, at[1] - GAP, right + GAP - 1, bottom + GAP - 1), outline=INK, width=3)
     return page.save(path)
 
 

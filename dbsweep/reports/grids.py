@@ -2,21 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from dbsweep.config.axes import LABELS, AxisKind, value_text
+from dbsweep.config.schema import Evaluate, Experiment
+from dbsweep.records.record import Scalar
 from dbsweep.records.results import GridImage
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.pictures import Picture
 from dbsweep.reports.words import listing
 
+AS_USUAL: Final = "as the scored pictures are drawn"
+"""What is said of the cell whose settings are those by which checkpoints were drawn and scored."""
+
 
 @dataclass(frozen=True, slots=True)
 class GridRow:
-    """One value of the y axis; `pictures` has one entry a value of the x axis, None where none was drawn."""
+    """One value of the y axis; `pictures` has one entry a value of the x axis, None where none was drawn.
+
+    Attributes:
+        usual: of each picture, whether it has the settings by which checkpoints are drawn and scored.
+    """
 
     value: str
     pictures: tuple[Picture | None, ...]
+    usual: tuple[bool, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +39,7 @@ class GridTable:
     Attributes:
         layer: ``z label z value``; empty without a z axis.
         y_label: empty without a y axis.
+        usual: in words, the settings of the cells that are usual; empty where none is.
     """
 
     title: str
@@ -36,6 +50,7 @@ class GridTable:
     x_values: tuple[str, ...]
     rows: tuple[GridRow, ...]
     seeds: tuple[int, ...]
+    usual: str
 
     @property
     def seeds_text(self) -> str:
@@ -46,17 +61,41 @@ class GridTable:
 
 def grid_tables(record: RunRecord, run_folder: Path) -> tuple[GridTable, ...]:
     """One table for each layer of each grid of the run."""
-    return tuple(_table(grid, layer, run_folder) for grid in record.grids for layer in range(len(grid.cells)))
+    usual = _usual_values(Experiment.model_validate(record.experiment).evaluate)
+    return tuple(_table(grid, layer, usual, run_folder) for grid in record.grids for layer in range(len(grid.cells)))
 
 
-def _table(grid: GridImage, layer: int, run_folder: Path) -> GridTable:
+def _usual_values(evaluate: Evaluate) -> dict[str, str]:
+    """What checkpoints are drawn with for their scores, by the labels of axes; any seed will do."""
+    values: dict[AxisKind, Scalar] = {
+        AxisKind.GUIDANCE_SCALE: evaluate.guidance_scale,
+        AxisKind.PROMPT_WEIGHT: 1.0,
+        AxisKind.NUM_INFERENCE_STEPS: evaluate.num_inference_steps,
+        AxisKind.SAMPLER: evaluate.sampler,
+    }
+    return {LABELS[axis]: value_text(value) for axis, value in values.items()}
+
+
+def _table(grid: GridImage, layer: int, usual: Mapping[str, str], run_folder: Path) -> GridTable:
+    wanted = [
+        (label, usual[name])
+        for label in (grid.x_label, grid.y_label, grid.z_label)
+        if (name := label.partition(" of “")[0]) in usual
+    ]
+
+    def is_usual(values: Sequence[tuple[str, str]]) -> bool:
+        return bool(wanted) and all(pair in values for pair in wanted)
+
     z_value = grid.z_values[layer] if layer < len(grid.z_values) else ""
     rows = []
     for y, cells in enumerate(grid.cells[layer]):
         y_value = grid.y_values[y] if y < len(grid.y_values) else ""
-        rows.append(
-            GridRow(y_value, tuple(_picture(grid, cell, x, y_value, run_folder) for x, cell in enumerate(cells)))
+        beside = ((grid.y_label, y_value), (grid.z_label, z_value))
+        marks = tuple(
+            bool(cell) and is_usual(((grid.x_label, x), *beside)) for x, cell in zip(grid.x_values, cells, strict=True)
         )
+        pictures = tuple(_picture(grid, cell, x, y_value, marks[x], run_folder) for x, cell in enumerate(cells))
+        rows.append(GridRow(y_value, pictures, marks))
     return GridTable(
         title=grid.title,
         prompt=grid.prompt,
@@ -66,15 +105,20 @@ def _table(grid: GridImage, layer: int, run_folder: Path) -> GridTable:
         x_values=grid.x_values,
         rows=tuple(rows),
         seeds=grid.seeds,
+        usual=", ".join(f"{label} {value}" for label, value in wanted) if any(any(row.usual) for row in rows) else "",
     )
 
 
-def _picture(grid: GridImage, cell: tuple[str, ...], x: int, y_value: str, run_folder: Path) -> Picture | None:
+def _picture(
+    grid: GridImage, cell: tuple[str, ...], x: int, y_value: str, usual: bool, run_folder: Path
+) -> Picture | None:
     if not cell:
         return None
     where = f"{grid.x_label} {grid.x_values[x]}"
     if y_value:
         where += f", {grid.y_label} {y_value}"
+    if usual:
+        where += f", {AS_USUAL}"
     seeds = ", ".join(str(seed) for seed in grid.seeds)
     paths = tuple(run_folder / path for path in cell)
     return Picture(paths, f"“{grid.prompt}” at {where}", f"{where} · “{grid.prompt}” · seeds {seeds}")

@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.contact import BAD, BAD_SOFT, film_strip_png, grid_png, write_sheets
+from dbsweep.reports.contact import BAD, BAD_SOFT, INK, film_strip_png, grid_png, write_sheets
 from dbsweep.reports.data import ReportData, report_data
 
 
@@ -94,6 +94,18 @@ def test_a_grid_shows_all_seeds(record: RunRecord, run_folder: Path, tmp_path: P
     assert all(holds(sheet, opened(path)) for path in picture.paths)
     bare = replace(table, y_label="", rows=(replace(table.rows[0], value=""),))
     assert opened(grid_png(bare, tmp_path / "bare.png", cell=64)).height < sheet.height
+
+
+def test_the_usual_cell_of_a_grid_is_framed(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    (table,) = data_of(record, run_folder).grids
+    plain = replace(table, usual="", rows=tuple(replace(row, usual=(False,) * len(row.usual)) for row in table.rows))
+    framed, bare = (
+        np.asarray(opened(grid_png(each, tmp_path / "grid.png", cell=64)))[4 * 24 :] for each in (table, plain)
+    )
+    changed = np.argwhere((framed != bare).any(axis=2))
+    height, width = changed.max(axis=0) - changed.min(axis=0) + 1
+    assert (height, width) == (64 + 2 * 4, 2 * 64 + 2 * 4), "around both seeds"
+    assert {tuple(framed[y, x]) for y, x in changed} == {INK}
 
 
 def test_all_sheets_of_a_report(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:

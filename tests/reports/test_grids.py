@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dbsweep.config.schema import Experiment
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.grids import grid_tables
+from dbsweep.reports.grids import AS_USUAL, grid_tables
 
 
 def test_a_flat_grid(record: RunRecord, run_folder: Path) -> None:
@@ -26,3 +27,31 @@ def test_layers_and_empty_cells(record: RunRecord, run_folder: Path) -> None:
     first, second = grid_tables(record.model_copy(update={"grids": (deep,)}), run_folder)
     assert (first.layer, second.layer) == ("seed 1", "seed 2")
     assert all(picture is None for row in second.rows for picture in row.pictures)
+
+
+def test_the_cell_that_is_drawn_as_the_scored_pictures_are_is_told(record: RunRecord, run_folder: Path) -> None:
+    (table,) = grid_tables(record, run_folder)
+    assert [(row.value, row.usual) for row in table.rows if any(row.usual)] == [
+        ("1", (False, False, True, False, False))
+    ]
+    assert table.usual == "CFG scale 7.5, weight of “ohwx man” 1"
+    told = [p.alt for row in table.rows for p in row.pictures if p is not None and AS_USUAL in p.alt and p.caption]
+    assert told == [f"“{table.prompt}” at CFG scale 7.5, weight of “ohwx man” 1, {AS_USUAL}"]
+
+
+def test_no_cell_is_told_where_none_is_drawn_so(record: RunRecord, run_folder: Path) -> None:
+    """By another CFG scale, or where only seeds differ, which do in scored pictures too."""
+    evaluate = {**record.experiment["evaluate"], "guidance_scale": 7.0}  # type: ignore[dict-item]
+    (grid,) = record.grids
+    seeds = grid.model_copy(update={"x_label": "seed", "y_label": "seed of nothing"})
+    for changed in ({"experiment": {**record.experiment, "evaluate": evaluate}}, {"grids": (seeds,)}):
+        (table,) = grid_tables(record.model_copy(update=changed), run_folder)
+        assert (table.usual, {mark for row in table.rows for mark in row.usual}) == ("", {False})
+
+
+def test_of_layers_only_the_usual_one_has_such_a_cell(record: RunRecord, run_folder: Path) -> None:
+    (grid,) = record.grids
+    deep = grid.model_copy(update={"z_label": "steps", "z_values": ("20", "50"), "cells": (grid.cells[0],) * 2})
+    steps = Experiment.model_validate(record.experiment).evaluate.num_inference_steps
+    tables = grid_tables(record.model_copy(update={"grids": (deep,)}), run_folder)
+    assert [table.layer for table in tables if table.usual] == [f"steps {steps}"]

@@ -18,6 +18,7 @@ from dbsweep.records.choice import Overrule
 from dbsweep.records.names import TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
+from dbsweep.reports.grids import AS_USUAL
 from dbsweep.reports.page import cell_size, render_report
 from tests.reports.synthetic import Synthetic, plain_drawing
 
@@ -91,6 +92,12 @@ def test_each_place_says_which_scores_of_a_checkpoint_it_shows(page: Document, r
         f"Verdict on {record.choice.best.trial} while it trained: ",
     ):
         assert told in page.text, told
+
+
+def test_the_usual_cell_of_a_grid_is_marked(page: Document) -> None:
+    assert page.values("class").count("usual") == 1
+    assert f"CFG scale 7.5, weight of “ohwx man” 1: {AS_USUAL}" in page.text
+    assert sum(AS_USUAL in caption for caption in page.values("data-caption")) == 1
 
 
 def test_nothing_is_fetched_from_anywhere(page: Document) -> None:
