@@ -230,7 +230,7 @@ def _opaque(image: Image.Image) -> Image.Image:
 
     ValueError for 32-bit grey: nothing says which value is white.
     """
-    profile = image.info.get("icc_profile")
+    profile = image.info.get("icc_profile") or heic.told_profile(image.info)
     if image.mode in ("I", "F"):
         raise ValueError("32 bits a pixel; save it with 8 or 16")
     if image.mode.startswith("I;16"):

@@ -63,6 +63,57 @@ def test_their_colours_are_what_the_profile_means(tmp_path: Path) -> None:
     assert np.abs(read_square(path, 4)[0, 0] - np.array([30, 200, 40])).max() <= 5
 
 
+P3_TO_SRGB = np.array([[1.22494, -0.22494, 0.0], [-0.04206, 1.04206, 0.0], [-0.01964, -0.07864, 1.09828]])
+"""Of linear light: the matrix of CSS Color 4's conversion."""
+
+P3, BT2020, BT709, BT601 = 12, 9, 1, 6
+SRGB_CURVE, PQ = 13, 16
+"""Code points of ITU-T H.273."""
+
+
+def linear(encoded: np.ndarray) -> np.ndarray:
+    return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+
+
+def encoded(light: np.ndarray) -> np.ndarray:
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)
+
+
+@with_extra
+@pytest.mark.parametrize("colour", [(180, 90, 80), (90, 160, 100), (128, 128, 128), (255, 255, 255)])
+def test_their_colours_are_what_code_points_mean_where_there_is_no_profile(
+    tmp_path: Path, colour: tuple[int, int, int]
+) -> None:
+    """As phones may write Display P3; of its primaries and sRGB's curve."""
+    picture = Image.new("RGB", (16, 16), colour)
+    path = save(tmp_path / "a.heic", picture, color_primaries=P3, transfer_characteristics=SRGB_CURVE)
+    expected = 255 * encoded(P3_TO_SRGB @ linear(np.array(colour) / 255))
+    assert np.abs(read_square(path, 4)[0, 0] - expected).max() <= 2
+
+
+@with_extra
+@pytest.mark.parametrize(
+    ("primaries", "curve"), [(BT709, SRGB_CURVE), (BT601, SRGB_CURVE), (BT709, 1), (2, 2), (BT2020, PQ)]
+)
+def test_other_code_points_change_nothing(tmp_path: Path, primaries: int, curve: int) -> None:
+    picture = Image.new("RGB", (16, 16), (180, 90, 80))
+    path = save(tmp_path / "a.heic", picture, color_primaries=primaries, transfer_characteristics=curve)
+    assert np.abs(read_square(path, 4)[0, 0] - np.array((180, 90, 80))).max() <= 2
+
+
+@with_extra
+def test_a_profile_counts_before_code_points(tmp_path: Path) -> None:
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    path = save(
+        tmp_path / "a.heic",
+        Image.new("RGB", (16, 16), (180, 90, 80)),
+        icc_profile=srgb,
+        color_primaries=P3,
+        transfer_characteristics=SRGB_CURVE,
+    )
+    assert np.abs(read_square(path, 4)[0, 0] - np.array((180, 90, 80))).max() <= 2
+
+
 @with_extra
 def test_one_that_is_damaged_is_named(tmp_path: Path) -> None:
     whole = save(tmp_path / "a.heic", Image.linear_gradient("L").convert("RGB")).read_bytes()
