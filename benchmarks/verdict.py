@@ -3,7 +3,8 @@
 Keys: `false_alarms`, the share of trainings in which nothing changes and yet some look cries overtrained (wanted: at
 most 0.05); `chance_alarms`, the same if every fall mattered, however small, and no identity paid for it; `coverage`, of
 95% intervals of a mean, by number of samples and kind of scatter (wanted: 0.93 to 0.97); `power`, the share of
-trainings whose style falls for good below what is enough, in which this is seen within two looks.
+trainings whose style falls for good below what is enough, in which this is seen within two looks; `prior_power`, the
+same of prior that is so low from the first look on, with the base model alone to compare it with.
 """
 
 from __future__ import annotations
@@ -22,7 +23,13 @@ from dbsweep.selection.overtraining import raises_alarm
 from dbsweep.selection.resampling import mean_intervals, resampling_weights
 from dbsweep.selection.verdict_settings import VerdictSettings
 
-UNCHANGED: Final[dict[str, Level]] = {"learned": (0.8, 0.6, 0.9), "nothing learnt": (0.0, 1.0, 1.0)}
+UNCHANGED: Final[dict[str, tuple[Level, float]]] = {
+    "learned": ((0.8, 0.6, 0.9), 0.15),
+    "nothing learnt": ((0.0, 1.0, 1.0), 0.15),
+    "just enough": ((-1.0, 0.7, 0.5), 0.5),
+}
+"""Level and scatter. The last is the hardest: style and prior just at what is enough, without identity to pay for
+anything, and scatter that makes falls large."""
 LEARNING: Final[list[Level]] = [(0.3, 0.97, 0.97), (0.6, 0.9, 0.95), (0.8, 0.85, 0.92)]
 SETTINGS: Final = VerdictSettings(resamples=2000)
 EVERY_FALL: Final = VerdictSettings(resamples=2000, drop=0.001, enough_style=1.0, enough_prior=1.0, identity_gain=1.0)
@@ -66,6 +73,17 @@ def power(drop: float, *, seeds: int, prompts: int, scatter: float, trainings: i
     return hits / trainings
 
 
+def prior_power(drop: float, *, seeds: int, scatter: float, trainings: int) -> float:
+    """Share of trainings whose prior is so far below what is enough from the first look on, seen within two looks."""
+    settings, rng = SETTINGS.for_looks(10), np.random.default_rng(4)
+    levels = [(0.05, 0.92, settings.enough_prior - drop)] * 2
+    hits = 0
+    for _ in range(trainings):
+        cards = draw_cards(levels, seeds=seeds, prompts=2, scatter=scatter, wobble=WOBBLES["independent"], rng=rng)
+        hits += any(raises_alarm(cards[: look + 1], settings) for look in (1, 2))
+    return hits / trainings
+
+
 def coverage(samples: int, wobble: str, *, trials: int, draws: int = 1000) -> float:
     """Share of 95% intervals of paired differences that hold the true mean, 0.
 
@@ -84,11 +102,10 @@ def measure(trainings: int, looks: Sequence[int]) -> dict[str, dict[str, float]]
         f"{name}, {wobble}, {count} looks, {planned} planned, scatter {scatter}": false_alarms(
             level, wobble, looks=count, planned=planned, scatter=scatter, trainings=trainings
         )
-        for name, level in UNCHANGED.items()
+        for name, (level, scatter) in UNCHANGED.items()
         for wobble in WOBBLES
         for count in looks
         for planned in sorted({count, 10})
-        for scatter in (0.15,)
     }
     by_chance = {
         f"{wobble}, {count} looks": chance_alarms(wobble, looks=count, trainings=trainings)
@@ -108,7 +125,16 @@ def measure(trainings: int, looks: Sequence[int]) -> dict[str, dict[str, float]]
         for seeds, prompts in ((4, 2), (8, 2), (10, 4))
         for scatter in (0.1, 0.15)
     }
-    return {"false_alarms": alarms, "chance_alarms": by_chance, "coverage": covered, "power": seen}
+    prior_seen = {
+        f"drop {drop}, {seeds} samples, scatter {scatter}": prior_power(
+            drop, seeds=seeds, scatter=scatter, trainings=trainings
+        )
+        for drop in (0.3, 0.4, 0.5)
+        for seeds in (4, 8)
+        for scatter in (0.15, 0.3)
+    }
+    rates = {"false_alarms": alarms, "chance_alarms": by_chance}
+    return {**rates, "coverage": covered, "power": seen, "prior_power": prior_seen}
 
 
 def _judged(result: dict[str, dict[str, float]]) -> dict[str, object]:

@@ -50,11 +50,17 @@ def skewed(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
     return 1.0 - rng.exponential(size=shape)
 
 
+def lucky(rng: np.random.Generator, shape: tuple[int, int]) -> Floats:
+    """An exponential: most images are alike, some are far better."""
+    return rng.exponential(size=shape) - 1.0
+
+
 WOBBLES: Final[dict[str, Wobble]] = {
     "independent": independent,
     "drifting": drifting,
     "heavy": heavy,
     "skewed": skewed,
+    "lucky": lucky,
 }
 
 
@@ -77,6 +83,8 @@ def draw_cards(
     for column, (metric, count) in enumerate(counts.items()):
         rows = scatter * wobble(rng, (len(curves), count)) + rng.normal(0.0, OFFSET, count)
         rows[0] -= rows[0].mean()  # the base model scores exactly 0, 1 and 1: the scales are made from it
+        if metric is Metric.PRIOR:
+            rows[0] = 0.0  # and this 1 in every image, which is measured against itself
         samples[metric] = rows + curves[:, column, None]
     names = [BASE, *(f"c{index}" for index in range(len(levels)))]
     return [_card(name, {m: rows[i] for m, rows in samples.items()}) for i, name in enumerate(names)]

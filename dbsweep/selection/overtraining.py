@@ -23,6 +23,7 @@ from dbsweep.selection.resampling import (
     mean_interval,
     resampled_means,
     resampling_weights,
+    skew_corrected_means,
     small_sample_factor,
 )
 from dbsweep.selection.utility import Utility
@@ -172,6 +173,10 @@ def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bo
 
     One look compares with all earlier checkpoints at once, so the bootstrap is of the largest of the differences
     (Westfall & Young 1993); over looks and metrics `settings.error` is divided (Bonferroni, `look_share`).
+
+    Where nothing changes two checkpoints scatter alike, and their difference as far up as down, however lopsided they
+    are. The base model's prior is 1 in every sample: what differs from it is as lopsided as the checkpoint, and its
+    mean is corrected for that.
     """
     tail = settings.error * look_share(len(samples) - 1, settings.planned_looks) / len(WATCHED)
     differences = samples[:-1] - samples[-1]
@@ -180,7 +185,8 @@ def _real_drops(samples: Floats, settings: VerdictSettings) -> npt.NDArray[np.bo
     largest = (resampled_means(differences, weights) - drops[:, None]).max(axis=0)
     degrees = _degrees(len(differences), samples.shape[1])
     margin = np.quantile(largest, 1.0 - tail) * small_sample_factor(degrees, tail)
-    return np.asarray(drops > margin, dtype=np.bool_)
+    is_exact = np.ptp(samples[:-1], axis=1) == 0.0
+    return np.asarray(np.where(is_exact, skew_corrected_means(differences), drops) > margin, dtype=np.bool_)
 
 
 def _degrees(comparisons: int, samples: int) -> int:

@@ -60,6 +60,31 @@ def small_sample_factor(degrees: int, tail: float) -> float:
     return float(stdtrit(max(degrees, 1), 1.0 - tail) / ndtri(1.0 - tail))
 
 
+def skew_corrected_means(rows: Floats) -> Floats:
+    """Means, less where samples with a long tail downwards make them look too sure.
+
+    Where such a tail happens not to be drawn, the mean comes out high and the spread small at once, so that
+    t = mean / (s/√n) is large by more than Student's t allows for. With the skewness γ
+    T = t + γt²/(3√n) + γ²t³/(27n) + γ/(6√n) is free of that to the second order (Hall 1992, "On the removal of
+    skewness by transformation", J. R. Statist. Soc. B 54), and T · s/√n is the mean that t would take for as sure. γ is
+    estimated as statistics programs do (G1 of Joanes & Gill 1998); above 0 it counts as 0, so that means never grow.
+
+    Args:
+        rows: (m, n) float64, finite, n at least 2.
+
+    Returns:
+        (m,) float64, at most the means; those of equal samples as they are.
+    """
+    n, center = rows.shape[1], rows.mean(axis=1)
+    deviation = rows.std(axis=1, ddof=1)
+    deviation = np.where(deviation > 0.0, deviation, 1.0)
+    cubes = ((rows - center[:, None]) ** 3).sum(axis=1) / deviation**3
+    skewness = np.minimum(cubes * n / ((n - 1) * max(n - 2, 1)), 0.0)
+    t, pull = center / deviation * np.sqrt(n), skewness / np.sqrt(n)
+    corrected = t + pull * t**2 / 3.0 + pull**2 * t**3 / 27.0 + pull / 6.0
+    return np.asarray(np.minimum(corrected, t) * deviation / np.sqrt(n), dtype=np.float64)
+
+
 def mean_interval(samples: Floats, *, confidence: float = 0.95) -> tuple[float, float]:
     """Two-sided bootstrap interval of the mean, honest with few samples and with lopsided ones.
 

@@ -33,8 +33,9 @@ def judge(
         4 x 10                             100%   99%   95%    63%
 
     With a scatter of 0.1 two prompts and four seeds see 95% of falls by 0.3 and 59% by 0.2. Where nothing changes it
-    cries overtrained in at most 0.7% of trainings of 3 to 30 looks (wanted: 5%), in at most 3% if every fall mattered.
-    95% intervals of paired differences cover 93.5 to 96.2% (wanted: 93 to 97%).
+    cries overtrained in at most 0.7% of trainings of 3 to 30 looks (wanted: 5%), in at most 3.3% if style and prior are
+    just enough and scatter by 0.5, in at most 3.7% if every fall mattered. 95% intervals of paired differences cover
+    93.5 to 96.2% (wanted: 93 to 97%).
 
     Args:
         cards: (optimizer step, scorecard) of the path's evaluated checkpoints, by rising step.

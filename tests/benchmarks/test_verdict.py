@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.verdict import UNCHANGED, chance_alarms, coverage, false_alarms, power
-from benchmarks.verdict_curves import WOBBLES
+from benchmarks.verdict import UNCHANGED, chance_alarms, coverage, false_alarms, power, prior_power
+from benchmarks.verdict_curves import WOBBLES, draw_cards
+from dbsweep.records.names import Metric
 
 
 @pytest.mark.parametrize("wobble", WOBBLES)
@@ -20,8 +21,23 @@ def test_wobbles_have_mean_0_and_deviation_1(wobble: str) -> None:
 @pytest.mark.parametrize("wobble", ["independent", "drifting"])
 def test_no_change_is_rarely_called_overtrained(wobble: str, looks: int, planned: int) -> None:
     """A/A, whatever the number of looks and of planned ones."""
-    level = UNCHANGED["nothing learnt"]
-    assert false_alarms(level, wobble, looks=looks, planned=planned, scatter=0.15, trainings=100) <= 0.05
+    level, scatter = UNCHANGED["nothing learnt"]
+    assert false_alarms(level, wobble, looks=looks, planned=planned, scatter=scatter, trainings=100) <= 0.05
+
+
+def test_a_lack_of_pictures_far_better_than_the_rest_is_rarely_called_overtrained() -> None:
+    """A/A at what is just enough: without the correction for skewness 6% of these trainings are alarmed."""
+    level, scatter = UNCHANGED["just enough"]
+    assert false_alarms(level, "lucky", looks=3, planned=3, scatter=scatter, trainings=600) <= 0.05
+
+
+def test_the_base_models_prior_is_exact_and_its_style_scatters() -> None:
+    base, *_ = draw_cards(
+        [(0.0, 1.0, 1.0)], seeds=4, prompts=2, scatter=0.5, wobble=WOBBLES["lucky"], rng=np.random.default_rng(0)
+    )
+    assert base.scores[Metric.PRIOR].samples == (1.0,) * 4
+    assert base.value(Metric.STYLE) == pytest.approx(1.0)
+    assert np.std(base.scores[Metric.STYLE].samples) > 0.2
 
 
 @pytest.mark.parametrize(
@@ -39,6 +55,11 @@ def test_chance_alone_is_rarely_taken_for_a_fall_however_small_falls_may_be(
 def test_a_fall_of_style_is_seen_within_two_looks() -> None:
     """By 0.3 below what is enough, with 16 samples that scatter by 0.15."""
     assert power(0.3, seeds=8, prompts=2, scatter=0.15, trainings=60) >= 0.9
+
+
+def test_a_prior_that_is_gone_at_the_first_look_is_seen_within_two_looks() -> None:
+    """By 0.5 below what is enough, with 8 samples that scatter by 0.15."""
+    assert prior_power(0.5, seeds=8, scatter=0.15, trainings=60) >= 0.9
 
 
 @pytest.mark.parametrize(("samples", "wobble"), [(8, "independent"), (4, "heavy"), (4, "skewed"), (8, "skewed")])

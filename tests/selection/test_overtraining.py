@@ -235,6 +235,31 @@ def test_how_many_standard_errors_are_more_than_chance(
     assert (find_overtraining(cards, VerdictSettings(planned_looks=planned)) is not None) is expected
 
 
+TAIL = np.array([-1.0] * 7 + [7.0])
+"""Seven samples alike and one far above them: s/√8 = √(56/7)/√8 = 1."""
+
+
+def prior_path(*priors: Floats) -> list[Scorecard]:
+    """Without identity, and with a whole style."""
+    flat = {Metric.IDENTITY: [0.0] * 4, Metric.STYLE: [1.0] * 8}
+    return [card(str(place), {**flat, Metric.PRIOR: prior}) for place, prior in enumerate(priors)]
+
+
+@pytest.mark.parametrize(("tail", "expected"), [(TAIL, False), (-TAIL, True)], ids=["upwards", "downwards"])
+def test_a_prior_that_few_samples_hold_up_is_no_fall_from_the_base_model(tail: Floats, expected: bool) -> None:
+    """Prior falls by 0.4 from the 0.5 that counts, by five standard errors: where most samples are low and one is high,
+    others of its kind may have been missed by chance. Skewness -2.83, so T = 5 - 8.33 + 4.63 - 0.17 = 1.13."""
+    cards = prior_path(np.ones(8), 0.1 + 0.08 * tail)
+    assert (find_overtraining(cards, VerdictSettings(planned_looks=1)) is not None) is expected
+
+
+def test_a_prior_that_few_samples_hold_up_is_a_fall_from_a_checkpoint() -> None:
+    """What scatters at both differs upwards as often as downwards where nothing changes, so t's tail is enough."""
+    loss = find_overtraining(prior_path(np.ones(8), 0.5 + 0.01 * WAVES[0], 0.1 + 0.08 * TAIL), VerdictSettings())
+    assert loss is not None
+    assert (loss.before, loss.after) == (1, 2)
+
+
 def test_for_looks_changes_nothing_else() -> None:
     assert VerdictSettings(drop=0.2).for_looks(15) == VerdictSettings(drop=0.2, planned_looks=15)
     assert VerdictSettings().for_looks(0).planned_looks == 1

@@ -13,6 +13,7 @@ from dbsweep.selection.resampling import (
     mean_intervals,
     resampled_means,
     resampling_weights,
+    skew_corrected_means,
     small_sample_factor,
 )
 
@@ -99,3 +100,21 @@ def test_lopsided_samples_have_a_lopsided_interval() -> None:
     samples = np.array([0.9, 0.8, 0.85, 0.95, 0.9, 0.88, 0.92, 0.1])
     low, high = mean_interval(samples)
     assert samples.mean() - low > 1.5 * (high - samples.mean())
+
+
+@pytest.mark.parametrize(
+    ("samples", "expected"),
+    [
+        # Deviations 0.5 thrice and -1.5: s = 1, their cubes sum to -3, skewness -3 · 4 / (3 · 2) = -2. With t = 1 and
+        # -2 / √4 = -1 it is T = 1 - 1/3 + 1/27 - 1/6 = 0.537, times s/√n = 0.5.
+        pytest.param([1.0, 1.0, 1.0, -1.0], 0.2685, id="a tail downwards"),
+        pytest.param([0.0, 0.0, 0.0, 2.0], 0.5, id="a tail upwards"),
+        pytest.param([0.1, 0.3, 0.7, 0.9], 0.5, id="none"),
+        # t = 19 is far in the branch where T is larger: 19 - 361/3 + 6859/27 - 1/6 = 152.5.
+        pytest.param([10.0, 10.0, 10.0, 8.0], 9.5, id="never more than the mean"),
+        pytest.param([0.4, 0.4, 0.4], 0.4, id="equal samples"),
+        pytest.param([0.2, 0.6], 0.4, id="two samples have no skewness"),
+    ],
+)
+def test_a_mean_is_worth_less_where_samples_have_a_tail_downwards(samples: list[float], expected: float) -> None:
+    assert skew_corrected_means(np.array([samples])) == pytest.approx([expected], abs=1e-4)
