@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from itertools import permutations
 from pathlib import Path
 
 from dbsweep.concepts.photos import folders_with_photos, list_photos, photo_size
@@ -100,6 +101,20 @@ def shared_folders(concepts: Sequence[Concept]) -> Iterator[str]:
                 f"{concept.instance_token} and {earlier.instance_token} have the same photos, in"
                 f" {concept.instance_images}: both words will mean what is on them; if that is not what you want, give"
                 " each its own instance_images"
+            )
+
+
+def trained_elsewhere(concepts: Sequence[Concept]) -> Iterator[str]:
+    """Which photos that a concept holds out train in another, for the plan."""
+    for concept, other in permutations(concepts, 2):
+        trained = {photo.resolve() for photo in training_photos(other)}
+        names = [photo.name for photo in held_out_photos(concept) if photo.resolve() in trained]
+        if names:
+            more, are = (", …", "are") if len(names) > _NAMED else ("", "is" if len(names) == 1 else "are")
+            yield (
+                f"{counted(len(names), 'photo')} that {concept.instance_token} holds out {are} trained as"
+                f" {other.instance_token} ({', '.join(names[:_NAMED])}{more}): what they measure of"
+                f" {concept.instance_token} is no longer of photos that the model has not seen"
             )
 
 

@@ -75,7 +75,13 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
-    from dbsweep.concepts.photo_sets import held_out_sentence, shared_folders, unread_folders, unset_repeats
+    from dbsweep.concepts.photo_sets import (
+        held_out_sentence,
+        shared_folders,
+        trained_elsewhere,
+        unread_folders,
+        unset_repeats,
+    )
     from dbsweep.concepts.prompt_warnings import named_elsewhere, prompt_warnings
 
     trains = [experiment.train.model_copy(update=trial.settings) for trial in plan.trials]
@@ -95,6 +101,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
         yield from (sentence for sentence in sentences if sentence is not None)
     yield from named_elsewhere(experiment.concepts)
     yield from shared_folders(experiment.concepts)
+    yield from trained_elsewhere(experiment.concepts)
     yield from unread_folders(experiment.concepts)
 
 

@@ -11,6 +11,7 @@ from dbsweep.concepts.photo_sets import (
     held_out_photos,
     held_out_sentence,
     shared_folders,
+    trained_elsewhere,
     training_photos,
     unread_folders,
     unset_repeats,
@@ -76,6 +77,22 @@ def test_concepts_that_share_their_photos_are_told_of(tmp_path: Path) -> None:
     assert list(shared_folders([first, other])) == []
     (told,) = shared_folders([first, other, same])
     assert told.startswith(f"sks and ohwx have the same photos, in {tmp_path / 'link'}: both words will mean")
+
+
+def test_held_out_photos_that_another_concept_trains_are_told_of(tmp_path: Path) -> None:
+    first = concept(tmp_path / "photos", 6, validation_photos=2)
+    (tmp_path / "link").symlink_to(tmp_path / "photos")
+    same = concept(tmp_path / "link", 6, instance_token="sks", validation_photos=1, **PROMPTS)
+    assert list(trained_elsewhere([first, same])) == [
+        "2 photos that ohwx holds out are trained as sks (01.png, 04.png): what they measure of ohwx is no longer of"
+        " photos that the model has not seen",
+        "1 photo that sks holds out is trained as ohwx (03.png): what they measure of sks is no longer of photos that"
+        " the model has not seen",
+    ]
+    other = concept(tmp_path / "others", 5, instance_token="zwx", validation_images=first.instance_images, **PROMPTS)
+    (told,) = trained_elsewhere([first, other])
+    assert told.startswith("4 photos that zwx holds out are trained as ohwx (00.png, 02.png, 03.png, …)")
+    assert list(trained_elsewhere([first, first.model_copy(update={"instance_token": "zwx"})])) == []
 
 
 def test_photos_in_folders_below_are_told_of_unless_a_setting_names_them(tmp_path: Path) -> None:

@@ -112,8 +112,10 @@ def test_photos_that_are_too_small_are_noted_before_a_run(tmp_path: Path) -> Non
 def test_concepts_that_share_their_photos_are_noted_before_a_run(tmp_path: Path) -> None:
     other = load_experiment(write_experiment(tmp_path)).concepts[0].model_copy(update={"instance_token": "zwx"})
     experiment = load_experiment(tmp_path / "demo.yaml")
-    experiment = experiment.model_copy(update={"concepts": (*experiment.concepts, other)})
-    assert any(note.startswith("zwx and ohwx have the same photos, in ") for note in make_plan(experiment).notes)
+    held_out = experiment.concepts[0].model_copy(update={"validation_photos": 1})
+    notes = make_plan(experiment.model_copy(update={"concepts": (held_out, other)})).notes
+    assert any(note.startswith("zwx and ohwx have the same photos, in ") for note in notes)
+    assert any(note.startswith("1 photo that ohwx holds out is trained as zwx") for note in notes)
 
 
 def test_prompts_that_teach_something_else_are_noted(tmp_path: Path) -> None:
