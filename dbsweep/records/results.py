@@ -146,7 +146,8 @@ class StepLog(Record):
         grad_norm: of all that trains, before clipping.
         steps_per_s: optimizer steps per second of training alone.
         images_per_s: images through the UNet per second, class images included; 0 in runs older than this field.
-        memory_bytes: peak of the process (CPU) or of the device's allocator (GPU).
+        memory_bytes: peak of the process (CPU) or of the device's allocator (GPU) while these steps were trained; on
+            the CPU of other systems than Linux since the process began.
         series: the same figures step by step, thinned; None where nobody trained.
         savings: settings of `train` that were changed because memory had run out.
     """

@@ -22,6 +22,7 @@ from dbsweep.training.determinism import same_bits
 from dbsweep.training.gradients import Gradients
 from dbsweep.training.log import LOG, Meter
 from dbsweep.training.lora import begin_lora, lora_shape
+from dbsweep.training.memory import forget_peak_memory
 from dbsweep.training.norms import set_half_norms
 from dbsweep.training.optimizer import drop_parameters, estimate, make_optimizer, set_learning_rates
 from dbsweep.training.precision import MixedPrecision
@@ -116,6 +117,7 @@ class Trainer:
             raise ValueError(f"already at step {self.step}, asked to train until {step}")
         meter = self._meter
         meter.start_clock()
+        forget_peak_memory(self._device)
         try:
             while self.step < step:
                 with self._same_bits():

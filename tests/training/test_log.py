@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -130,6 +131,20 @@ def test_steps_before_a_stop_are_told_of_after_it(tiny_sd: Path):
         assert second.untold == 0
         with pytest.raises(ValueError, match="already at step 4"):
             second.train_until(4)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux counts a process's peak anew")
+def test_peak_memory_is_that_of_the_steps(tiny_sd: Path):
+    """And not of what the process did before them: drawing, or another trial of the same worker."""
+    trainer = make_trainer(fresh_models(tiny_sd), settings())
+    grabbed = 400 * 2**20
+
+    def grab(_: int) -> None:
+        torch.ones(grabbed, dtype=torch.uint8)
+
+    before, during, after = trainer.train_until(1), trainer.train_until(2, on_step=grab), trainer.train_until(3)
+    assert during.memory_bytes - before.memory_bytes > grabbed // 2
+    assert during.memory_bytes - after.memory_bytes > grabbed // 2
 
 
 @pytest.mark.parametrize("text_encoder_steps", [1, 2])
