@@ -143,7 +143,8 @@ class StepLog(Record):
         loss, instance_loss, prior_loss: mean squared error of the predicted noise, unweighted apart.
         learning_rate, text_encoder_learning_rate: of the last step, times Prodigy's estimate; 0 where the text encoder
             does not train.
-        grad_norm: of all that trains, before clipping.
+        grad_norm: of all that trains, before clipping, without steps that fp16 skips, for their gradients overflow;
+            infinite where there are no others.
         steps_per_s: optimizer steps per second of training alone.
         images_per_s: images through the UNet per second, class images included; 0 in runs older than this field.
         memory_bytes: peak of the process (CPU) or of the device's allocator (GPU) while these steps were trained; on

@@ -80,7 +80,7 @@ class Meter:
         """Averages and series up to a step."""
         figures = torch.stack(self._figures).to("cpu", torch.float64).numpy()  # waits for the device
         seconds = sum(self._seconds) + time.perf_counter() - self._since
-        loss, instance_loss, prior_loss, grad_norm = figures.mean(axis=0).tolist()
+        loss, instance_loss, prior_loss, grad_norm = _means(figures, [0])[0].tolist()
         return StepLog(
             step=step,
             loss=loss,
@@ -99,7 +99,7 @@ class Meter:
         count = len(figures)
         ends = np.unique(np.linspace(0, count, min(count, POINTS) + 1).round().astype(int))
         starts, ends = ends[:-1], ends[1:]
-        means = np.add.reduceat(figures, starts) / (ends - starts)[:, None]
+        means = _means(figures, starts)
         seconds = np.add.reduceat(self._seconds, starts)
         loss, instance_loss, prior_loss, grad_norm = (_short(column) for column in means.T)
         return StepSeries(
@@ -112,6 +112,18 @@ class Meter:
             text_encoder_learning_rate=_short([self._rates[end - 1][1] for end in ends]),
             images_per_s=_short(np.add.reduceat(self._images, starts) / seconds),
         )
+
+
+def _means(figures: npt.NDArray[np.float64], starts: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """Of the steps from each start to the next.
+
+    Steps whose scaled fp16 gradients overflowed, as the first ones do, have no norm and move no weights: theirs counts
+    only where there are no others.
+    """
+    is_finite = np.isfinite(figures)
+    counts = np.add.reduceat(is_finite.astype(np.float64), np.asarray(starts))
+    sums = np.add.reduceat(np.where(is_finite, figures, 0.0), np.asarray(starts))
+    return np.where(counts > 0, sums / np.maximum(counts, 1.0), np.inf)
 
 
 def _short(values: Sequence[float] | npt.NDArray[np.float64]) -> tuple[float, ...]:

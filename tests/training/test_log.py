@@ -61,6 +61,20 @@ def test_many_steps_are_averaged_into_few_points(monkeypatch: pytest.MonkeyPatch
     assert len(log.series.model_dump_json()) < 6000
 
 
+def test_steps_whose_gradients_overflow_leave_the_norm_of_others(monkeypatch: pytest.MonkeyPatch):
+    """As fp16's first ones do, until their scale is found: the loss counts, and there is no norm."""
+    monkeypatch.setattr(log_module, "time", Clock())
+    meter = Meter(torch.device("cpu"))
+    for step in range(2 * POINTS):
+        norm = float("inf") if step < 3 else 0.5
+        meter.add(torch.tensor([float(step), 0.0, 0.0, norm]), (0.1, 0.1), images=8)
+    log = meter.log(2 * POINTS)
+    assert log.series is not None
+    assert (log.grad_norm, log.loss) == (0.5, POINTS - 0.5)
+    assert log.series.grad_norm == (float("inf"), *[0.5] * (POINTS - 1))
+    assert log.series.loss[:2] == (0.5, 2.5)
+
+
 def test_the_rates_of_a_point_are_those_of_its_last_step():
     steps = 2 * POINTS
     meter = Meter(torch.device("cpu"))
