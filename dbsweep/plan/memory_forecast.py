@@ -65,6 +65,9 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
             if (total := need(savings)) <= device.memory_bytes:
                 yield f"train.memory auto, which may take {savings_text(savings)} ({gigabytes(total)})"
                 break
+    share = experiment.resources.gpus_per_trial
+    if 0.0 < share < 1.0 and case.memory.total <= device.memory_bytes / share:
+        yield f"resources.gpus_per_trial 1, no other trial on the same GPU ({gigabytes(case.memory.total)})"
     if text_encoder_epochs(train) > 0 and (total := need({"text_encoder_ratio": 0.0})) <= device.memory_bytes:
         yield f"train.text_encoder_ratio 0 ({gigabytes(total)})"
     if train.lora_rank == 0 and (total := need({"lora_rank": _SMALL_LORA})) <= device.memory_bytes:

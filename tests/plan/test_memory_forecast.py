@@ -20,6 +20,15 @@ def test_what_can_never_fit_is_told_with_what_would_help():
     assert "only a lower train.resolution (now 512), a smaller base model or more memory may make it fit" in hopeless
 
 
+def test_a_whole_gpu_is_advised_where_a_share_does_not_do():
+    shared = sd1(train={"batch_size": 4})
+    shared = shared.model_copy(update={"resources": shared.resources.model_copy(update={"gpus_per_trial": 0.5})})
+    advice = "resources.gpus_per_trial 1, no other trial on the same GPU (13.7 GB)"
+    assert advice in fit(shared, gpu(12)).notes[1]
+    assert "gpus_per_trial" not in fit(shared, gpu(6)).notes[1]
+    assert "gpus_per_trial" not in fit(sd1(train={"batch_size": 4}), gpu(12)).notes[1]
+
+
 def test_auto_is_not_advised_for_what_it_would_leave_alone():
     (one, *_) = fit(sd1("as_given", train={"batch_size": 16}), gpu(16)).notes
     assert "train.memory auto, which may take precision bf16, optimizer adamw_8bit, batch_size 2" in one
