@@ -8,7 +8,8 @@ import os
 import struct
 import warnings
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,14 @@ import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, ImageOps, ImageStat, UnidentifiedImageError
 
 from dbsweep.concepts import heic
+from dbsweep.concepts.mask_files import is_mask
 from dbsweep.errors import InputError
 
 SUFFIXES = (
     *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
     *(".mpo", ".png", ".tif", ".tiff", ".webp"),
 )
-"""Files that are read as photos; captions and other files beside them are left alone."""
+"""Files that are read as photos; masks, captions and other files beside them are left alone."""
 
 UNREADABLE_SUFFIXES = (
     *(".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".pef", ".raf", ".rw2", ".srw"),
@@ -70,7 +72,7 @@ def list_photos(folder: Path) -> tuple[Path, ...]:
     except PermissionError as error:
         raise InputError(f"photo folder {folder} cannot be read (no permission): give one that you may read") from error
     files = sorted(path for path in visible if path.is_file() or path.is_symlink())
-    photos = tuple(path for path in files if path.suffix.lower() in SUFFIXES)
+    photos = tuple(path for path in files if path.suffix.lower() in SUFFIXES and not is_mask(path))
     unnamed = [repr(os.fsencode(path.name))[2:-1] for path in photos if not _is_text(path.name)]
     if unnamed:  # ledger, page and MLflow could not hold them
         raise InputError(f"{folder} holds photos whose names are not UTF-8 text ({', '.join(unnamed)}): rename them")
@@ -97,7 +99,8 @@ def folders_with_photos(folder: Path) -> tuple[Path, ...]:
 
 def _holds_photos(folder: Path) -> bool:
     try:
-        return any(path.suffix.lower() in (*SUFFIXES, *heic.SUFFIXES) for path in folder.iterdir())
+        suffixes = (*SUFFIXES, *heic.SUFFIXES)
+        return any(path.suffix.lower() in suffixes and not is_mask(path) for path in folder.iterdir())
     except PermissionError:
         return False
 
@@ -215,26 +218,46 @@ def read_upright(path: Path) -> Image.Image:
     Raises:
         InputError: it cannot be read.
     """
+    with opened(path) as image:
+        return _opaque(ImageOps.exif_transpose(image))
+
+
+@contextmanager
+def opened(path: Path, what: str = "photo") -> Iterator[Image.Image]:
+    """A picture's file, to be decoded in the block.
+
+    Args:
+        what: what to call it in messages.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow would only warn
             with _open(path) as image:
-                return _opaque(ImageOps.exif_transpose(image))
+                yield image
     except _DECODING_ERRORS as error:
-        raise InputError(f"photo {path} cannot be read ({_reason(path, error)})") from error
+        raise InputError(f"{what} {path} cannot be read ({_reason(path, error)})") from error
 
 
-def _opaque(image: Image.Image) -> Image.Image:
-    """sRGB without transparency; 16-bit grey keeps its upper 8 bits, which Pillow would clip to white.
+def eight_bits(image: Image.Image) -> Image.Image:
+    """16-bit grey by its upper 8 bits, which Pillow would clip to white; any other picture as it is.
 
     ValueError for 32-bit grey: nothing says which value is white.
     """
-    profile = image.info.get("icc_profile") or heic.told_profile(image.info)
     if image.mode in ("I", "F"):
         raise ValueError("32 bits a pixel; save it with 8 or 16")
     if image.mode.startswith("I;16"):
-        image = Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
+        return Image.fromarray((np.asarray(image, dtype=np.uint16) >> 8).astype(np.uint8))
+    return image
+
+
+def _opaque(image: Image.Image) -> Image.Image:
+    """sRGB without transparency, with 8 bits a channel."""
+    profile = image.info.get("icc_profile") or heic.told_profile(image.info)
+    image = eight_bits(image)
     if image.has_transparency_data:
         layer = image.convert("RGBA")
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)

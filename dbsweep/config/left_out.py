@@ -8,8 +8,9 @@ _WHY: Mapping[str, str] = {
     "needs no setting here: dbsweep sees to it by itself": (
         "cache_dir cache_latents cache_latents_to_disk center_crop clear_cache_before_training"
         " dataloader_num_workers gradient_set_to_none highvram latent_caching local_rank lowram"
-        " max_data_loader_n_workers max_token_length no_half_vae only_cache persistent_data_loader_workers"
-        " pre_compute_text_embeddings sample_batch_size set_grads_to_none tokenizer_max_length tokenizer_name"
+        " max_data_loader_n_workers max_token_length no_half_vae normalize_masked_area_loss only_cache"
+        " persistent_data_loader_workers pre_compute_text_embeddings sample_batch_size set_grads_to_none"
+        " tokenizer_max_length tokenizer_name"
         " vae_batch_size vae_cache_ondemand"
     ),
     "needs no setting here: dbsweep finds it from the model's files": (
@@ -29,20 +30,21 @@ _WHY: Mapping[str, str] = {
     "is not in dbsweep, but for the weight decay (`train.weight_decay`)": "optimizer_args optimizer_config",
     "is not in dbsweep, but for convolutions (`train.lora_targets`)": "network_args",
     "is not in dbsweep, which reads .txt and .caption files": "caption_extension",
+    "is not in dbsweep, which reads masks beside photos, as NAME-masklabel.png": "conditioning_data_dir",
     "is not in dbsweep": (
-        "adam_beta1 adam_beta2 adam_epsilon adaptive_noise_scale allow_tf32 alpha_mask aspect_bucket_rounding"
+        "adam_beta1 adam_beta2 adam_epsilon adaptive_noise_scale allow_tf32 aspect_bucket_rounding"
         " base_model_precision base_weights block_alphas block_dims block_lr_zero_threshold bucket_no_upscale"
         " bucket_reso_steps caption_dropout_every_n_epochs caption_prefix caption_suffix class_labels_conditioning"
-        " color_aug conditioning_data_dir d_coef debiased_estimation_loss dim_from_weights disable_tf32"
+        " color_aug d_coef debiased_estimation_loss dim_from_weights disable_tf32"
         " dynamic_noise_offset face_crop_aug_range force_circular_padding full_bf16 full_fp16 fused_backward_pass"
         " generalized_offset_noise hub_model_id hub_token huber_c huber_schedule in_json keep_tokens_separator"
-        " loss_type lr_end lr_factor lr_scheduler_args lr_scheduler_type mae_strength masked_loss masked_training"
+        " loss_type lr_end lr_factor lr_scheduler_args lr_scheduler_type mae_strength masked_prior_preservation_weight"
         " max_bucket_reso max_noising_strength max_timestep metadata_author metadata_title min_bucket_reso"
         " min_learning_rate min_noising_strength min_timestep minimum_image_size mse_strength"
         " multires_noise_discount multires_noise_iterations network_train_text_encoder_only network_weights"
         " noising_weight pad_tokens prior_loss_scale push_to_hub save_n_epoch_ratio scale_weight_norms"
         " secondary_separator timestep_distribution token_warmup_min token_warmup_step tomesd training_comment"
-        " unmasked_probability unmasked_weight weighted_captions zero_terminal_snr"
+        " unmasked_probability weighted_captions zero_terminal_snr"
     ),
 }
 

@@ -41,6 +41,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "use_lora": "train.lora_rank",
     "use_lora_extended": "train.lora_targets",
     # kohya's sd-scripts
+    "alpha_mask": "train.background_weight",
     "caption_tag_dropout_rate": "train.tag_dropout",
     "class_tokens": "concepts[].instance_prompt",
     "conv_dim": "train.lora_targets",
@@ -58,6 +59,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "lr_scheduler_num_cycles": "train.lr_num_cycles",
     "lr_scheduler_power": "train.lr_power",
     "lr_scheduler_step_rules": "train.lr_step_rules",
+    "masked_loss": "train.background_weight",
     "max_train_epoch": "train.epochs",
     "max_train_epochs": "train.epochs",
     "mem_eff_attn": "train.attention",
@@ -130,6 +132,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "lora_type": "train.lora_rank",
     "loss_weight_fn": "train.min_snr_gamma",
     "loss_weight_strength": "train.min_snr_gamma",
+    "masked_training": "train.background_weight",
     "offset_noise_weight": "train.noise_offset",
     "perturbation_noise_weight": "train.input_perturbation",
     "sample_after": "evaluate.every_epochs",
@@ -138,6 +141,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "tracker_run_name": "name",
     "train_dtype": "train.precision",
     "training_method": "train.lora_rank",
+    "unmasked_weight": "train.background_weight",
     "validation_guidance": "evaluate.guidance_scale",
     "validation_negative_prompt": "evaluate.negative_prompt",
     "validation_num_inference_steps": "evaluate.num_inference_steps",
@@ -148,12 +152,17 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 """A name there, in small letters, and the setting's path here."""
 
+_MASKED = "how much the background counts: 0 learns none of it"
+
 _UNLIKE: Mapping[str, str] = {
+    "alpha_mask": _MASKED,
+    "masked_loss": _MASKED,
+    "masked_training": _MASKED,
     "max_train_steps": "a step here has class images beside its batch_size photos",
     "num_class_images": "of each photo here, not of all",
     "stop_text_encoder_training": "a share of the epochs here, not a step",
 }
-"""What a number there would not mean here, where it could be taken over as it is."""
+"""What a value there would not mean here, where it could be taken over as it is."""
 
 
 def known_as(name: object, section: str) -> str | None:

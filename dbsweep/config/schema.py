@@ -184,6 +184,13 @@ class Experiment(Section):
         """Whether a length is given in steps, which the plan needs in epochs."""
         return self.train.steps is not None or "steps" in self.search.axes or self.evaluate.every_steps is not None
 
+    @property
+    def reads_masks(self) -> bool:
+        """Whether the background of photos counts less than the subject in some trial."""
+        axis = self.search.axes.get("background_weight")
+        weights = (self.train.background_weight,) if axis is None else next(iter(axis.model_dump().values()))
+        return min(weights) < 1.0
+
     @model_validator(mode="after")
     def _lengths_are_told_once(self) -> Experiment:
         problems, axes = Problems(), self.search.axes

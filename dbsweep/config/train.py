@@ -29,6 +29,11 @@ class Train(Optimization, LoraSettings, Compute):
     )
     text_encoder_ratio: Fraction = Field(0.7, description="the text encoder trains while epoch < round(epochs * ratio)")
     prior_loss_weight: NotNegative = Field(1.0, description="weight of the class images' loss")
+    background_weight: Fraction = Field(
+        1.0,
+        description="how much the loss counts where a photo's mask (its transparency, or NAME-masklabel.png beside it)"
+        " is black; 0 learns nothing there, 1 reads no masks",
+    )
     min_snr_gamma: NotNegative = Field(
         0.0, description="caps the loss weight of nearly clean timesteps, usually 5; 0 weighs all alike"
     )

@@ -33,7 +33,7 @@ def make_trainer(job: BranchJob, models: StableDiffusion, savings: Savings | Non
         DbsweepError: photos or prompts cannot be used, or the device lacks what the settings ask for.
     """
     experiment, branch = job.sweep.experiment, job.branch
-    refuse_other_photos(RunFolder(job.sweep.run_folder), experiment.concepts)
+    refuse_other_photos(RunFolder(job.sweep.run_folder), experiment)
     train = experiment.train_for({**branch.settings, **(savings or {})})
     if train.prior_loss_weight == 0.0:
         train = train.model_copy(update={"class_images_per_instance": 0})  # they would be paid for and not count
@@ -78,6 +78,7 @@ def _concept_data(job: BranchJob, concept: Concept, train: Train) -> list[Concep
             mirrored=views.mirrored,
             repeats=concept.repeats,
             has_class_images=has_class_images,
+            masks=loaded.photo_masks(job.sweep, photos, size, framing) if train.background_weight < 1.0 else (),
         )
         parts.append(part)
     return parts

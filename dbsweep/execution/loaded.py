@@ -14,6 +14,7 @@ from dbsweep.concepts.captions import Caption, class_captions, instance_captions
 from dbsweep.concepts.class_images import ClassImagePool, class_image_pool
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.latents import LatentMoments, cached_latents
+from dbsweep.concepts.masks import cut_mask, read_mask
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.concepts.photos import read_photo
 from dbsweep.config.evaluate import Identity
@@ -81,7 +82,7 @@ def untrained_models_of_run(job: SweepJob) -> StableDiffusion:
     """
     models = untrained_models(job.base)
     job.refuse_another_base(models.sha256)
-    refuse_other_photos(RunFolder(job.run_folder), job.experiment.concepts)
+    refuse_other_photos(RunFolder(job.run_folder), job.experiment)
     return models
 
 
@@ -150,6 +151,13 @@ def photo_views(job: SweepJob, photos: tuple[Path, ...], size: Size, framing: Fr
     return PhotoViews(windows=seen(False), mirrored=seen(True) if framing.mirrored else ())
 
 
+def photo_masks(job: SweepJob, photos: tuple[Path, ...], size: Size, framing: Framing) -> tuple[torch.Tensor, ...]:
+    """What is the subject in all `photo_views`, mirrored ones last: (n, h, w) float32 on the CPU each, 0 to 1."""
+    factor = _base(job.base).models.latent_factor
+    seen = tuple(_masks(photos, size, place, factor) for place in framing.places)
+    return (*seen, *(masks.flip(-1) for masks in seen)) if framing.mirrored else seen
+
+
 def encode_photos(job: SweepJob) -> None:
     """Fills the latent cache with the photos, in every way in which a trial sees them."""
     for framing in job.framings:
@@ -178,6 +186,12 @@ def class_latents(job: SweepJob, concept: Concept, size: Size, count: int) -> La
     if count == 0:
         return None
     return _latents(job.base, job.cache_folder, pool(job, concept, size).paths(count), size)
+
+
+@lru_cache(maxsize=64)
+def _masks(photos: tuple[Path, ...], size: Size, place: float, factor: int) -> torch.Tensor:
+    masks = [cut_mask(photo, read_mask(photo), size, place, factor=factor) for photo in photos]
+    return torch.from_numpy(np.stack(masks))
 
 
 @lru_cache(maxsize=64)

@@ -1,24 +1,23 @@
-"""What photos, captions and class images were when a run began, kept in its folder and compared with what they are."""
+"""What photos, masks, captions, class images were when a run began, kept in its folder, compared with what they are."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
 from dbsweep.concepts.fingerprints import differences, fingerprints
-from dbsweep.config.concept import Concept
+from dbsweep.config.schema import Experiment
 from dbsweep.errors import ChangedError, InputError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.durable import new_file
 
 
-def keep_digests(run: RunFolder, concepts: Sequence[Concept]) -> None:
+def keep_digests(run: RunFolder, experiment: Experiment) -> None:
     """Writes them down for a run that begins."""
     with new_file(run.fingerprints) as fresh:
-        fresh.write_text(json.dumps(fingerprints(concepts), indent=1), encoding="utf-8")
+        fresh.write_text(json.dumps(fingerprints(experiment), indent=1), encoding="utf-8")
 
 
-def refuse_other_photos(run: RunFolder, concepts: Sequence[Concept]) -> None:
+def refuse_other_photos(run: RunFolder, experiment: Experiment) -> None:
     """What is trained already and what is left would be of different photos.
 
     Nothing is compared where nothing is kept: in runs of earlier versions, and on workers that have copies of their
@@ -38,7 +37,7 @@ def refuse_other_photos(run: RunFolder, concepts: Sequence[Concept]) -> None:
             " began with: if you know that they are, delete that file and resume"
         ) from error
     try:
-        changes = differences(before, fingerprints(concepts))
+        changes = differences(before, fingerprints(experiment))
     except (InputError, FileNotFoundError) as error:  # a folder that is gone or empty, a file that goes meanwhile
         raise ChangedError(
             f"the photos of run {run.name!r} are not where they were ({error}): put them back, or name their new place"
@@ -46,6 +45,6 @@ def refuse_other_photos(run: RunFolder, concepts: Sequence[Concept]) -> None:
         ) from error
     if changes is not None:
         raise ChangedError(
-            f"run {run.name!r} began with other photos, captions or class images ({changes}): make them again what they"
-            " were and resume it, or begin a new run"
+            f"run {run.name!r} began with other photos, masks, captions or class images ({changes}): make them again"
+            " what they were and resume it, or begin a new run"
         )

@@ -120,6 +120,8 @@ def _key(train: Train) -> str:
         del values["lr_power"]
     if train.class_images_per_instance == 0 or train.prior_loss_weight == 0.0:
         values["class_images_per_instance"] = values["prior_loss_weight"] = 0  # no prior preservation, either way
+    if train.background_weight == 1.0:
+        del values["background_weight"]  # no masks: as before there were any
     if not train.shuffle_tags and train.tag_dropout == 0.0:
         del values["keep_tags"]
     if train.lora_rank == 0:

@@ -50,7 +50,7 @@ def kohya_training(
     if experiment.vae is not None:
         told |= model_metadata("vae", *named_model(experiment.vae))
     try:
-        refuse_other_photos(folder, experiment.concepts)
+        refuse_other_photos(folder, experiment)
         taught = [_taught(concept, train) for concept in experiment.concepts]
     except (InputError, RunError):
         note("The photos are not what and where they were: the file does not tell how many, nor their captions")

@@ -75,6 +75,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     from dbsweep.concepts.doubles import doubled_files
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
+    from dbsweep.concepts.mask_warnings import mask_sentences
     from dbsweep.concepts.photo_sets import (
         held_out_sentence,
         shared_folders,
@@ -99,6 +100,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
             cropped_sentence(concept, framings),
         )
         yield from (sentence for sentence in sentences if sentence is not None)
+    yield from mask_sentences(experiment, framings)
     yield from named_elsewhere(experiment.concepts)
     yield from shared_folders(experiment.concepts)
     yield from trained_elsewhere(experiment.concepts)

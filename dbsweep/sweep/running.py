@@ -100,7 +100,7 @@ def run_experiment(
         view.note(note)
     folder = RunFolder.create(experiment.output, experiment.name, experiment, plan)
     try:
-        keep_digests(folder, experiment.concepts)
+        keep_digests(folder, experiment)
         with driving(folder), Ledger.create(folder.ledger, experiment.name, experiment, plan) as ledger:
             _lead(experiment, plan, folder, ledger, make_backend, view)
     except DbsweepError as error:
@@ -130,7 +130,7 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
             return folder
         experiment = read_experiment(folder)
         refuse_other_settings(folder, experiment, record)
-        refuse_other_photos(folder, experiment.concepts)
+        refuse_other_photos(folder, experiment)
         check_inputs(experiment, record.plan, view.watch)
         view.note(describe_rest(record, interrupted_checkpoints(folder, record)))
         _lead(experiment, record.plan, folder, ledger, make_backend, view)

@@ -30,6 +30,8 @@ class ConceptData:
             for none.
         repeats: times that each photo is trained in an epoch, every time with draws of its own.
         has_class_images: False for a concept that trains without, whatever the others do.
+        masks: what of the photos is the subject, as `instance`, `crops` and `mirrored` show them, one after the other:
+            (n, h, w) float32 in 0 to 1 each, above 0 somewhere in every image; empty where nothing is masked.
     """
 
     instance: LatentMoments
@@ -40,12 +42,16 @@ class ConceptData:
     mirrored: tuple[LatentMoments, ...] = ()
     repeats: int = 1
     has_class_images: bool = True
+    masks: tuple[torch.Tensor, ...] = ()
 
     def __post_init__(self) -> None:
         class_images = 0 if self.class_images is None else len(self.class_images)
         for images, captions in ((len(self.instance), self.instance_captions), (class_images, self.class_captions)):
             if len(captions) != images:
                 raise ValueError(f"{images} images have {len(captions)} captions")
+        views = (self.instance, *self.crops, *self.mirrored)
+        if self.masks and len(self.masks) != len(views):
+            raise ValueError(f"{len(views)} views of the photos have {len(self.masks)} masks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Batch:
         timesteps: (n,) int64.
         prompts: of each image.
         instance_images: how many of the n are instance images.
+        pixel_weights: (instance_images, h, w) float32, how much the error of each pixel of an instance image counts
+            beside that of its others; None where all count alike.
     """
 
     latents: torch.Tensor
@@ -67,16 +75,18 @@ class Batch:
     timesteps: torch.Tensor
     prompts: tuple[str, ...]
     instance_images: int
+    pixel_weights: torch.Tensor | None
 
 
 @dataclass(frozen=True, slots=True)
 class _Image:
-    """One image of a batch: where it lies, its caption, and the counters of its draws."""
+    """One image of a batch: where it lies, its caption, the counters of its draws, and the mask of a photo."""
 
     mean: torch.Tensor
     logvar: torch.Tensor
     caption: Caption
     counters: Counters
+    mask: torch.Tensor | None = None
 
 
 class TrainingSet:
@@ -102,6 +112,7 @@ class TrainingSet:
         self._scaling_factor = scaling_factor
         self._timesteps = timesteps
         self._seed = train.seed
+        self._background_weight = train.background_weight
         self._noise = NoiseSource(train.seed, train.noise_offset, train.input_perturbation)
         self._captions = CaptionSource(
             train.seed, train.caption_dropout, train.shuffle_tags, train.tag_dropout, train.keep_tags
@@ -130,17 +141,20 @@ class TrainingSet:
             timesteps=torch.tensor([self._timestep(image) for image in chosen], dtype=torch.int64),
             prompts=tuple(self._captions.text(image.caption, image.counters) for image in chosen),
             instance_images=len(images),
+            pixel_weights=self._pixel_weights(chosen[: len(images)]),
         )
 
     def _instance(self, epoch: int, image: int) -> _Image:
         concept, index = self._owner[image]
         data = self._concepts[concept]
-        captions, windows = data.instance_captions, (data.instance, *data.crops)
+        views, windows = (data.instance, *data.crops, *data.mirrored), 1 + len(data.crops)
+        view = int(generator(self._seed, Purpose.CROP, epoch, image).integers(windows)) if data.crops else 0
         if data.mirrored and generator(self._seed, Purpose.FLIP, epoch, image).random() < 0.5:
-            windows = data.mirrored
-        place = int(generator(self._seed, Purpose.CROP, epoch, image).integers(len(windows))) if data.crops else 0
-        moments = windows[place]
-        return _Image(moments.mean[index], moments.logvar[index], captions[index], (epoch, image, 0))
+            view += windows
+        moments, mask = views[view], data.masks[view][index] if data.masks else None
+        return _Image(
+            moments.mean[index], moments.logvar[index], data.instance_captions[index], (epoch, image, 0), mask
+        )
 
     def _partner(self, epoch: int, image: int) -> _Image | None:
         concept = self._owner[image][0]
@@ -155,6 +169,13 @@ class TrainingSet:
     def _latent(self, image: _Image) -> torch.Tensor:
         draw = self._noise.normal(Purpose.LATENT, image.counters, image.mean.shape)
         return image.mean + torch.exp(0.5 * image.logvar) * draw
+
+    def _pixel_weights(self, images: Sequence[_Image]) -> torch.Tensor | None:
+        """All for the subject, the background's weight for the background; a photo without a mask counts everywhere."""
+        if self._background_weight == 1.0:
+            return None
+        masks = [torch.ones(each.mean.shape[-2:]) if each.mask is None else each.mask for each in images]
+        return self._background_weight + (1.0 - self._background_weight) * torch.stack(masks)
 
     def _timestep(self, image: _Image) -> int:
         return int(generator(self._seed, Purpose.TIMESTEP, *image.counters).integers(self._timesteps))

@@ -26,7 +26,8 @@ class Gradients:
     A step sees ``batch_size * gradient_accumulation`` instance images (fewer at the end of an epoch), each paired with
     a class image of its concept, if that has some. Its loss is the mean over the instance images plus
     ``prior_loss_weight`` times the mean over their class images (Ruiz et al. 2023, eq. 2), a missing one counting as 0,
-    however the step is cut into forward passes.
+    however the step is cut into forward passes. An instance image's loss is a mean over its pixels, in which those of
+    the background weigh ``background_weight``.
 
     All that is random depends on (seed, purpose, step) alone. To keep that true for dropout, each step seeds torch's
     global generator.
@@ -104,6 +105,8 @@ class Gradients:
                 "seen_noise": batch.seen_noise,
                 "timesteps": batch.timesteps,
             }
+            if batch.pixel_weights is not None:
+                tensors["pixel_weights"] = batch.pixel_weights
             tensors = {name: each.to(self._device) for name, each in tensors.items()}
         with self._precision.autocast(), record_function("encode"):
             prompts = self._prompts.prepare(batch.prompts)
@@ -139,7 +142,7 @@ class Gradients:
                     noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
                 )[0]
         target, weights = self._objective.target(latents, noise, timesteps), self._objective.weights(timesteps)
-        return losses(prediction, target, instance_images, weights)
+        return losses(prediction, target, instance_images, weights, tensors.get("pixel_weights"))
 
 
 def _check_epoch(planned: int, images: int, order: Order) -> None:

@@ -82,7 +82,11 @@ class Objective:
 
 
 def losses(
-    prediction: torch.Tensor, target: torch.Tensor, instance_images: int, weights: torch.Tensor | None = None
+    prediction: torch.Tensor,
+    target: torch.Tensor,
+    instance_images: int,
+    weights: torch.Tensor | None = None,
+    pixel_weights: torch.Tensor | None = None,
 ) -> Losses:
     """Mean squared error of the instance images (first) and of the class images (the rest), in float32.
 
@@ -90,19 +94,29 @@ def losses(
 
     Args:
         weights: of each image, (n,) float32, as `Objective.weights` has them.
+        pixel_weights: of the instance images' pixels beside each other, (instance_images, h, w) float32: an image
+            weighs the same however much of it they leave.
     """
     halves = slice(None, instance_images), slice(instance_images, None)
     instance, prior = (
-        _error(prediction[h].float(), target[h], None if weights is None else weights[h]) for h in halves
+        _error(prediction[h].float(), target[h], None if weights is None else weights[h], pixels)
+        for h, pixels in zip(halves, (pixel_weights, None), strict=True)
     )
     class_images = len(prediction) - instance_images
     return Losses(instance, prior if class_images == instance_images else prior * (class_images / instance_images))
 
 
-def _error(prediction: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
+def _error(
+    prediction: torch.Tensor, target: torch.Tensor, weights: torch.Tensor | None, pixels: torch.Tensor | None
+) -> torch.Tensor:
     """Mean over all images and values; zero where there are none."""
     if len(prediction) == 0:
         return prediction.new_zeros(())
-    if weights is None:
+    if weights is None and pixels is None:
         return functional.mse_loss(prediction, target)
-    return (weights * functional.mse_loss(prediction, target, reduction="none").mean(dim=(1, 2, 3))).mean()
+    errors = functional.mse_loss(prediction, target, reduction="none")
+    if pixels is None:
+        each = errors.mean(dim=(1, 2, 3))
+    else:
+        each = (pixels * errors.mean(dim=1)).sum(dim=(1, 2)) / pixels.sum(dim=(1, 2))
+    return each.mean() if weights is None else (weights * each).mean()

@@ -26,10 +26,11 @@ def shaded(path: Path) -> Path:
     return path
 
 
-def test_photos_are_listed_by_name_without_captions_and_hidden_files(tmp_path: Path) -> None:
+def test_photos_are_listed_by_name_without_masks_captions_and_hidden_files(tmp_path: Path) -> None:
     for name in ("b.PNG", "a.jpg", "c.webp", ".hidden.png"):
         photo(tmp_path / name)
     (tmp_path / "a.txt").write_text("a caption")
+    photo(tmp_path / "a-masklabel.png", mode="L", colour=255)
     (tmp_path / "._e.HEIC").touch()  # macOS leaves these on disks of other systems
     (tmp_path / "d.png").mkdir()
     assert [path.name for path in list_photos(tmp_path)] == ["a.jpg", "b.PNG", "c.webp"]
@@ -47,6 +48,8 @@ def test_a_picture_that_has_been_converted_may_stay_beside_its_photo(tmp_path: P
         (None, r"photo folder .*x does not exist: give the folder"),
         ([], r"no photos in .*x: put some there \(\.apng, .*\.webp\)"),
         (["notes.txt"], r"no photos in .*x: put some there"),
+        (["a-masklabel.png"], r"no photos in .*x: put some there"),
+        (["masks/a-masklabel.png"], r"no photos in .*x: put some there \(\.apng, .*\.webp\)$"),
         (["20_ohwx man/1.png"], r"not looked for in its folders, such as 20_ohwx man: give that one"),
         (
             ["a.png", "b.HEIC", "c.dng"],

@@ -48,6 +48,16 @@ def test_a_name_that_looks_like_another_setting_is_not_taken_for_it(faults: Faul
     }
 
 
+def test_masks_lead_to_the_weight_of_the_background(faults: Faults) -> None:
+    unlike = "did you mean `background_weight`, how much the background counts: 0 learns none of it?"
+    assert faults("train: {masked_training: true, unmasked_weight: 0.1, alpha_mask: true, masked_loss: true}") == {
+        "train.masked_training": f"is an unknown key; {unlike} (line 10)",
+        "train.unmasked_weight": "is an unknown key; did you mean `background_weight`? (line 10)",
+        "train.alpha_mask": f"is an unknown key; {unlike} (line 10)",
+        "train.masked_loss": f"is an unknown key; {unlike} (line 10)",
+    }
+
+
 def test_a_name_at_the_top_of_the_file_leads_into_its_section(faults: Faults) -> None:
     # Other trainers have one flat list of settings.
     assert faults("train_batch_size: 2\nnum_train_epochs: 80\nsave_precision: fp16") == {

@@ -42,6 +42,8 @@ TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got "
             "must be true or false, got 'maybe'",
         ),
         ("train: {caption_dropout: 1}", "train.caption_dropout", "must be less than 1, got 1"),
+        ("train: {background_weight: -0.1}", "train.background_weight", "must be at least 0, got -0.1"),
+        ("train: {background_weight: true}", "train.background_weight", "must be a number, got true"),
         ("train: {text_encoder_ratio: 1.5}", "train.text_encoder_ratio", "must be at most 1, got 1.5"),
         (
             "train: {lr_scheduler: cosin}",
@@ -106,6 +108,21 @@ def test_settings_of_a_trial_replace_those_of_the_section(load: Load):
     assert experiment.train_for({"epochs": 2, "learning_rate": 1e-5}) == Train(seed=5, epochs=2, learning_rate=1e-5)
     with pytest.raises(ConfigError, match=r"train: epochs must be at least 1, got 0$"):
         experiment.train_for({"epochs": 0})
+
+
+@pytest.mark.parametrize(
+    ("more", "reads"),
+    [
+        ("", False),
+        ("train: {background_weight: 0.9}", True),
+        ("train: {background_weight: 0}\nsearch: {background_weight: [1.0]}", False),
+        ("search: {background_weight: [1, 0.5]}", True),
+        ("search: {background_weight: {choice: [1, 0]}, samples: 2}", True),
+        ("search: {background_weight: {uniform: [0.5, 1]}, samples: 2}", True),
+    ],
+)
+def test_masks_are_read_where_a_trial_asks_for_them(load: Load, more: str, reads: bool):
+    assert load(more).reads_masks is reads
 
 
 def test_everything_is_frozen(load: Load):

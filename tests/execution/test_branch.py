@@ -247,9 +247,8 @@ def test_a_full_disk_interrupts_the_branch_before_anything_is_written(
 
 def test_a_branch_does_not_train_on_other_photos_than_the_run_began_with(tiny_job: SweepJob) -> None:
     whole = train(tiny_job, make_branch("b01", 2))
-    run, concepts = RunFolder(tiny_job.run_folder), tiny_job.experiment.concepts
-    keep_digests(run, concepts)
-    photo = concepts[0].instance_images / "1.png"
+    keep_digests(RunFolder(tiny_job.run_folder), tiny_job.experiment)
+    photo = tiny_job.experiment.concepts[0].instance_images / "1.png"
     before = photo.read_bytes()
     photo.write_bytes(before + b"0")  # the same picture: what counts is the file
     refused = train(tiny_job, make_branch("b02", 2))

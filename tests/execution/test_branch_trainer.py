@@ -172,6 +172,43 @@ def test_photos_keep_their_shape_and_meet_class_images_of_it(
     assert all(torch.equal(value, again.state()[name]) for name, value in trainer.state().items())
 
 
+def test_each_view_of_a_photo_has_its_mask(tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]) -> None:
+    """One of the men is masked, to the left; the dogs are not and count everywhere."""
+    changes = {"aspect_ratio_buckets": True, "random_crops": 2, "random_flip": True, "background_weight": 0.25}
+    experiment = two_concepts(tmp_path, **changes)
+    mask = Image.new("L", (96, 64), 0)
+    mask.paste(255, (0, 0, 48, 64))
+    mask.save(tmp_path / "men" / "1-masklabel.png")
+    job = prepared(tmp_path, tiny_sd, experiment)
+    whole = trained(job).state()
+    man, wide, *dogs = seen
+    assert [len(part.masks) for part in seen] == [4] * 4
+    assert all(mask.shape == part.instance.mean[:, 0].shape for part in seen for mask in part.masks)
+    assert all((mask == 1).all() for part in (man, *dogs) for mask in part.masks)
+    left, mirror = wide.masks[0], wide.masks[2]
+    assert left[0, :, :4].eq(1).all()
+    assert left[0, :, 6:].eq(0).all()
+    assert 0 < left[0, :, 4:6].mean() < 1  # it ends within these
+    assert left[1].eq(1).all()
+    assert torch.equal(mirror, left.flip(-1))
+    loaded.untrained_models(job.sweep.base)
+    first = make_trainer(job, loaded.models_to_change(job.sweep.base))
+    first.train_until(2)
+    second = make_trainer(job, loaded.models_to_change(job.sweep.base))
+    second.load_state(first.state())
+    second.train_until(job.branch.end_step)
+    assert all(torch.equal(value, second.state()[name]) for name, value in whole.items())
+
+
+def test_masks_are_not_opened_where_the_background_counts_in_full(
+    tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]
+) -> None:
+    job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path, epochs=1, batch_size=3))
+    (tmp_path / "men" / "1-masklabel.png").write_text("no picture")
+    trained(job)
+    assert [part.masks for part in seen] == [(), ()]
+
+
 def test_a_bucketed_training_goes_on_from_any_step(tmp_path: Path, tiny_sd: Path) -> None:
     job = prepared(tmp_path, tiny_sd, two_concepts(tmp_path, aspect_ratio_buckets=True, random_crops=3, epochs=2))
     whole = trained(job).state()

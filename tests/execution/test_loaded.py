@@ -73,7 +73,7 @@ def test_an_encoder_is_on_the_trials_device_is_loaded_once_and_remembers_its_ima
 
 def test_nothing_is_drawn_for_other_photos_than_the_run_began_with(tiny_job: SweepJob) -> None:
     run, concepts = RunFolder(tiny_job.run_folder), tiny_job.experiment.concepts
-    keep_digests(run, concepts)
+    keep_digests(run, tiny_job.experiment)
     shutil.copy(concepts[0].instance_images / "1.png", concepts[0].instance_images / "2.png")
     before = run.reference.read_bytes()
     for prepared in (references.draw_references, class_images.draw_class_images):
@@ -102,6 +102,21 @@ def test_mirrored_photos_are_encoded_from_mirrored_pixels(tiny_job: SweepJob) ->
     (mirrored,), (plain,) = views.mirrored, views.windows
     assert torch.equal(mirrored.mean, encode_photos(loaded.models_to_change(tiny_job.base), images).mean)
     assert not torch.equal(mirrored.mean, plain.mean)
+
+
+def test_masks_are_read_once_for_all_branches(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    photos = list_photos(tiny_job.experiment.concepts[0].instance_images)
+    mask = Image.new("L", (64, 64), 0)
+    mask.paste(255, (0, 0, 32, 64))
+    mask.save(photos[1].with_name("1-masklabel.png"))
+    framing = Framing(resolution=64, crops=2, mirrored=True)
+    left, right, *mirrored = loaded.photo_masks(tiny_job, photos, (64, 64), framing)
+    half = torch.cat([torch.ones(8, 4), torch.zeros(8, 4)], dim=1)
+    assert torch.equal(left, torch.stack([torch.ones(8, 8), half]))
+    assert torch.equal(left, right)  # of squares there is but one window
+    assert all(torch.equal(view, left.flip(-1)) for view in mirrored)
+    monkeypatch.setattr(loaded, "read_mask", lambda photo: pytest.fail("read again"))
+    assert torch.equal(loaded.photo_masks(tiny_job, photos, (64, 64), framing)[0], left)
 
 
 def test_all_ways_of_seeing_photos_are_encoded_beforehand(tiny_job: SweepJob, tmp_path: Path) -> None:

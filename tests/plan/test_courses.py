@@ -6,6 +6,9 @@ from typing import Any
 
 import pytest
 
+from dbsweep.plan.courses import courses_of
+from dbsweep.plan.photos import photos_of
+from tests.plan.experiments import experiment
 from tests.plan.trees import PHOTOS, plan_of
 
 
@@ -61,6 +64,17 @@ def test_rates_that_change_at_steps_share_all_steps_before(rules: list[str], sch
     assert plan.cost.steps_shared == steps_shared
 
 
+def test_a_background_that_counts_in_full_is_no_part_of_a_key():
+    """So that stages have the names that they had before there were masks."""
+    given = experiment(search={"background_weight": [1, 0.5]})
+    trials = plan_of(search={"background_weight": [1, 0.5]}).trials
+    keys = {
+        course.train.background_weight: course.key for course in courses_of(given, trials, photos_of(given, [PHOTOS]))
+    }
+    assert "background_weight" not in keys[1.0]
+    assert '"background_weight": 0.5' in keys[0.5]
+
+
 def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
     """Evaluation settings are not the weights': runs that differ in them alone have the same stages."""
     search = {"epochs": [2, 4], "text_encoder_ratio": [0.5, 1]}
@@ -87,6 +101,7 @@ def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
         ({}, {"noise_offset": [0, 0.1]}, 2),
         ({}, {"input_perturbation": [0, 0.1]}, 2),
         ({}, {"caption_dropout": [0, 0.1]}, 2),
+        ({}, {"background_weight": [0, 0.5, 1]}, 3),
         ({}, {"ema_decay": [0, 0.9]}, 2),  # the same weights, but other checkpoints
         ({}, {"optimizer": ["adamw", "lion_8bit"]}, 2),
         ({}, {"lora_targets": ["attention", "linear"]}, 1),  # without a LoRA

@@ -43,6 +43,14 @@ def write_experiment(
     return file
 
 
+def write_masks(folder: Path) -> None:
+    """Beside the photos of `write_experiment`: of each another part is the subject."""
+    for index, photo in enumerate(sorted((folder / "photos").glob("*.png"))):
+        mask = Image.new("L", (64, 64), 0)
+        mask.paste(255, (8 * index, 8, 8 * index + 24, 40))
+        mask.save(photo.with_name(f"{photo.stem}-masklabel.png"))
+
+
 def write_weights(run: RunFolder) -> None:
     """Files in place of the weights of all checkpoints of a run on paper."""
     for checkpoint in read_run(run).checkpoints.values():

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.errors import ModelError
+from dbsweep.errors import InputError, ModelError
 from dbsweep.plan.rates import rates_for
 from dbsweep.sweep import planning
 from dbsweep.sweep.planning import local_rates, make_plan
@@ -81,6 +81,20 @@ def test_captions_and_held_out_photos_are_noted_first(tmp_path: Path) -> None:
     other = experiment.concepts[0].model_copy(update={"instance_token": "zwx"})
     several = make_plan(experiment.model_copy(update={"concepts": (*experiment.concepts, other)})).notes
     assert [note[:7] for note in several if "without the class word" in note] == ["ohwx: 4", "zwx: 4 "]
+
+
+def test_masks_are_counted_where_a_trial_reads_them_and_missed_where_there_are_none(tmp_path: Path) -> None:
+    file, asked = write_experiment(tmp_path), "search.background_weight=[1,0]"
+    with pytest.raises(InputError, match=r"^search\.background_weight \[1, 0\] needs masks, and of 3 photos none has"):
+        make_plan(load_experiment(file, [asked]))
+    Image.new("L", (64, 64), 51).save(tmp_path / "photos" / "0-masklabel.png")
+    counted = "ohwx: 1 of 3 photos has a mask, by which 20% of the picture is the subject; 2 (1.png, 2.png) without"
+    plan = make_plan(load_experiment(file, [asked]))
+    assert any(note.startswith(counted) for note in plan.notes)
+    unread = "ohwx: 1 mask (0-masklabel.png) is not read: set train.background_weight below 1 if it should be"
+    plain = make_plan(load_experiment(file))
+    assert unread in plain.notes
+    assert plan.cost.steps_shared == 2 * plain.cost.steps_shared
 
 
 def test_tags_that_are_left_out_with_the_token_are_noted_where_a_trial_leaves_tags_out(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from dbsweep.sweep.answers import read_run
 from dbsweep.sweep.running import run_experiment
 from tests.execution.in_process import InProcessBackend
 from tests.execution.tiny_sweep import ColourEncoder
-from tests.sweep.files import write_experiment
+from tests.sweep.files import write_experiment, write_masks
 
 
 @pytest.fixture
@@ -70,3 +70,14 @@ def test_every_trial_is_as_if_it_were_alone(file: Path, overrides: tuple[str, ..
     assert scored(shared) == scored(alone)
     assert all(scored(shared).values())
     assert shared.plan.cost.steps_shared == steps < alone.plan.cost.steps_shared
+
+
+def test_a_background_that_counts_in_full_trains_as_if_there_were_no_masks(file: Path) -> None:
+    fixed = ("search.learning_rate=[1e-3]", "search.class_images_per_instance=[1]", "search.epochs=[2]")
+    plain = sweep(file, "plain", *fixed)
+    write_masks(file.parent)
+    masked = sweep(file, "masked", *fixed, "search.background_weight=[1, 0.5, 0]")
+    whole, half, none = scored(masked).values()
+    assert [whole] == list(scored(plain).values())
+    assert len({str(each) for each in (whole, half, none)}) == 3
+    assert {stage.id for stage in plain.plan.stages} < {stage.id for stage in masked.plan.stages}

@@ -25,7 +25,7 @@ from dbsweep.sweep.loading import load
 from dbsweep.sweep.running import resume_run, run_experiment
 from tests.execution.in_process import InProcessBackend, StoredBackend
 from tests.execution.tiny_sweep import ColourEncoder
-from tests.sweep.files import write_experiment
+from tests.sweep.files import write_experiment, write_masks
 
 SHORT = (
     "search.epochs=[2, 4]",
@@ -76,7 +76,9 @@ def test_a_sweep_with_storage_is_stopped_resumed_elsewhere_and_tidied_up(
     tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file, storage = write_experiment(tmp_path, base=tiny_sd), tmp_path / "storage"
-    here = load(file, (*SHORT, f"output={tmp_path / 'here'}", "checkpoints.keep=1"))
+    write_masks(tmp_path)  # which travel with their photos: without them the weights are others
+    sets = (*SHORT, "checkpoints.keep=1", "train.background_weight=0.1")
+    here = load(file, (*sets, f"output={tmp_path / 'here'}"))
     undisturbed = read_run(run_experiment(here, lambda *_: InProcessBackend(), view()))
 
     class Interrupted(StoredBackend):
@@ -96,7 +98,7 @@ def test_a_sweep_with_storage_is_stopped_resumed_elsewhere_and_tidied_up(
             super().run(jobs, pressing)
 
     go_to(tmp_path / "first", monkeypatch)
-    there = load(file, (*SHORT, f"output={tmp_path / 'there'}", "checkpoints.keep=1", f"storage=file://{storage}"))
+    there = load(file, (*sets, f"output={tmp_path / 'there'}", f"storage=file://{storage}"))
     with pytest.raises(KeyboardInterrupt):
         run_experiment(there, lambda folder, _: Interrupted(folder, f"file://{storage}"), view())
     folder = RunFolder.open(there.output, "demo")

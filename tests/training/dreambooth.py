@@ -60,6 +60,24 @@ def concept(class_images: int, photos: int = PHOTOS, seed: int = 1, caption: str
     )
 
 
+def windowed(data: ConceptData, crops: int = 0, *, mirrored: bool = False, seed: int = 200) -> ConceptData:
+    """The concept in further windows and in a mirror, as far as a test can tell them apart, without masks."""
+    views = [data.instance, *(moments(len(data.instance), seed + index) for index in range(crops))]
+    flips = [LatentMoments(view.mean.flip(-1), view.logvar.flip(-1)) for view in views] if mirrored else []
+    return dataclasses.replace(data, crops=tuple(views[1:]), mirrored=tuple(flips))
+
+
+def masked(data: ConceptData, seed: int = 300) -> ConceptData:
+    """The concept with a mask of its own for every photo in every view: black, grey and white in parts."""
+    generator = torch.Generator().manual_seed(seed)
+    views = 1 + len(data.crops)
+    seen = [
+        torch.rand(len(data.instance), 8, 8, generator=generator).mul(3.0).sub(1.0).clamp(0, 1) for _ in range(views)
+    ]
+    flips = [mask.flip(-1) for mask in seen] if data.mirrored else []
+    return dataclasses.replace(data, masks=(*seen, *flips))
+
+
 def settings(**changes: object) -> Train:
     """Settings that move the weights visibly in a few steps."""
     given = {"resolution": 64, "learning_rate": 1e-3, "class_images_per_instance": 3, "seed": 7, **changes}
@@ -74,8 +92,10 @@ def make_trainer(
     caption: str = "photo of ohwx man",
     clip_skip: int = 1,
 ) -> Trainer:
-    """A trainer over one concept with as many class images as the settings use."""
+    """A trainer over one concept with as many class images as the settings use, with windows and masks if they do."""
     data = concept(train.class_images_per_instance * PHOTOS, caption=caption)
+    data = windowed(data, max(0, train.random_crops - 1), mirrored=train.random_flip)
+    data = masked(data) if train.background_weight < 1.0 else data
     per_epoch = math.ceil(PHOTOS / (train.batch_size * train.gradient_accumulation))
     return Trainer(
         models,

@@ -103,6 +103,39 @@ def test_each_use_takes_one_of_the_windows_by_chance() -> None:
     assert len({value[0] for value in both}) == 6
 
 
+def test_the_mask_is_that_of_the_view() -> None:
+    man = dataclasses.replace(MAN, crops=(constant([101, 102]),), mirrored=(constant([-1, -2]), constant([-101, -102])))
+    values = (0.1, 0.2), (0.3, 0.4), (0.5, 0.6), (0.7, 0.8)
+    masks = tuple(torch.tensor(each)[:, None, None].expand(2, 2, 2) for each in values)
+    data = training_set([dataclasses.replace(man, masks=masks), DOG], 1, background_weight=0.5)
+    seen = {1: 0.1, 2: 0.2, 101: 0.3, 102: 0.4, -1: 0.5, -2: 0.6, -101: 0.7, -102: 0.8, 3: 1.0}  # the dog has none
+    met = set()
+    for epoch in range(60):
+        batch = data.batch(epoch, [1, 0, 2])
+        assert batch.pixel_weights is not None
+        assert batch.pixel_weights.shape == (3, 2, 2)
+        for value, weight in zip(
+            (batch.latents[:3, 0, 0, 0] / 2).round().int().tolist(), batch.pixel_weights, strict=True
+        ):
+            assert weight.unique().tolist() == pytest.approx([0.5 + 0.5 * seen[value]])
+            met.add(value)
+    assert met == set(seen)
+
+
+def test_masks_do_not_count_at_weight_1() -> None:
+    man = dataclasses.replace(MAN, masks=(torch.full((2, 2, 2), 0.5),))
+    assert training_set([man, DOG], 1).batch(0, [1, 0]).pixel_weights is None
+    weights = training_set([DOG], 1, background_weight=0.0).batch(0, [0]).pixel_weights
+    assert weights is not None
+    assert weights.tolist() == [[[1, 1], [1, 1]]]
+
+
+def test_every_view_needs_a_mask() -> None:
+    mask = torch.ones(2, 2, 2)
+    with pytest.raises(ValueError, match="2 views of the photos have 1 masks"):
+        dataclasses.replace(MAN, crops=(constant([1, 2]),), masks=(mask,))
+
+
 def test_repeats_are_images_of_their_own() -> None:
     data = training_set([dataclasses.replace(MAN, repeats=3), DOG], 2)
     assert (len(data), data.sizes) == (7, (0,) * 7)

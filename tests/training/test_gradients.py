@@ -14,12 +14,14 @@ from dbsweep.training.trainer import Trainer
 from tests.training.dreambooth import concept, distance, fresh_models, make_trainer, settings
 
 
-def test_accumulated_batches_equal_the_large_batch(tiny_sd: Path) -> None:
+@pytest.mark.parametrize("masked", [False, True], ids=["whole", "masked"])
+def test_accumulated_batches_equal_the_large_batch(tiny_sd: Path, masked: bool) -> None:
     """Also at the end of an epoch: 5 photos in steps of 4 leave one, which counts as much as each of the 4."""
+    changes = {"background_weight": 0.1, "random_flip": True, "random_crops": 2} if masked else {}
 
     def trained(batch_size: int, gradient_accumulation: int) -> UNet2DConditionModel:
         models = fresh_models(tiny_sd)
-        train = settings(batch_size=batch_size, gradient_accumulation=gradient_accumulation)
+        train = settings(batch_size=batch_size, gradient_accumulation=gradient_accumulation, **changes)
         make_trainer(models, train).train_until(4)
         return models.unet
 

@@ -45,6 +45,43 @@ def test_an_instance_image_without_a_class_image_counts_as_a_prior_loss_of_0() -
     assert found.prior.item() == pytest.approx(12.0)  # (36 + 0 + 0) / 3
 
 
+def masked_losses(
+    errors: list[float], pixel_weights: list[float], weights: torch.Tensor | None = None
+) -> tuple[float, float]:
+    """Of images of two pixels whose predictions are off by these, instance images first."""
+    prediction = torch.tensor(errors).reshape(-1, 1, 1, 2).expand(-1, 4, -1, -1)
+    pixels = torch.tensor(pixel_weights).reshape(-1, 1, 2)
+    found = losses(prediction, torch.zeros_like(prediction), len(pixels), weights, pixels)
+    return found.instance.item(), found.prior.item()
+
+
+def test_pixels_weigh_beside_each_other_and_images_alike() -> None:
+    assert masked_losses([1, 3, 5, 7], [1, 0, 1, 0]) == (13.0, 0.0)  # (1 + 25) / 2: of two images the first pixels
+    assert masked_losses([1, 3, 5, 7], [0.5, 0.5, 0.5, 0.5]) == (21.0, 0.0)  # (5 + 37) / 2: as if nothing was masked
+    assert masked_losses([1, 3, 5, 7], [1, 0.25, 0, 0.125])[0] == pytest.approx((3.25 / 1.25 + 49) / 2)
+
+
+def test_class_images_count_everywhere() -> None:
+    assert masked_losses([1, 3, 5, 7], [1, 0]) == (1.0, 37.0)
+
+
+def test_min_snr_weighs_what_the_mask_leaves() -> None:
+    assert masked_losses([1, 3, 5, 7], [1, 0, 0, 1], torch.tensor([0.5, 2.0])) == (49.25, 0.0)  # (0.5 + 2 * 49) / 2
+
+
+def test_an_error_of_the_background_alone_moves_nothing_at_weight_0() -> None:
+    prediction = torch.randn(2, 4, 8, 8, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    target, mask = prediction.detach().clone(), torch.zeros(2, 8, 8)
+    mask[:, 2:5, 1:4] = 1.0
+    target += 3.0 * (1.0 - mask)[:, None]
+    found = losses(prediction, target, 2, None, mask)
+    (gradient,) = torch.autograd.grad(found.instance, prediction)
+    assert found.instance.item() == 0.0
+    assert not gradient.any()
+    (gradient,) = torch.autograd.grad(losses(prediction, target, 2, None, mask + 1e-3).instance, prediction)
+    assert gradient.abs().sum() > 0
+
+
 def test_min_snr_caps_nearly_clean_timesteps_and_leaves_pure_noise_whole() -> None:
     weights = Objective(SCHEDULER, CPU, min_snr_gamma=5.0).weights(torch.tensor([0, 999]))
     assert weights is not None

@@ -13,6 +13,7 @@ from diffusers.optimization import get_scheduler
 from diffusers.training_utils import compute_snr
 from torch.nn import functional
 
+from dbsweep.concepts.latents import LatentMoments
 from dbsweep.config.schema import Train
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.hashes import weights_sha256
@@ -20,7 +21,17 @@ from dbsweep.training.data import ConceptData
 from dbsweep.training.order import partner
 from dbsweep.training.randomness import Purpose, generator
 from dbsweep.training.trainer import Trainer
-from tests.training.dreambooth import ALWAYS, LONG, PHOTOS, concept, distance, fresh_models, settings
+from tests.training.dreambooth import (
+    ALWAYS,
+    LONG,
+    PHOTOS,
+    concept,
+    distance,
+    fresh_models,
+    masked,
+    settings,
+    windowed,
+)
 
 STEPS = 10
 TOLERANCE = 5e-4
@@ -32,7 +43,7 @@ biases.)"""
 def draws(train: Train, data: ConceptData, epoch: int, image: int, half: int) -> tuple[torch.Tensor, ...]:
     """Latent, noise to predict, noise to lay on it and timestep of one image, from the documented counters."""
     counters = (epoch, image, half)
-    source, index = data.instance, image
+    source, index = view(train, data, epoch, image)[0], image
     if half == 1:
         assert data.class_images is not None
         count = PHOTOS * train.class_images_per_instance
@@ -47,6 +58,16 @@ def draws(train: Train, data: ConceptData, epoch: int, image: int, half: int) ->
     timestep = generator(train.seed, Purpose.TIMESTEP, *counters).integers(1000)
     latent = 0.18215 * (source.mean[index] + source.logvar[index].mul(0.5).exp() * normal(Purpose.LATENT))
     return latent, noise, seen, torch.tensor(timestep)
+
+
+def view(train: Train, data: ConceptData, epoch: int, image: int) -> tuple[LatentMoments, torch.Tensor]:
+    """The photos as a photo is seen in an epoch, from the documented counters, and their masks."""
+    seen, mirror = [data.instance, *data.crops], list(data.mirrored)
+    place = generator(train.seed, Purpose.CROP, epoch, image).integers(len(seen)) if data.crops else 0
+    flipped = bool(mirror) and generator(train.seed, Purpose.FLIP, epoch, image).random() < 0.5
+    masks = data.masks[len(seen) :] if flipped else data.masks
+    whole = torch.ones(len(data.instance), *data.instance.mean.shape[-2:])
+    return (mirror if flipped else seen)[place], masks[place] if masks else whole
 
 
 def prompt(train: Train, data: ConceptData, epoch: int, image: int, half: int) -> str:
@@ -112,7 +133,12 @@ def reference(
                 target = scheduler.get_velocity(latent, noise, timestep) if velocity else noise
                 snr, gamma = compute_snr(scheduler, timestep), train.min_snr_gamma or math.inf
                 kept = (snr.clamp(max=gamma) / (snr + velocity)).item() if train.min_snr_gamma else 1.0
-                loss = loss + kept * weight[half] * functional.mse_loss(prediction, target) / len(images)
+                error = functional.mse_loss(prediction, target)
+                if half == 0 and train.background_weight < 1.0:
+                    mask = view(train, data, epoch, image)[1][image].expand_as(prediction)
+                    pixel = mask + train.background_weight * (1 - mask)
+                    error = (pixel * (prediction - target) ** 2).sum() / pixel.sum()
+                loss = loss + kept * weight[half] * error / len(images)
         torch.autograd.backward(loss)
         limit = train.max_grad_norm or math.inf
         torch.nn.utils.clip_grad_norm_([p for m in training for p in m.parameters()], limit)
@@ -143,6 +169,19 @@ CASES = {
     "input perturbation": (settings(input_perturbation=0.2, batch_size=2), ALWAYS, "epsilon"),
     "caption dropout": (settings(caption_dropout=0.5, batch_size=2), 6, "epsilon"),
     "two learning rates": (settings(text_encoder_learning_rate=2e-4, weight_decay=0.1), 6, "epsilon"),
+    "windows and mirrors": (settings(random_crops=3, random_flip=True, batch_size=2), ALWAYS, "epsilon"),
+    "masks": (settings(background_weight=0.0), ALWAYS, "epsilon"),
+    "masks, no prior, frozen": (settings(background_weight=0.3, class_images_per_instance=0), 0, "epsilon"),
+    "masks, windows and mirrors, accumulation": (
+        settings(background_weight=0.1, random_crops=3, random_flip=True, batch_size=2, gradient_accumulation=2),
+        6,
+        "epsilon",
+    ),
+    "masks, min-SNR, v-prediction, batch": (
+        settings(background_weight=0.0, min_snr_gamma=1.0, prior_loss_weight=0.3, batch_size=2),
+        ALWAYS,
+        "v_prediction",
+    ),
     "scaled learning rates": (
         settings(scale_lr=True, learning_rate=2e-4, batch_size=2, gradient_accumulation=2),
         ALWAYS,
@@ -170,6 +209,8 @@ def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str, clip_skip: int,
     train, text_encoder_steps, prediction_type = CASES[case]
     start, ours, theirs = (fresh_models(tiny_sd, prediction_type) for _ in range(3))
     data = concept(PHOTOS * train.class_images_per_instance, caption=caption)
+    data = windowed(data, max(0, train.random_crops - 1), mirrored=train.random_flip)
+    data = masked(data) if train.background_weight < 1.0 else data
     trainer = Trainer(
         ours,
         [data],
@@ -189,10 +230,11 @@ def test_ten_steps_equal_the_equations(tiny_sd: Path, case: str, clip_skip: int,
         assert ours_sha256 == theirs_sha256
 
 
-def test_the_comparison_notices_a_prior_weight_that_is_one_per_cent_off(tiny_sd: Path) -> None:
-    train = settings()
-    start, right, wrong = (fresh_models(tiny_sd) for _ in range(3))
-    data = concept(PHOTOS * train.class_images_per_instance)
+@pytest.mark.parametrize("wrong", [{"prior_loss_weight": 1.01}, {"background_weight": 0.11}], ids=str)
+def test_the_comparison_notices_a_weight_that_is_one_per_cent_off(tiny_sd: Path, wrong: dict[str, object]) -> None:
+    train = settings(background_weight=0.1)
+    start, right, other = (fresh_models(tiny_sd) for _ in range(3))
+    data = masked(concept(PHOTOS * train.class_images_per_instance))
     reference(right, data, train, 0)
-    reference(wrong, data, settings(prior_loss_weight=1.01), 0)
-    assert distance(right.unet, wrong.unet, start.unet) > 2 * TOLERANCE
+    reference(other, data, train.model_copy(update=wrong), 0)
+    assert distance(right.unet, other.unet, start.unet) > 2 * TOLERANCE

@@ -47,6 +47,7 @@ from tests.training.dreambooth import ALWAYS, fresh_models, make_trainer, settin
         ({"lora_rank": 2, "gradient_checkpointing": True, "precision": "bf16"}, 0, 3),
         ({"ema_decay": 0.9}, 5, 4),
         ({"ema_decay": 0.9}, 4, 6),
+        ({"background_weight": 0.2, "random_crops": 3, "random_flip": True}, 5, 4),
         ({"noise_offset": 0.1, "input_perturbation": 0.1, "caption_dropout": 0.5}, 5, 6),
     ],
     ids=str,
