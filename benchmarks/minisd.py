@@ -3,7 +3,8 @@
 400 prompts that were kept from training, each naming one to four attributes, all styles alike; one image each with
 classifier-free guidance 7.5 and 20 steps of DPM++ 2M Karras. The oracle says what it sees. Printed are the shares of
 images that are right: style and class over all prompts, hair colour (of people), glasses (kind) and beard (kind) over
-the prompts that name them.
+the prompts that name them. Of the open_clip model the share of 1,024 renders whose caption is nearest to them of all
+(`caption`); it was trained on none of them.
 """
 
 from __future__ import annotations
@@ -25,14 +26,17 @@ from PIL import Image
 
 from benchmarks.oracle import guesses
 from dbsweep.minisd.attributes import STYLES
-from dbsweep.minisd.captions import Caption, describe, is_held_out
-from dbsweep.minisd.paths import pipeline_path
-from dbsweep.minisd.world import draw_sample
+from dbsweep.minisd.captions import Caption, describe, describe_fully, is_held_out
+from dbsweep.minisd.paths import clip_path, pipeline_path
+from dbsweep.minisd.world import draw_sample, render_samples
+from dbsweep.scoring.encoders import Encoder, load_encoder
 
 SEED: Final = 4242
 """Of prompts and noise; another stream than the one that MiniSD is trained on (seed 0)."""
 TARGETS: Final = {"style": 0.95, "class": 0.95, "hair_colour": 0.85, "glasses": 0.85, "beard": 0.85}
 BATCH: Final = 50
+RENDERS: Final = 1024
+"""Told apart by their captions."""
 
 
 @dataclass(frozen=True)
@@ -118,6 +122,14 @@ def measure(prompts: list[Caption], images: NDArray[np.uint8]) -> dict[str, floa
     return shares
 
 
+def captions_found(encoder: Encoder, renders: int = RENDERS) -> float:
+    """Return the share of renders whose own caption, which names all that shows, is nearest of the captions of all."""
+    samples = [draw_sample(SEED, index) for index in range(renders)]
+    captions = [describe_fully(sample, np.random.default_rng([SEED, index])) for index, sample in enumerate(samples)]
+    cosines = encoder.encode_images(list(render_samples(samples))) @ encoder.encode_texts(captions).T
+    return round(float((cosines.argmax(axis=1) == np.arange(renders)).mean()), 4)
+
+
 def contact_sheet(images: NDArray[np.uint8], columns: int = 20) -> Image.Image:
     """Return the images side by side, row by row."""
     rows = -(-len(images) // columns)
@@ -135,6 +147,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--model", type=Path, default=pipeline_path(), help="pipeline folder (default: the shipped one)"
     )
+    parser.add_argument("--clip", type=Path, default=clip_path(), help="open_clip folder (default: the shipped one)")
     parser.add_argument("--out", type=Path, help="folder for the result and a sheet of the images")
     options = parser.parse_args(arguments)
     prompts = held_out_prompts(options.images)
@@ -142,7 +155,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     images = draw(load_pipeline(options.model), [caption.text for caption in prompts], Settings())
     seconds = time.monotonic() - began
     shares = measure(prompts, images)
-    text = json.dumps(shares)
+    text = json.dumps(shares | {"caption": (found := captions_found(load_encoder(str(options.clip))))})
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
         (options.out / "minisd.json").write_text(text + "\n", encoding="utf-8")
@@ -152,6 +165,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         for key, share in shares.items():
             print(f"{key:12} {share:6.1%}   (wanted: {TARGETS[key]:.0%})")
+        print(f"{'caption':12} {found:6.1%}")
     print(f"{len(images)} images in {seconds:.0f} s", file=sys.stderr)
     return 0 if all(shares[key] >= wanted for key, wanted in TARGETS.items()) else 1
 

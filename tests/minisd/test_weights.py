@@ -14,6 +14,7 @@ from PIL import Image
 
 from dbsweep.minisd.folder import file_hashes, total_bytes
 from dbsweep.minisd.paths import MAX_BYTES, WEIGHTS, clip_path, pipeline_path
+from dbsweep.scoring.encoders import load_encoder
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "dbsweep"
@@ -51,6 +52,12 @@ def test_the_clip_model_loads_from_any_place_and_matches_words_to_pictures(tmp_p
         text = model.encode_text(tokenizer([f"{style} of a person" for style in STYLES]), normalize=True)
     found = [STYLES[int(i)] for i in (image @ text.T).argmax(dim=1)]
     assert np.mean([style == sample.style for style, sample in zip(found, samples, strict=True)]) > 0.7
+
+
+def test_the_clip_model_tells_renders_apart_by_their_captions():
+    from benchmarks.minisd import captions_found
+
+    assert captions_found(load_encoder(str(clip_path())), 128) > 0.95
 
 
 def test_all_weights_together_stay_small():
