@@ -131,10 +131,11 @@ def oracle_noise(subjects: Sequence[Judged]) -> float:
 
     The halves' utilities of one subject differ by an offset, which cancels between checkpoints because all draw from
     the same seeds, and by chance. The spread of half the difference around its mean is the noise of one utility from
-    all images; a difference of two has √2 of it. Of the checkpoints that were judged by all rounds.
+    all images; a difference of two has √2 of it. Of the checkpoints that were judged by all rounds, in the sweeps that
+    have two or more of them.
     """
-    spread = [float((0.5 * (s.halves[0] - s.halves[1]))[s.judged_closely].std(ddof=1)) for s in subjects]
-    return float(np.sqrt(2.0 * np.mean(np.square(spread))))
+    differences = [(0.5 * (s.halves[0] - s.halves[1]))[s.judged_closely] for s in subjects]
+    return float(np.sqrt(2.0 * np.mean([each.var(ddof=1) for each in differences if len(each) > 1])))
 
 
 def missed(result: dict[str, Any]) -> list[str]:
