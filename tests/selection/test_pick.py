@@ -164,7 +164,7 @@ def test_a_metric_that_the_base_cannot_give_has_no_say() -> None:
     choice = choose(rows, utility=utility)
     assert (choice.best.trial, round(choice.best.utility, 2)) == ("t002", 0.8)
     assert choice.best.unmet == ()
-    assert "identity 0.80, prior 0.80; the harmonic mean of identity and prior is 0.80" in choice.reason
+    assert "identity 0.80, prior 0.80 (smoothed); the harmonic mean of identity and prior is 0.80" in choice.reason
     assert [row.on_front for row in choice.candidates] == [True, False]
     assert "style could not be measured and had no say" in choice.reason
 
