@@ -19,11 +19,9 @@ from dbsweep.concepts.captions import as_drawn, class_prompts, read_captions
 from dbsweep.concepts.class_images import own_class_images
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.config.concept import FILEWORDS, Concept, contains_words
-from dbsweep.config.messages import counted
+from dbsweep.config.messages import counted, first_of
 from dbsweep.config.train import Train
 from dbsweep.errors import InputError
-
-_NAMED = 3
 
 _NOTATION = re.compile(r"\([^()]*:\s*[\d.]+\s*\)|\{[^{}]*\|[^{}]*\}|<\w+:[^<>]*>")
 """Weights, choices and networks in the prompts of other programs; in training they are text."""
@@ -161,8 +159,7 @@ def _files(images: Sequence[Path]) -> dict[str, str]:
 
 def _some(names: Sequence[str]) -> str:
     """``1 caption (a.txt)``, ``5 captions (a.txt, b.txt, c.txt, …)``."""
-    shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    return f"{counted(len(names), 'caption')} ({shown})"
+    return f"{counted(len(names), 'caption')} ({first_of(names)})"
 
 
 def _are(names: Sequence[str]) -> str:

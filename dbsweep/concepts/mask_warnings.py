@@ -13,11 +13,9 @@ from dbsweep.concepts.masks import cut_mask, read_mask, transparency
 from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.concepts.photos import list_photos
 from dbsweep.config.concept import Concept
-from dbsweep.config.messages import counted, setting
+from dbsweep.config.messages import counted, first_of, setting
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import InputError
-
-_NAMED = 3
 
 
 def mask_sentences(experiment: Experiment, framings: Iterable[Framing]) -> Iterator[str]:
@@ -80,7 +78,7 @@ def _counted(concept: Concept, masks: dict[Path, Image.Image | None]) -> str:
     if shares:
         told += f", by which {sum(shares) / len(shares):.0%} of the picture is the subject"
     counts = "counts" if len(lacking) == 1 else "count"
-    return f"{told}; {_some(lacking)} without {counts} everywhere" if lacking else told
+    return f"{told}; {len(lacking)} ({first_of(lacking)}) without {counts} everywhere" if lacking else told
 
 
 def _unread(concept: Concept) -> Iterator[str]:
@@ -109,9 +107,4 @@ def _passed_over(concept: Concept) -> Iterator[str]:
 
 
 def _masks(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:_NAMED]) + (", …" if len(names) > _NAMED else "")
-    return f"{counted(len(names), 'mask')} ({shown}) {'is' if len(names) == 1 else 'are'}"
-
-
-def _some(names: Sequence[str]) -> str:
-    return f"{len(names)} ({', '.join(names[:_NAMED])}{', …' if len(names) > _NAMED else ''})"
+    return f"{counted(len(names), 'mask')} ({first_of(names)}) {'is' if len(names) == 1 else 'are'}"

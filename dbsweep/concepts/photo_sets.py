@@ -10,11 +10,9 @@ from pathlib import Path
 
 from dbsweep.concepts.photos import folders_with_photos, list_photos, photo_size
 from dbsweep.config.concept import Concept
-from dbsweep.config.messages import counted
+from dbsweep.config.messages import counted, first_of
 from dbsweep.errors import InputError
 from dbsweep.plan.buckets import Size
-
-_NAMED = 3
 
 
 def training_photos(concept: Concept) -> tuple[Path, ...]:
@@ -110,11 +108,10 @@ def trained_elsewhere(concepts: Sequence[Concept]) -> Iterator[str]:
         trained = {photo.resolve() for photo in training_photos(other)}
         names = [photo.name for photo in held_out_photos(concept) if photo.resolve() in trained]
         if names:
-            more, are = (", …", "are") if len(names) > _NAMED else ("", "is" if len(names) == 1 else "are")
             yield (
-                f"{counted(len(names), 'photo')} that {concept.instance_token} holds out {are} trained as"
-                f" {other.instance_token} ({', '.join(names[:_NAMED])}{more}): what they measure of"
-                f" {concept.instance_token} is no longer of photos that the model has not seen"
+                f"{counted(len(names), 'photo')} that {concept.instance_token} holds out"
+                f" {'is' if len(names) == 1 else 'are'} trained as {other.instance_token} ({first_of(names)}): what"
+                f" they measure of {concept.instance_token} is no longer of photos that the model has not seen"
             )
 
 
@@ -125,9 +122,8 @@ def unread_folders(concepts: Sequence[Concept]) -> Iterator[str]:
     for folder in given:
         below = [path.name for path in folders_with_photos(folder) if path.resolve() not in named]
         if below:
-            more = ", …" if len(below) > _NAMED else ""
             yield (
-                f"photos in the folders below {folder} are not read ({', '.join(below[:_NAMED])}{more}): move those"
+                f"photos in the folders below {folder} are not read ({first_of(below)}): move those"
                 " into it that should be"
             )
 

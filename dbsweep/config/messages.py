@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic_core import ErrorDetails
@@ -53,6 +53,11 @@ def counted(count: int, noun: str) -> str:
     """``1 trial``, ``3 branches``, ``1,840 optimizer steps``."""
     plural = "es" if noun.endswith("nch") else "s"
     return f"{count:,} {noun}{'' if count == 1 else plural}"
+
+
+def first_of(names: Sequence[str], most: int = 3) -> str:
+    """``a.png, b.png``, and of more than `most` ``a.png, b.png, c.png, …``."""
+    return ", ".join([*names[:most], *(["…"] if len(names) > most else [])])
 
 
 def setting(value: Scalar) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.config.messages import counted, did_you_mean, setting
+from dbsweep.config.messages import counted, did_you_mean, first_of, setting
 from dbsweep.records.record import Scalar
 
 
@@ -52,3 +52,10 @@ def test_the_nearest_are_offered(word: str, most: int, text: str) -> None:
 )
 def test_setting(value: Scalar, text: str) -> None:
     assert setting(value) == text
+
+
+def test_of_many_names_the_first_are_told():
+    assert first_of(["a"]) == "a"
+    assert first_of(["a", "b", "c"]) == "a, b, c"
+    assert first_of(["a", "b", "c", "d"]) == "a, b, c, …"
+    assert first_of(["a", "b"], most=1) == "a, …"
