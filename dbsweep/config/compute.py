@@ -18,7 +18,9 @@ class Compute(Section):
     precision: Literal["fp32", "fp16", "bf16"] = Field("fp32", description="autocast precision of the forward pass")
     gradient_checkpointing: bool = Field(False, description="recompute activations: slower, less memory")
     memory: Memory = Field(
-        "as_given", description="auto saves memory by what costs least speed, so that the forecast fits the device"
+        "as_given",
+        description="auto saves memory by what costs least speed, so that the forecast fits the device; precision,"
+        " optimizer and gradient_checkpointing stay where the file has them",
     )
     attention: Attention = Field(
         "auto", description="kernel: sdpa is torch's own, xformers needs its package and a GPU; auto is sdpa"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from dbsweep.config.schema import Experiment
-from dbsweep.plan.ladder import Savings, savings_text, useful_steps
-from dbsweep.plan.memory_forecast import forecast, forecast_without_device, gigabytes
-from dbsweep.plan.needs import USELESS, Device, left_alone, need_of
+from dbsweep.plan.ladder import Savings, savings_text, useful_steps, ways_to_save
+from dbsweep.plan.memory_forecast import forecast, forecast_without_device, gigabytes, lines_text
+from dbsweep.plan.needs import USELESS, WRITTEN, Device, left_alone, need_of
 from dbsweep.records.record import Scalar
 
 
@@ -22,6 +22,8 @@ class Fit:
 
 def fit(experiment: Experiment, device: Device | None) -> Fit:
     """Chooses the settings that save memory, where `train.memory` is auto, and tells the forecast.
+
+    What the experiment file has is kept (`WRITTEN`); where nothing fits with it, the note names the lines in the way.
 
     The choice is one for all trials, so that they differ in what is swept and in nothing else, and it is made here,
     once: what is chosen stands in the run's experiment file, and the weights depend on no device that a worker meets.
@@ -42,16 +44,37 @@ def fit(experiment: Experiment, device: Device | None) -> Fit:
         told = f"memory auto: {need}; nothing is changed"
     else:
         told = f"memory auto: {need}, so all trials train with {savings_text(savings)}"
-    return Fit(chosen, (told, *forecast(chosen, device)))
+    return Fit(chosen, (told + _kept_text(experiment, device, need_of(chosen)), *forecast(chosen, device)))
 
 
-def _savings(experiment: Experiment, device: Device) -> Savings:
-    """What costs least time of all with which all trials fit; where none does, what needs least."""
+def _kept_text(experiment: Experiment, device: Device, needed: int) -> str:
+    """What is kept as it is written where more memory could be saved, and which lines are in the way of what fits."""
+    if need_of(experiment) <= device.memory_bytes:
+        return ""
+    train, swept = experiment.train, left_alone(experiment, freed=WRITTEN)
+    ways = ways_to_save(train, half=device.half, keep_weights=False, swept=swept)
+    kept = [name for name in WRITTEN if name in train.model_fields_set and any(name in way for way in ways)]
+    if not kept:
+        return ""
+    text = f"; kept as written: {savings_text({name: getattr(train, name) for name in kept})}"
+    freed = _savings(experiment, device, freed=kept)
+    total = need_of(_with(experiment, freed))
+    if needed <= device.memory_bytes or total > device.memory_bytes:
+        return text
+    return f"{text}, with which nothing fits: take out {lines_text(experiment, freed)} ({gigabytes(total)})"
+
+
+def _savings(experiment: Experiment, device: Device, freed: Collection[str] = ()) -> Savings:
+    """What costs least time of all with which all trials fit; where none does, what needs least.
+
+    Args:
+        freed: as in `left_alone`.
+    """
 
     def need(savings: Savings) -> int:
         return need_of(_with(experiment, savings))
 
-    swept = left_alone(experiment)
+    swept = left_alone(experiment, freed=freed)
     ladder = useful_steps(experiment.train, need, half=device.half, keep_weights=False, swept=swept, useless=USELESS)
     taken: Savings = {}
     while need(taken) > device.memory_bytes:

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import text_encoder_epochs
-from dbsweep.plan.ladder import savings_text, smallest_passes, useful_steps
+from dbsweep.plan.ladder import Savings, savings_text, smallest_passes, useful_steps
 from dbsweep.plan.memory import GIB
-from dbsweep.plan.needs import USELESS, Case, Device, cases_of, left_alone, need_of
+from dbsweep.plan.needs import USELESS, WRITTEN, Case, Device, cases_of, left_alone, need_of
 from dbsweep.records.record import Scalar
 
 _SHOWN = 6
@@ -60,10 +60,14 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
 
     train = case.train
     if train.memory != "auto":
-        swept = left_alone(experiment)
-        for savings in useful_steps(train, need, half=device.half, keep_weights=False, swept=swept, useless=USELESS):
-            if (total := need(savings)) <= device.memory_bytes:
-                yield f"train.memory auto, which may take {savings_text(savings)} ({gigabytes(total)})"
+        written = experiment.train.model_fields_set.intersection(WRITTEN)
+        for freed in ((), written):
+            swept = left_alone(experiment, freed=freed)
+            steps = useful_steps(train, need, half=device.half, keep_weights=False, swept=swept, useless=USELESS)
+            fitting = next((savings for savings in steps if need(savings) <= device.memory_bytes), None)
+            if fitting is not None:
+                without = f" without {lines_text(experiment, fitting)}" if freed else ""
+                yield f"train.memory auto{without}, which may take {savings_text(fitting)} ({gigabytes(need(fitting))})"
                 break
     share = experiment.resources.gpus_per_trial
     if 0.0 < share < 1.0 and case.memory.total <= device.memory_bytes / share:
@@ -113,6 +117,12 @@ def _alone(experiment: Experiment, case: Case, changes: Mapping[str, Scalar]) ->
 
 def _least(case: Case) -> str:
     return f"a lower train.resolution (now {case.train.resolution}), a smaller base model or more memory"
+
+
+def lines_text(experiment: Experiment, savings: Savings) -> str:
+    """The lines of `train` that savings would change: ``the line train.optimizer``."""
+    names = [f"train.{name}" for name in WRITTEN if name in savings and name in experiment.train.model_fields_set]
+    return f"the {'line' if len(names) == 1 else 'lines'} {', '.join(names)}"
 
 
 def gigabytes(count: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from dbsweep.config.concept import FILEWORDS
@@ -17,6 +17,10 @@ from dbsweep.records.record import Record, Scalar
 
 USELESS = 0.01
 """Share of the need that a step down the ladder must save to be taken."""
+
+WRITTEN = ("precision", "optimizer", "gradient_checkpointing")
+"""Settings of `train` that saving memory leaves alone where the experiment file has them. Smaller passes make the same
+step of as many images, so a batch size that is written is kept by them."""
 
 _EXACT = (
     "resolution", "batch_size", "gradient_accumulation", "precision", "gradient_checkpointing", "optimizer",
@@ -58,12 +62,18 @@ def need_of(experiment: Experiment) -> int:
     return max(case.memory.total for case in cases_of(experiment))
 
 
-def left_alone(experiment: Experiment) -> set[str]:
-    """Settings of `train` that saving memory may not change: they differ between trials, or what they make would."""
+def left_alone(experiment: Experiment, *, freed: Collection[str] = ()) -> set[str]:
+    """Settings of `train` that saving memory may not change.
+
+    They differ between trials, or what they make would, or they are `WRITTEN`.
+
+    Args:
+        freed: written ones that may change all the same.
+    """
     swept = set(experiment.search.axes)
     if swept & {"lora_dropout", "aspect_ratio_buckets"}:
         swept.add("batch_size")  # for some trials smaller passes would make other steps
-    return swept
+    return swept | (experiment.train.model_fields_set.intersection(WRITTEN) - set(freed))
 
 
 def cases_of(experiment: Experiment) -> tuple[Case, ...]:

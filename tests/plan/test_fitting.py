@@ -90,6 +90,31 @@ def test_nothing_that_fits_would_take_less_time(train: dict[str, object]):
     assert fitting > 5
 
 
+def test_what_is_written_is_kept_and_the_rest_is_chosen():
+    given = sd1(train={"precision": "fp32", "batch_size": 4})
+    fitted = fit(given, gpu(20))
+    changes = {"optimizer": "adamw_8bit", "batch_size": 2, "gradient_accumulation": 2}
+    assert fitted.experiment.train == given.train.model_copy(update=changes)
+    assert fitted.notes[0].endswith(
+        "with optimizer adamw_8bit, batch_size 2, gradient_accumulation 2; kept as written: precision fp32"
+    )
+    assert "kept" not in fit(given, gpu(80)).notes[0]
+    assert "kept" not in fit(sd1(train={"precision": "bf16", "batch_size": 4}), gpu(16)).notes[0]  # saves already
+
+
+def test_lines_in_the_way_of_what_fits_are_named():
+    written = {"optimizer": "adamw", "gradient_checkpointing": False, "precision": "bf16"}
+    fitted = fit(sd1(train=written), gpu(16))
+    assert fitted.experiment.train.optimizer == "adamw"
+    told = "kept as written: optimizer adamw, gradient_checkpointing false, with which nothing fits: take out the line "
+    assert told in fitted.notes[0]
+    assert "does not fit" in fitted.notes[1]
+    named = fitted.notes[0].partition("take out the line train.")[2].partition(" ")[0]
+    freed = fit(sd1(train={name: value for name, value in written.items() if name != named}), gpu(16))
+    assert ": fits" in freed.notes[1]
+    assert "take out" not in fit(sd1(train=written), gpu(4)).notes[0]
+
+
 def test_half_precision_is_not_taken_where_the_copy_of_the_weights_eats_what_it_saves():
     """As in the published table: 11.17 GB at batch 1 with fp16 and without."""
     assert fit(sd1(), gpu(16)).experiment.train == sd1().train.model_copy(update={"optimizer": "adamw_8bit"})

@@ -38,6 +38,11 @@ def test_auto_is_not_advised_for_what_it_would_leave_alone():
     assert "train.memory auto" not in largest
 
 
+def test_auto_is_advised_with_the_line_that_it_would_keep():
+    (note,) = fit(sd1("as_given", train={"optimizer": "adamw"}), gpu(16)).notes
+    assert "train.memory auto without the line train.optimizer, which may take optimizer adamw_8bit (" in note
+
+
 def test_a_gpu_that_nobody_knows_is_asked_for():
     (note,) = fit(sd1("as_given"), None).notes
     assert "set resources.gpu_memory_gb to see whether that fits" in note
