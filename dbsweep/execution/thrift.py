@@ -14,6 +14,7 @@ from dbsweep.plan.ladder import Half, Savings, savings_text, useful_steps
 from dbsweep.plan.memory import training_memory
 from dbsweep.plan.model_files import size_of
 from dbsweep.plan.needs import prompts_of
+from dbsweep.plan.sizes import SMALL_ENCODER, encoder_bytes
 
 _NUMBERS = ("precision", "optimizer")
 """Settings that change the weights by more than rounding."""
@@ -74,7 +75,8 @@ class Thrift:
         may_save = before.memory == "auto" or not self._retried
         savings = self._further() if may_save else None
         if savings is None and self._retried:
-            raise ResourceError(_exhausted(before, self.savings, step, reason))
+            encoder = self._experiment.evaluate.encoder
+            raise ResourceError(_exhausted(before, encoder, self.savings, step, reason))
         self._retried = True
         again = f"out of memory after step {step}; starting again from its last checkpoint"
         if savings is None:
@@ -111,7 +113,7 @@ def half_of(device: str) -> Half | None:
     return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp16"
 
 
-def _exhausted(train: Train, savings: Savings, step: int, reason: str) -> str:
+def _exhausted(train: Train, encoder: str, savings: Savings, step: int, reason: str) -> str:
     tried = f" even with {savings_text(savings)}" if savings else ""
     means = [
         f"a lower train.resolution (now {train.resolution})",
@@ -120,6 +122,11 @@ def _exhausted(train: Train, savings: Savings, step: int, reason: str) -> str:
         *(["train.optimizer adamw_8bit"] if train.optimizer == "adamw" and train.lora_rank == 0 else []),
         *([f"train.text_encoder_ratio 0 (now {train.text_encoder_ratio:g})"] if train.text_encoder_ratio > 0 else []),
         *(["train.lora_rank 8, which trains a LoRA"] if train.lora_rank == 0 else []),
+        *(
+            [f"evaluate.encoder {SMALL_ENCODER} (now {encoder}), which stays loaded"]
+            if encoder_bytes(encoder) > encoder_bytes(SMALL_ENCODER)
+            else []
+        ),
         "a larger share of a GPU",
     ]
     return f"out of memory after step {step}{tried} ({_one_line(reason)}); what helps: {', '.join(means)}"

@@ -9,12 +9,12 @@ from dbsweep.plan.courses import text_encoder_epochs
 from dbsweep.plan.ladder import Savings, savings_text, smallest_passes, useful_steps
 from dbsweep.plan.memory import GIB
 from dbsweep.plan.needs import USELESS, WRITTEN, Case, Device, cases_of, left_alone, need_of
+from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.records.record import Scalar
 
 _SHOWN = 6
 _SMALL_LORA = 8
 _ENCODER = "evaluate.encoder"
-_SMALL_ENCODER = "ViT-B-32/openai"
 
 
 def forecast(experiment: Experiment, device: Device) -> Iterator[str]:
@@ -76,8 +76,8 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
         yield f"train.text_encoder_ratio 0 ({gigabytes(total)})"
     if train.lora_rank == 0 and (total := need({"lora_rank": _SMALL_LORA})) <= device.memory_bytes:
         yield f"train.lora_rank {_SMALL_LORA}, a LoRA instead of the whole networks ({gigabytes(total)})"
-    if (total := need({_ENCODER: _SMALL_ENCODER})) <= device.memory_bytes:
-        yield f"{_ENCODER} {_SMALL_ENCODER}, a smaller CLIP that scores ({gigabytes(total)})"
+    if (total := need({_ENCODER: SMALL_ENCODER})) <= device.memory_bytes:
+        yield f"{_ENCODER} {SMALL_ENCODER}, a smaller CLIP that scores ({gigabytes(total)})"
 
 
 def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
@@ -88,7 +88,7 @@ def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
         {"gradient_checkpointing": True},
         smallest,
         {"lora_rank": train.lora_rank or _SMALL_LORA},
-        {_ENCODER: _SMALL_ENCODER},
+        {_ENCODER: SMALL_ENCODER},
         {"precision": "fp32"},  # of one photo's pass, copies in half precision cost more than they save
         {"text_encoder_ratio": 0.0},
     ]

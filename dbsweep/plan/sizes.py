@@ -117,6 +117,9 @@ _ENCODERS = {
 }
 """Parameters of open_clip's models, by how their names begin; others are taken for ViT-L-14."""
 
+SMALL_ENCODER: Final = "ViT-B-32/openai"
+"""What scores where memory is short."""
+
 
 def scoring_bytes(evaluate: Evaluate) -> int:
     """Of the float32 weights of those who score; faces are looked at on the CPU."""

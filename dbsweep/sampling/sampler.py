@@ -15,6 +15,7 @@ from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.errors import ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.device_memory import is_out_of_memory, release_memory
+from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.sampling.conditioning import encode_prompts, pad_rows
 from dbsweep.sampling.precision import converted, drawing_dtype
 from dbsweep.sampling.request import ImageRequest
@@ -145,7 +146,11 @@ def _try(
             raise _NotInHalf from error
         if len(requests) == 1:
             size = f"{requests[0].width}×{requests[0].height}"
-            raise ResourceError(f"out of memory while drawing one image of {size}: draw smaller ones") from error
+            raise ResourceError(
+                f"out of memory while drawing one image of {size}; what helps: a smaller one (all of a sweep's are of "
+                f"train.resolution), a smaller encoder (evaluate.encoder {SMALL_ENCODER}), which stays loaded, or a "
+                "larger share of a GPU"
+            ) from error
     release_memory()  # not in the clause above, where the error keeps the tensors of its frames
     return None
 

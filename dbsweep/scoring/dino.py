@@ -12,8 +12,9 @@ from safetensors import SafetensorError
 from transformers import AutoImageProcessor, Dinov2Model
 
 from dbsweep.errors import ModelError
+from dbsweep.models.device_memory import is_out_of_memory
 from dbsweep.models.quiet import without_reports
-from dbsweep.scoring.encoders import Embeddings, Pixels, in_batches, refuse_no_numbers
+from dbsweep.scoring.encoders import Embeddings, Pixels, in_batches, no_memory, refuse_no_numbers
 
 
 class Preprocess(Protocol):
@@ -41,7 +42,9 @@ class DinoEncoder:
 
     def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
         """(n, d) float32, L2-normalised; (0, d) for no images. Each row depends on its own image only."""
-        return in_batches(images, self._encode, self._batch_size, width=int(self._model.config.hidden_size))
+        return in_batches(
+            images, self._encode, self._batch_size, name=self.name, width=int(self._model.config.hidden_size)
+        )
 
     def _encode(self, batch: Sequence[Pixels]) -> torch.Tensor:
         tensors = self._preprocess(images=[Image.fromarray(image) for image in batch], return_tensors="pt")
@@ -60,6 +63,7 @@ def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_
         batch_size: images a forward pass.
 
     Raises:
+        ResourceError: there is no memory for it.
         ModelError: there is no such model or folder, it is not a whole DINOv2, or it cannot be fetched or read or its
             weights are no numbers.
     """
@@ -80,4 +84,10 @@ def load_dino(name_or_folder: str, device: str | torch.device = "cpu", *, batch_
             f"DINOv2 model {name_or_folder!r} lacks {len(missing)} of its weights, such as {missing[0]}; get it again"
         )
     refuse_no_numbers(model, f"DINOv2 model {name_or_folder!r}")
-    return DinoEncoder(name_or_folder, model.to(device), preprocess, batch_size=batch_size)
+    try:
+        model.to(device)
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        raise no_memory(f"while evaluate.identity.dinov2 {name_or_folder} was loaded") from error
+    return DinoEncoder(name_or_folder, model, preprocess, batch_size=batch_size)

@@ -13,7 +13,9 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from dbsweep.config.messages import counted
-from dbsweep.errors import ModelError
+from dbsweep.errors import ModelError, ResourceError
+from dbsweep.models.device_memory import is_out_of_memory, release_memory
+from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
@@ -77,7 +79,7 @@ class OpenClipEncoder:
             features: torch.Tensor = self._model.encode_image(torch.stack(tensors).to(self._device), normalize=True)
             return features
 
-        return in_batches(images, encode, self._batch_size)
+        return in_batches(images, encode, self._batch_size, name=self.name)
 
     def encode_texts(self, texts: Sequence[str]) -> Embeddings:
         """Embed texts; what does not fit the model's context (77 tokens in CLIP) is cut off."""
@@ -88,7 +90,7 @@ class OpenClipEncoder:
             )
             return features
 
-        return in_batches(texts, encode, self._batch_size)
+        return in_batches(texts, encode, self._batch_size, name=self.name)
 
     @property
     def _device(self) -> torch.device:
@@ -97,18 +99,58 @@ class OpenClipEncoder:
 
 
 def in_batches(
-    items: Sequence[Item], encode: Callable[[Sequence[Item]], torch.Tensor], batch_size: int, width: int = 0
+    items: Sequence[Item],
+    encode: Callable[[Sequence[Item]], torch.Tensor],
+    batch_size: int,
+    *,
+    name: str,
+    width: int = 0,
 ) -> Embeddings:
-    """What a model makes of images or texts, some at a time.
+    """What a model makes of images or texts, some at a time; of fewer where there is no memory for as many.
 
     Args:
         encode: (n, d), of up to `batch_size` items.
+        name: of the model, for the person.
         width: d of no items.
+
+    Raises:
+        ResourceError: there is no memory for one.
     """
-    starts = range(0, len(items), batch_size)
-    with torch.inference_mode():
-        rows = [encode(items[start : start + batch_size]).float().cpu().numpy() for start in starts]
+    rows: list[Embeddings] = []
+    while items:
+        row = _try(encode, items[:batch_size], name)
+        if row is None:
+            batch_size = (min(batch_size, len(items)) + 1) // 2
+            continue
+        rows.append(row)
+        items = items[batch_size:]
     return np.concatenate(rows) if rows else np.zeros((0, width), dtype=np.float32)
+
+
+def _try(encode: Callable[[Sequence[Item]], torch.Tensor], batch: Sequence[Item], name: str) -> Embeddings | None:
+    """What a model makes of a batch; None if there is no memory for so many."""
+    try:
+        with torch.inference_mode():
+            return encode(batch).float().cpu().numpy()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        if len(batch) == 1:
+            raise no_memory(f"while {name!r} looked at one picture or text") from error
+    release_memory()  # not in the clause above, where the error keeps the tensors of its frames
+    return None
+
+
+def no_memory(doing: str) -> ResourceError:
+    """The error of an encoder that memory has run out for.
+
+    Args:
+        doing: what it was about.
+    """
+    return ResourceError(
+        f"out of memory {doing}; what helps: a smaller encoder (evaluate.encoder {SMALL_ENCODER}, "
+        "evaluate.identity.dinov2 facebook/dinov2-small), or a larger share of a GPU"
+    )
 
 
 def load_encoder(
@@ -128,6 +170,7 @@ def load_encoder(
         field: the setting that names it.
 
     Raises:
+        ResourceError: there is no memory for it.
         ModelError: there is no such model, tag or folder, it holds no weights, or they cannot be fetched or read or are
             no numbers.
     """
@@ -139,7 +182,11 @@ def load_encoder(
             model_name, pretrained=tag, device=device, force_quick_gelu=_wants_quick_gelu(model_name, tag)
         )
         tokenize = open_clip.get_tokenizer(model_name)
-    except (RuntimeError, ValueError, OSError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
+    except (
+        RuntimeError, MemoryError, ValueError, OSError, KeyError, TypeError, SafetensorError, UnpicklingError
+    ) as error:  # fmt: skip
+        if is_out_of_memory(error):
+            raise no_memory(f"while {field} {name_or_folder} was loaded") from error
         reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
         raise ModelError(f"{field}: cannot load {name_or_folder!r}: {reason}; {_advice(model_name)}") from error
     refuse_no_numbers(model, f"{field}: {name_or_folder!r}")

@@ -106,6 +106,10 @@ def test_without_auto_there_is_no_second_step(tiny_job: SweepJob, monkeypatch: p
     )
     for advice in ("train.memory auto", "train.optimizer adamw_8bit", "train.lora_rank 8", "train.resolution (now 64)"):
         assert advice in end.reason
+    assert "evaluate.encoder" not in end.reason  # MiniSD's is small
+    large = tiny_job.experiment.evaluate.model_copy(update={"encoder": "ViT-L-14/openai"})
+    job = tiny_job.model_copy(update={"experiment": tiny_job.experiment.model_copy(update={"evaluate": large})})
+    assert "evaluate.encoder ViT-B-32/openai (now ViT-L-14/openai)" in run(job, make_branch("b02", 2)).end.reason
 
 
 def test_auto_goes_down_the_whole_ladder(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import BitImageProcessor, Dinov2Config, Dinov2Model
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import ModelError, ResourceError
 from dbsweep.scoring.dino import load_dino
 
 
@@ -55,6 +55,17 @@ def test_the_embedding_is_the_class_token(folder: Path) -> None:
 
 def test_no_images_are_no_rows(folder: Path) -> None:
     assert load_dino(str(folder)).encode_images([]).shape == (0, 16)
+
+
+def test_no_memory_for_it_names_a_smaller_one(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def to(*_: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Dinov2Model, "to", to)
+    with pytest.raises(
+        ResourceError, match=r"was loaded; what helps: .*evaluate.identity.dinov2 facebook/dinov2-small"
+    ):
+        load_dino(str(folder))
 
 
 def test_a_folder_that_is_none_is_refused(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import ModelError, ResourceError
 from dbsweep.scoring.encoders import OpenClipEncoder, load_encoder
 
 
@@ -49,6 +49,48 @@ def test_batching_changes_nothing(clip_folder: Path) -> None:
     alone, together = load_encoder(str(clip_folder), batch_size=1), load_encoder(str(clip_folder), batch_size=2)
     assert alone.encode_images(images) == pytest.approx(together.encode_images(images), abs=1e-5)
     assert alone.encode_texts(texts) == pytest.approx(together.encode_texts(texts), abs=1e-5)
+
+
+def let_only_fit(encoder: OpenClipEncoder, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """More images at once than that end as on a GPU that is full."""
+    real = encoder._model.encode_image
+
+    def encode_image(images: torch.Tensor, *, normalize: bool) -> torch.Tensor:
+        if len(images) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        features: torch.Tensor = real(images, normalize=normalize)
+        return features
+
+    monkeypatch.setattr(encoder._model, "encode_image", encode_image)
+
+
+def test_fewer_are_looked_at_where_memory_is_short(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    images, encoder = some_images(7), load_encoder(str(clip_folder))
+    expected = encoder.encode_images(images)
+    let_only_fit(encoder, 2, monkeypatch)
+    assert encoder.encode_images(images) == pytest.approx(expected, abs=1e-5)
+
+
+def test_no_memory_for_one_image_names_a_smaller_encoder(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = load_encoder(str(clip_folder))
+    let_only_fit(encoder, 0, monkeypatch)
+    with pytest.raises(
+        ResourceError, match=r"looked at one picture or text; what helps: .*evaluate.encoder ViT-B-32/openai"
+    ):
+        encoder.encode_images(some_images(3))
+
+
+def test_no_memory_for_an_encoder_is_not_taken_for_a_missing_network(
+    clip_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create(*_: object, **__: object) -> object:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(open_clip, "create_model_from_pretrained", create)
+    with pytest.raises(
+        ResourceError, match=r"out of memory while evaluate.encoder .* was loaded; what helps: a smaller"
+    ):
+        load_encoder(str(clip_folder))
 
 
 @pytest.mark.gpu
