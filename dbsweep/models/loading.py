@@ -21,7 +21,7 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, VAE_WEIGHTS, WEIGHTS, download
 from dbsweep.models.quiet import without_reports
-from dbsweep.models.refusals import read_or_refuse, refuse_lacking, refuse_misfits
+from dbsweep.models.refusals import read_or_refuse, refuse_lacking, refuse_misfits, without_numbers
 from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
 from dbsweep.models.single_file_config import config_beside, find_config
 from dbsweep.models.sources import (
@@ -59,7 +59,8 @@ def load_base(
         dtype: of all networks, whatever the files hold.
 
     Raises:
-        ModelError: it is missing, incomplete, damaged, or not a Stable Diffusion 1.x or 2.x.
+        ModelError: it is missing, incomplete or damaged, its weights are no numbers, or it is not a Stable Diffusion
+            1.x or 2.x.
     """
     base = source if isinstance(source, BaseSource) else BaseSource(source=source)
     check_base(base)
@@ -179,7 +180,10 @@ def _bundle(
 ) -> StableDiffusion:
     parts: dict[str, Any] = networks  # the classes of diffusers and transformers are untyped
     _check_vae(parts["vae"], parts["unet"], base)
-    for network in networks.values():
+    for name, network in networks.items():
+        if (reason := without_numbers(network)) is not None:  # NaN trains to NaN and draws black pictures
+            named = f"VAE {base.vae}" if name == "vae" and base.vae is not None else f"base model {base}: {name}"
+            raise ModelError(f"{named} is damaged: {reason}; get its files again")
         network.eval()
     config = read_or_refuse(base.source, "scheduler", lambda: _read_scheduler_config(folder))
     return StableDiffusion(

@@ -6,12 +6,15 @@ import json
 import pickle
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from safetensors import SafetensorError
 
 from dbsweep.config.messages import counted
 from dbsweep.errors import ModelError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 T = TypeVar("T")
 
@@ -92,3 +95,16 @@ def refuse_misfits(
     else:
         return
     raise ModelError(f"base model {source}: {part} does not fit its config.json: {reason}; get both again")
+
+
+def without_numbers(network: nn.Module) -> str | None:
+    """What to say of a network some of whose weights are NaN or infinite; None of others."""
+    bad = [key for key, weight in network.state_dict().items() if not _is_finite(weight)]
+    if not bad:
+        return None
+    return f"NaN or infinity stands in place of numbers in {counted(len(bad), 'weight')}, such as {bad[0]}"
+
+
+def _is_finite(weight: Tensor) -> bool:
+    # NaN is the least and the largest of what it is among; a tensor of truth values would take twelve times as long.
+    return weight.numel() == 0 or all(bool(end.isfinite()) for end in weight.aminmax())

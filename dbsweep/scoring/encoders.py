@@ -12,9 +12,9 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
-from dbsweep.config.messages import counted
 from dbsweep.errors import ModelError, ResourceError
 from dbsweep.models.device_memory import is_out_of_memory, release_memory
+from dbsweep.models.refusals import without_numbers
 from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
 
@@ -195,12 +195,8 @@ def load_encoder(
 
 def refuse_no_numbers(model: torch.nn.Module, named: str) -> None:
     """ModelError, beginning with how the model is named, if some of its weights are NaN or infinite."""
-    bad = [key for key, weight in model.state_dict().items() if not bool(weight.isfinite().all())]
-    if bad:
-        raise ModelError(
-            f"{named} sees nothing: NaN or infinity stands in place of numbers in {counted(len(bad), 'weight')}, "
-            f"such as {bad[0]}; get its files again, or name another encoder"
-        )
+    if (reason := without_numbers(model)) is not None:
+        raise ModelError(f"{named} sees nothing: {reason}; get its files again, or name another encoder")
 
 
 def _resolve(name: str, field: str) -> tuple[str, str | None]:

@@ -212,6 +212,23 @@ def test_weights_that_a_file_lacks_are_not_filled_with_noise(own_copy: Path) -> 
         save_file(weights, path, metadata={"format": "pt"})
 
 
+@pytest.mark.parametrize("part", ["unet", "text_encoder", "vae"])
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused(own_copy: Path, tiny_sd: Path, part: str, value: float) -> None:
+    (file,) = (own_copy / part).glob("*.safetensors")
+    key, weight = next((key, weight) for key, weight in load_file(file).items() if weight.dim() > 1)
+    weight[0, 0] = value
+    _change(file, {key: weight})
+    told = (
+        rf"is damaged: NaN or infinity stands in place of numbers in 1 weight, such as {re.escape(key)}; get its files"
+    )
+    with pytest.raises(ModelError, match=rf"^base model {own_copy}: {part} {told} again$"):
+        load_base(str(own_copy))
+    if part == "vae":
+        with pytest.raises(ModelError, match=rf"^VAE {file.parent} {told} again$"):
+            load_base(BaseSource(source=str(tiny_sd), vae=str(file.parent)))
+
+
 def _change(path: Path, changes: dict[str, torch.Tensor | None]) -> None:
     """Puts weights in the place of others, beside them, or takes them away."""
     weights = {**load_file(path), **changes}
