@@ -113,11 +113,35 @@ def load_faces(detector: Path, recognizer: Path) -> FaceEncoder:
     if feature.size != WIDTH:
         raise _no_network("face_recognizer", recognizer, f"it gives {feature.size} numbers a face and not {WIDTH}")
     if not np.isfinite(feature).all():  # rows of NaN would be taken for pictures without a face
-        raise ModelError(
-            f"evaluate.identity.face_recognizer: {str(recognizer)!r} sees nothing: its weights give NaN or infinity in "
-            "place of numbers; get it again"
-        )
+        raise _blind("face_recognizer", recognizer, "what it makes of a black face")
+    for field, path in (("face_detector", detector), ("face_recognizer", recognizer)):
+        if layer := _without_numbers(path):
+            raise _blind(field, path, f"its layer {layer}")
     return FaceEncoder(f"face:{recognizer.name}", finder, knower)
+
+
+def _without_numbers(path: Path) -> str | None:
+    """The first layer of a network whose weights are NaN or infinite; None too where OpenCV does not show weights.
+
+    What a network makes of a picture does not tell: OpenCV's convolutions turn NaN into the largest of numbers.
+    """
+    import cv2
+
+    # OpenCV 5's new engine shows none; before 4.11 there is no other than the classic one.
+    engine = [cv2.dnn.ENGINE_CLASSIC] if hasattr(cv2.dnn, "ENGINE_CLASSIC") else []
+    try:
+        network = cv2.dnn.readNetFromONNX(str(path), *engine)
+    except cv2.error:
+        return None
+    layers = map(network.getLayer, network.getLayerNames())
+    return next((layer.name for layer in layers if not all(np.isfinite(blob).all() for blob in layer.blobs)), None)
+
+
+def _blind(field: str, path: Path, where: str) -> ModelError:
+    return ModelError(
+        f"evaluate.identity.{field}: {str(path)!r} sees nothing: NaN or infinity stands in place of numbers in "
+        f"{where}; get it again"
+    )
 
 
 def _no_network(field: str, path: Path, reason: str) -> ModelError:

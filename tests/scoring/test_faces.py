@@ -25,6 +25,15 @@ OTHER_NETWORK = base64.b64decode(
 """An ONNX file: the mean of each channel of a picture of 112 pixels."""
 
 
+NAN_NETWORK = base64.b64decode(
+    "CAYSB3B5dG9yY2gaBjIuMTQuMTrjAQp5CgFpCgZ3ZWlnaHQSAW8aBS9Db252IgRDb252KhIKCWRpbGF0aW9uc0ABQAGgAQcqDAoFZ3JvdXAYAaAB"
+    "AioVCgxrZXJuZWxfc2hhcGVAAUABoAEHKhEKBHBhZHNAAEAAQABAAKABByoQCgdzdHJpZGVzQAFAAaABBxIKbWFpbl9ncmFwaCogCAEIAwgBCAEQ"
+    "AUIGd2VpZ2h0SgwAAIA/AADAfwAAgD9aGwoBaRIWChQIARIQCgIIAQoCCAMKAghwCgIIcGIbCgFvEhYKFAgBEhAKAggBCgIIAQoCCHAKAghwQgIQ"
+    "Cw=="
+)
+"""An ONNX file: a convolution of three weights, of which the second is NaN."""
+
+
 class BrightDetector:
     """Finds a face in the left third and in the rest, where they are not black; remembers the size that it was told."""
 
@@ -171,9 +180,26 @@ def test_a_recogniser_that_gives_no_numbers_is_no_photo_without_a_face(
     monkeypatch.setattr(cv2.FaceRecognizerSF, "create", lambda *arguments: BrokenRecognizer())
     (tmp_path / "sface.onnx").touch()
     with pytest.raises(
-        ModelError, match=r"face_recognizer: .*sface\.onnx' sees nothing: its weights give NaN .* again"
+        ModelError, match=r"face_recognizer: .*sface\.onnx' sees nothing: NaN .* what it makes of a black face; get"
     ):
         load_faces(tmp_path / "sface.onnx", tmp_path / "sface.onnx")
+
+
+@pytest.mark.parametrize(("field", "named"), [("face_detector", "yunet"), ("face_recognizer", "sface")])
+def test_weights_that_are_no_numbers_are_told_as_such(
+    field: str, named: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OpenCV finds faces nowhere or everywhere by them, and makes numbers of them."""
+    cv2 = pytest.importorskip("cv2")
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *arguments: BlindDetector())
+    monkeypatch.setattr(cv2.FaceRecognizerSF, "create", lambda *arguments: ColourRecognizer())
+    for name in ("yunet", "sface"):
+        (tmp_path / f"{name}.onnx").write_bytes(NAN_NETWORK if name == named else OTHER_NETWORK)
+    message = (
+        rf"{field}: .*{named}\.onnx' sees nothing: NaN or infinity stands in place of numbers in its layer .*Conv; get"
+    )
+    with pytest.raises(ModelError, match=message):
+        load_faces(tmp_path / "yunet.onnx", tmp_path / "sface.onnx")
 
 
 def test_without_opencv_it_is_said_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
