@@ -1,4 +1,4 @@
-"""How large a base model is: by its configurations and the headers of its weights where it lies here, else by name."""
+"""How large a base model is: by its configurations and the shapes of its weights where it lies here, else by name."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from dbsweep.config.lora import LAYERS, Targets
 from dbsweep.plan.activations import TextShape, UNetShape
+from dbsweep.plan.pickled_shapes import pickled_shapes
 from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
 
 NAME: Final = "by the base model's files"
@@ -124,11 +125,14 @@ def _config(network: Path) -> dict[str, Any]:
 
 def _shapes_in(network: Path) -> Iterator[tuple[str, Sequence[int]]]:
     """Of all files of a network; a variant (``….fp16.safetensors``) holds the same tensors once more."""
-    files = list(network.glob("[!.]*.safetensors"))
-    if not files:
-        raise FileNotFoundError(f"{network}: no .safetensors file")
-    for file in files:
-        yield from _header(file)
+    if files := list(network.glob("[!.]*.safetensors")):
+        for file in files:
+            yield from _header(file)
+    elif files := list(network.glob("[!.]*.bin")):
+        for file in files:
+            yield from pickled_shapes(file).items()
+    else:
+        raise FileNotFoundError(f"{network}: no file of weights")
 
 
 def _header(file: Path) -> Iterator[tuple[str, Sequence[int]]]:

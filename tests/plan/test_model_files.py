@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from dbsweep.minisd.paths import pipeline_path
+from dbsweep.models.loading import load_base
 from dbsweep.plan.model_files import LATER_OPEN_CLIP, NAME, OPEN_CLIP, SINGLE_FILE, UNKNOWN, size_of, size_on_disk
 from dbsweep.plan.rates import rates_for
 from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
@@ -63,6 +67,19 @@ def test_minisd_by_path_is_as_large_as_by_name():
     assert by_path.weight_bytes == pytest.approx(by_name.weight_bytes, rel=2e-3)
     assert by_path.seconds_per_step == by_name.seconds_per_step
     assert by_path.resolution == by_name.resolution
+
+
+def test_a_folder_of_pickles_is_measured_as_one_of_safetensors(tiny_sd: Path, tmp_path: Path):
+    """It was counted as large as Stable Diffusion 1."""
+    folder = Path(shutil.copytree(tiny_sd, tmp_path / "pickles"))
+    for file in list(folder.rglob("*.safetensors")):
+        state = OrderedDict(load_file(file))
+        state._metadata = OrderedDict({"": {"version": 1}})  # type: ignore[attr-defined]  # as of a network's own
+        name = "pytorch_model.bin" if file.parent.name == "text_encoder" else f"{file.stem}.bin"
+        torch.save(state, file.with_name(name))
+        file.unlink()
+    assert size_of(str(folder)) == size_of(str(tiny_sd))
+    assert load_base(str(folder)).latent_factor == size_of(str(folder)).unet_shape.factor
 
 
 TEXT_ENCODERS = [(SINGLE_FILE["text_encoder"], SD1), (OPEN_CLIP, SD2), (LATER_OPEN_CLIP, SD2)]
