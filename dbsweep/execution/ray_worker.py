@@ -8,11 +8,13 @@ from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from dbsweep.config.schema import Resources
+from dbsweep.errors import ResourceError
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.courier import Courier, courier_for
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.models.left_out import leave_out
+from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch
@@ -130,7 +132,7 @@ def look_closer(job: SweepJob, look: CloserLook) -> Scorecard:
 
     claim_resources(job.experiment.resources)
     courier = courier_for(job)
-    with courier.looking_closer(look):
+    with _told_of_memory("a closer look"), courier.looking_closer(look):
         return closer_look.look_closer(courier.sweep, look)
 
 
@@ -154,6 +156,27 @@ def _at_work(job: SweepJob, task: str) -> Iterator[Courier]:
     sweep = courier.sweep
     traces = task_traces_file(RunFolder(sweep.run_folder), task)
     timeout_s = job.experiment.resources.stall_timeout_s
-    with StallWatch(timeout_s, traces) as watch, watch.following(loaded.models_as_they_are(sweep.base)):
+    with (
+        _told_of_memory(task),
+        StallWatch(timeout_s, traces) as watch,
+        watch.following(loaded.models_as_they_are(sweep.base)),
+    ):
         yield courier
     trim_memory()
+
+
+@contextmanager
+def _told_of_memory(task: str) -> Iterator[None]:
+    """Inside, what runs out of memory ends with what would help; a branch has further ways out (`Thrift`)."""
+    from dbsweep.models.device_memory import is_out_of_memory
+
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        reason = " ".join(str(error).split())[:160]
+        raise ResourceError(
+            f"out of memory while working on {task} ({reason}); what helps: a lower train.resolution, a smaller "
+            f"encoder (evaluate.encoder {SMALL_ENCODER}), which stays loaded, or a larger share of a GPU"
+        ) from error

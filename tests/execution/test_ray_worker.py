@@ -10,6 +10,7 @@ import pytest
 from ray import tune
 from ray.tune.result import DONE
 
+from dbsweep.errors import ResourceError
 from dbsweep.execution import loaded, ray_worker, stall
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.folder import RunFolder
@@ -84,6 +85,21 @@ def test_making_shared_inputs_is_watched(
     assert path == job.run_folder / "stalled" / f"{task}.txt"
     assert watched[path] > 0
     assert not loaded.models_as_they_are(job.base).unet._forward_hooks
+
+
+@pytest.mark.parametrize("said", ["CUDA out of memory. Tried to allocate 2.00 GiB.", "shapes cannot be multiplied"])
+def test_what_runs_out_of_memory_beside_branches_ends_with_what_helps(
+    said: str, tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError(said)
+
+    monkeypatch.setattr(ray_worker, "claim_resources", lambda resources: None)
+    monkeypatch.setattr(loaded, "encode_photos", fail)
+    told = r"^out of memory while working on photos \(CUDA .*\); what helps: a lower train.resolution, a smaller .*"
+    is_memory = "memory" in said
+    with pytest.raises(ResourceError if is_memory else RuntimeError, match=told if is_memory else said):
+        ray_worker.encode_photos(make_tiny_job(tmp_path, tiny_sd))
 
 
 def test_the_last_checkpoint_and_the_end_are_one_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
