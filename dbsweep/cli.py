@@ -12,7 +12,7 @@ import typer
 
 from dbsweep import __version__
 from dbsweep.commands.minisd import subject
-from dbsweep.commands.models import export_model, hash_models
+from dbsweep.commands.models import export_model, hash_models, merge_models
 from dbsweep.commands.output import print_note
 from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
 from dbsweep.commands.streams import outlive_readers
@@ -53,6 +53,7 @@ app.command()(run)
 app.command()(resume)
 app.command()(best)
 app.command("export")(export_model)
+app.command("merge")(merge_models)
 app.command()(choose)
 app.command("hash")(hash_models)
 app.command()(trials)

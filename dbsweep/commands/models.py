@@ -55,6 +55,37 @@ def export_model(
     write_model(checkpoint, runs, out, form, precision, not no_captions)
 
 
+def merge_models(
+    custom: Annotated[str, typer.Argument(metavar="CUSTOM", help="Model to add to: as in `base_model`.")],
+    trained: Annotated[str, typer.Argument(metavar="TRAINED", help="RUN or RUN@CHECKPOINT; with --base any model.")],
+    out: Annotated[
+        Path,
+        typer.Option(metavar="PATH", help="Where to write; must not exist. Each of several multipliers adds itself."),
+    ],
+    multipliers: Annotated[
+        list[float], typer.Option("--multiplier", metavar="M", help="How much of it; give several for a model each.")
+    ] = [0.75],  # noqa: B006  # typer's way to tell the default of a list
+    base: Annotated[
+        str | None,
+        typer.Option("--base", metavar="MODEL", help="What TRAINED was trained from; default: its run's base model."),
+    ] = None,
+    form: Annotated[
+        Literal["single-file", "diffusers"],
+        typer.Option("--format", help="One .safetensors file for A1111, ComfyUI and Forge, or a diffusers folder."),
+    ] = "single-file",
+    precision: Annotated[Literal["fp16", "bf16", "fp32"], typer.Option(help="Of the weights.")] = "fp16",
+    runs: Runs = RUNS,
+) -> None:
+    """Put what a run has taught into another model: CUSTOM + M * (TRAINED - its base model)."""
+    from dbsweep.sweep.merging import Recipe, merge
+
+    recipe = Recipe(custom, trained, base, multipliers)
+    for done in merge(recipe, runs, out, form=form, precision=precision, note=print_note):
+        print_note(f"Model written to {done.path}")
+        if done.hashes is not None:
+            print_lines([f"{done.hashes.short}  {done.hashes.old}  {done.path}"])
+
+
 def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files.")]) -> None:
     """Print the hashes of model files as A1111 shows them: new, old, path; a file that has not changed is not read."""
     from dbsweep.models.hash_cache import file_hashes

@@ -42,6 +42,20 @@ class Origin(Record):
     kohya: dict[str, str] = Field(default_factory=dict)
 
 
+class MergePart(Record):
+    """One of the models that a merge is of.
+
+    Attributes:
+        name: without folders.
+        sha256: of the file; of a folder's or a checkpoint's weights (`StableDiffusion.sha256`).
+        old: A1111's model hash until January 2023; None where there is no file.
+    """
+
+    name: str
+    sha256: str
+    old: str | None = None
+
+
 def architecture(models: StableDiffusion) -> str:
     """ModelSpec's id of the model's family."""
     if not is_open_clip(models):
@@ -69,3 +83,21 @@ def describe(
         "dbsweep.settings": json.dumps(origin.settings, sort_keys=True) if origin.settings else "",
     }
     return {key: value for key, value in fields.items() if value != ""}
+
+
+def describe_merge(custom: MergePart, trained: MergePart, base: MergePart, multiplier: float) -> dict[str, str]:
+    """What the file of a merge says besides: by the keys of A1111's checkpoint merger and ModelSpec's."""
+    recipe = {
+        "type": "dbsweep",
+        "interp_method": "Add difference",
+        "multiplier": multiplier,
+        "primary_model_hash": custom.sha256,
+        "secondary_model_hash": trained.sha256,
+        "tertiary_model_hash": base.sha256,
+    }
+    parts = (custom, trained, base)
+    return {
+        "sd_merge_recipe": json.dumps(recipe),
+        "sd_merge_models": json.dumps({part.sha256: {"name": part.name, "legacy_hash": part.old} for part in parts}),
+        "modelspec.merged_from": ", ".join(dict.fromkeys(part.name for part in parts)),
+    }

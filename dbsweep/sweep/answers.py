@@ -35,7 +35,7 @@ def find_run(run: str, runs: Path) -> RunFolder:
         whole = run.rpartition("@")[0]
         raise RunError(
             f"{run!r} names a checkpoint, and a run is asked for: give {whole}; "
-            "`dbsweep export` and base_model take checkpoints"
+            "`dbsweep export`, `dbsweep merge` and base_model take checkpoints"
         )
     if len(path.parts) > 1:
         return RunFolder.open(path.parent, path.name)  # says which runs there are beside it

@@ -69,22 +69,22 @@ def export_checkpoint(
             of whole networks, or a kohya file of DoRA.
         ResourceError: the disk is full.
     """
-    with _refusing(out):
-        out = _target(out, form)
+    with refusing(out):
+        out = new_path(out, form)
     folder, record, checkpoint = find_checkpoint(name, runs, interrupted=True)
     note(f"Loading the base model of {record.name}")
     models, manifest = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
-    origin = _origin(folder, record, checkpoint, manifest, whole=form not in ("lora", "peft"))
+    origin = origin_of(folder, record, checkpoint, manifest, whole=form not in ("lora", "peft"))
     if form == "lora":
         told = kohya_training(folder, record, checkpoint, manifest, with_captions=with_captions, note=note)
         origin = origin.model_copy(update={"kohya": told})
-    with _refusing(out):
+    with refusing(out):
         return _write(models, manifest, origin, out, form, precision)
 
 
 @contextmanager
-def _refusing(out: Path) -> Iterator[None]:
+def refusing(out: Path) -> Iterator[None]:
     """Turns what the system says against a path into one line."""
     try:
         yield
@@ -92,7 +92,7 @@ def _refusing(out: Path) -> Iterator[None]:
         raise RunError(f"{out} cannot be written ({error.strerror or error}): give another path") from error
 
 
-def _target(out: Path, form: Format) -> Path:
+def new_path(out: Path, form: Format) -> Path:
     """The file or folder to write, which may be an empty folder that is there."""
     if form == "diffusers":
         is_taken = out.exists() and not (out.is_dir() and not any(out.iterdir()))
@@ -120,7 +120,7 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
     return models, manifest
 
 
-def _origin(
+def origin_of(
     folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest, *, whole: bool
 ) -> Origin:
     """A `whole` model knows the subjects of its base too, if that is a run's checkpoint."""

@@ -18,12 +18,12 @@ def base_source(experiment: Experiment) -> BaseSource:
     """The base model of an experiment, and what is taken of it."""
     from dbsweep.models.sources import BaseSource
 
-    vae = None if experiment.vae is None else _resolve_model(experiment.vae)
-    return BaseSource(source=_resolve_model(experiment.base_model), ema=experiment.base_model_ema, vae=vae)
+    vae = None if experiment.vae is None else resolve_model(experiment.vae)
+    return BaseSource(source=resolve_model(experiment.base_model), ema=experiment.base_model_ema, vae=vae)
 
 
-def _resolve_model(source: str) -> str:
-    """A folder, file or hub id."""
+def resolve_model(source: str) -> str:
+    """A folder, file or hub id for a name of a base model or VAE that is no checkpoint's."""
     if source != MINISD:
         return source
     from dbsweep.minisd.paths import pipeline_path

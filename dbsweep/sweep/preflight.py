@@ -15,6 +15,7 @@ from dbsweep.sweep.named_models import base_source, resolve_encoder
 # Rooms that load torch are imported where they are used, so that only what is asked for is waited for.
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment
+    from dbsweep.models.sources import BaseSource
     from dbsweep.records.plan import Plan
 
 RESERVE_BYTES = 256 * 2**20
@@ -95,13 +96,17 @@ def check_base_model(experiment: Experiment) -> None:
         ModelError: it is none, or a file is missing.
         ResourceError: the storage of the run that made it cannot be reached.
     """
+    check_model(base_source(experiment))
+
+
+def check_model(base: BaseSource) -> None:
+    """As `check_base_model`, of any model."""
     from dbsweep.models.hub import check_hub
     from dbsweep.models.single_file_config import check_single_file
     from dbsweep.models.sources import check_base
     from dbsweep.sweep.storage import bring_base
 
-    bring_base(experiment.base_model)
-    base = base_source(experiment)
+    bring_base(base.source)
     check_base(base)
     check_hub(base)
     if Path(base.source).is_file():
