@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from dbsweep.errors import InputError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.hash_cache import FileHashes, file_hashes
-from dbsweep.models.sources import BaseSource
+from dbsweep.models.sources import BaseSource, is_hub_id
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
-from dbsweep.sweep.answers import find_checkpoint, refuse_lost
+from dbsweep.sweep.answers import find_checkpoint, find_run, refuse_lost
 from dbsweep.sweep.exporting import PrecisionName, new_path, origin_of, refusing
 from dbsweep.sweep.kohya_training import named_model
 from dbsweep.sweep.named_models import MINISD, base_source, resolve_model
@@ -108,7 +108,7 @@ def merge(
     """
     targets = _targets(out, recipe.multipliers, form)
     custom, trained = _find(recipe.custom, runs), _find(recipe.trained, runs)
-    base = _base_of(trained, runs) if recipe.base is None else _find(recipe.base, runs)
+    base = _base_of(trained, recipe.trained, runs) if recipe.base is None else _find(recipe.base, runs)
     for model in (custom, trained, base):
         check_model(model.source)
     with ExitStack() as stack:
@@ -152,8 +152,10 @@ def _names_run(name: str, runs: Path) -> bool:
     return name != MINISD and any((folder / name / "ledger.db").is_file() for folder in (Path(), runs))
 
 
-def _base_of(trained: _Model, runs: Path) -> _Model:
+def _base_of(trained: _Model, name: str, runs: Path) -> _Model:
     if trained.run is None or trained.source.below is None:
+        if not is_hub_id(name) and not Path(name).exists():
+            find_run(name, runs)  # says which runs there are
         raise RunError(
             f"{trained.name} is no run in {runs}, so its base model is not known: give a run or RUN@CHECKPOINT, or "
             "name by --base what it was trained from"

@@ -229,6 +229,7 @@ def test_nothing_is_overwritten_and_it_is_said_before_anything_is_read(merge, ru
     [
         ("nowhere", "", (), "base model nowhere: no such folder or file, and not a hub id"),
         ("nowhere@best", "", (), "no run 'nowhere' in "),
+        ("{sd}", "-nowhere", (), "no run 'demo-nowhere' in "),
         ("{sd}", "@b99-000001", (), "has no checkpoint 'b99-000001': give best or one of "),
         ("{sd}", "", ("--multiplier", "nan"), "--multiplier must be a finite number, got nan"),
         ("{sd}", "", ("--base", "nowhere"), "base model nowhere: no such folder or file"),
