@@ -141,24 +141,28 @@ def verify(folder: Path) -> bool:
         return False
 
 
-def read_weights(folder: Path, models: StableDiffusion) -> None:
+def read_weights(folder: Path, models: StableDiffusion, *, just_loaded: bool = False) -> None:
     """Loads the weights into the networks of ``models``; a text encoder that was never trained becomes the base's.
 
     A LoRA is worked into the base model's weights.
+
+    Args:
+        just_loaded: the networks have the base model's weights still, of which a second copy need not be read.
 
     Raises:
         ModelError: not a finished checkpoint, damaged, or of another base model.
     """
     manifest = _manifest_for(folder, models)
     if manifest.lora is not None:
-        restore_base(models)
+        if not just_loaded:
+            restore_base(models)
         attach_lora(folder, models)
         merge_adapters(models.networks)
         return
     remove_adapters(models.networks)
     if "text_encoder.safetensors" in manifest.files:
         _load(folder / "text_encoder.safetensors", models.text_encoder)
-    elif weights_sha256({"text_encoder": models.text_encoder}) != models.text_encoder_sha256:
+    elif not just_loaded and weights_sha256({"text_encoder": models.text_encoder}) != models.text_encoder_sha256:
         restore_base(models)
     _load(folder / "unet.safetensors", models.unet)
 

@@ -108,7 +108,7 @@ def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> Stab
     if below is None:
         raise ModelError(f"base model {folder}: made before checkpoints told their base model; export it")
     models = load_base(below)  # in float32: the manifest's hash is of these values
-    read_weights(folder, models)
+    read_weights(folder, models, just_loaded=True)
     for network in models.networks.values():
         nn.Module.to(network, dtype)  # diffusers' own method warns of modules to keep in float32, also without any
         network.eval()

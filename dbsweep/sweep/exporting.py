@@ -116,7 +116,10 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
     experiment = read_experiment(folder)
     bring_base(experiment.base_model)
     models = load_base(base_source(experiment))
-    (attach_lora if form in ("lora", "peft") else read_weights)(path, models)
+    if form in ("lora", "peft"):
+        attach_lora(path, models)
+    else:
+        read_weights(path, models, just_loaded=True)
     return models, manifest
 
 

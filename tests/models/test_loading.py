@@ -15,7 +15,8 @@ from safetensors.torch import load_file, save_file
 from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
-from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
+from dbsweep.models.adapters import AdapterShape, add_adapters, is_adapter, weight_tensors
+from dbsweep.models.checkpoints import CheckpointManifest, read_weights, write_checkpoint
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.loading import load_base, restore_base
 from dbsweep.models.sources import BaseSource, check_source
@@ -125,6 +126,26 @@ def test_a_checkpoint_as_a_base_model_has_the_hash_of_its_own_weights(tiny_sd: P
     assert loaded.sha256 == weights_sha256(models.networks) != below
     assert loaded.text_encoder_sha256 == models.text_encoder_sha256
     assert loaded.source == BaseSource(source=str(tmp_path / "c"))
+
+
+def test_a_lora_as_a_base_model_reads_the_model_below_once(
+    tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second copy, of gigabytes, would be there at the same time."""
+    models, shape = load_base(str(tiny_sd)), AdapterShape(rank=2, alpha=2.0)
+    add_adapters({"unet": models.unet}, shape)
+    with torch.no_grad():
+        for value in weight_tensors({"unet": models.unet}, is_adapter).values():
+            value.fill_(0.5)
+    manifest = CheckpointManifest(
+        id="b01-000012", step=12, epoch=1, base_sha256=models.sha256, base=models.source, lora=shape
+    )
+    write_checkpoint(tmp_path / "c", unet=models.unet, text_encoder=None, state=None, manifest=manifest)
+    read_weights(tmp_path / "c", models)
+    read: list[Path] = []
+    monkeypatch.setattr("dbsweep.models.loading.check_folder", lambda folder, named: read.append(folder))
+    assert load_base(str(tmp_path / "c")).sha256 == weights_sha256(models.networks) != models.sha256
+    assert read == [tiny_sd]
 
 
 def test_restore_undoes_training(tiny_sd: Path) -> None:
