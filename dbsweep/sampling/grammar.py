@@ -84,13 +84,13 @@ def weight_words(prompt: str, word: str, weight: float) -> str:
     """The prompt with every occurrence of ``word`` weighted: ``photo of (ohwx man:1.2), ink poster style``.
 
     Args:
-        word: one or several words, matched as whole words as they stand in the prompt. Where they are in
-            brackets already, the weights multiply.
+        word: one or several words, matched as whole words, in any case. Where they are in brackets already, the
+            weights multiply.
 
     Raises:
         DbsweepError: the prompt does not contain the word; the message names it.
     """
-    whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)")
+    whole = re.compile(rf"(?<!\w){re.escape(word)}(?!\w)", re.IGNORECASE)
     if not word.strip() or not whole.search(prompt):
         raise DbsweepError(f"cannot weight {word!r}: the prompt {prompt!r} does not contain it; check its spelling")
     return whole.sub(lambda match: f"({match.group(0)}:{_decimal(weight)})", prompt)

@@ -108,6 +108,7 @@ def test_a_break_is_told_from_its_neighbours() -> None:
     ("prompt", "word", "weight", "expected"),
     [
         ("photo of ohwx man, ink poster style", "ohwx man", 1.2, "photo of (ohwx man:1.2), ink poster style"),
+        ("photo of Ohwx Man", "ohwx man", 1.2, "photo of (Ohwx Man:1.2)"),
         ("ohwx man and ohwx man", "ohwx man", 0.8, "(ohwx man:0.8) and (ohwx man:0.8)"),
         ("a man, a woman, manly", "man", 1.0, "a (man:1), a woman, manly"),
         ("(ohwx man:1.2)", "ohwx man", 1.5, "((ohwx man:1.5):1.2)"),
@@ -121,7 +122,7 @@ def test_words_are_weighted_in_a_prompt(prompt: str, word: str, weight: float, e
     assert weight_words(prompt, word, weight) == expected
 
 
-@pytest.mark.parametrize("word", ["zwx", "wx man", "", " ", "Ohwx"])
+@pytest.mark.parametrize("word", ["zwx", "wx man", "", " "])
 def test_a_word_that_is_not_there_is_named(word: str) -> None:
     with pytest.raises(
         DbsweepError, match=f"cannot weight '{word}': the prompt 'photo of ohwx man' does not contain it"
