@@ -47,7 +47,11 @@ class AxisKind(StrEnum):
     NUM_INFERENCE_STEPS = "num_inference_steps"
     SAMPLER = "sampler"
     SEED = "seed"
+    WORDS = "words"
 
+
+NOTHING = "(nothing)"
+"""What a grid shows for words that are taken out."""
 
 LABELS = {
     AxisKind.GUIDANCE_SCALE: "CFG scale",
@@ -55,13 +59,14 @@ LABELS = {
     AxisKind.NUM_INFERENCE_STEPS: "steps",
     AxisKind.SAMPLER: "sampler",
     AxisKind.SEED: "seed",
+    AxisKind.WORDS: "words",
 }
-"""Axis names as A1111 shows them."""
+"""Axis names as A1111 shows them, but for words, its "Prompt S/R"."""
 
 
 def value_text(value: Scalar) -> str:
     """A value of an axis as a grid shows it."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else str(value) or NOTHING
 
 
 _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
@@ -70,6 +75,7 @@ _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
     AxisKind.NUM_INFERENCE_STEPS: TypeAdapter(Count),
     AxisKind.SAMPLER: TypeAdapter(SamplerName),
     AxisKind.SEED: TypeAdapter(Seed),
+    AxisKind.WORDS: TypeAdapter(str),
 }
 
 
@@ -77,7 +83,11 @@ class GridAxis(Section):
     """One axis of a grid."""
 
     axis: AxisKind = Field(description="what varies")
-    values: tuple[Scalar, ...] = Field(min_length=1, description="its values, left to right or top to bottom")
+    values: tuple[Scalar, ...] = Field(
+        min_length=1,
+        description="its values, left to right or top to bottom; of words the first is what stands in the prompt or the"
+        " negative prompt, and each of the others takes its place in both",
+    )
     word: str | None = Field(
         None, min_length=1, description="of prompt_weight: the words of the prompt that get the weight"
     )
@@ -90,6 +100,8 @@ class GridAxis(Section):
             return values
         problems = Problems()
         accepted = problems.check_all(_ALLOWED[kind], values, ())
+        if kind is AxisKind.WORDS and accepted[:1] == ("",):
+            problems.add((0,), "must not be empty, for it is what the others take the place of")
         problems.refuse("values")
         return accepted
 

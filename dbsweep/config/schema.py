@@ -10,7 +10,6 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
-from dbsweep.config.axes import AxisKind, GridAxis
 from dbsweep.config.choosing import Choosing, Judging
 from dbsweep.config.concept import ClassImages, Concept, contains_words
 from dbsweep.config.evaluate import Evaluate
@@ -22,11 +21,11 @@ from dbsweep.config.fields import (
     NotNegative,
     Positive,
     Section,
-    Seed,
     StorageUri,
     TrackingUri,
     count_or,
 )
+from dbsweep.config.grid import Grid
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
@@ -65,34 +64,6 @@ class Checkpoints(Section):
     keep: Annotated[Literal["all"] | Count, count_or("all")] = Field(
         "all", description="weights that are kept: all, or those of so many checkpoints of each trial, the best ones"
     )
-
-
-class Grid(Section):
-    """Images of the chosen checkpoint over one to three axes."""
-
-    prompt: str = Field(min_length=1, description="what is drawn, in A1111's notation of weights")
-    negative_prompt: str = Field("", description="its negative prompt")
-    x: GridAxis
-    y: GridAxis | None = Field(None, description="a second axis, as `x`")
-    z: GridAxis | None = Field(None, description="a third axis, as `x`: a table for each value")
-    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="images of a cell, one a seed")
-
-    @property
-    def axes(self) -> tuple[GridAxis, ...]:
-        """Its one to three axes: x, y, z."""
-        return tuple(axis for axis in (self.x, self.y, self.z) if axis is not None)
-
-    @model_validator(mode="after")
-    def _axes_fit_together(self) -> Grid:
-        kinds = [axis.axis for axis in self.axes]
-        if len(set(kinds)) < len(kinds):
-            raise ValueError(f"every axis must vary something else, got {', '.join(kinds)}")
-        if AxisKind.SEED in kinds and len(self.seeds) > 1:
-            raise ValueError("has a seed axis, so `seeds` must be left out")
-        for axis in self.axes:
-            if axis.word is not None and not contains_words(self.prompt, axis.word):
-                raise ValueError(f"the prompt must contain the word {axis.word!r} of its axis, got {self.prompt!r}")
-        return self
 
 
 class Resources(Section):

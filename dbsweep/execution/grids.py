@@ -65,9 +65,12 @@ def grid_seeds(grid: Grid) -> tuple[int, ...]:
 
 def _request(grid: Grid, experiment: Experiment, cell: Cell, seed: int) -> ImageRequest:
     evaluate, resolution = experiment.evaluate, experiment.train.resolution
+    axes = zip((grid.x, grid.y, grid.z), cell, strict=True)
+    moves = [(axis, value) for axis, value in axes if axis is not None and value is not None]
+    words = next((value for axis, value in moves if axis.axis is AxisKind.WORDS), None)
     request = ImageRequest(
-        prompt=grid.prompt,
-        negative_prompt=grid.negative_prompt,
+        prompt=grid.worded(grid.prompt, words),
+        negative_prompt=grid.worded(grid.negative_prompt, words),
         seed=seed,
         guidance_scale=evaluate.guidance_scale,
         num_inference_steps=evaluate.num_inference_steps,
@@ -75,18 +78,18 @@ def _request(grid: Grid, experiment: Experiment, cell: Cell, seed: int) -> Image
         width=resolution,
         height=resolution,
     )
-    for axis, value in zip((grid.x, grid.y, grid.z), cell, strict=True):
-        if axis is not None and value is not None:
-            request = _moved(request, axis, value)
+    for axis, value in moves:
+        request = _moved(request, axis.axis, value, weighted=grid.worded(axis.word or "", words))
     return request
 
 
-def _moved(request: ImageRequest, axis: GridAxis, value: Scalar) -> ImageRequest:
-    """The request with one axis at a value."""
-    match axis.axis:
+def _moved(request: ImageRequest, kind: AxisKind, value: Scalar, *, weighted: str) -> ImageRequest:
+    """The request, which has its words already, with one axis at a value."""
+    match kind:
+        case AxisKind.WORDS:
+            return request
         case AxisKind.PROMPT_WEIGHT:
-            assert axis.word is not None  # the schema asks for it
-            return replace(request, prompt=weight_words(request.prompt, axis.word, float(value)))
+            return replace(request, prompt=weight_words(request.prompt, weighted, float(value)))
         case AxisKind.GUIDANCE_SCALE:
             return replace(request, guidance_scale=float(value))
         case AxisKind.NUM_INFERENCE_STEPS:

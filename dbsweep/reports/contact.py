@@ -136,9 +136,9 @@ def grid_png(grid: GridTable, path: Path, *, cell: int = 128) -> Path:
     Returns:
         `path`.
     """
-    left = MARGIN + max(_text_width(words, 14) for words in (f"{grid.y_label} ↓", *(r.value for r in grid.rows))) + 16
+    left = MARGIN + max(_text_width(words, 14) for words in (f"{grid.y_label} ↓", *(r.head for r in grid.rows))) + 16
     seeds = max((len(p.paths) for row in grid.rows for p in row.pictures if p is not None), default=1)
-    pitch = seeds * cell + 3 * GAP
+    pitch = max(seeds * cell + GAP, *(_text_width(head, 14) for head in grid.x_heads)) + 2 * GAP
     top = MARGIN + 4 * LINE
     width = max(left + len(grid.x_values) * pitch + MARGIN, _text_width(grid.prompt, 20) + 2 * MARGIN)
     page = _Page.blank(width, top + len(grid.rows) * (cell + GAP) + MARGIN)
@@ -147,10 +147,10 @@ def grid_png(grid: GridTable, path: Path, *, cell: int = 128) -> Path:
     page.write(MARGIN, MARGIN + LINE + 4, " · ".join(filter(None, (grid.layer, framed))), ink=MUTED)
     page.write(left, MARGIN + 2 * LINE, grid.x_label, ink=MUTED)
     page.write(MARGIN, MARGIN + 3 * LINE, grid.y_label, ink=MUTED)
-    for x, value in enumerate(grid.x_values):
-        page.write(left + x * pitch, MARGIN + 3 * LINE, value)
+    for x, head in enumerate(grid.x_heads):
+        page.write(left + x * pitch, MARGIN + 3 * LINE, head)
     for y, row in enumerate(grid.rows):
-        page.write(MARGIN, top + y * (cell + GAP) + cell // 2 - 8, row.value)
+        page.write(MARGIN, top + y * (cell + GAP) + cell // 2 - 8, row.head)
         for x, picture in enumerate(row.pictures):
             at = (left + x * pitch, top + y * (cell + GAP))
             _place_seeds(page, *at, picture, cell)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from dbsweep.config.axes import LABELS, AxisKind, value_text
+from dbsweep.config.axes import LABELS, NOTHING, AxisKind, value_text
 from dbsweep.config.schema import Evaluate, Experiment
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import GridImage
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.pictures import Picture
-from dbsweep.reports.words import listing
+from dbsweep.reports.words import listing, shortened
 
 AS_USUAL: Final = "as the scored pictures are drawn"
 """What is said of the cell whose settings are those by which checkpoints were drawn and scored."""
@@ -24,10 +24,12 @@ class GridRow:
     """One value of the y axis; `pictures` has one entry a value of the x axis, None where none was drawn.
 
     Attributes:
+        head: the value where there is little room.
         usual: of each picture, whether it has the settings by which checkpoints are drawn and scored.
     """
 
     value: str
+    head: str
     pictures: tuple[Picture | None, ...]
     usual: tuple[bool, ...]
 
@@ -38,6 +40,7 @@ class GridTable:
 
     Attributes:
         layer: ``z label z value``; empty without a z axis.
+        x_heads: `x_values` where there is little room.
         y_label: empty without a y axis.
         usual: in words, the settings of the cells that are usual; empty where none is.
     """
@@ -48,6 +51,7 @@ class GridTable:
     x_label: str
     y_label: str
     x_values: tuple[str, ...]
+    x_heads: tuple[str, ...]
     rows: tuple[GridRow, ...]
     seeds: tuple[int, ...]
     usual: str
@@ -66,7 +70,7 @@ def grid_tables(record: RunRecord, run_folder: Path) -> tuple[GridTable, ...]:
 
 
 def _usual_values(evaluate: Evaluate) -> dict[str, str]:
-    """What checkpoints are drawn with for their scores, by the labels of axes; any seed will do."""
+    """What checkpoints are drawn with for their scores, by the labels of axes; any seed and any words will do."""
     values: dict[AxisKind, Scalar] = {
         AxisKind.GUIDANCE_SCALE: evaluate.guidance_scale,
         AxisKind.PROMPT_WEIGHT: 1.0,
@@ -87,6 +91,7 @@ def _table(grid: GridImage, layer: int, usual: Mapping[str, str], run_folder: Pa
         return bool(wanted) and all(pair in values for pair in wanted)
 
     z_value = grid.z_values[layer] if layer < len(grid.z_values) else ""
+    y_heads = shortened(grid.y_values)
     rows = []
     for y, cells in enumerate(grid.cells[layer]):
         y_value = grid.y_values[y] if y < len(grid.y_values) else ""
@@ -95,14 +100,15 @@ def _table(grid: GridImage, layer: int, usual: Mapping[str, str], run_folder: Pa
             bool(cell) and is_usual(((grid.x_label, x), *beside)) for x, cell in zip(grid.x_values, cells, strict=True)
         )
         pictures = tuple(_picture(grid, cell, x, y_value, marks[x], run_folder) for x, cell in enumerate(cells))
-        rows.append(GridRow(y_value, pictures, marks))
+        rows.append(GridRow(y_value, y_heads[y] if y < len(y_heads) else "", pictures, marks))
     return GridTable(
         title=grid.title,
         prompt=grid.prompt,
-        layer=f"{grid.z_label} {z_value}".strip() if z_value else "",
+        layer=_at(grid.z_label, z_value) if z_value else "",
         x_label=grid.x_label,
         y_label=grid.y_label,
         x_values=grid.x_values,
+        x_heads=shortened(grid.x_values),
         rows=tuple(rows),
         seeds=grid.seeds,
         usual=", ".join(f"{label} {value}" for label, value in wanted) if any(any(row.usual) for row in rows) else "",
@@ -114,11 +120,16 @@ def _picture(
 ) -> Picture | None:
     if not cell:
         return None
-    where = f"{grid.x_label} {grid.x_values[x]}"
+    where = _at(grid.x_label, grid.x_values[x])
     if y_value:
-        where += f", {grid.y_label} {y_value}"
+        where += f", {_at(grid.y_label, y_value)}"
     if usual:
         where += f", {AS_USUAL}"
     seeds = ", ".join(str(seed) for seed in grid.seeds)
     paths = tuple(run_folder / path for path in cell)
     return Picture(paths, f"“{grid.prompt}” at {where}", f"{where} · “{grid.prompt}” · seeds {seeds}")
+
+
+def _at(label: str, value: str) -> str:
+    """A value with its axis: `CFG scale 5`, `words “ink poster style”`."""
+    return f"{label} “{value}”" if label == LABELS[AxisKind.WORDS] and value != NOTHING else f"{label} {value}"

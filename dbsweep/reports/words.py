@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
@@ -61,6 +61,12 @@ def listing(names: Iterable[str]) -> str:
     return f"{', '.join(rest)} and {last}" if rest else last
 
 
+def shortened(texts: Sequence[str], most: int = 28) -> tuple[str, ...]:
+    """Texts for where there is little room, without words of their middle; whole where two would be alike."""
+    short = tuple(_without_middle(text, most) for text in texts)
+    return short if len(set(short)) == len(set(texts)) else tuple(texts)
+
+
 def moment(seconds: float) -> str:
     """A time since the epoch as `22 November 2026, 14:20 UTC`."""
     when = datetime.fromtimestamp(seconds, UTC)
@@ -96,3 +102,10 @@ def in_a_word(state: TrialState, verdict: VerdictState | None) -> TrialState | V
         return state
     outrun = state is TrialState.STOPPED and verdict not in (VerdictState.OVERTRAINED, VerdictState.COLLAPSED)
     return state if outrun else verdict
+
+
+def _without_middle(text: str, most: int) -> str:
+    if len(text) <= most:
+        return text
+    start, end = text[: most * 3 // 5], text[-(most * 2 // 5) :]
+    return f"{start.rpartition(' ')[0] or start} … {end.partition(' ')[2] or end}"

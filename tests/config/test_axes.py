@@ -11,7 +11,9 @@ from tests.config.conftest import Faults, Load
 
 SAMPLER = "must be " + ", ".join(map(repr, get_args(SamplerName)[:-1])) + " or 'UniPC', got "
 WORD = "`word` is needed for axis prompt_weight and for no other"
-KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler' or 'seed', "
+KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler', 'seed' or 'words', "
+WORDS = "which the others replace, must stand in the prompt or the negative prompt, got"
+NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got"
 
 
 @pytest.mark.parametrize(
@@ -38,11 +40,47 @@ KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'samp
         ),
         ("x: {axis: seed, values: [1, 2]}, seeds: [1, 2]", "grids[0]", "has a seed axis, so `seeds` must be left out"),
         ("y: {axis: seed, values: [1]}", "grids[0].x", "is missing"),
+        ("x: {axis: words, values: [elf, man]}", "grids[0].x.values[0]", f"'elf', {WORDS} 'photo of ohwx man'"),
+        (
+            "negative_prompt: blurry, x: {axis: seed, values: [1]}, y: {axis: words, values: [elf]}",
+            "grids[0].y.values[0]",
+            f"'elf', {WORDS} 'photo of ohwx man' with negative prompt 'blurry'",
+        ),
+        ("x: {axis: words, values: [man, 3]}", "grids[0].x.values[1]", f"{NOT_TEXT} 3"),
+        (
+            "x: {axis: words, values: ['', man]}",
+            "grids[0].x.values[0]",
+            "must not be empty, for it is what the others take the place of",
+        ),
+        (
+            "x: {axis: prompt_weight, values: [1], word: ohwx man}, z: {axis: words, values: [of ohwx, of an elf-]}",
+            "grids[0].z.values[1]",
+            "leaves nothing to weight for 'ohwx man' of axis prompt_weight, got 'of an elf-', with which the prompt is "
+            "'photo of an elf- man'",
+        ),
+        (
+            "x: {axis: prompt_weight, values: [1], word: ohwx man}, y: {axis: words, values: [ohwx man, '']}",
+            "grids[0].y.values[1]",
+            "leaves nothing to weight for 'ohwx man' of axis prompt_weight, got '', with which the prompt is "
+            "'photo of '",
+        ),
     ],
 )
 def test_wrong_grids(faults: Faults, grid: str, path: str, message: str):
     found = faults(f"grids: [{{prompt: photo of ohwx man, {grid}}}]")
     assert found == {path: f"{message} (line 10)"}
+
+
+def test_all_faults_of_a_grid_are_told_at_once(faults: Faults):
+    axes = "x: {axis: words, values: [elf]}, y: {axis: prompt_weight, word: dwarf, values: [1]}"
+    assert set(faults(f"grids: [{{prompt: photo of ohwx man, {axes}}}]")) == {"grids[0]", "grids[0].x.values[0]"}
+
+
+def test_words_may_stand_in_the_negative_prompt_alone_and_may_be_taken_out(load: Load):
+    grid = load("grids: [{prompt: p, negative_prompt: 'blurry, 3', x: {axis: words, values: ['3', '3.0', '']}}]").grids[
+        0
+    ]
+    assert grid.x.values == ("3", "3.0", "")
 
 
 def test_grid_values_get_the_type_of_their_axis(load: Load):

@@ -11,6 +11,8 @@ from dbsweep.execution.branch import run_branch
 from dbsweep.execution.grids import cell_requests, draw_grids
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.records.events import CheckpointScored, Event
+from dbsweep.records.results import Checkpoint
+from dbsweep.sampling.infotext import read
 from tests.execution.sweeps import make_experiment
 from tests.execution.tiny_sweep import make_branch
 
@@ -19,6 +21,7 @@ WEIGHT = {"axis": "prompt_weight", "word": "ohwx man", "values": [0.8, 1.2]}
 STEPS = {"axis": "num_inference_steps", "values": [5, 10]}
 SAMPLER = {"axis": "sampler", "values": ["Euler a", "DDIM"]}
 SEED = {"axis": "seed", "values": [1, 2]}
+WORDS = {"axis": "words", "values": ["ohwx man", "elf", "(zwx dog:1.3)"]}
 
 
 @pytest.mark.parametrize(
@@ -40,6 +43,47 @@ def test_an_axis_changes_its_field_alone(axis: dict[str, object], field: str, va
     assert rest[0].get("num_inference_steps", 2) == 2  # the evaluation's
 
 
+def prompts(grid: dict[str, object]) -> list[str]:
+    cells = cell_requests(Grid.model_validate({"prompt": "photo of ohwx man, ohwx", **grid}), make_experiment())
+    return [request.prompt for _, request in cells]
+
+
+@pytest.mark.parametrize("place", ["x", "y", "z"])
+def test_words_are_replaced_in_both_prompts_and_the_first_is_the_unmodified_cell(place: str) -> None:
+    """As A1111's Prompt S/R: wherever they stand, with their case, beside any other axis."""
+    texts = {"prompt": "photo of ohwx man, Ohwx man", "negative_prompt": "old ohwx man, ohwx man in grey"}
+    grid = Grid.model_validate({**texts, "x": CFG, place: WORDS})
+    drawn = {(r.prompt, r.negative_prompt): r.guidance_scale for _, r in cell_requests(grid, make_experiment())}
+    assert list(drawn) == [
+        ("photo of ohwx man, Ohwx man", "old ohwx man, ohwx man in grey"),
+        ("photo of elf, Ohwx man", "old elf, elf in grey"),
+        ("photo of (zwx dog:1.3), Ohwx man", "old (zwx dog:1.3), (zwx dog:1.3) in grey"),
+    ]
+    assert set(drawn.values()) == {7.5}  # of an x that is words the evaluation's, else the last of the axis
+
+
+@pytest.mark.parametrize("axes", [("x", "y"), ("y", "x"), ("z", "x")])
+def test_what_takes_the_place_of_the_weighted_words_takes_their_weight(axes: tuple[str, str]) -> None:
+    words, weight = axes
+    grid = {"y": SEED, words: WORDS, weight: WEIGHT}
+    assert set(prompts(grid)) == {
+        "photo of (ohwx man:0.8), ohwx",
+        "photo of (ohwx man:1.2), ohwx",
+        "photo of (elf:0.8), ohwx",
+        "photo of (elf:1.2), ohwx",
+        "photo of ((zwx dog:1.3):0.8), ohwx",
+        "photo of ((zwx dog:1.3):1.2), ohwx",
+    }
+
+
+def test_words_around_or_within_the_weighted_ones_leave_them_their_weight() -> None:
+    strong = {**WEIGHT, "values": [1.2]}
+    around = {"axis": "words", "values": ["photo of ohwx man", "ohwx man as a knight"]}
+    assert prompts({"x": around, "y": strong}) == ["photo of (ohwx man:1.2), ohwx", "(ohwx man:1.2) as a knight, ohwx"]
+    within = {"axis": "words", "values": ["ohwx", "zwx"]}
+    assert prompts({"x": within, "y": strong}) == ["photo of (ohwx man:1.2), ohwx", "photo of (zwx man:1.2), zwx"]
+
+
 def test_three_axes_and_seeds_come_z_first() -> None:
     grid = Grid.model_validate({"prompt": "ohwx man", "x": CFG, "y": WEIGHT, "z": STEPS, "seeds": [1, 2]})
     cells = cell_requests(grid, make_experiment())
@@ -52,15 +96,25 @@ def test_three_axes_and_seeds_come_z_first() -> None:
     assert cells[-1][0] == (7.5, 1.2, 10)
 
 
-def test_pictures_lie_where_the_record_says(tiny_job: SweepJob) -> None:
+def trained(job: SweepJob, epochs: int) -> list[Checkpoint]:
+    """The checkpoints of a branch with one after every epoch."""
     events: list[Event] = []
 
     def emit(event: Event) -> Decision:
         events.append(event)
         return Decision.GO_ON
 
-    run_branch(BranchJob(sweep=tiny_job, branch=make_branch("b01", 1)), emit)
-    (checkpoint,) = [e.checkpoint for e in events if isinstance(e, CheckpointScored)]
+    run_branch(BranchJob(sweep=job, branch=make_branch("b01", epochs)), emit)
+    return [e.checkpoint for e in events if isinstance(e, CheckpointScored)]
+
+
+def with_grids(job: SweepJob, *grids: dict[str, object]) -> SweepJob:
+    made = tuple(Grid.model_validate(grid) for grid in grids)
+    return job.model_copy(update={"experiment": job.experiment.model_copy(update={"grids": made})})
+
+
+def test_pictures_lie_where_the_record_says(tiny_job: SweepJob) -> None:
+    (checkpoint,) = trained(tiny_job, 1)
     (grid,) = draw_grids(tiny_job, checkpoint)
     assert (grid.x_label, grid.y_label, grid.z_label) == ("CFG scale", "weight of “ohwx man”", "")
     assert (grid.x_values, grid.y_values, grid.seeds) == (("1", "5"), ("0.8", "1", "1.2"), (7, 8))
@@ -71,3 +125,20 @@ def test_pictures_lie_where_the_record_says(tiny_job: SweepJob) -> None:
     assert text.startswith("photo of (ohwx man:1.2)")
     for words in ("CFG scale: 5", "Seed: 8", f"Model hash: {checkpoint.sha256[:10]}"):
         assert words in text
+
+
+def test_a_picture_says_with_which_words_it_was_drawn(tiny_job: SweepJob) -> None:
+    (checkpoint,) = trained(tiny_job, 1)
+    texts = {"prompt": "photo of ohwx man", "negative_prompt": "ohwx man, blurry"}
+    words = {"axis": "words", "values": ["ohwx man", "elf", ""]}
+    (grid,) = draw_grids(with_grids(tiny_job, {**texts, "x": {"axis": "seed", "values": [3]}, "y": words}), checkpoint)
+    assert (grid.title, grid.y_label) == (f"Grid 1: seed × words ({checkpoint.id})", "words")
+    assert grid.y_values == ("ohwx man", "elf", "(nothing)")
+    infos = [read(tiny_job.run_folder / row[0][0]).request for row in grid.cells[0]]
+    assert [(info.prompt, info.negative_prompt) for info in infos] == [
+        ("photo of ohwx man", "ohwx man, blurry"),
+        ("photo of elf", "elf, blurry"),
+        ("photo of ", ", blurry"),
+    ]
+    pictures = {(tiny_job.run_folder / row[0][0]).read_bytes() for row in grid.cells[0]}
+    assert len(pictures) == 3

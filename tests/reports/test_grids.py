@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dbsweep.config.axes import NOTHING
 from dbsweep.config.schema import Experiment
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.grids import AS_USUAL, grid_tables
@@ -55,3 +56,36 @@ def test_of_layers_only_the_usual_one_has_such_a_cell(record: RunRecord, run_fol
     steps = Experiment.model_validate(record.experiment).evaluate.num_inference_steps
     tables = grid_tables(record.model_copy(update={"grids": (deep,)}), run_folder)
     assert [table.layer for table in tables if table.usual] == [f"steps {steps}"]
+
+
+def with_words(record: RunRecord, *words: str) -> RunRecord:
+    """The grid of the run with words in place of weights."""
+    (grid,) = record.grids
+    changes = {"y_label": "words", "y_values": words, "cells": (grid.cells[0][: len(words)],)}
+    return record.model_copy(update={"grids": (grid.model_copy(update=changes),)})
+
+
+def test_words_are_told_in_quotes_and_long_ones_shortened_at_the_heads(record: RunRecord, run_folder: Path) -> None:
+    long = "ink poster style, muted colours, by the old master"
+    (table,) = grid_tables(with_words(record, "ink poster style", long, NOTHING), run_folder)
+    assert [row.head for row in table.rows] == ["ink poster style", "ink poster … old master", NOTHING]
+    captions = [row.pictures[0].caption for row in table.rows if row.pictures[0] is not None]
+    assert [caption.partition(" · ")[0] for caption in captions] == [
+        "CFG scale 3, words “ink poster style”",
+        f"CFG scale 3, words “{long}”",
+        "CFG scale 3, words (nothing)",
+    ]
+
+
+def test_of_words_all_cells_are_drawn_as_the_scored_pictures_are(record: RunRecord, run_folder: Path) -> None:
+    """They have other prompts too."""
+    (table,) = grid_tables(with_words(record, "ink poster style", "neon style"), run_folder)
+    assert table.usual == "CFG scale 7.5"
+    assert [row.usual for row in table.rows] == [(False, False, True, False, False)] * 2
+
+
+def test_a_layer_of_words(record: RunRecord, run_folder: Path) -> None:
+    (grid,) = record.grids
+    words = {"z_label": "words", "z_values": ("ink poster style", "neon style"), "cells": (grid.cells[0],) * 2}
+    tables = grid_tables(record.model_copy(update={"grids": (grid.model_copy(update=words),)}), run_folder)
+    assert [table.layer for table in tables] == ["words “ink poster style”", "words “neon style”"]

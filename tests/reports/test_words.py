@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.records.names import TrialState, VerdictState
-from dbsweep.reports.words import duration, in_a_word, listing, moment, number, setting_name, standing
+from dbsweep.reports.words import duration, in_a_word, listing, moment, number, setting_name, shortened, standing
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,27 @@ def test_setting_name(dotted: str, text: str) -> None:
 @pytest.mark.parametrize(("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
 def test_listing(names: list[str], text: str) -> None:
     assert listing(names) == text
+
+
+LONG = "photo of ohwx man by Alphonse Mucha"
+
+
+@pytest.mark.parametrize(
+    ("texts", "short"),
+    [
+        (["elf", "a wizard"], ["elf", "a wizard"]),
+        ([LONG, "elf"], ["photo of ohwx … Mucha", "elf"]),
+        (["ohwxman" * 5], ["ohwxmanohwxmanoh … xmanohwxman"]),
+        (
+            [LONG, LONG.replace("Alphonse", "Ferdinand")],
+            [LONG, LONG.replace("Alphonse", "Ferdinand")],
+        ),  # or both were alike
+        ([LONG, LONG], ["photo of ohwx … Mucha"] * 2),  # they are
+        ([], []),
+    ],
+)
+def test_texts_for_where_there_is_little_room(texts: list[str], short: list[str]) -> None:
+    assert shortened(texts) == tuple(short)
 
 
 @pytest.mark.parametrize(
