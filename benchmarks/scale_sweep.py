@@ -25,7 +25,7 @@ from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored,
 from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.plan import Plan
 from dbsweep.records.record import Scalar
-from dbsweep.records.results import Checkpoint, StepLog
+from dbsweep.records.results import Checkpoint, GridModels, StepLog
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.conductor import Conductor
 
@@ -131,7 +131,7 @@ class _Watched:
     def look_closer(self, job: SweepJob, looks: Sequence[CloserLook], on_card: OnCard) -> None:
         raise AssertionError("the scale benchmark has no race")
 
-    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[()]:
+    def draw_grids(self, job: SweepJob, models: Sequence[GridModels]) -> tuple[()]:
         return ()
 
     def close(self) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
-from dbsweep.config.fields import Count, GuidanceScale, NotBool, Positive, SamplerName, Section, Seed
+from dbsweep.config.fields import Count, GuidanceScale, NotBool, Positive, SamplerName, Section, Seed, count_or
 from dbsweep.config.problems import Problems
 from dbsweep.records.record import Scalar
 
@@ -48,6 +48,7 @@ class AxisKind(StrEnum):
     SAMPLER = "sampler"
     SEED = "seed"
     WORDS = "words"
+    CHECKPOINT = "checkpoint"
 
 
 NOTHING = "(nothing)"
@@ -60,8 +61,13 @@ LABELS = {
     AxisKind.SAMPLER: "sampler",
     AxisKind.SEED: "seed",
     AxisKind.WORDS: "words",
+    AxisKind.CHECKPOINT: "checkpoint",
 }
 """Axis names as A1111 shows them, but for words, its "Prompt S/R"."""
+
+
+CheckpointName = Literal["base", "before", "best", "after", "last", "runner_up"]
+"""Checkpoints that are known once there is a choice (`dbsweep.sweep.grid_models`), and the untrained base model."""
 
 
 def value_text(value: Scalar) -> str:
@@ -76,6 +82,7 @@ _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
     AxisKind.SAMPLER: TypeAdapter(SamplerName),
     AxisKind.SEED: TypeAdapter(Seed),
     AxisKind.WORDS: TypeAdapter(str),
+    AxisKind.CHECKPOINT: TypeAdapter(Annotated[CheckpointName | Count, count_or(*get_args(CheckpointName))]),
 }
 
 
@@ -85,8 +92,9 @@ class GridAxis(Section):
     axis: AxisKind = Field(description="what varies")
     values: tuple[Scalar, ...] = Field(
         min_length=1,
-        description="its values, left to right or top to bottom; of words the first is what stands in the prompt or the"
-        " negative prompt, and each of the others takes its place in both",
+        description="its values, left to right or top to bottom; of words the first stands in the prompt or the"
+        " negative prompt, and the others take its place; of checkpoint epochs of the chosen training, or base, before,"
+        " best, after, last, runner_up",
     )
     word: str | None = Field(
         None, min_length=1, description="of prompt_weight: the words of the prompt that get the weight"

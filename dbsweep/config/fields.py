@@ -44,14 +44,15 @@ Count = Annotated[int, Field(ge=1), NotBool]
 CountOrNone = Annotated[int, Field(ge=0), NotBool]
 
 
-def count_or(word: str) -> WrapValidator:
-    """Of a `Count` or one word: a fault names both, where pydantic has one in its words for types for each."""
+def count_or(*words: str) -> WrapValidator:
+    """Of a `Count` or one of some words: a fault names all, where pydantic has one in its words for types for each."""
+    allowed = ", ".join(map(repr, words))
 
     def check(value: object, inner: ValidatorFunctionWrapHandler) -> object:
         try:
             return inner(value)
         except ValidationError as error:
-            raise ValueError(f"must be {word!r} or a whole number from 1 on, got {shown(value)}") from error
+            raise ValueError(f"must be {allowed} or a whole number from 1 on, got {shown(value)}") from error
 
     return WrapValidator(check)
 

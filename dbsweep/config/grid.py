@@ -22,9 +22,15 @@ class Grid(Section):
     seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="images of a cell, one a seed")
 
     @property
+    def named_axes(self) -> dict[str, GridAxis]:
+        """Its one to three axes by their names: x, y, z."""
+        axes = {"x": self.x, "y": self.y, "z": self.z}
+        return {name: axis for name, axis in axes.items() if axis is not None}
+
+    @property
     def axes(self) -> tuple[GridAxis, ...]:
         """Its one to three axes: x, y, z."""
-        return tuple(axis for axis in (self.x, self.y, self.z) if axis is not None)
+        return tuple(self.named_axes.values())
 
     def axis(self, kind: AxisKind) -> GridAxis | None:
         """The axis that varies something, if one does."""
@@ -46,10 +52,7 @@ class Grid(Section):
             problems.add((), f"every axis must vary something else, got {', '.join(kinds)}")
         if AxisKind.SEED in kinds and len(self.seeds) > 1:
             problems.add((), "has a seed axis, so `seeds` must be left out")
-        for name in ("x", "y", "z"):
-            axis: GridAxis | None = getattr(self, name)
-            if axis is None:
-                continue
+        for name, axis in self.named_axes.items():
             if axis.word is not None and not contains_words(self.prompt, axis.word):
                 message = f"the prompt must contain the word {axis.word!r} of its axis, got {self.prompt!r}"
                 problems.add((), message)

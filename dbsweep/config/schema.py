@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from itertools import permutations
@@ -10,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from dbsweep.config.axes import AxisKind
 from dbsweep.config.choosing import Choosing, Judging
 from dbsweep.config.concept import ClassImages, Concept, contains_words
 from dbsweep.config.evaluate import Evaluate
@@ -26,6 +28,7 @@ from dbsweep.config.fields import (
     count_or,
 )
 from dbsweep.config.grid import Grid
+from dbsweep.config.messages import counted
 from dbsweep.config.problems import Problems
 from dbsweep.config.search import Search
 from dbsweep.config.train import LearningRateSchedule, Train
@@ -180,6 +183,37 @@ class Experiment(Section):
             problems.add(("evaluate", "every_steps"), "says the interval a second time: remove it, or every_epochs")
         problems.refuse("experiment")
         return self
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """In epochs: all that a trial can have, or the bounds between which they are."""
+        axis = self.search.axes.get("epochs")
+        if axis is None:
+            return (self.train.epochs,)
+        return tuple(math.floor(float(value)) for values in axis.model_dump().values() for value in values)
+
+    @model_validator(mode="after")
+    def _grids_name_epochs_that_have_a_checkpoint(self) -> Experiment:
+        problems = Problems()
+        for index, grid in enumerate(self.grids):
+            for name, axis in grid.named_axes.items():
+                for place, value in enumerate(axis.values if axis.axis is AxisKind.CHECKPOINT else ()):
+                    fault = self._has_no_checkpoint(value) if isinstance(value, int) else ""
+                    if fault:
+                        problems.add(("grids", index, name, "values", place), f"{fault}, got {value}")
+        problems.refuse("experiment")
+        return self
+
+    def _has_no_checkpoint(self, epoch: int) -> str:
+        """Why no trial can have a checkpoint of an epoch; empty if one can, or where lengths are told in steps."""
+        longest, every = max(self.lengths), self.evaluate.every_epochs
+        if self.counts_steps:
+            return ""
+        if epoch > longest:
+            return f"must be within the longest trial, of {counted(longest, 'epoch')}"
+        if epoch % every == 0 or epoch in self.lengths or "epochs" in self.search.sampled:
+            return ""
+        return f"must be a multiple of evaluate.every_epochs ({every}) or the last epoch of a trial"
 
     @model_validator(mode="after")
     def _constraints_can_be_asked(self) -> Experiment:

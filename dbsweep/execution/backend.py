@@ -9,7 +9,7 @@ from typing import Protocol, TypeAlias
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.records.events import Event
 from dbsweep.records.record import Record
-from dbsweep.records.results import Checkpoint, GridImage, Scorecard
+from dbsweep.records.results import GridImage, GridModels, Scorecard
 
 
 class Decision(StrEnum):
@@ -93,8 +93,12 @@ class Backend(Protocol):
         """
         ...
 
-    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
-        """Draws the experiment's grids from a checkpoint."""
+    def draw_grids(self, job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
+        """Draws the experiment's grids, each from its models.
+
+        Raises:
+            DbsweepError: a checkpoint cannot be read, or an image cannot be drawn.
+        """
         ...
 
     def close(self) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.records.events import Event
-from dbsweep.records.results import Checkpoint
+from dbsweep.records.results import GridModels
 
 
 class Courier:
@@ -32,8 +32,8 @@ class Courier:
         yield job
 
     @contextmanager
-    def drawing_grids(self, checkpoint: Checkpoint) -> Iterator[None]:
-        """The checkpoint is here at the start, and the grids are everywhere at the end."""
+    def drawing_grids(self, models: Sequence[GridModels]) -> Iterator[None]:
+        """The checkpoints are here at the start, and the grids are everywhere at the end."""
         yield
 
     @contextmanager

@@ -22,7 +22,7 @@ from dbsweep.execution.ray_start import for_cluster_workers, set_environment, st
 from dbsweep.execution.ray_tasks import RETRIES, result, watch
 from dbsweep.execution.ray_worker import Body
 from dbsweep.execution.stall import tasks_explained
-from dbsweep.records.results import Checkpoint, GridImage, Scorecard
+from dbsweep.records.results import GridImage, GridModels, Scorecard
 
 SHARDS_PER_WORKER = 4
 """Class images are drawn in this many parts a worker, so that progress shows and slow workers hold nobody up."""
@@ -109,13 +109,13 @@ class RayBackend:
             on_card(result(done))
         self._exchange_of(job).fetch([look.images_folder(self._run) for look in looks])
 
-    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+    def draw_grids(self, job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
         """Draws the experiment's grids in one worker."""
         if not job.experiment.grids:
             return ()
         self._start()
-        grids = tuple(result(self._task(ray_worker.draw_grids).remote(self._equipped(job), checkpoint)))
-        self._exchange_of(job).fetch({(self._run.path / grid.cells[0][0][0][0]).parent for grid in grids})
+        grids = tuple(result(self._task(ray_worker.draw_grids).remote(self._equipped(job), tuple(models))))
+        self._exchange_of(job).fetch({(self._run.path / path).parent for grid in grids for path in grid.paths})
         return grids
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -18,7 +18,7 @@ from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch
-from dbsweep.records.results import Checkpoint, GridImage, Scorecard
+from dbsweep.records.results import GridImage, GridModels, Scorecard
 
 Body: TypeAlias = Callable[[BranchJob, Emit], None]
 """What trains one branch: `dbsweep.execution.branch.run_branch`, or something cheaper in tests and benchmarks."""
@@ -136,12 +136,12 @@ def look_closer(job: SweepJob, look: CloserLook) -> Scorecard:
         return closer_look.look_closer(courier.sweep, look)
 
 
-def draw_grids(job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+def draw_grids(job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
     """Draws the experiment's grids."""
-    with _at_work(job, "grids") as courier, courier.drawing_grids(checkpoint):
+    with _at_work(job, "grids") as courier, courier.drawing_grids(models):
         from dbsweep.execution import grids
 
-        return grids.draw_grids(courier.sweep, checkpoint)
+        return grids.draw_grids(courier.sweep, models)
 
 
 @contextmanager

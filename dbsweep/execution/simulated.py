@@ -20,7 +20,7 @@ from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored,
 from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.plan import Milestone, Plan
 from dbsweep.records.record import Scalar
-from dbsweep.records.results import Checkpoint, GridImage, Score, Scorecard, StepLog
+from dbsweep.records.results import Checkpoint, GridImage, GridModels, Score, Scorecard, StepLog
 
 Curve = Callable[[Mapping[str, Scalar], int], Mapping[Metric, float]]
 """A branch's settings and a step → its scores; raises TrialError where it fails, DiskError or ChangedError where
@@ -140,7 +140,7 @@ class SimulatedBackend:
         (branch,) = (branch for branch in plan.branches if branch.id == checkpoint.branch)
         return self._card(BranchJob(sweep=job, branch=branch), checkpoint.step, checkpoint.id)
 
-    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+    def draw_grids(self, job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
         """No weights, no pictures."""
         return ()
 

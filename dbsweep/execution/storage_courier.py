@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +23,7 @@ from dbsweep.execution.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import MANIFEST
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
-from dbsweep.records.results import Checkpoint
+from dbsweep.records.results import GridModels
 
 STOP_LOOK_INTERVAL_S = 2.0
 """How often a worker asks the storage whether it shall stop."""
@@ -72,8 +72,9 @@ class StorageCourier(Courier):
             self._finish(job.branch.id)
 
     @contextmanager
-    def drawing_grids(self, checkpoint: Checkpoint) -> Iterator[None]:
-        self._store.get(self._run.path / checkpoint.path)
+    def drawing_grids(self, models: Sequence[GridModels]) -> Iterator[None]:
+        for path in dict.fromkeys(m.checkpoint.path for each in models for m in each.models if m.checkpoint):
+            self._store.get(self._run.path / path)
         yield
         for folder in self._run.grids.iterdir():
             self._store.put(folder)

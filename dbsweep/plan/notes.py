@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from dbsweep.config.axes import AxisKind
 from dbsweep.config.messages import counted
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName, Search
@@ -41,6 +42,7 @@ def notes_on(
         *_uneven_epochs(courses, photos),
         *_bucketed(courses, photos),
         *_few_evaluations(experiment, courses),
+        *_grids_of_what_may_be_gone(experiment),
         _disk(experiment, branches, rates),
     )
 
@@ -173,6 +175,19 @@ def _few_evaluations(experiment: Experiment, courses: Sequence[Course]) -> Itera
             f"{few:,} of {counted(len(courses), 'trial')} {'has' if few == 1 else 'have'} fewer than "
             f"{_FEW_EVALUATIONS} checkpoints{seen}, too few to see when overtraining begins; {fix}"
         )
+
+
+def _grids_of_what_may_be_gone(experiment: Experiment) -> Iterator[str]:
+    """Checkpoints that a grid names and that need not be among the best, whose weights are kept."""
+    keep = experiment.checkpoints.keep
+    for number, grid in enumerate(experiment.grids, start=1):
+        axis = grid.axis(AxisKind.CHECKPOINT)
+        names = [str(value) for value in axis.values if value not in ("base", "best", "runner_up")] if axis else []
+        if names and keep != "all":
+            yield (
+                f"grid {number} draws {', '.join(names)}, whose weights checkpoints.keep: {keep} may have dropped by "
+                "then: what is gone is left out, and said"
+            )
 
 
 def _disk(experiment: Experiment, branches: Sequence[Branch], rates: Rates) -> str:

@@ -76,12 +76,12 @@ def points_of(experiment: Experiment, trials: Sequence[Trial]) -> list[Point]:
 
 def longest_epochs(experiment: Experiment) -> int:
     """The most epochs that a trial of the search can have."""
-    return max(_lengths(experiment))
+    return max(experiment.lengths)
 
 
 def shortest_epochs(experiment: Experiment) -> int:
     """The fewest epochs that a trial of the search can have."""
-    return min(_lengths(experiment))
+    return min(experiment.lengths)
 
 
 def grace_epochs(experiment: Experiment) -> int:
@@ -100,14 +100,6 @@ def rungs_of(first: float, factor: float, longest: int) -> tuple[float, ...]:
     while found[-1] * factor <= longest:
         found.append(found[-1] * factor)
     return tuple(found)
-
-
-def _lengths(experiment: Experiment) -> list[int]:
-    """In epochs: all that a trial can have, or the bounds between which they are."""
-    axis = experiment.search.axes.get("epochs")
-    if axis is None:
-        return [experiment.train.epochs]
-    return [math.floor(float(value)) for values in axis.model_dump().values() for value in values]
 
 
 def grid_size(experiment: Experiment) -> int:

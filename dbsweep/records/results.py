@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from dbsweep.records.names import Metric, PromptKind, VerdictState
+from dbsweep.records.names import BASE, Metric, PromptKind, VerdictState
 from dbsweep.records.record import Record, Scalar
 
 
@@ -167,12 +167,45 @@ class StepLog(Record):
     savings: dict[str, Scalar] = Field(default_factory=dict)
 
 
+class GridModel(Record):
+    """The weights that draw a part of a grid.
+
+    Attributes:
+        title: as the heads of the report name it: `base`, `epoch 12`, `t005, epoch 8`.
+        checkpoint: None for the untrained base model.
+    """
+
+    title: str
+    checkpoint: Checkpoint | None
+
+    @property
+    def id(self) -> str:
+        """The checkpoint's, or ``"base"``."""
+        return self.checkpoint.id if self.checkpoint is not None else BASE
+
+
+class GridModels(Record):
+    """What a grid of the experiment is drawn from, when the choice is known.
+
+    Attributes:
+        chosen: the checkpoint of the choice.
+        models: of a grid that varies the checkpoint those that can be drawn, each once; else the chosen one alone.
+        notes: sentences about those that cannot.
+    """
+
+    chosen: Checkpoint
+    models: tuple[GridModel, ...]
+    notes: tuple[str, ...] = ()
+
+
 class GridImage(Record):
     """A drawn grid: labels of its axes and the cells' image paths.
 
     Attributes:
         cells: ``cells[z][y][x]`` is the images of one cell (one per seed), relative to the run folder.
         prompt: the prompt of the grid before its axes act.
+        checkpoints: of an axis that varies the checkpoint their ids, ``"base"`` included, in the order of its values.
+        notes: what is left out and why.
     """
 
     title: str
@@ -185,3 +218,10 @@ class GridImage(Record):
     z_values: tuple[str, ...]
     seeds: tuple[int, ...]
     cells: tuple[tuple[tuple[tuple[str, ...], ...], ...], ...]
+    checkpoints: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """All images; none where nothing that it names could be drawn."""
+        return tuple(path for layer in self.cells for row in layer for cell in row for path in cell)

@@ -69,7 +69,7 @@ def write_sheets(data: ReportData, folder: Path) -> tuple[Path, ...]:
     """
     paths = [choice_png(data.decision, folder / "choice.png")] if data.decision is not None else []
     paths += [film_strip_png(c.strip, folder / f"film-strip-{c.strip.trial}.png") for c in data.chapters]
-    paths += [grid_png(grid, folder / f"grid-{i}.png") for i, grid in enumerate(data.grids, start=1)]
+    paths += [grid_png(grid, folder / f"grid-{i}.png") for i, grid in enumerate(data.grids, start=1) if grid.rows]
     return tuple(paths)
 
 

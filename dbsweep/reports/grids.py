@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from dbsweep.config.axes import LABELS, NOTHING, AxisKind, value_text
 from dbsweep.config.schema import Evaluate, Experiment
+from dbsweep.records.names import BASE
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import GridImage
 from dbsweep.records.run import RunRecord
@@ -40,9 +41,13 @@ class GridTable:
 
     Attributes:
         layer: ``z label z value``; empty without a z axis.
-        x_heads: `x_values` where there is little room.
         y_label: empty without a y axis.
+        x_heads: `x_values` where there is little room.
+        rows: none where nothing could be drawn.
         usual: in words, the settings of the cells that are usual; empty where none is.
+        chosen: the value that is the checkpoint to keep; empty where none is.
+        over_checkpoints: whether an axis says which checkpoint draws; else one draws all.
+        notes: what is left out of the grid and why; on its first layer alone.
     """
 
     title: str
@@ -55,6 +60,9 @@ class GridTable:
     rows: tuple[GridRow, ...]
     seeds: tuple[int, ...]
     usual: str
+    chosen: str = ""
+    over_checkpoints: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def seeds_text(self) -> str:
@@ -62,15 +70,54 @@ class GridTable:
         names = listing(str(seed) for seed in self.seeds)
         return f"seed {names}" if len(self.seeds) == 1 else f"seeds {names} side by side"
 
+    @property
+    def heads_width(self) -> int:
+        """About how many pixels the heads of the rows take on the page."""
+        return max(len(head) for head in (f"{self.y_label} ↓", *(row.head for row in self.rows))) * 7 + 16
+
 
 def grid_tables(record: RunRecord, run_folder: Path) -> tuple[GridTable, ...]:
-    """One table for each layer of each grid of the run."""
+    """One table for each layer of each grid of the run; a bare one for a grid of which nothing could be drawn."""
     usual = _usual_values(Experiment.model_validate(record.experiment).evaluate)
-    return tuple(_table(grid, layer, usual, run_folder) for grid in record.grids for layer in range(len(grid.cells)))
+    kept = record.kept.checkpoint if record.kept is not None else None
+    tables: list[GridTable] = []
+    for drawn in record.grids:
+        grid, chosen = _with_the_chosen(drawn, kept)
+        layers = [_table(grid, layer, usual, run_folder) for layer in range(len(grid.cells))] if grid.paths else []
+        layers = [replace(table, chosen=chosen) for table in layers or [_bare(grid)]]
+        tables += [replace(layers[0], notes=grid.notes), *layers[1:]]
+    return tuple(tables)
+
+
+def _with_the_chosen(grid: GridImage, kept: str | None) -> tuple[GridImage, str]:
+    """The grid with the checkpoint to keep named as that, where an axis of checkpoints has it, and its name there."""
+    for name in ("x", "y", "z"):
+        if getattr(grid, f"{name}_label") == LABELS[AxisKind.CHECKPOINT] and kept in grid.checkpoints:
+            titles = list(getattr(grid, f"{name}_values"))
+            place = grid.checkpoints.index(kept)
+            titles[place] += ", chosen"
+            return grid.model_copy(update={f"{name}_values": tuple(titles)}), titles[place]
+    return grid, ""
+
+
+def _bare(grid: GridImage) -> GridTable:
+    return GridTable(
+        title=grid.title,
+        prompt=grid.prompt,
+        layer="",
+        x_label=grid.x_label,
+        y_label=grid.y_label,
+        x_values=(),
+        x_heads=(),
+        rows=(),
+        seeds=grid.seeds,
+        usual="",
+        over_checkpoints=True,
+    )
 
 
 def _usual_values(evaluate: Evaluate) -> dict[str, str]:
-    """What checkpoints are drawn with for their scores, by the labels of axes; any seed and any words will do."""
+    """What checkpoints are drawn with for their scores, by labels of axes; any seed, words or checkpoint will do."""
     values: dict[AxisKind, Scalar] = {
         AxisKind.GUIDANCE_SCALE: evaluate.guidance_scale,
         AxisKind.PROMPT_WEIGHT: 1.0,
@@ -112,6 +159,7 @@ def _table(grid: GridImage, layer: int, usual: Mapping[str, str], run_folder: Pa
         rows=tuple(rows),
         seeds=grid.seeds,
         usual=", ".join(f"{label} {value}" for label, value in wanted) if any(any(row.usual) for row in rows) else "",
+        over_checkpoints=bool(grid.checkpoints),
     )
 
 
@@ -131,5 +179,7 @@ def _picture(
 
 
 def _at(label: str, value: str) -> str:
-    """A value with its axis: `CFG scale 5`, `words “ink poster style”`."""
+    """A value with its axis: `CFG scale 5`, `words “ink poster style”`; a checkpoint's title says it all."""
+    if label == LABELS[AxisKind.CHECKPOINT]:
+        return "base model" if value == BASE else value
     return f"{label} “{value}”" if label == LABELS[AxisKind.WORDS] and value != NOTHING else f"{label} {value}"

@@ -67,6 +67,11 @@ def page_html(data: ReportData, album: Album) -> str:
     )
 
 
-def cell_size(columns: int) -> int:
-    """Pixels of a picture so that a row fits the page: 128 and 64 show 64-pixel images without resampling."""
-    return next((size for size in (128, 96) if columns * (size + 6) <= STRIP_WIDTH), 64 if columns > 16 else 96)
+def cell_size(columns: int, beside: int = 0) -> int:
+    """Pixels of a picture so that a row fits the page: 128 and 64 show 64-pixel images without resampling.
+
+    Args:
+        beside: pixels that the head of a row takes.
+    """
+    room = STRIP_WIDTH - beside
+    return next((size for size in (128, 96) if columns * (size + 6) <= room), 64 if columns > 16 else 96)

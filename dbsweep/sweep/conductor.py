@@ -19,7 +19,6 @@ from dbsweep.plan.photos import photos_of
 from dbsweep.records.choice import Choice
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.plan import Plan
-from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import TerminalView
@@ -30,6 +29,7 @@ from dbsweep.selection.pick import choice_settings
 from dbsweep.selection.trialbook import TrialBook
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import utility_for, utility_of
+from dbsweep.sweep.grid_models import grid_models
 from dbsweep.sweep.housekeeping import Housekeeping
 from dbsweep.sweep.late_looks import look_late
 from dbsweep.sweep.photo_counts import count_photos, photo_sizes
@@ -173,7 +173,7 @@ class Conductor:
             self._ledger.finish()
             return None
         self._ledger.set_choice(choice)
-        self._draw_grids(backend, record.checkpoints[choice.best.checkpoint])
+        self._draw_grids(backend, record, choice)
         self._ledger.finish()
         return choice
 
@@ -197,14 +197,17 @@ class Conductor:
 
         return on_look
 
-    def _draw_grids(self, backend: Backend, checkpoint: Checkpoint) -> None:
-        """Grids are pictures beside the choice: one that cannot be drawn is said, and the run goes on."""
-        total = len(self._job.experiment.grids)
-        if total == 0:
+    def _draw_grids(self, backend: Backend, record: RunRecord, choice: Choice) -> None:
+        """Grids are pictures beside the choice: what cannot be drawn is said, and the run goes on."""
+        models = [grid_models(grid, record, choice) for grid in self._job.experiment.grids]
+        if not models:
             return
-        self._tell("grids", 0, total)
+        self._tell("grids", 0, len(models))
+        for number, each in enumerate(models, start=1):
+            for note in each.notes:
+                self._view.note(f"Grid {number}: {note}")
         try:
-            for grid in backend.draw_grids(self._job, checkpoint):
+            for grid in backend.draw_grids(self._job, models):
                 self._ledger.add_grid(grid)
         except DbsweepError as error:
             self._view.note(f"The grids could not be drawn: {error}")

@@ -11,8 +11,9 @@ from tests.config.conftest import Faults, Load
 
 SAMPLER = "must be " + ", ".join(map(repr, get_args(SamplerName)[:-1])) + " or 'UniPC', got "
 WORD = "`word` is needed for axis prompt_weight and for no other"
-KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler', 'seed' or 'words', "
+KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler', 'seed', 'words' or 'checkpoint', "
 WORDS = "which the others replace, must stand in the prompt or the negative prompt, got"
+NAMES = "must be 'base', 'before', 'best', 'after', 'last', 'runner_up' or a whole number from 1 on, got "
 NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got"
 
 
@@ -40,6 +41,9 @@ NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got
         ),
         ("x: {axis: seed, values: [1, 2]}, seeds: [1, 2]", "grids[0]", "has a seed axis, so `seeds` must be left out"),
         ("y: {axis: seed, values: [1]}", "grids[0].x", "is missing"),
+        ("x: {axis: checkpoint, values: [first]}", "grids[0].x.values[0]", NAMES + "'first'"),
+        ("x: {axis: checkpoint, values: [best, 0]}", "grids[0].x.values[1]", NAMES + "0"),
+        ("x: {axis: checkpoint, values: [true]}", "grids[0].x.values[0]", NAMES + "true"),
         ("x: {axis: words, values: [elf, man]}", "grids[0].x.values[0]", f"'elf', {WORDS} 'photo of ohwx man'"),
         (
             "negative_prompt: blurry, x: {axis: seed, values: [1]}, y: {axis: words, values: [elf]}",
@@ -81,6 +85,34 @@ def test_words_may_stand_in_the_negative_prompt_alone_and_may_be_taken_out(load:
         0
     ]
     assert grid.x.values == ("3", "3.0", "")
+
+
+@pytest.mark.parametrize(
+    ("lengths", "epoch", "message"),
+    [
+        ("train: {epochs: 30}", 40, "must be within the longest trial, of 30 epochs, got 40"),
+        (
+            "train: {epochs: 30}",
+            15,
+            "must be a multiple of evaluate.every_epochs (10) or the last epoch of a trial, got 15",
+        ),
+        ("search: {epochs: [25, 60]}", 70, "must be within the longest trial, of 60 epochs, got 70"),
+        ("train: {epochs: 30}", 20, None),
+        ("search: {epochs: [25, 60]}", 25, None),  # the end of a trial
+        ("search: {epochs: {uniform: [20, 60]}}", 33, None),  # it may be
+        ("search: {epochs: {uniform: [20, 60]}}", 61, "must be within the longest trial, of 60 epochs, got 61"),
+        ("train: {steps: 300}", 15, None),  # epochs are not known yet
+    ],
+)
+def test_epochs_of_a_grid_can_have_a_checkpoint(
+    faults: Faults, load: Load, lengths: str, epoch: int, message: str | None
+):
+    axes = f"x: {{axis: seed, values: [1]}}, z: {{axis: checkpoint, values: [best, {epoch}]}}"
+    grids = f"{lengths}\ngrids: [{{prompt: p, {axes}}}]"
+    if message is None:
+        assert load(grids).grids[0].axes[1].values == ("best", epoch)
+    else:
+        assert faults(grids) == {"grids[0].z.values[1]": f"{message} (line 11)"}
 
 
 def test_grid_values_get_the_type_of_their_axis(load: Load):

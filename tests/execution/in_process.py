@@ -15,7 +15,7 @@ from dbsweep.execution.queue import BranchQueue
 from dbsweep.execution.storage_courier import StorageCourier
 from dbsweep.records.events import Event
 from dbsweep.records.names import TrialState
-from dbsweep.records.results import Checkpoint, GridImage
+from dbsweep.records.results import GridImage, GridModels
 
 
 class InProcessBackend:
@@ -42,7 +42,7 @@ class InProcessBackend:
         for look in looks:
             on_card(look_closer(job, look))
 
-    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+    def draw_grids(self, job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
         return ()
 
     def close(self) -> None:
@@ -119,7 +119,7 @@ class StoredBackend:
     def _courier(self, sweep: SweepJob) -> StorageCourier:
         return StorageCourier(self._exchange.equip(sweep), self._storage)
 
-    def draw_grids(self, job: SweepJob, checkpoint: Checkpoint) -> tuple[GridImage, ...]:
+    def draw_grids(self, job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
         return ()
 
     def close(self) -> None:

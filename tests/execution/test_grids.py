@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
 from dbsweep.config.schema import Grid
+from dbsweep.execution import grids as grids_room
+from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.grids import cell_requests, draw_grids
 from dbsweep.execution.jobs import BranchJob, SweepJob
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoints import read_weights
+from dbsweep.models.loading import restore_base
 from dbsweep.records.events import CheckpointScored, Event
-from dbsweep.records.results import Checkpoint
+from dbsweep.records.results import Checkpoint, GridImage, GridModel, GridModels
 from dbsweep.sampling.infotext import read
 from tests.execution.sweeps import make_experiment
 from tests.execution.tiny_sweep import make_branch
@@ -113,9 +120,18 @@ def with_grids(job: SweepJob, *grids: dict[str, object]) -> SweepJob:
     return job.model_copy(update={"experiment": job.experiment.model_copy(update={"grids": made})})
 
 
+def models_of(chosen: Checkpoint, *others: Checkpoint | None) -> GridModels:
+    """A grid of the chosen checkpoint and others; None for the base model."""
+    models = [
+        GridModel(title="base" if each is None else f"epoch {each.epoch}", checkpoint=each)
+        for each in (chosen, *others)
+    ]
+    return GridModels(chosen=chosen, models=tuple(models))
+
+
 def test_pictures_lie_where_the_record_says(tiny_job: SweepJob) -> None:
     (checkpoint,) = trained(tiny_job, 1)
-    (grid,) = draw_grids(tiny_job, checkpoint)
+    (grid,) = draw_grids(tiny_job, [models_of(checkpoint)])
     assert (grid.x_label, grid.y_label, grid.z_label) == ("CFG scale", "weight of “ohwx man”", "")
     assert (grid.x_values, grid.y_values, grid.seeds) == (("1", "5"), ("0.8", "1", "1.2"), (7, 8))
     assert len(grid.cells) == 1
@@ -131,7 +147,9 @@ def test_a_picture_says_with_which_words_it_was_drawn(tiny_job: SweepJob) -> Non
     (checkpoint,) = trained(tiny_job, 1)
     texts = {"prompt": "photo of ohwx man", "negative_prompt": "ohwx man, blurry"}
     words = {"axis": "words", "values": ["ohwx man", "elf", ""]}
-    (grid,) = draw_grids(with_grids(tiny_job, {**texts, "x": {"axis": "seed", "values": [3]}, "y": words}), checkpoint)
+    (grid,) = draw_grids(
+        with_grids(tiny_job, {**texts, "x": {"axis": "seed", "values": [3]}, "y": words}), [models_of(checkpoint)]
+    )
     assert (grid.title, grid.y_label) == (f"Grid 1: seed × words ({checkpoint.id})", "words")
     assert grid.y_values == ("ohwx man", "elf", "(nothing)")
     infos = [read(tiny_job.run_folder / row[0][0]).request for row in grid.cells[0]]
@@ -142,3 +160,73 @@ def test_a_picture_says_with_which_words_it_was_drawn(tiny_job: SweepJob) -> Non
     ]
     pictures = {(tiny_job.run_folder / row[0][0]).read_bytes() for row in grid.cells[0]}
     assert len(pictures) == 3
+
+
+CHECKPOINTS = {"axis": "checkpoint", "values": ["best", "base", "after"]}
+
+
+def hashes(job: SweepJob, grid: GridImage) -> list[str]:
+    return [read(job.run_folder / path).model_hash for path in grid.paths]
+
+
+@pytest.mark.parametrize("place", ["x", "y", "z"])
+def test_each_cell_is_drawn_by_its_checkpoint_and_says_so(tiny_job: SweepJob, place: str) -> None:
+    first, second = trained(tiny_job, 2)
+    base_hash = loaded.models_as_they_are(tiny_job.base).sha256[:10]
+    texts = {"prompt": "photo of ohwx man", "seeds": [5]}
+    job = with_grids(tiny_job, {**texts, "x": CFG, place: CHECKPOINTS})
+    (grid,) = draw_grids(job, [models_of(first, None, second)])
+    assert getattr(grid, f"{place}_label") == "checkpoint"
+    assert getattr(grid, f"{place}_values") == ("epoch 1", "base", "epoch 2")
+    assert grid.checkpoints == (first.id, "base", second.id)
+    names = [first.sha256[:10], base_hash, second.sha256[:10]]
+    twice = 1 if place == "x" else 2
+    assert hashes(job, grid) == [name for name in names for _ in range(twice)]
+    pictures = [(job.run_folder / path).read_bytes() for path in grid.paths]
+    assert len(set(pictures)) == len(pictures)
+
+    plain = with_grids(tiny_job, {**texts, "x": CFG if place != "x" else {**CFG, "values": [7.5]}})
+    (alone,) = draw_grids(plain, [models_of(second)])
+    assert [(job.run_folder / path).read_bytes() for path in alone.paths] == pictures[-twice:]
+    assert alone.checkpoints == ()
+
+
+def test_each_checkpoint_is_loaded_once_for_all_grids(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = trained(tiny_job, 2)
+    read_from: list[str] = []
+
+    def counting(folder: Path, models: StableDiffusion) -> None:
+        read_from.append(folder.name)
+        read_weights(folder, models)
+
+    def restoring(models: StableDiffusion) -> None:
+        read_from.append("base")
+        restore_base(models)
+
+    monkeypatch.setattr(grids_room, "read_weights", counting)
+    monkeypatch.setattr(loaded, "restore_base", restoring)
+    texts = {"prompt": "photo of ohwx man"}
+    job = with_grids(tiny_job, {**texts, "x": CHECKPOINTS, "y": CFG}, {**texts, "x": CFG}, {**texts, "x": CHECKPOINTS})
+    several = models_of(first, None, second)
+    drawn = draw_grids(job, [several, models_of(first), several])
+    assert [len(grid.paths) for grid in drawn] == [6, 2, 3]
+    assert sorted(read_from) == ["000002", "000004", "base"]
+
+
+def test_a_grid_of_which_nothing_is_left_is_told_and_draws_nothing(tiny_job: SweepJob) -> None:
+    (checkpoint,) = trained(tiny_job, 1)
+    texts = {"prompt": "photo of ohwx man"}
+    job = with_grids(tiny_job, {**texts, "x": CFG, "y": {"axis": "checkpoint", "values": [3]}})
+    (grid,) = draw_grids(job, [GridModels(chosen=checkpoint, models=(), notes=("without epoch 3: …",))])
+    assert (grid.paths, grid.notes) == ((), ("without epoch 3: …",))
+
+
+def test_drawn_again_with_other_values_no_picture_is_one_of_before(tiny_job: SweepJob) -> None:
+    """Whoever resumes a run may have changed its grids."""
+    first, second = trained(tiny_job, 2)
+    job = with_grids(tiny_job, {"prompt": "photo of ohwx man", "x": {**CHECKPOINTS, "values": ["best", "after"]}})
+    (before,) = draw_grids(job, [models_of(second, first)])
+    (after,) = draw_grids(job, [models_of(second, None)])
+    assert before.title == after.title, "so the ledger replaces it"
+    base_hash = loaded.models_as_they_are(tiny_job.base).sha256[:10]
+    assert hashes(job, after) == [second.sha256[:10], base_hash]

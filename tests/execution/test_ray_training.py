@@ -13,6 +13,7 @@ from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ray_backend import RayBackend
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, Metric, PromptKind, TrialState
+from dbsweep.records.results import GridModel, GridModels
 from tests.execution.tiny_sweep import make_branch, make_tiny_job, write_photos
 from tests.scoring.conftest import clip_folder
 
@@ -48,7 +49,9 @@ def test_a_sweep_from_photos_to_grids(tmp_path: Path, tiny_sd: Path, clip_folder
     assert found["b02-000004"].sha256 == found["b03-000004"].sha256
     assert found["b01-000002"].sha256 == found["b03-000002"].sha256
 
-    (grid,) = backend.draw_grids(sweep, found["b02-000004"])
+    chosen = found["b02-000004"]
+    models = (GridModel(title="epoch 2", checkpoint=chosen),)
+    (grid,) = backend.draw_grids(sweep, [GridModels(chosen=chosen, models=models)])
     assert all((sweep.run_folder / path).is_file() for row in grid.cells[0] for cell in row for path in cell)
 
     here: list[Event] = []

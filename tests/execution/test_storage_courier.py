@@ -9,18 +9,21 @@ from typing import Any, TypeGuard
 import pytest
 from ray import tune
 
+from dbsweep.config.grid import Grid
 from dbsweep.execution import class_images, loaded, references
 from dbsweep.execution import storage_courier as courier_room
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch import run_branch
 from dbsweep.execution.exchange import StorageExchange
 from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.grids import draw_grids
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, events_in
 from dbsweep.execution.storage_courier import StorageCourier
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import HELD_OUT, Metric, TrialState
+from dbsweep.records.results import GridModel, GridModels
 from tests.execution.tiny_sweep import ColourEncoder, make_branch, make_tiny_job, write_photos
 
 
@@ -182,3 +185,23 @@ def test_held_out_photos_and_their_captions_reach_a_worker_that_does_not_see_the
     measured = {metric: scored.scorecard.scores[metric] for metric in HELD_OUT}
     assert len(measured[Metric.VALIDATION_LOSS].samples) == len(expected.samples)
     assert all(math.isfinite(score.value) for score in measured.values())
+
+
+def test_grids_are_drawn_on_another_machine_from_all_their_checkpoints(
+    stored: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events = train(BranchJob(sweep=stored, branch=make_branch("b01", 3)))
+    first, second, third = (event.checkpoint for event in events if isinstance(event, CheckpointScored))
+    go_to(tmp_path / "second", monkeypatch)
+    axis = {"axis": "checkpoint", "values": ["base", "before", "best"]}
+    grid = Grid.model_validate({"prompt": "photo of ohwx man", "x": axis})
+    experiment = stored.experiment.model_copy(update={"grids": (grid,)})
+    courier = StorageCourier(stored.model_copy(update={"experiment": experiment}), str(experiment.storage))
+    models = [GridModel(title=title, checkpoint=each) for title, each in (("base", None), ("2", second), ("3", third))]
+    several = [GridModels(chosen=third, models=tuple(models))]
+    with courier.drawing_grids(several):
+        (drawn,) = draw_grids(courier.sweep, several)
+    assert len(drawn.paths) == 3
+    assert not (courier.sweep.run_folder / first.path).exists(), "nothing draws from it"
+    folder = Path(drawn.paths[0]).parent
+    assert courier._store.intact(courier.sweep.run_folder / folder)

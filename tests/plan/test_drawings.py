@@ -84,6 +84,9 @@ def test_grids_draw_every_cell_with_every_seed():
     weight = {"axis": "prompt_weight", "word": "man", "values": [0.8, 1.0]}
     grids = [{"prompt": "a man", "x": scale, "y": weight, "seeds": [1, 2]}, {"prompt": "a", "x": scale}]
     assert cost(small(grids=grids)).images - cost(small()).images == 3 * 2 * 2 + 3
+    checkpoints = {"axis": "checkpoint", "values": ["base", "best", 4]}
+    varied = [{"prompt": "a man", "x": scale, "z": checkpoints, "seeds": [1, 2]}]
+    assert cost(small(grids=varied)).images - cost(small()).images == 3 * 3 * 2
     words = {"axis": "words", "values": ["man", "elf", "dog", "cat"]}
     replaced = [{"prompt": "a man", "x": words, "y": scale, "seeds": [1, 2]}]
     found, plain = cost(small(grids=replaced)), cost(small())

@@ -158,3 +158,13 @@ def test_where_checkpoints_fill_a_disk_it_is_told_how_to_have_fewer():
     assert "to keep fewer set checkpoints.keep: 2 and evaluate.look_every: 1" in notes(**sd1)
     assert "to keep fewer" not in notes(**sd1, checkpoints={"keep": 3})
     assert "to keep fewer" not in notes(search={"epochs": [300]})
+
+
+def test_a_grid_of_checkpoints_that_may_be_gone_is_told():
+    axis = {"axis": "checkpoint", "values": ["base", "before", "best", 30, "runner_up"]}
+    grids = [{"prompt": "a man", "x": {"axis": "seed", "values": [1]}, "y": axis}]
+    told = "grid 1 draws before, 30, whose weights checkpoints.keep: 2 may have dropped by then"
+    assert told in notes(grids=grids, checkpoints={"keep": 2})
+    assert "may have dropped" not in notes(grids=grids)
+    kept = [{"prompt": "a man", "x": {**axis, "values": ["base", "best", "runner_up"]}}]
+    assert "may have dropped" not in notes(grids=kept, checkpoints={"keep": 2})

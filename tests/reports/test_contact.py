@@ -108,6 +108,18 @@ def test_the_usual_cell_of_a_grid_is_framed(record: RunRecord, run_folder: Path,
     assert {tuple(framed[y, x]) for y, x in changed} == {INK}
 
 
+def test_heads_do_not_run_into_each_other_and_what_is_not_drawn_has_no_sheet(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    data = data_of(record, run_folder)
+    (table,) = data.grids
+    long = tuple(f"{value} and some more words" for value in table.x_heads)
+    wide = opened(grid_png(replace(table, x_heads=long), tmp_path / "wide.png", cell=64))
+    assert wide.width > opened(grid_png(table, tmp_path / "grid.png", cell=64)).width
+    write_sheets(replace(data, grids=(replace(table, rows=()), table)), tmp_path / "sheets")
+    assert [path.name for path in (tmp_path / "sheets").glob("grid-*")] == ["grid-2.png"]
+
+
 def test_all_sheets_of_a_report(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
     data = data_of(record, run_folder)
     paths = write_sheets(data, tmp_path)

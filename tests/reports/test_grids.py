@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dbsweep.config.axes import NOTHING
 from dbsweep.config.schema import Experiment
+from dbsweep.records.choice import Overrule
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.grids import AS_USUAL, grid_tables
 
@@ -89,3 +92,57 @@ def test_a_layer_of_words(record: RunRecord, run_folder: Path) -> None:
     words = {"z_label": "words", "z_values": ("ink poster style", "neon style"), "cells": (grid.cells[0],) * 2}
     tables = grid_tables(record.model_copy(update={"grids": (grid.model_copy(update=words),)}), run_folder)
     assert [table.layer for table in tables] == ["words “ink poster style”", "words “neon style”"]
+
+
+def over_checkpoints(record: RunRecord, *titles: str, place: str = "y") -> RunRecord:
+    """The grid of the run with checkpoints in place of weights; the last one is the choice."""
+    (grid,) = record.grids
+    assert record.choice is not None
+    ids = (*(f"some-{i}" for i in range(len(titles) - 1)), record.choice.best.checkpoint)
+    rows = grid.cells[0][: len(titles)]
+    cells = (rows,) if place == "y" else tuple((row,) for row in rows)
+    changes = {f"{place}_label": "checkpoint", f"{place}_values": titles, "checkpoints": ids, "cells": cells}
+    return record.model_copy(update={"grids": (grid.model_copy(update=changes),)})
+
+
+def test_checkpoints_are_named_as_elsewhere_and_the_one_to_keep_is_told(record: RunRecord, run_folder: Path) -> None:
+    (table,) = grid_tables(over_checkpoints(record, "base", "t001, epoch 20", "epoch 40"), run_folder)
+    assert [row.head for row in table.rows] == ["base", "t001, epoch 20", "epoch 40, chosen"]
+    captions = [row.pictures[0].caption for row in table.rows if row.pictures[0] is not None]
+    assert [caption.partition(" · ")[0] for caption in captions] == [
+        "CFG scale 3, base model",
+        "CFG scale 3, t001, epoch 20",
+        "CFG scale 3, epoch 40, chosen",
+    ]
+    assert (table.over_checkpoints, table.chosen) == (True, "epoch 40, chosen")
+    assert table.usual == "CFG scale 7.5"
+    assert [row.usual[2] for row in table.rows] == [True, True, True]
+
+
+def test_a_checkpoint_that_was_not_taken_is_not_told_as_chosen(record: RunRecord, run_folder: Path) -> None:
+    varied = over_checkpoints(record, "base", "epoch 40")
+    assert record.choice is not None
+    mine = Overrule(candidate=record.choice.candidates[-1], because="her smile", time=0.0)
+    (table,) = grid_tables(varied.model_copy(update={"overrule": mine}), run_folder)
+    assert ([row.value for row in table.rows], table.chosen) == (["base", "epoch 40"], "")
+
+
+def test_what_is_left_out_is_told_once_and_the_rest_is_shown(record: RunRecord, run_folder: Path) -> None:
+    varied = over_checkpoints(record, "base", "epoch 40", place="z")
+    grid = varied.grids[0].model_copy(update={"notes": ("without epoch 50: …",)})
+    tables = grid_tables(varied.model_copy(update={"grids": (grid,)}), run_folder)
+    assert [(table.layer, table.notes) for table in tables] == [
+        ("base model", ("without epoch 50: …",)),
+        ("epoch 40, chosen", ()),
+    ]
+
+
+@pytest.mark.parametrize("cells", [(), ((),), (((), ()),)])
+def test_of_a_grid_of_which_nothing_could_be_drawn_the_reason_stands(
+    record: RunRecord, run_folder: Path, cells: tuple[()]
+) -> None:
+    (grid,) = record.grids
+    notes = ("without epoch 50: …",)
+    bare = grid.model_copy(update={"cells": cells, "checkpoints": (), "notes": notes})
+    (table,) = grid_tables(record.model_copy(update={"grids": (bare,)}), run_folder)
+    assert (table.prompt, table.notes, table.rows) == (grid.prompt, notes, ())

@@ -245,6 +245,33 @@ def test_the_grids_tell_whose_choice_they_show(record: RunRecord, run_folder: Pa
     assert ("The chosen checkpoint over its grid" in text) is (drawn not in text)
 
 
+def test_the_grids_tell_that_their_heads_say_which_checkpoint_draws(
+    record: RunRecord, run_folder: Path, tmp_path: Path
+) -> None:
+    (one,) = record.grids
+    assert record.choice is not None
+    several = one.model_copy(
+        update={
+            "title": "several",
+            "x_label": "checkpoint",
+            "x_values": ("base", "epoch 40"),
+            "checkpoints": ("base", record.choice.best.checkpoint),
+            "cells": (tuple(row[:2] for row in one.cells[0]),),
+        }
+    )
+    left = one.model_copy(update={"title": "left", "cells": (), "notes": ("without epoch 50: why",)})
+    page = rendered(record.model_copy(update={"grids": (several, one, left)}), run_folder, tmp_path)
+    assert "The chosen checkpoint over its grid: pick the cell you like" in page.text
+    assert "Where a grid is over checkpoints, its heads say which one draws." in page.text
+    assert "Without epoch 50: why. Nothing is left to draw." in " ".join(page.text.split())
+    assert "epoch 40, chosen" in page.text
+    heads = [attrs for tag, attrs in page.tags if tag == "th" and attrs.get("class") == "chosen"]
+    assert len(heads) == 1
+    alone = rendered(record.model_copy(update={"grids": (several,)}), run_folder, tmp_path).text
+    assert "The chosen checkpoint over its grid" not in alone
+    assert "its heads say" not in alone
+
+
 def test_a_run_without_a_choice_says_so(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
     bare = record.model_copy(
         update={
@@ -299,3 +326,10 @@ def test_a_second_report_replaces_the_first(record: RunRecord, run_folder: Path,
 @pytest.mark.parametrize(("columns", "size"), [(3, 128), (9, 128), (10, 96), (11, 96), (14, 96), (30, 64)])
 def test_cells_fit_the_page(columns: int, size: int) -> None:
     assert cell_size(columns) == size
+
+
+def test_cells_leave_room_for_the_heads_of_their_rows(record: RunRecord, run_folder: Path) -> None:
+    (table,) = report_data(record, run_folder).grids
+    assert 22 * 6 < table.heads_width < 22 * 9, "weight of “ohwx man” ↓"
+    # 8 cells of 128 pixels take 1072 of the page's 1216.
+    assert [cell_size(8, beside) for beside in (0, 144, table.heads_width)] == [128, 128, 96]
