@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -20,6 +21,7 @@ from dbsweep.models.loading import restore_base
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.records.results import Checkpoint, GridImage, GridModel, GridModels
 from dbsweep.sampling.infotext import read
+from dbsweep.sampling.sampler import draw
 from tests.execution.sweeps import make_experiment
 from tests.execution.tiny_sweep import make_branch
 
@@ -230,3 +232,18 @@ def test_drawn_again_with_other_values_no_picture_is_one_of_before(tiny_job: Swe
     assert before.title == after.title, "so the ledger replaces it"
     base_hash = loaded.models_as_they_are(tiny_job.base).sha256[:10]
     assert hashes(job, after) == [second.sha256[:10], base_hash]
+
+
+@pytest.mark.parametrize("lora_rank", [0, 2])
+def test_the_base_model_draws_what_it_did_before_anything_was_trained(tiny_job: SweepJob, lora_rank: int) -> None:
+    grid: dict[str, object] = {"prompt": "photo of ohwx man", "x": CHECKPOINTS}
+    job = with_grids(tiny_job, grid)
+    train = job.experiment.train.model_copy(update={"lora_rank": lora_rank})
+    job = job.model_copy(update={"experiment": job.experiment.model_copy(update={"train": train})})
+    untrained = loaded.untrained_models(job.base)
+    ((_, request),) = cell_requests(job.experiment.grids[0], job.experiment, [GridModel(title="base", checkpoint=None)])
+    (image,) = draw(untrained, [request])
+    first, second = trained(job, 2)
+    (drawn,) = draw_grids(job, [models_of(second, None, first)])
+    pictures = [np.asarray(Image.open(job.run_folder / path)) for path in drawn.paths]
+    assert [np.array_equal(picture, image) for picture in pictures] == [False, True, False]
