@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dbsweep.commands.interrupts import ended_as_by_ctrl_c
 from dbsweep.commands.options import RUNS, Address, Alone, File, Json, Run, Runs, Sets
 from dbsweep.commands.output import print_json, print_lines, print_note, write_nowhere
 
@@ -76,24 +76,6 @@ def _print_outcome(folder: RunFolder) -> None:
     print_lines(best_text(record, folder.path, folder.handle))
 
 
-_ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
-"""With what batch systems and containers end a process, and what a terminal sends that goes away (not on Windows)."""
-
-
-def _interrupt(view: TerminalView, number: int) -> NoReturn:
-    """As Ctrl-C, which the view tells; the other signals count once.
-
-    `timeout` and others send them twice, which is no wish to leave the workers alone, as a second Ctrl-C is.
-    """
-    view.stopping()
-    if number in _ENDINGS:
-        for ending in _ENDINGS:
-            signal.signal(ending, signal.SIG_IGN)
-    if number == signal.SIGHUP:
-        write_nowhere()
-    raise KeyboardInterrupt
-
-
 @contextmanager
 def _leading(view: TerminalView) -> Iterator[None]:
     """Around a sweep.
@@ -106,15 +88,8 @@ def _leading(view: TerminalView) -> Iterator[None]:
     from dbsweep.execution.driver_lock import file_locks
 
     file_locks()  # refused where there are none, before anything else is done
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, *_ENDINGS)}
-    for number, handler in before.items():
-        if handler is not signal.SIG_IGN:
-            signal.signal(number, lambda number, _: _interrupt(view, number))
     try:
-        with redirect_stdout(sys.stderr):
+        with ended_as_by_ctrl_c(view.stopping), redirect_stdout(sys.stderr):
             yield
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
