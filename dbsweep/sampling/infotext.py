@@ -121,14 +121,23 @@ def read(path: Path) -> ImageInfo:
     Raises:
         InputError: not an image, or without settings.
     """
-    try:
-        with Image.open(path) as image:
-            text = image.info.get(PNG_KEY) or _user_comment(image)
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise InputError(f"{path}: not an image that can be read: {error}") from error
+    text = read_text(path)
     if not text:
         raise InputError(f"{path}: holds no generation settings (no PNG text {PNG_KEY!r}, no EXIF UserComment)")
     return parse_info(text)
+
+
+def read_text(path: Path) -> str:
+    """The infotext of an image file as it stands there; empty where there is none.
+
+    Raises:
+        InputError: not an image.
+    """
+    try:
+        with Image.open(path) as image:
+            return str(image.info.get(PNG_KEY) or _user_comment(image))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise InputError(f"{path}: not an image that can be read: {error}") from error
 
 
 def _info(prompt: str, negative: str, settings: dict[str, str]) -> ImageInfo:
@@ -140,7 +149,7 @@ def _info(prompt: str, negative: str, settings: dict[str, str]) -> ImageInfo:
         seed=int(settings.pop("Seed", default.seed)),
         guidance_scale=float(settings.pop("CFG scale", default.guidance_scale)),
         num_inference_steps=int(settings.pop("Steps", default.num_inference_steps)),
-        sampler=settings.pop("Sampler", default.sampler),
+        sampler=_sampler(settings, default.sampler),
         width=int(width),
         height=int(height),
     )
@@ -153,6 +162,14 @@ def _info(prompt: str, negative: str, settings: dict[str, str]) -> ImageInfo:
         clip_skip=int(settings.pop("Clip skip", 1)),
         extras=settings,
     )
+
+
+def _sampler(settings: dict[str, str], default: str) -> str:
+    """Its name as A1111 had it until 1.8; since then what stood at its end is a key of its own."""
+    sampler = settings.pop("Sampler", default)
+    if settings.get("Schedule type") == "Karras" and not sampler.endswith(" Karras"):
+        return f"{sampler} {settings.pop('Schedule type')}"
+    return sampler
 
 
 def _prompts(lines: list[str]) -> tuple[str, str]:

@@ -72,6 +72,19 @@ def test_a_text_written_by_a1111_is_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "sampler", "extras"),
+    [
+        ("DPM++ 2M, Schedule type: Karras", "DPM++ 2M Karras", {}),  # since A1111 1.9
+        ("DPM++ 2M Karras, Schedule type: Karras", "DPM++ 2M Karras", {"Schedule type": "Karras"}),
+        ("Euler, Schedule type: Exponential", "Euler", {"Schedule type": "Exponential"}),
+    ],
+)
+def test_the_schedule_is_part_of_the_samplers_name(written: str, sampler: str, extras: dict[str, str]) -> None:
+    info = parse_info(f"a cat\nSteps: 28, Sampler: {written}, CFG scale: 8.5, Seed: 3, Size: 640x512")
+    assert (info.request.sampler, info.extras) == (sampler, extras)
+
+
 LINE = st.text(alphabet=string.ascii_letters + string.digits + " ,.:()[]\"\\'<>é漢😀", max_size=30).map(str.strip)
 PROMPT = (
     st.lists(LINE, min_size=1, max_size=3).map("\n".join).map(str.strip).filter(lambda t: "Negative prompt:" not in t)
