@@ -11,18 +11,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dbsweep.errors import InputError, RunError
-from dbsweep.execution.folder import RunFolder
 from dbsweep.models.hash_cache import FileHashes, file_hashes
-from dbsweep.models.sources import BaseSource, is_hub_id
-from dbsweep.records.results import Checkpoint
-from dbsweep.records.run import RunRecord
-from dbsweep.sweep.answers import find_checkpoint, find_run, refuse_lost
+from dbsweep.models.sources import is_hub_id
+from dbsweep.sweep.answers import find_run
 from dbsweep.sweep.exporting import PrecisionName, new_path, origin_of, refusing
+from dbsweep.sweep.found_models import FoundModel, find_model
 from dbsweep.sweep.kohya_training import named_model
-from dbsweep.sweep.named_models import MINISD, base_source, resolve_model
 from dbsweep.sweep.preflight import check_model
 from dbsweep.sweep.run_settings import read_experiment
-from dbsweep.sweep.storage import bring_checkpoint
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
@@ -64,20 +60,6 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True)
-class _Model:
-    """A model that takes part.
-
-    Attributes:
-        name: without folders.
-        run: where it is a run's checkpoint.
-    """
-
-    name: str
-    source: BaseSource
-    run: tuple[RunFolder, RunRecord, Checkpoint] | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class _Difference:
     """What a model has learned beyond another.
 
@@ -107,8 +89,8 @@ def merge(
         ResourceError: the disk is full, or a storage cannot be reached.
     """
     targets = _targets(out, recipe.multipliers, form)
-    custom, trained = _find(recipe.custom, runs), _find(recipe.trained, runs)
-    base = _base_of(trained, recipe.trained, runs) if recipe.base is None else _find(recipe.base, runs)
+    custom, trained = find_model(recipe.custom, runs), find_model(recipe.trained, runs)
+    base = _base_of(trained, recipe.trained, runs) if recipe.base is None else find_model(recipe.base, runs)
     for model in (custom, trained, base):
         check_model(model.source)
     with ExitStack() as stack:
@@ -136,23 +118,7 @@ def _targets(out: Path, multipliers: Sequence[float], form: MergeFormat) -> dict
         return {each: new_path(out.parent / name, form) for each, name in names.items()}
 
 
-def _find(name: str, runs: Path) -> _Model:
-    if not _names_run(name, runs):
-        return _Model(named_model(name)[0], BaseSource(source=resolve_model(name)))
-    folder, record, checkpoint = find_checkpoint(name, runs, interrupted=True)
-    path = bring_checkpoint(folder, checkpoint)
-    refuse_lost(folder, checkpoint)
-    source = BaseSource(source=str(path), below=base_source(read_experiment(folder)))
-    return _Model(f"{record.name}@{checkpoint.id}", source, (folder, record, checkpoint))
-
-
-def _names_run(name: str, runs: Path) -> bool:
-    if "@" in name and not Path(name).exists():
-        return True
-    return name != MINISD and any((folder / name / "ledger.db").is_file() for folder in (Path(), runs))
-
-
-def _base_of(trained: _Model, name: str, runs: Path) -> _Model:
+def _base_of(trained: FoundModel, name: str, runs: Path) -> FoundModel:
     if trained.run is None or trained.source.below is None:
         if not is_hub_id(name) and not Path(name).exists():
             find_run(name, runs)  # says which runs there are
@@ -160,17 +126,17 @@ def _base_of(trained: _Model, name: str, runs: Path) -> _Model:
             f"{trained.name} is no run in {runs}, so its base model is not known: give a run or RUN@CHECKPOINT, or "
             "name by --base what it was trained from"
         )
-    return _Model(named_model(read_experiment(trained.run[0]).base_model)[0], trained.source.below)
+    return FoundModel(named_model(read_experiment(trained.run[0]).base_model)[0], trained.source.below)
 
 
-def _load(model: _Model, note: Note) -> StableDiffusion:
+def _load(model: FoundModel, note: Note) -> StableDiffusion:
     from dbsweep.models.loading import load_base
 
     note(f"Loading {model.name}")
     return load_base(model.source)
 
 
-def _difference(trained: _Model, base: _Model, folder: Path, *, whole: bool, note: Note) -> _Difference:
+def _difference(trained: FoundModel, base: FoundModel, folder: Path, *, whole: bool, note: Note) -> _Difference:
     from dbsweep.models.merging import set_aside, take_difference
 
     models = _load(base, note)
@@ -186,7 +152,7 @@ def _difference(trained: _Model, base: _Model, folder: Path, *, whole: bool, not
 
 
 def _merged(
-    custom: _Model,
+    custom: FoundModel,
     difference: _Difference,
     multiplier: float,
     path: Path,
@@ -212,7 +178,9 @@ def _merged(
         return Merged(path, file_hashes(path))
 
 
-def _metadata(models: StableDiffusion, custom: _Model, difference: _Difference, multiplier: float) -> dict[str, str]:
+def _metadata(
+    models: StableDiffusion, custom: FoundModel, difference: _Difference, multiplier: float
+) -> dict[str, str]:
     """What the file says: as an export of the training would, and what it is a merge of."""
     from dbsweep.models.metadata import Origin, describe, describe_merge
 
@@ -229,7 +197,7 @@ def _metadata(models: StableDiffusion, custom: _Model, difference: _Difference, 
     return describe(models, origin.model_copy(update=told)) | merged
 
 
-def _part(model: _Model, loaded: StableDiffusion) -> MergePart:
+def _part(model: FoundModel, loaded: StableDiffusion) -> MergePart:
     from dbsweep.models.metadata import MergePart
 
     path = Path(model.source.source)
@@ -239,7 +207,7 @@ def _part(model: _Model, loaded: StableDiffusion) -> MergePart:
     return MergePart(name=model.name, sha256=hashes.sha256, old=hashes.old)
 
 
-def _origin(model: _Model, *, whole: bool) -> Origin | None:
+def _origin(model: FoundModel, *, whole: bool) -> Origin | None:
     """What an export of a run's checkpoint tells; None of other models. For `whole` see `origin_of`."""
     if model.run is None:
         return None
