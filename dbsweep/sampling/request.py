@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from dbsweep.errors import DbsweepError
@@ -33,7 +34,7 @@ class ImageRequest:
     height: int = 512
 
     def __post_init__(self) -> None:
-        if not self.guidance_scale >= 1.0:
+        if not 1.0 <= self.guidance_scale < math.inf:
             raise DbsweepError(f"guidance_scale must be at least 1, got {self.guidance_scale}")
         if self.num_inference_steps < 1:
             raise DbsweepError(f"num_inference_steps must be at least 1, got {self.num_inference_steps}")
@@ -47,3 +48,11 @@ class ImageRequest:
     def is_guided(self) -> bool:
         """Whether classifier-free guidance acts."""
         return self.guidance_scale > 1.0
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A request, and the text encoder's layer; `clip_skip` as in `dbsweep.sampling.conditioning.encode_prompts`."""
+
+    request: ImageRequest
+    clip_skip: int = 1

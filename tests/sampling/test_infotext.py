@@ -173,6 +173,7 @@ def test_broken_texts_are_refused(text: str, message: str) -> None:
     [
         ({"guidance_scale": 0.5}, "guidance_scale must be at least 1, got 0.5"),
         ({"guidance_scale": float("nan")}, "guidance_scale must be at least 1, got nan"),
+        ({"guidance_scale": float("inf")}, "guidance_scale must be at least 1, got inf"),
         ({"num_inference_steps": 0}, "num_inference_steps must be at least 1, got 0"),
         ({"seed": -1}, "seed must be between 0 and"),
         ({"seed": 2**63}, "seed must be between 0 and"),

@@ -1,0 +1,87 @@
+"""The command that draws a person's own prompts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dbsweep.commands.interrupts import ended_as_by_ctrl_c
+from dbsweep.commands.options import RUNS, Runs
+from dbsweep.commands.output import print_lines, print_note
+
+
+def draw_prompts(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A run's chosen checkpoint (RUN), any of its checkpoints (RUN@b01-000120), or what base_model takes: "
+            "minisd, a diffusers folder, a .safetensors or .ckpt file, a hub id.",
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder of the PNG files; what it has already is not drawn again.")
+    ],
+    prompts: Annotated[
+        list[str] | None, typer.Option("--prompt", metavar="TEXT", help="What to draw; may be given several times.")
+    ] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--prompts",
+            metavar="FILE",
+            help="A prompt a line, or flags, as A1111's script takes them: --prompt, --negative_prompt, --steps, "
+            "--cfg_scale, --sampler_name, --seed, --width, --height, --batch_size, --n_iter.",
+        ),
+    ] = None,
+    pngs: Annotated[
+        list[Path] | None,
+        typer.Option("--from", metavar="PNG", help="Draw a picture again from its PNG info, but for what you change."),
+    ] = None,
+    matrix: Annotated[
+        bool, typer.Option("--matrix", metavar="", help="Draw all combinations of a prompt's parts between `|`.")
+    ] = False,
+    negative_prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="Default: as the run's evaluate.")] = None,
+    images_per_prompt: Annotated[int | None, typer.Option(min=1, help="Image i has seed + i.")] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: as the run's evaluate.")] = None,
+    iterate_seed: Annotated[
+        bool, typer.Option("--iterate-seed", metavar="", help="Each prompt has seeds of its own.")
+    ] = False,
+    steps: Annotated[int | None, typer.Option("--steps", "--num-inference-steps", help="Sampling steps.")] = None,
+    cfg_scale: Annotated[float | None, typer.Option("--cfg-scale", "--guidance-scale", help="CFG scale.")] = None,
+    sampler: Annotated[str | None, typer.Option(metavar="NAME", help="A1111's name of the sampler.")] = None,
+    width: Annotated[int | None, typer.Option(help="Pixels; default: as the model was trained.")] = None,
+    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    clip_skip: Annotated[int | None, typer.Option(min=1, help="A1111's Clip skip; default: the run's.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures drawn at once; fewer where memory is short.")] = 8,
+    runs: Runs = RUNS,
+) -> None:
+    """Draw prompts with a run's checkpoint or any model; what was interrupted goes on by the same command."""
+    from dbsweep.commands.counting import counting
+    from dbsweep.config.messages import counted
+    from dbsweep.sampling.settings import DrawSettings
+    from dbsweep.sweep.drawing import Asked, draw_pictures
+
+    settings = DrawSettings(
+        negative_prompt=negative_prompt,
+        images_per_prompt=images_per_prompt,
+        seed=seed,
+        guidance_scale=cfg_scale,
+        num_inference_steps=steps,
+        sampler=sampler,
+        width=width,
+        height=height,
+        clip_skip=clip_skip,
+    )
+    asked = Asked(prompts or (), files or (), pngs or (), matrix, iterate_seed, settings)
+    try:
+        with ended_as_by_ctrl_c(lambda: None), counting("picture") as count:
+            drawn = draw_pictures(model, runs, out, asked, batch_size=batch_size, note=print_note, progress=count)
+    except KeyboardInterrupt:
+        print_note(f"Stopped: all pictures in {out} are whole, and the same command draws the rest.")
+        raise typer.Exit(130) from None
+    there = f", {drawn.there:,} were there already" if drawn.there else ""
+    print_note(f"{counted(drawn.new, 'picture')} drawn{there}")
+    print_lines([str(out)])

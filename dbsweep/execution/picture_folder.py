@@ -1,0 +1,95 @@
+"""A folder of pictures with their infotext: what it lacks is drawn."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from dbsweep.concepts.photos import is_whole
+from dbsweep.config.evaluate import DrawingPrecision
+from dbsweep.errors import InputError
+from dbsweep.models.bundle import StableDiffusion
+from dbsweep.sampling.infotext import ImageInfo, format_info, read_text, write_png
+from dbsweep.sampling.request import ImageRequest, Picture
+from dbsweep.sampling.sampler import draw
+
+_WORDS = 40
+"""Characters of the prompt in a file's name."""
+
+
+def draw_missing(
+    models: StableDiffusion,
+    pictures: Sequence[Picture],
+    folder: Path,
+    *,
+    model_hash: str,
+    precision: DrawingPrecision = "auto",
+    batch_size: int = 8,
+    progress: Callable[[int, int], None],
+) -> int:
+    """Draws those pictures that no PNG of the folder has the infotext of; each file appears whole or not at all.
+
+    Processors round differently for batches of different sizes, and some for other places in them. Therefore a batch
+    that lacks a picture is drawn as a whole, and of it what is missing is kept: the same call gives the same bits.
+
+    Args:
+        pictures: each once.
+        model_hash: goes into the infotext.
+        batch_size: pictures that are drawn at once; fewer where memory is short.
+        progress: called with how many have been drawn and how many there are to draw, first with 0.
+
+    Returns:
+        How many were drawn.
+    """
+    texts = [format_info(ImageInfo(p.request, model_hash, clip_skip=p.clip_skip)) for p in pictures]
+    there = _whole_texts(folder, set(texts))
+    total, drawn = sum(text not in there for text in texts), 0
+    progress(drawn, total)
+    for batch in _batches(pictures, batch_size):
+        missing = [index for index in batch if texts[index] not in there]
+        if not missing:
+            continue
+        clip_skip = pictures[batch[0]].clip_skip
+        requests = [pictures[index].request for index in batch]
+        images = draw(models, requests, batch_size=batch_size, clip_skip=clip_skip, precision=precision)
+        for index, image, request in zip(batch, images, requests, strict=True):
+            if index in missing:
+                path = folder / picture_name(index, request, texts[index])
+                write_png(path, image, request, model_hash, clip_skip=clip_skip)
+        drawn += len(missing)
+        progress(drawn, total)
+    return drawn
+
+
+def picture_name(index: int, request: ImageRequest, text: str) -> str:
+    """``00012-photo-of-ohwx-man-420420-1f0c9a3e.png``: sorts by place, and never names another picture's file."""
+    words = re.sub(r"[^A-Za-z0-9]+", "-", request.prompt)[:_WORDS].strip("-")
+    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
+    return "-".join(part for part in (f"{index + 1:05d}", words, str(request.seed), digest) if part) + ".png"
+
+
+def _whole_texts(folder: Path, wanted: set[str]) -> set[str]:
+    """The infotexts, of those wanted, that an undamaged PNG of the folder has, whatever its name."""
+    return {text for path, text in _texts(folder) if text in wanted and is_whole(path)}
+
+
+def _texts(folder: Path) -> Iterator[tuple[Path, str]]:
+    for path in folder.glob("[!.]*.png"):
+        try:
+            yield path, read_text(path)
+        except InputError:  # no picture, or one that a power cut has left half written
+            continue
+
+
+def _batches(pictures: Sequence[Picture], batch_size: int) -> Iterator[list[int]]:
+    """Indices of pictures that can be drawn at once; the same whatever is there already."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for index, picture in enumerate(pictures):
+        r = picture.request
+        key = (picture.clip_skip, r.sampler, r.num_inference_steps, r.width, r.height)
+        groups.setdefault(key, []).append(index)
+    for group in groups.values():
+        for start in range(0, len(group), batch_size):
+            yield group[start : start + batch_size]
