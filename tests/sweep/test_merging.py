@@ -235,7 +235,7 @@ def test_nothing_is_overwritten_and_it_is_said_before_anything_is_read(merge, ru
         ("{sd}", "", ("--base", "nowhere"), "base model nowhere: no such folder or file"),
         ("{sd2}", "", (), "sd2 is a Stable Diffusion 2 and demo@"),
         ("{inpainting}", "", (), "this is an inpainting model; only Stable Diffusion 1.x and 2.x that draw from text"),
-        ("{broken}", "", (), "broken: unet.conv_in.bias has values that are NaN or infinite"),
+        ("{broken}", "", (), "broken: unet is damaged: NaN or infinity stands in place of numbers in 1 weight"),
     ],
 )
 def test_wrong_input_is_one_message_and_leaves_nothing(
