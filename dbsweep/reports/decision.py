@@ -18,7 +18,7 @@ from dbsweep.reports.learned import is_not_there, unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.reasons import verdict_sentence
-from dbsweep.reports.recipe import chosen_train, export_commands, retraining_yaml
+from dbsweep.reports.recipe import chosen_train, draw_command, export_commands, retraining_yaml
 from dbsweep.reports.subjects import ConceptRow, concept_rows, lagging_sentence
 from dbsweep.reports.words import METRIC_NAMES, number, setting_name
 
@@ -91,8 +91,8 @@ class Decision:
         formula: what the utility is; changes: what would change dbsweep's choice.
         runners_up: candidates by utility.
         settings: (name, value) of every setting of its trial, and of those of the training that are not the default.
-        exports: (what it gives, command) that take the weights out of the run; recipe: an experiment file that trains
-            them again.
+        exports: (what it gives, command) that take the weights out of the run, or draw with them; recipe: an
+            experiment file that trains them again.
     """
 
     trial: str
@@ -168,7 +168,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
         rows=concept_rows(record),
         concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
-        exports=export_commands(record, handle or record.name),
+        exports=(*export_commands(record, handle or record.name), draw_command(record, handle or record.name)),
         recipe=retraining_yaml(record),
         sha256=checkpoint.sha256 if checkpoint is not None else "",
     )

@@ -18,7 +18,7 @@ from dbsweep.reports.kept import chosen, kept
 from dbsweep.reports.learned import is_not_there, unlearned_sentence
 from dbsweep.reports.race import race_sentence
 from dbsweep.reports.reasons import reasons, verdict_sentence
-from dbsweep.reports.recipe import export_commands
+from dbsweep.reports.recipe import draw_command, export_commands
 from dbsweep.reports.saving import saving_sentence
 from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.strips import swept_settings
@@ -90,7 +90,8 @@ def _exports(record: RunRecord, handle: str) -> list[str]:
     lines: list[str] = []
     for gives, command in export_commands(record, handle):
         lines += [f"  {'' if lines else 'export':<8} {gives}:", f"{'':<13}{command}"]
-    return lines
+    gives, command = draw_command(record, handle)
+    return [*lines, f"  {'draw':<8} {gives}:", f"{'':<13}{command}"]
 
 
 def _overruled(choice: Choice, overrule: Overrule | None) -> list[str]:

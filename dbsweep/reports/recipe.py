@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 import yaml
 
 from dbsweep.config.schema import Experiment, Train
@@ -31,6 +33,13 @@ def export_commands(record: RunRecord, handle: str) -> tuple[tuple[str, str], ..
         else ("the LoRA, for A1111, ComfyUI and Forge", f"{export} {name}-lora.safetensors --format lora")
     )
     return adapter, (f"{model[0]}, worked into the base model", model[1]), folder
+
+
+def draw_command(record: RunRecord, handle: str) -> tuple[str, str]:
+    """The command that draws a person's own prompts with the choice, and what it gives; `handle` as above."""
+    concept = Experiment.model_validate(record.experiment).concepts[0]
+    prompt = shlex.quote(f"photo of {concept.instance_token} {concept.class_token}")
+    return "pictures of your own prompts", f"dbsweep draw {handle} --prompt {prompt} --out {record.name}-pictures"
 
 
 def chosen_train(record: RunRecord) -> Train:

@@ -35,7 +35,9 @@ def test_the_text_names_what_to_keep_and_how_to_export_it(record, tmp_path):
         "  export   one file for A1111, ComfyUI and Forge:\n"
         f"             dbsweep export {record.name} --out {record.name}.safetensors\n"
         "           a diffusers folder:\n"
-        f"             dbsweep best {record.name} --export {record.name}-best"
+        f"             dbsweep best {record.name} --export {record.name}-best\n"
+        "  draw     pictures of your own prompts:\n"
+        f"             dbsweep draw {record.name} --prompt 'photo of ohwx man' --out {record.name}-pictures"
     )
     assert record.choice.reason in text
 

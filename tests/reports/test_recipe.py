@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 import yaml
 
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.recipe import export_commands, retraining_yaml, shorten
+from dbsweep.reports.recipe import draw_command, export_commands, retraining_yaml, shorten
 
 
 def trained_with(record: RunRecord, **train: object) -> RunRecord:
@@ -37,6 +39,14 @@ def test_a_lora_is_offered_first_in_the_format_that_loads_it(record: RunRecord) 
     ]
     gives, command = export_commands(trained_with(record, lora_rank=4, lora_dora=True), "quick")[0]
     assert (gives, command.split()[-1]) == ("the DoRA, for diffusers", "peft")
+
+
+def test_the_choice_draws_its_subject_by_a_command_that_a_shell_reads_as_meant(record: RunRecord) -> None:
+    gives, command = draw_command(record, "'/my runs/quick'")
+    assert gives == "pictures of your own prompts"
+    assert shlex.split(command) == [
+        *("dbsweep", "draw", "/my runs/quick", "--prompt", "photo of ohwx man", "--out", "synthetic-pictures")
+    ]
 
 
 @pytest.mark.parametrize("epochs", [1, 3, 10, 60, 100])
