@@ -15,7 +15,7 @@ from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.errors import ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.device_memory import is_out_of_memory, release_memory
-from dbsweep.plan.sizes import SMALL_ENCODER
+from dbsweep.models.making_room import with_room
 from dbsweep.sampling.conditioning import encode_prompts, pad_rows
 from dbsweep.sampling.precision import converted, drawing_dtype
 from dbsweep.sampling.request import ImageRequest
@@ -59,6 +59,8 @@ def draw(
     Noise comes from a CPU generator of each request's own seed, so images are the same on every device up to
     rounding, and one image is what diffusers' ``StableDiffusionPipeline`` draws with that generator.
 
+    Where memory runs out, the networks that score leave the device first (`with_room`), until they look again.
+
     Args:
         batch_size: images at once; guided ones take two places in the UNet's batch.
         clip_skip: as in `encode_prompts`.
@@ -100,7 +102,7 @@ def draw(
 def _drawing(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
     """What draws: copies in the dtype, or the models themselves where there is no memory for copies."""
     try:
-        return converted(models, dtype)
+        return with_room(lambda: converted(models, dtype))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -138,7 +140,7 @@ def _try(
         _NotInHalf: half precision was not enough.
     """
     try:
-        return _decode(models, _denoise(models, requests, texts, work))
+        return with_room(lambda: _decode(models, _denoise(models, requests, texts, work)))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
@@ -148,8 +150,8 @@ def _try(
             size = f"{requests[0].width}×{requests[0].height}"
             raise ResourceError(
                 f"out of memory while drawing one image of {size}; what helps: a smaller one (all of a sweep's are of "
-                f"train.resolution), a smaller encoder (evaluate.encoder {SMALL_ENCODER}), which stays loaded, or a "
-                "larger share of a GPU"
+                "train.resolution), less that training keeps meanwhile (train.optimizer adamw_8bit, train.ema_decay 0, "
+                "train.lora_rank 8), or a larger share of a GPU"
             ) from error
     release_memory()  # not in the clause above, where the error keeps the tensors of its frames
     return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pickle import UnpicklingError
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
 from PIL import Image
@@ -13,6 +13,7 @@ from transformers import AutoImageProcessor, Dinov2Model
 
 from dbsweep.errors import ModelError
 from dbsweep.models.device_memory import is_out_of_memory
+from dbsweep.models.making_room import Movable
 from dbsweep.models.quiet import without_reports
 from dbsweep.scoring.encoders import Embeddings, Pixels, in_batches, no_memory, refuse_no_numbers
 
@@ -36,20 +37,19 @@ class DinoEncoder:
 
     def __init__(self, name: str, model: Dinov2Model, preprocess: Preprocess, *, batch_size: int = 32) -> None:
         self.name = name
-        self._model: Any = model.eval().requires_grad_(False)
+        self._model = Movable(model)
+        self._width = int(model.config.hidden_size)
         self._preprocess = preprocess
         self._batch_size = batch_size
 
     def encode_images(self, images: Sequence[Pixels]) -> Embeddings:
         """(n, d) float32, L2-normalised; (0, d) for no images. Each row depends on its own image only."""
-        return in_batches(
-            images, self._encode, self._batch_size, name=self.name, width=int(self._model.config.hidden_size)
-        )
+        return in_batches(images, self._encode, self._batch_size, name=self.name, width=self._width)
 
     def _encode(self, batch: Sequence[Pixels]) -> torch.Tensor:
         tensors = self._preprocess(images=[Image.fromarray(image) for image in batch], return_tensors="pt")
         pixels = tensors["pixel_values"].to(self._model.device)
-        tokens: torch.Tensor = self._model(pixel_values=pixels).last_hidden_state[:, 0]
+        tokens: torch.Tensor = self._model.on_device()(pixel_values=pixels).last_hidden_state[:, 0]
         return torch.nn.functional.normalize(tokens.float(), dim=1)
 
 

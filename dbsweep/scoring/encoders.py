@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pickle import UnpicklingError
-from typing import Any, Protocol, TypeAlias, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from safetensors import SafetensorError
 
 from dbsweep.errors import ModelError, ResourceError
 from dbsweep.models.device_memory import is_out_of_memory, release_memory
+from dbsweep.models.making_room import Movable
 from dbsweep.models.refusals import without_numbers
 from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
@@ -50,7 +51,7 @@ class OpenClipEncoder:
 
     Args:
         name: what it was loaded as.
-        model: an open_clip model; moved to nothing and changed in nothing.
+        model: an open_clip model on the device where it looks; `with_room` may move it.
         preprocess: PIL image to (3, s, s) float32 tensor.
         tokenize: texts to (n, context) token ids.
         batch_size: images or texts a forward pass.
@@ -66,7 +67,7 @@ class OpenClipEncoder:
         batch_size: int = 32,
     ) -> None:
         self.name = name
-        self._model: Any = model.eval().requires_grad_(False)
+        self._model = Movable(model)
         self._preprocess = preprocess
         self._tokenize = tokenize
         self._batch_size = batch_size
@@ -76,7 +77,8 @@ class OpenClipEncoder:
 
         def encode(batch: Sequence[Pixels]) -> torch.Tensor:
             tensors = [self._preprocess(Image.fromarray(image)) for image in batch]
-            features: torch.Tensor = self._model.encode_image(torch.stack(tensors).to(self._device), normalize=True)
+            model = self._model.on_device()
+            features: torch.Tensor = model.encode_image(torch.stack(tensors).to(self._model.device), normalize=True)
             return features
 
         return in_batches(images, encode, self._batch_size, name=self.name)
@@ -85,17 +87,11 @@ class OpenClipEncoder:
         """Embed texts; what does not fit the model's context (77 tokens in CLIP) is cut off."""
 
         def encode(batch: Sequence[str]) -> torch.Tensor:
-            features: torch.Tensor = self._model.encode_text(
-                self._tokenize(list(batch)).to(self._device), normalize=True
-            )
+            tokens, model = self._tokenize(list(batch)), self._model.on_device()
+            features: torch.Tensor = model.encode_text(tokens.to(self._model.device), normalize=True)
             return features
 
         return in_batches(texts, encode, self._batch_size, name=self.name)
-
-    @property
-    def _device(self) -> torch.device:
-        parameter: torch.Tensor = next(self._model.parameters())
-        return parameter.device
 
 
 def in_batches(

@@ -12,6 +12,7 @@ from torch.nn import functional
 from dbsweep.concepts.captions import Caption
 from dbsweep.concepts.latents import LatentMoments
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.making_room import with_room
 from dbsweep.training.conditioning import PromptEncoder
 from dbsweep.training.objective import Objective
 from dbsweep.training.randomness import Purpose, generator
@@ -95,11 +96,10 @@ def _loss(
     states, mask = prompts.encode([prompt] * LEVELS)
     noisy = objective.add_noise(latents, noise, timesteps)
     dtype = models.unet.dtype
-    prediction = models.unet(
-        noisy.to(dtype),
-        timesteps,
-        encoder_hidden_states=states.to(dtype),
-        encoder_attention_mask=mask,
-        return_dict=False,
-    )[0]
+    context = states.to(dtype)
+    prediction = with_room(  # as who scores has just looked at the checkpoint
+        lambda: models.unet(
+            noisy.to(dtype), timesteps, encoder_hidden_states=context, encoder_attention_mask=mask, return_dict=False
+        )[0]
+    )
     return float(functional.mse_loss(prediction.float(), objective.target(latents, noise, timesteps)))

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.making_room import Movable
 from dbsweep.sampling import sampler as sampler_module
 from dbsweep.sampling.precision import converted, drawing_dtype
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import Image, Work, draw
+from tests.models.on_device import OnDevice
 
 REQUEST = ImageRequest("photo of ohwx man", "", seed=7, num_inference_steps=3, sampler="Euler", width=64, height=64)
 REQUESTS = [REQUEST, replace(REQUEST, seed=8, guidance_scale=1.0)]
@@ -90,6 +92,21 @@ def test_copies_that_leave_no_memory_for_one_image_make_room(
     monkeypatch.setattr(sampler_module, "_decode", decode)
     assert np.array_equal(draw(models, REQUESTS, precision="fp16"), exact)
     assert tried == [(torch.float16, 2), (torch.float16, 1), (torch.float32, 1), (torch.float32, 1)]
+
+
+def test_who_scores_makes_room_for_copies(models: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
+    scoring = OnDevice()
+    movable = Movable(scoring)
+
+    def copies(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
+        if scoring.bytes_on_device > 0:
+            raise torch.OutOfMemoryError(CUDA_SAYS)
+        return converted(models, dtype)
+
+    half = draw(models, REQUESTS, precision="fp16")
+    monkeypatch.setattr(sampler_module, "converted", copies)
+    movable.on_device()
+    assert np.array_equal(draw(models, REQUESTS, precision="fp16"), half)
 
 
 @pytest.mark.gpu

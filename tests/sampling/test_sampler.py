@@ -13,11 +13,13 @@ from diffusers import StableDiffusionPipeline
 from dbsweep.errors import DbsweepError, ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
+from dbsweep.models.making_room import Movable
 from dbsweep.sampling import conditioning
 from dbsweep.sampling import sampler as sampler_module
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import Image, Work, draw
 from dbsweep.sampling.schedulers import SAMPLERS, make_scheduler
+from tests.models.on_device import OnDevice
 from tests.tiny_models import write_pipeline
 
 REQUEST = ImageRequest(
@@ -211,6 +213,38 @@ def test_out_of_memory_halves_the_batch_for_all_that_follow(
     assert all(furthest(*pair) <= ROUNDING for pair in zip(drawn, expected, strict=True))
 
 
+def test_who_scores_makes_room_before_fewer_are_drawn_at_once(
+    models: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once: where that is not enough the batch is halved, and only then."""
+    requests = [replace(REQUEST, seed=seed, num_inference_steps=2) for seed in range(4)]
+    expected, tried = draw(models, requests), list[tuple[int, int]]()
+    most, scoring = 0, OnDevice()
+    movable = Movable(scoring)
+
+    def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
+        beside = scoring.bytes_on_device
+        tried.append((len(latents), beside))
+        if beside + 1000 * len(latents) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return real(models, latents)
+
+    real = sampler_module._decode
+    monkeypatch.setattr(sampler_module, "_decode", decode)
+    for room, tries in (
+        (8000, [(4, 4000)]),
+        (4000, [(4, 4000), (4, 0)]),
+        (2000, [(4, 4000), (4, 0), (2, 0), (2, 0)]),
+        (1000, [(4, 4000), (4, 0), (2, 0), *4 * [(1, 0)]]),
+    ):
+        most = room
+        movable.on_device()
+        drawn = draw(models, requests)
+        assert tried == tries
+        assert all(furthest(*pair) <= ROUNDING for pair in zip(drawn, expected, strict=True))
+        tried.clear()
+
+
 def test_another_error_is_no_lack_of_memory(models: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
     def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
         raise RuntimeError("a size that does not match")
@@ -226,6 +260,6 @@ def test_no_memory_for_one_image_is_an_error(models: StableDiffusion, monkeypatc
 
     monkeypatch.setattr(sampler_module, "_decode", decode)
     with pytest.raises(
-        ResourceError, match=r"drawing one image of 64×64; what helps: .*train.resolution.*ViT-B-32/openai"
+        ResourceError, match=r"drawing one image of 64×64; what helps: .*train.resolution.*train.optimizer adamw_8bit"
     ):
         draw(models, [REQUEST])

@@ -53,6 +53,15 @@ def test_the_embedding_is_the_class_token(folder: Path) -> None:
     assert load_dino(str(folder)).encode_images(images(1))[0] == pytest.approx(expected, abs=1e-5)
 
 
+def test_who_has_made_room_comes_back_to_look(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    encoder = load_dino(str(folder))
+    moves: list[torch.device] = []
+    monkeypatch.setattr(encoder._model, "_is_away", True)
+    monkeypatch.setattr(encoder._model, "_move", moves.append)
+    encoder.encode_images(images(1))
+    assert moves == [torch.device("cpu")]
+
+
 def test_no_images_are_no_rows(folder: Path) -> None:
     assert load_dino(str(folder)).encode_images([]).shape == (0, 16)
 

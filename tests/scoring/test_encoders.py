@@ -53,7 +53,8 @@ def test_batching_changes_nothing(clip_folder: Path) -> None:
 
 def let_only_fit(encoder: OpenClipEncoder, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """More images at once than that end as on a GPU that is full."""
-    real = encoder._model.encode_image
+    model = encoder._model.on_device()
+    real = model.encode_image
 
     def encode_image(images: torch.Tensor, *, normalize: bool) -> torch.Tensor:
         if len(images) > most:
@@ -61,7 +62,7 @@ def let_only_fit(encoder: OpenClipEncoder, most: int, monkeypatch: pytest.Monkey
         features: torch.Tensor = real(images, normalize=normalize)
         return features
 
-    monkeypatch.setattr(encoder._model, "encode_image", encode_image)
+    monkeypatch.setattr(model, "encode_image", encode_image)
 
 
 def test_fewer_are_looked_at_where_memory_is_short(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -91,6 +92,29 @@ def test_no_memory_for_an_encoder_is_not_taken_for_a_missing_network(
         ResourceError, match=r"out of memory while evaluate.encoder .* was loaded; what helps: a smaller"
     ):
         load_encoder(str(clip_folder))
+
+
+@pytest.mark.parametrize("what", ["images", "texts"])
+def test_who_has_made_room_comes_back_to_look(clip_folder: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+    encoder = load_encoder(str(clip_folder))
+    moves: list[torch.device] = []
+    monkeypatch.setattr(encoder._model, "_is_away", True)
+    monkeypatch.setattr(encoder._model, "_move", moves.append)
+    for _ in range(2):
+        _ = encoder.encode_images(some_images(1)) if what == "images" else encoder.encode_texts(["a"])
+    assert moves == [torch.device("cpu")]
+
+
+@pytest.mark.gpu
+def test_a_gpu_is_left_while_others_need_it(clip_folder: Path) -> None:
+    before = torch.cuda.memory_allocated()
+    encoder = load_encoder(str(clip_folder), "cuda")
+    rows, taken = encoder.encode_images(some_images(3)), torch.cuda.memory_allocated() - before
+    assert taken > 0
+    with torch.inference_mode():
+        assert encoder._model.leave()
+    assert torch.cuda.memory_allocated() - before < taken / 10
+    assert np.array_equal(encoder.encode_images(some_images(3)), rows)
 
 
 @pytest.mark.gpu

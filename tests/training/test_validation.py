@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,8 +12,10 @@ from torch import nn
 
 from dbsweep.concepts.captions import Caption
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.making_room import Movable
 from dbsweep.training.randomness import Purpose, generator
 from dbsweep.training.validation import DRAWS, LEVELS, HeldOut, validation_losses
+from tests.models.on_device import OnDevice
 from tests.training.dreambooth import fresh_models, make_trainer, moments, settings
 
 PROMPT = "photo of ohwx man"
@@ -98,3 +101,19 @@ def test_captions_count(tiny_sd: Path) -> None:
     other = HeldOut(moments(1, 50), (Caption("a dog"),))
     assert validation_losses(models, [other], seed=9) != validation_losses(models, [held_out(1)], seed=9)
     assert validation_losses(models, [], seed=9) == ()
+
+
+def test_who_scores_makes_room(tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    models, scoring = fresh_models(tiny_sd), OnDevice()
+    movable = Movable(scoring)
+    real = models.unet.forward
+
+    def forward(*args: Any, **kwargs: Any) -> object:
+        if scoring.bytes_on_device > 0:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return real(*args, **kwargs)
+
+    expected = validation_losses(models, [held_out(1)], seed=9)
+    monkeypatch.setattr(models.unet, "forward", forward)
+    movable.on_device()
+    assert validation_losses(models, [held_out(1)], seed=9) == expected
