@@ -1,11 +1,13 @@
-"""What a training pass keeps for its way back, counted: `python -m benchmarks.memory [--json]`.
+"""What a training pass keeps for its way back, and what a drawing makes: `python -m benchmarks.memory [--json]`.
 
 The networks are SD 1.5's, SD 2.1's and MiniSD's at full size, on torch's fake tensors: they have shapes and types and
 no values, so that every tensor that autograd saves is counted without the memory for it. Types are those of training on
 CUDA: autocast, which normalises in float32, and the UNet's norms in half precision. Attention is a fused kernel, which
 keeps no matrix, as on GPUs.
 
-Beside each count stands what `dbsweep.plan.activations`, the model of the forecast, has for it.
+A picture is one that is guided, in float32, and counted is what lives at once besides weights.
+
+Beside each count stands what the forecast's models, `dbsweep.plan.activations` and `drawing_memory`, have for it.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -20,14 +23,17 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
-from diffusers import UNet2DConditionModel
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.nn import functional
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from dbsweep.minisd.paths import pipeline_path
 from dbsweep.plan.activations import saved_bytes, text_bytes
+from dbsweep.plan.drawing_memory import picture_bytes
 from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
 from dbsweep.training.norms import set_half_norms
 
@@ -75,6 +81,45 @@ def counted(family: str, *, half: bool) -> tuple[int, int]:
         return image // IMAGES, prompt // IMAGES
 
 
+def counted_picture(family: str) -> int:
+    """Bytes that live at once, weights aside, when most does of one guided picture's drawing."""
+    _, resolution, unet_changes, text_changes = FAMILIES[family]
+    with FakeTensorMode(), torch.inference_mode():
+        unet, vae = _networks(family, unet_changes, text_changes)[0].eval(), _vae(family).eval()
+        latents = torch.empty(2, unet.config.in_channels, resolution // 8, resolution // 8)
+        states = torch.empty(2, TOKENS, unet.config.cross_attention_dim)
+        with Living() as denoising:
+            unet(latents, torch.ones(2), encoder_hidden_states=states, return_dict=False)
+        with Living() as decoding:
+            vae.decode(latents[:1], return_dict=False)
+        most: int = max(denoising.most, decoding.most)
+        return most
+
+
+class Living(TorchDispatchMode):  # type: ignore[no-untyped-call]  # of torch's
+    """Counts bytes of storages that are made inside and not yet gone; `most` of them lived at once."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._living: dict[int, int] = {}
+        self.most = 0
+
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: object, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:  # noqa: ANN401
+        given = {t.untyped_storage()._cdata for t in tree_leaves((args, kwargs)) if isinstance(t, torch.Tensor)}
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if not isinstance(tensor, torch.Tensor):
+                continue
+            storage = tensor.untyped_storage()
+            if storage._cdata not in given | self._living.keys():
+                self._living[storage._cdata] = storage.nbytes()
+                weakref.finalize(storage, self._living.pop, storage._cdata)
+        self.most = max(self.most, sum(self._living.values()))
+        return made
+
+
 def modelled(family: str, *, half: bool) -> tuple[int, int]:
     """The same by the model of the forecast."""
     size, resolution, _, _ = FAMILIES[family]
@@ -91,6 +136,13 @@ def _networks(
         return unet.train(), CLIPTextModel(CLIPTextConfig.from_pretrained(folder / "text_encoder")).train()
     unet = UNet2DConditionModel(block_out_channels=(320, 640, 1280, 1280), **unet_changes)
     return unet.train(), CLIPTextModel(CLIPTextConfig(vocab_size=49408, **text_changes)).train()
+
+
+def _vae(family: str) -> AutoencoderKL:
+    if family == "minisd":
+        return AutoencoderKL.from_config(AutoencoderKL.load_config(pipeline_path() / "vae"))
+    blocks = {"down_block_types": ("DownEncoderBlock2D",) * 4, "up_block_types": ("UpDecoderBlock2D",) * 4}
+    return AutoencoderKL(block_out_channels=(128, 256, 512, 512), layers_per_block=2, latent_channels=4, **blocks)
 
 
 def _saved(network: nn.Module, forward: Callable[[], object]) -> int:
@@ -138,7 +190,7 @@ def _in_float32(norm: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor
 
 
 def measure() -> dict[str, dict[str, int | float]]:
-    """By family and precision: counted and modelled bytes of an image and of a prompt, and their ratio."""
+    """By family and precision: counted and modelled bytes of an image, a prompt and a picture, and their ratio."""
     found: dict[str, dict[str, int | float]] = {}
     for family in FAMILIES:
         for half in (False, True):
@@ -152,6 +204,10 @@ def measure() -> dict[str, dict[str, int | float]]:
                     (f"ratio_{what}", round(model / count, 3)),
                 )
             }
+        size, resolution, _, _ = FAMILIES[family]
+        count, model = counted_picture(family), picture_bytes(size, resolution)
+        row = {"counted_picture": count, "modelled_picture": model, "ratio_picture": round(model / count, 3)}
+        found[f"{family} fp32"] |= row
     return found
 
 

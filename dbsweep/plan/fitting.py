@@ -1,4 +1,4 @@
-"""Which settings that save memory are taken, so that training fits the device."""
+"""Which settings that save memory are taken, so that trials fit the device."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dbsweep.records.record import Scalar
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """An experiment whose training fits the device as well as may be, and what a person should know of it."""
+    """An experiment whose trials fit the device as well as may be, and what a person should know of it."""
 
     experiment: Experiment
     notes: tuple[str, ...]
@@ -39,7 +39,7 @@ def fit(experiment: Experiment, device: Device | None) -> Fit:
         return Fit(experiment, tuple(forecast(experiment, device)))
     savings = _savings(experiment, device)
     chosen = _with(experiment, savings)
-    need = f"as given, training needs {gigabytes(need_of(experiment))} of {device.name}"
+    need = f"as given, a trial needs {gigabytes(need_of(experiment))} of {device.name}"
     if not savings:
         told = f"memory auto: {need}; nothing is changed"
     else:

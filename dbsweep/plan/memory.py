@@ -39,7 +39,25 @@ living tensors."""
 _FLOAT, _HALF = 4, 2  # weights, gradients and averages are float32 in any case
 
 
-class TrainingMemory(Record):
+class Memory(Record):
+    """Bytes of device memory by what they hold; each field is a part."""
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.model_dump().values())
+
+    def parts_text(self) -> str:
+        """``weights 4.0, moments 7.3, …`` in GB, without what is next to nothing."""
+        return ", ".join(self._parts())
+
+    def _parts(self) -> Iterator[str]:
+        for name, count in self.model_dump().items():
+            if count >= 0.05 * GIB:
+                yield f"{name.replace('_', ' ')} {count / GIB:.1f}"
+
+
+class TrainingMemory(Memory):
     """Bytes of device memory by what they hold, at the fullest moment of a step.
 
     Attributes:
@@ -61,20 +79,6 @@ class TrainingMemory(Record):
     update: int
     scoring: int
     reserve: int = RESERVE_BYTES
-
-    @property
-    def total(self) -> int:
-        """All of it."""
-        return sum(self.model_dump().values())
-
-    def parts_text(self) -> str:
-        """``weights 4.0, moments 7.3, …`` in GB, without what is next to nothing."""
-        return ", ".join(self._parts())
-
-    def _parts(self) -> Iterator[str]:
-        for name, count in self.model_dump().items():
-            if count >= 0.05 * GIB:
-                yield f"{name.replace('_', ' ')} {count / GIB:.1f}"
 
 
 def training_memory(train: Train, size: ModelSize, *, prompts: int, scoring_bytes: int) -> TrainingMemory:

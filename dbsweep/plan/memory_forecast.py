@@ -1,10 +1,11 @@
-"""How a person is told whether training fits the device, and what makes it fit."""
+"""How a person is told whether trials fit the device, and what makes them fit."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
 from dbsweep.config.schema import Experiment, Train
+from dbsweep.config.search import Search
 from dbsweep.plan.courses import text_encoder_epochs
 from dbsweep.plan.ladder import Savings, savings_text, smallest_passes, useful_steps
 from dbsweep.plan.memory import GIB
@@ -14,11 +15,13 @@ from dbsweep.records.record import Scalar
 
 _SHOWN = 6
 _SMALL_LORA = 8
+_SIDES = 64
+"""Of pictures that are advised, in pixels, a multiple."""
 _ENCODER = "evaluate.encoder"
 
 
 def forecast(experiment: Experiment, device: Device) -> Iterator[str]:
-    """Whether training fits, and what would make it fit, for each need."""
+    """Whether trials fit, and what would make them fit, for each need."""
     cases = sorted(cases_of(experiment), key=lambda case: -case.memory.total)
     if device.half is None and cases[0].memory.total <= device.memory_bytes:
         return  # on the CPU memory is hardly ever short, and other programs share it
@@ -29,27 +32,33 @@ def forecast(experiment: Experiment, device: Device) -> Iterator[str]:
 
 
 def forecast_without_device(experiment: Experiment) -> str:
-    """What training needs, where nobody knows what it has."""
-    worst = max((case.memory for case in cases_of(experiment)), key=lambda memory: memory.total)
+    """What trials need, where nobody knows what they have."""
+    worst = max(cases_of(experiment), key=lambda case: case.memory.total)
     return (
-        f"memory: training needs about {gigabytes(worst.total)} ({worst.parts_text()}); no GPU is seen from "
-        "here, so set resources.gpu_memory_gb to see whether that fits"
+        f"{_need_text(worst, of='')}; no GPU is seen from here, so set resources.gpu_memory_gb to see whether that fits"
     )
 
 
 def _case_text(experiment: Experiment, case: Case, device: Device) -> str:
-    named = f" ({case.named})" if case.named else ""
-    need = f"memory: training{named} needs about {gigabytes(case.memory.total)} of {device.name}"
-    parts = f"({case.memory.parts_text()})"
+    need = _need_text(case, of=f" of {device.name}")
     if case.memory.total <= device.memory_bytes:
-        return f"{need} {parts}: fits"
+        return f"{need}: fits"
     if means := list(_means(experiment, case, device)):
         advice = f"what makes it fit: {'; or '.join(means)}"
     elif (together := _together(experiment, case, device)) is not None:
         advice = f"what makes it fit, all together: {together}"
     else:
         advice = f"only {_least(case)} may make it fit"
-    return f"{need} {parts}: does not fit and will probably run out of memory; {advice}"
+    return f"{need}: does not fit and will probably run out of memory; {advice}"
+
+
+def _need_text(case: Case, *, of: str) -> str:
+    """What needs the most of a trial, and how much."""
+    named = f" ({case.named})" if case.named else ""
+    needed = f"{named} needs about {gigabytes(case.memory.total)}{of} ({case.memory.parts_text()})"
+    if case.drawing_decides:
+        return f"memory: drawing a checkpoint{needed}, more than training, which needs {gigabytes(case.training.total)}"
+    return f"memory: training{needed}"
 
 
 def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
@@ -78,6 +87,11 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
         yield f"train.lora_rank {_SMALL_LORA}, a LoRA instead of the whole networks ({gigabytes(total)})"
     if (total := need({_ENCODER: SMALL_ENCODER})) <= device.memory_bytes:
         yield f"{_ENCODER} {SMALL_ENCODER}, a smaller CLIP that scores ({gigabytes(total)})"
+    if case.drawing_decides:
+        for side in range(experiment.train.resolution // _SIDES * _SIDES, 0, -_SIDES):
+            if (total := need({"resolution": side})) <= device.memory_bytes:
+                yield f"train.resolution {side}, at which all is drawn ({gigabytes(total)})"
+                break
 
 
 def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
@@ -108,11 +122,16 @@ def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
 
 
 def _alone(experiment: Experiment, case: Case, changes: Mapping[str, Scalar]) -> Experiment:
-    """An experiment of this case alone, changed: settings of `train`, or the scoring encoder."""
-    of_train = {name: value for name, value in changes.items() if name != _ENCODER}
+    """An experiment of this case alone, changed: settings of `train`, or the scoring encoder.
+
+    A resolution that is swept stays as it is: `train` has what is drawn at.
+    """
+    drawn_at = experiment.train.resolution
+    of_train = {"resolution": drawn_at, **{name: value for name, value in changes.items() if name != _ENCODER}}
     train = Train.model_validate({**case.train.model_dump(), **of_train})
+    swept = {"resolution": [case.train.resolution]} if "resolution" in experiment.search.axes else {}
     evaluate = experiment.evaluate.model_copy(update={"encoder": changes.get(_ENCODER, experiment.evaluate.encoder)})
-    return experiment.model_copy(update={"train": train, "search": type(experiment.search)(), "evaluate": evaluate})
+    return experiment.model_copy(update={"train": train, "search": Search.model_validate(swept), "evaluate": evaluate})
 
 
 def _least(case: Case) -> str:

@@ -69,7 +69,7 @@ def _size_of_folder(folder: Path) -> ModelSize:
     unet, text = _config(folder / "unet"), _config(folder / "text_encoder")
     shapes = {name: dict(_shapes_in(folder / name)) for name in SINGLE_FILE}
     levels = len(unet["block_out_channels"])
-    factor = 2 ** (len(_config(folder / "vae")["block_out_channels"]) - 1)
+    vae_channels = _config(folder / "vae")["block_out_channels"]
     return ModelSize(
         name=NAME,
         **{name: _parameters(shapes[name]) for name in SINGLE_FILE},
@@ -79,7 +79,7 @@ def _size_of_folder(folder: Path) -> ModelSize:
             channels=tuple(unet["block_out_channels"]),
             layers=int(unet["layers_per_block"]),
             attends=tuple("CrossAttn" in unet["down_block_types"][level] for level in range(levels)),
-            factor=factor,
+            factor=2 ** (len(vae_channels) - 1),
         ),
         text_shape=TextShape(
             width=text["hidden_size"],
@@ -88,6 +88,7 @@ def _size_of_folder(folder: Path) -> ModelSize:
             quick=text["hidden_act"] == "quick_gelu",
             tokens=text["max_position_embeddings"],
         ),
+        vae_features=max(vae_channels[:2]),  # what is enlarged last has the second level's
     )
 
 

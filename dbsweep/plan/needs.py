@@ -1,4 +1,7 @@
-"""How much memory the trials of an experiment need, each need once, and what a device has."""
+"""How much memory the trials of an experiment need, each need once, and what a device has.
+
+A trial trains and draws in turns, so it needs the larger of the two.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from dataclasses import dataclass
 from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import text_encoder_epochs
+from dbsweep.plan.drawing_memory import DrawingMemory, drawing_memory
 from dbsweep.plan.ladder import Half, images_per_pass
 from dbsweep.plan.memory import TrainingMemory, training_memory
 from dbsweep.plan.model_files import size_of
@@ -53,8 +57,19 @@ class Case:
     """
 
     train: Train
-    memory: TrainingMemory
+    training: TrainingMemory
+    drawing: DrawingMemory
     named: str
+
+    @property
+    def drawing_decides(self) -> bool:
+        """Whether drawing its checkpoints needs more than training."""
+        return self.drawing.total > self.training.total
+
+    @property
+    def memory(self) -> TrainingMemory | DrawingMemory:
+        """What needs the most."""
+        return self.drawing if self.drawing_decides else self.training
 
 
 def need_of(experiment: Experiment) -> int:
@@ -86,10 +101,12 @@ def cases_of(experiment: Experiment) -> tuple[Case, ...]:
     varying = [column for column in zip(*distinct, strict=True) if len(set(column)) > 1]
     labels = [", ".join(words) for words in zip(*varying, strict=True)] or [""] * len(distinct)
     size, scoring = size_of(experiment.base_model), scoring_bytes(experiment.evaluate)
-    return tuple(
-        Case(train, training_memory(train, size, prompts=prompts_of(experiment, train), scoring_bytes=scoring), label)
-        for train, label in zip(distinct.values(), labels, strict=True)
-    )
+    drawn_at, on_gpu = experiment.train.resolution, experiment.resources.gpus_per_trial > 0
+    cases = []
+    for train, label in zip(distinct.values(), labels, strict=True):
+        training = training_memory(train, size, prompts=prompts_of(experiment, train), scoring_bytes=scoring)
+        cases.append(Case(train, training, drawing_memory(training, size, drawn_at, on_gpu=on_gpu), label))
+    return tuple(cases)
 
 
 def _need_key(settings: Mapping[str, Scalar]) -> tuple[Scalar, ...]:

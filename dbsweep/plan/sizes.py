@@ -35,6 +35,7 @@ class ModelSize:
         lora: parameters of a LoRA of rank 1, by the network that it is around and `train.lora_targets`: counted.
         dora: those that DoRA adds at any rank, likewise: a magnitude of each feature that a layer gives.
         unet_shape, text_shape: what a training pass keeps depends on.
+        vae_features: of the VAE's widest tensors at full resolution.
     """
 
     name: str
@@ -45,6 +46,7 @@ class ModelSize:
     dora: Mapping[str, Mapping[Targets, int]]
     unet_shape: UNetShape
     text_shape: TextShape
+    vae_features: int
 
     def trained(self, lora_rank: int, lora_targets: Targets, *, dora: bool, text_encoder: bool) -> int:
         """Parameters that train; the text encoder's count where it trains."""
@@ -55,7 +57,7 @@ class ModelSize:
         return factors + (sum(self.dora[network][lora_targets] for network in networks) if dora else 0)
 
 
-_VAE = 83_700_000
+_VAE, _VAE_FEATURES = 83_700_000, 256
 _UNET_SHAPE = UNetShape(channels=(320, 640, 1280, 1280), layers=2, attends=(True, True, True, False))
 
 MINISD = ModelSize(
@@ -73,6 +75,7 @@ MINISD = ModelSize(
     },
     unet_shape=UNetShape(channels=(128, 128), layers=1, attends=(True, False)),
     text_shape=TextShape(width=160, layers=4, hidden=480, quick=True),
+    vae_features=48,
 )
 SD1 = ModelSize(
     name="Stable Diffusion 1's size",
@@ -89,6 +92,7 @@ SD1 = ModelSize(
     },
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=768, layers=12, hidden=3072, quick=True),
+    vae_features=_VAE_FEATURES,
 )
 SD2 = ModelSize(
     name="Stable Diffusion 2's size",
@@ -105,6 +109,7 @@ SD2 = ModelSize(
     },
     unet_shape=_UNET_SHAPE,
     text_shape=TextShape(width=1024, layers=23, hidden=4096, quick=False),
+    vae_features=_VAE_FEATURES,
 )
 _ENCODERS = {
     "minisd": 1_270_000,

@@ -15,7 +15,7 @@ from tests.plan.devices import gpu, sd1
 def test_what_fits_is_not_changed():
     fitted = fit(sd1(), gpu(80))
     assert fitted.experiment == sd1()
-    assert fitted.notes[0].startswith("memory auto: as given, training needs ")
+    assert fitted.notes[0].startswith("memory auto: as given, a trial needs ")
     assert fitted.notes[0].endswith(" of the GPU's 80 GB; nothing is changed")
     assert fitted.notes[1].endswith(": fits")
 
@@ -122,6 +122,26 @@ def test_half_precision_is_not_taken_where_the_copy_of_the_weights_eats_what_it_
 
 def test_an_old_gpu_gets_fp16():
     assert fit(sd1(train={"batch_size": 4}), gpu(24, "fp16")).experiment.train.precision == "fp16"
+
+
+@pytest.mark.parametrize(
+    ("resolution", "batch_size", "more"),
+    [(384, 2, {"gradient_checkpointing": True}), (512, 8, {"batch_size": 4})],
+    ids=str,
+)
+def test_training_is_not_slowed_down_for_less_than_drawing_takes(
+    resolution: int, batch_size: int, more: dict[str, object]
+):
+    """Checkpoints drawn at 1024 pixels take 8.5 GB, so that what makes smaller photos fit 8 GB would be for nothing."""
+    train = {"lora_rank": 8, "batch_size": batch_size, "text_encoder_ratio": 0, "class_images_per_instance": 0}
+    small = {"encoder": "ViT-B-32/openai"}
+    alone = fit(sd1(train={**train, "resolution": resolution}, evaluate=small), gpu(8)).experiment.train
+    assert more.items() <= alone.model_dump().items()
+    drawn = sd1(train={**train, "resolution": 1024}, evaluate=small, search={"resolution": [resolution]})
+    fitted = fit(drawn, gpu(8))
+    assert not more.items() <= fitted.experiment.train.model_dump().items()
+    assert time_per_image(fitted.experiment.train) < time_per_image(alone)
+    assert fitted.notes[1].startswith("memory: drawing a checkpoint needs about 8.5 GB of the GPU's 8 GB")
 
 
 def test_without_auto_nothing_is_chosen_and_auto_is_advised():

@@ -55,6 +55,33 @@ def test_a_cpu_with_room_is_not_worth_a_word():
     assert "does not fit" in fit(experiment(base_model=SD1), cpu).notes[0]
 
 
+LARGE_PICTURES = {"lora_rank": 8, "resolution": 1024, "text_encoder_ratio": 0, "class_images_per_instance": 0}
+SMALL_ENCODER = {"encoder": "ViT-B-32/openai"}
+
+
+def test_a_checkpoint_that_takes_more_to_draw_than_to_train_is_told_as_such():
+    """Trials of small photos, all of whose checkpoints are drawn at the resolution of `train`."""
+    swept = sd1("as_given", train=LARGE_PICTURES, evaluate=SMALL_ENCODER, search={"resolution": [512]})
+    (short,) = fit(swept, gpu(8)).notes
+    assert short.startswith(
+        "memory: drawing a checkpoint needs about 8.5 GB of the GPU's 8 GB (weights 4.0, picture 3.0, "
+    )
+    assert ", more than training, which needs 7.9 GB: does not fit" in short
+    assert short.endswith("what makes it fit: train.resolution 896, at which all is drawn (7.9 GB)")
+    assert fit(swept, gpu(9)).notes[0].endswith(": fits")
+    assert forecast_without_device(swept).startswith("memory: drawing a checkpoint needs about 8.5 GB (weights 4.0, ")
+
+
+def test_a_resolution_that_is_advised_fits():
+    """Also where it is trained too."""
+    train = {**LARGE_PICTURES, "gradient_checkpointing": True, "precision": "bf16"}
+    (short,) = fit(sd1("as_given", train=train, evaluate=SMALL_ENCODER), gpu(8)).notes
+    advised = int(short.rpartition("train.resolution ")[2].partition(",")[0])
+    for side, fits in ((advised, True), (advised + 64, False)):
+        smaller = sd1("as_given", train={**train, "resolution": side}, evaluate=SMALL_ENCODER)
+        assert fit(smaller, gpu(8)).notes[0].endswith(": fits") is fits
+
+
 def test_of_many_needs_the_largest_are_told_and_the_rest_counted():
     notes = fit(sd1("as_given", search={"resolution": [*range(256, 1024, 64)]}), gpu(80)).notes
     told = [note.partition(" needs ")[0] for note in notes[:-1]]

@@ -47,6 +47,7 @@ def same_model(found: ModelSize, known: ModelSize) -> None:
         assert getattr(found, network) == pytest.approx(getattr(known, network), rel=2e-3)
     assert (found.lora, found.dora) == (known.lora, known.dora)
     assert (found.unet_shape, found.text_shape) == (known.unet_shape, known.text_shape)
+    assert found.vae_features == known.vae_features
     assert found.name == NAME
 
 

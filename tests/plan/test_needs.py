@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from dbsweep.plan.fitting import fit
-from dbsweep.plan.needs import prompts_of
+from dbsweep.plan.needs import cases_of, need_of, prompts_of
 from tests.plan.devices import gpu, sd1
 from tests.plan.experiments import CONCEPT
 
@@ -23,6 +23,16 @@ def test_trials_that_need_other_amounts_are_told_apart_in_words(search: dict[str
         "memory: training (with class images)",
         "memory: training (without class images)",
     ]
+
+
+@pytest.mark.parametrize(("gpus", "decides"), [(1, False), (0, True)], ids=["gpu", "cpu"])
+def test_a_trial_needs_the_larger_of_training_and_drawing(gpus: int, decides: bool):
+    """On a GPU a large encoder leaves while is drawn, and not while is trained."""
+    asked = sd1(train={"lora_rank": 8, "gradient_checkpointing": True, "class_images_per_instance": 0})
+    asked = asked.model_copy(update={"resources": asked.resources.model_copy(update={"gpus_per_trial": gpus})})
+    (case,) = cases_of(asked)
+    assert case.drawing_decides is decides
+    assert case.memory.total == max(case.training.total, case.drawing.total) == need_of(asked)
 
 
 ZWX: dict[str, Any] = {

@@ -1,0 +1,56 @@
+"""The memory that drawing a checkpoint takes between steps, in the leanest way that the sampler falls back to.
+
+That is one picture at a time, computed by the float32 weights themselves (copies in half precision need less from 1112
+pixels a side on, of SD 1), while on a GPU those who score wait in the host's memory (`dbsweep.models.making_room`).
+Gradients are gone by then; moments and average stay, for the steps that follow.
+"""
+
+from __future__ import annotations
+
+from dbsweep.plan.memory import Memory, TrainingMemory
+from dbsweep.plan.sizes import ModelSize
+
+_WIDEST = 3
+"""Tensors of the VAE's widest features that are there at once: a residual block's input, its norm's output and what is
+activated of that. The UNet's pass over a guided picture takes a third of it, of SD 1 and SD 2."""
+
+_FLOAT = 4
+
+
+class DrawingMemory(Memory):
+    """Bytes of device memory by what they hold, at the fullest moment of drawing one picture.
+
+    Attributes:
+        weights, moments, average, reserve: as while training.
+        picture: what the VAE makes of its latents on the way.
+        scoring: of those who score, where they cannot leave.
+    """
+
+    weights: int
+    moments: int
+    average: int
+    picture: int
+    scoring: int
+    reserve: int
+
+
+def drawing_memory(training: TrainingMemory, size: ModelSize, resolution: int, *, on_gpu: bool) -> DrawingMemory:
+    """What drawing a trial's checkpoints takes.
+
+    Args:
+        training: what its training takes.
+        resolution: at which all checkpoints are drawn.
+    """
+    return DrawingMemory(
+        weights=training.weights,
+        moments=training.moments,
+        average=training.average,
+        picture=picture_bytes(size, resolution),
+        scoring=0 if on_gpu else training.scoring,
+        reserve=training.reserve,
+    )
+
+
+def picture_bytes(size: ModelSize, resolution: int) -> int:
+    """What drawing one square picture makes at most, in float32."""
+    return _WIDEST * _FLOAT * size.vae_features * resolution**2
