@@ -86,6 +86,8 @@ def add_difference(
         ModelError: the models are of different kinds, or some weights are not finite before or afterwards.
     """
     _refuse_unlike(models, name, difference)
+    if abs(multiplier) > torch.finfo(torch.float32).max:
+        raise ModelError(f"merged by {multiplier:g}, no weight would be finite: take a smaller multiplier")
     weights = _finite_weights(models, name)
     if multiplier != 0:
         with safe_open(difference.path, "pt") as file:

@@ -158,4 +158,6 @@ def test_a_merge_that_its_precision_cannot_hold_is_refused(tiny_sd: Path, tmp_pa
     learned = difference(trained, load_base(str(tiny_sd)), tmp_path)
     with pytest.raises(ModelError, match=r"merged by 2, unet\.conv_in\.bias has values too large for float16"):
         add_difference(custom, "custom", learned, 2.0, torch.float16)
+    with pytest.raises(ModelError, match=r"merged by -1e\+300, no weight would be finite: take a smaller multiplier"):
+        add_difference(custom, "custom", learned, -1e300, torch.float32)
     add_difference(load_base(str(tiny_sd)), "custom", learned, 2.0, torch.bfloat16)
