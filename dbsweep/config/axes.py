@@ -7,7 +7,17 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, TypeAdapter, ValidationInfo, field_validator, model_validator
 
-from dbsweep.config.fields import Count, GuidanceScale, NotBool, Positive, SamplerName, Section, Seed, count_or
+from dbsweep.config.fields import (
+    Count,
+    GuidanceScale,
+    ModelSource,
+    NotBool,
+    Positive,
+    SamplerName,
+    Section,
+    Seed,
+    count_or,
+)
 from dbsweep.config.problems import Problems
 from dbsweep.records.record import Scalar
 
@@ -49,6 +59,7 @@ class AxisKind(StrEnum):
     SEED = "seed"
     WORDS = "words"
     CHECKPOINT = "checkpoint"
+    MERGE_RATIO = "merge_ratio"
 
 
 NOTHING = "(nothing)"
@@ -62,8 +73,9 @@ LABELS = {
     AxisKind.SEED: "seed",
     AxisKind.WORDS: "words",
     AxisKind.CHECKPOINT: "checkpoint",
+    AxisKind.MERGE_RATIO: "multiplier",
 }
-"""Axis names as A1111 shows them, but for words, its "Prompt S/R"."""
+"""Axis names as A1111 shows them, but for words, its "Prompt S/R"; the multiplier is its checkpoint merger's."""
 
 
 CheckpointName = Literal["base", "before", "best", "after", "last", "runner_up"]
@@ -75,14 +87,17 @@ def value_text(value: Scalar) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value) or NOTHING
 
 
+_Number = Annotated[float, Field(allow_inf_nan=False), NotBool]
+
 _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
     AxisKind.GUIDANCE_SCALE: TypeAdapter(GuidanceScale),
-    AxisKind.PROMPT_WEIGHT: TypeAdapter(Annotated[float, Field(allow_inf_nan=False), NotBool]),
+    AxisKind.PROMPT_WEIGHT: TypeAdapter(_Number),
     AxisKind.NUM_INFERENCE_STEPS: TypeAdapter(Count),
     AxisKind.SAMPLER: TypeAdapter(SamplerName),
     AxisKind.SEED: TypeAdapter(Seed),
     AxisKind.WORDS: TypeAdapter(str),
     AxisKind.CHECKPOINT: TypeAdapter(Annotated[CheckpointName | Count, count_or(*get_args(CheckpointName))]),
+    AxisKind.MERGE_RATIO: TypeAdapter(_Number),
 }
 
 
@@ -94,10 +109,14 @@ class GridAxis(Section):
         min_length=1,
         description="its values, left to right or top to bottom; of words the first stands in the prompt or the"
         " negative prompt, and the others take its place; of checkpoint epochs of the chosen training, or base, before,"
-        " best, after, last, runner_up",
+        " best, after, last, runner_up; of merge_ratio m of custom model + m × (checkpoint − base model), 0 is the"
+        " custom model itself",
     )
     word: str | None = Field(
         None, min_length=1, description="of prompt_weight: the words of the prompt that get the weight"
+    )
+    into: ModelSource | None = Field(
+        None, description="of merge_ratio: the custom model, named as `base_model` names one"
     )
 
     @field_validator("values", mode="before")
@@ -114,7 +133,9 @@ class GridAxis(Section):
         return accepted
 
     @model_validator(mode="after")
-    def _word_belongs_to_prompt_weight(self) -> GridAxis:
-        if (self.axis is AxisKind.PROMPT_WEIGHT) != (self.word is not None):
-            raise ValueError("`word` is needed for axis prompt_weight and for no other")
+    def _word_and_model_belong_to_their_axes(self) -> GridAxis:
+        fields = {"word": AxisKind.PROMPT_WEIGHT, "into": AxisKind.MERGE_RATIO}
+        for name, kind in fields.items():
+            if (self.axis is kind) != (getattr(self, name) is not None):
+                raise ValueError(f"`{name}` is needed for axis {kind} and for no other")
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import Field, model_validator
 
 from dbsweep.config.axes import AxisKind, GridAxis
@@ -36,6 +38,15 @@ class Grid(Section):
         """The axis that varies something, if one does."""
         return next((axis for axis in self.axes if axis.axis is kind), None)
 
+    def with_custom_models(self, named: Callable[[str], str]) -> Grid:
+        """With the models that it merges into named otherwise."""
+        named_axes = {
+            name: axis.model_copy(update={"into": named(axis.into)})
+            for name, axis in self.named_axes.items()
+            if axis.into is not None
+        }
+        return self.model_copy(update=named_axes)
+
     def worded(self, text: str, words: Scalar | None) -> str:
         """A prompt, or a part of one, with a value of the words axis in the place of its first, as A1111's Prompt S/R.
 
@@ -58,6 +69,9 @@ class Grid(Section):
                 problems.add((), message)
             if axis.axis is AxisKind.WORDS:
                 self._check_words(name, axis, problems)
+            if axis.axis is AxisKind.CHECKPOINT and AxisKind.MERGE_RATIO in kinds and "base" in axis.values:
+                message = "has learned nothing to merge, got 'base': the custom model alone is merge_ratio 0"
+                problems.add((name, "values", axis.values.index("base")), message)
         problems.refuse("grid")
         return self
 

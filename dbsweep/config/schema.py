@@ -154,6 +154,12 @@ class Experiment(Section):
         return self
 
     @property
+    def custom_models(self) -> tuple[str, ...]:
+        """Models to which grids add what a checkpoint has learned, each once."""
+        named = (axis.into for grid in self.grids for axis in grid.axes if axis.into is not None)
+        return tuple(dict.fromkeys(named))
+
+    @property
     def counts_steps(self) -> bool:
         """Whether a length is given in steps, which the plan needs in epochs."""
         return self.train.steps is not None or "steps" in self.search.axes or self.evaluate.every_steps is not None

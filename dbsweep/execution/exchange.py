@@ -59,7 +59,10 @@ class StorageExchange(Exchange):
         self._inputs: dict[str, str] | None = None
 
     def equip(self, sweep: SweepJob) -> SweepJob:
-        sweep = sweep.model_copy(update={"base": rooted(sweep.base)})
+        customs = {
+            name: custom.model_copy(update={"source": rooted(custom.source)}) for name, custom in sweep.customs.items()
+        }
+        sweep = sweep.model_copy(update={"base": rooted(sweep.base), "customs": customs})
         if self._inputs is None:
             with reachable(self._storage):
                 self._inputs = {path: self._send(Path(path)) for path in local_inputs(sweep)}

@@ -1,17 +1,20 @@
-"""The experiment's grids: one image for every cell and seed, each checkpoint loaded once for all that it draws."""
+"""The experiment's grids: one image for every cell and seed, each model loaded or merged once for all that it draws."""
 
 from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from dbsweep.config.axes import LABELS, AxisKind, GridAxis, value_text
 from dbsweep.config.schema import Experiment, Grid
 from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.grid_merges import Merge, draw_merges
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import read_weights
@@ -26,40 +29,79 @@ Cell = tuple[Scalar | None, Scalar | None, Scalar | None]
 """Values on x, y and z; None where there is no such axis. Those of an axis of checkpoints are their ids."""
 
 
-def draw_grids(job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
+Painter: TypeAlias = GridModel | Merge
+"""Whose weights draw a cell."""
+
+Following: TypeAlias = Callable[[StableDiffusion], AbstractContextManager[None]]
+"""Inside, what these networks draw is progress; see `StallWatch.following`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """An image of a grid.
+
+    Attributes:
+        file: where it goes.
+    """
+
+    painter: Painter
+    request: ImageRequest
+    file: Path
+
+
+def draw_grids(
+    job: SweepJob, models: Sequence[GridModels], following: Following = lambda _: nullcontext()
+) -> tuple[GridImage, ...]:
     """Draws all grids of the experiment and writes their images into the run folder.
 
     Args:
         models: of each grid, what draws it.
+        following: entered for networks that draw beside those of the base model.
+
+    Returns:
+        Their records; what cannot be merged is told in their notes.
 
     Raises:
         ModelError: a checkpoint cannot be read.
     """
     run, experiment = RunFolder(job.run_folder), job.experiment
     run.grids.mkdir(exist_ok=True)
-    waiting: defaultdict[GridModel, list[tuple[Path, ImageRequest]]] = defaultdict(list)
-    grids = []
-    for index, (grid, each) in enumerate(zip(experiment.grids, models, strict=True)):
-        cells = cell_requests(grid, experiment, each.models)
-        folder = run.grids / f"{index:02d}-{each.chosen.id}"
-        files = [folder / f"{place:04d}.png" for place in range(len(cells))]
-        for file, (cell, request) in zip(files, cells, strict=True):
-            waiting[_model_of(cell, grid, each)].append((file, request))
-        grids.append(_record(grid, index, each, run, files))
-    for model, pictures in waiting.items():
-        _draw_all(job, model, pictures)
-    return tuple(grids)
+    grids = [
+        _pictures(grid, experiment, each, run.grids / f"{index:02d}-{each.chosen.id}")
+        for index, (grid, each) in enumerate(zip(experiment.grids, models, strict=True))
+    ]
+    waiting: defaultdict[Painter, list[_Picture]] = defaultdict(list)
+    for picture in itertools.chain.from_iterable(grids):
+        waiting[picture.painter].append(picture)
+    for painter, pictures in waiting.items():
+        if isinstance(painter, GridModel):
+            _draw_all(job, pictures, *_load(job, painter))
+
+    def draw_with(merge: Merge, networks: StableDiffusion, model_hash: str) -> None:
+        with following(networks):
+            _draw_all(job, waiting[merge], networks, model_hash)
+
+    failed = draw_merges(job, [painter for painter in waiting if isinstance(painter, Merge)], draw_with)
+    lacking = {picture.file: why for merge, why in failed.items() for picture in waiting[merge]}
+    return tuple(_record(job, index, each, grids[index], lacking) for index, each in enumerate(models))
 
 
-def _draw_all(job: SweepJob, model: GridModel, pictures: Sequence[tuple[Path, ImageRequest]]) -> None:
-    """All that one checkpoint draws."""
+def _pictures(grid: Grid, experiment: Experiment, models: GridModels, folder: Path) -> list[_Picture]:
+    cells = cell_requests(grid, experiment, models.models)
+    return [
+        _Picture(_painter(cell, grid, models), request, folder / f"{place:04d}.png")
+        for place, (cell, request) in enumerate(cells)
+    ]
+
+
+def _draw_all(job: SweepJob, pictures: Sequence[_Picture], networks: StableDiffusion, model_hash: str) -> None:
+    """All that one model draws."""
     experiment = job.experiment
-    networks, model_hash = _load(job, model)
-    requests = [request for _, request in pictures]
+    requests = [picture.request for picture in pictures]
     images = draw(networks, requests, clip_skip=experiment.clip_skip, precision=experiment.evaluate.precision)
-    for (file, request), image in zip(pictures, images, strict=True):
-        file.parent.mkdir(exist_ok=True)
-        write_png(file, image, request, model_hash, clip_skip=experiment.clip_skip)
+    for picture, image in zip(pictures, images, strict=True):
+        picture.file.parent.mkdir(exist_ok=True)
+        write_png(picture.file, image, picture.request, model_hash, clip_skip=experiment.clip_skip)
 
 
 def _load(job: SweepJob, model: GridModel) -> tuple[StableDiffusion, str]:
@@ -72,11 +114,16 @@ def _load(job: SweepJob, model: GridModel) -> tuple[StableDiffusion, str]:
     return networks, model.checkpoint.sha256[:10]
 
 
-def _model_of(cell: Cell, grid: Grid, models: GridModels) -> GridModel:
-    """What draws a cell: the value of its axis of checkpoints, else the one that draws the whole grid."""
-    axes = zip((grid.x, grid.y, grid.z), cell, strict=True)
-    name = next((value for axis, value in axes if _varies_checkpoint(axis)), models.models[0].id)
-    return next(model for model in models.models if model.id == name)
+def _painter(cell: Cell, grid: Grid, models: GridModels) -> Painter:
+    """What draws a cell: the value of its axis of checkpoints, else the one that draws the whole grid, or its merge."""
+    values = {axis.axis: v for axis, v in zip((grid.x, grid.y, grid.z), cell, strict=True) if axis is not None}
+    name = values.get(AxisKind.CHECKPOINT, models.models[0].id)
+    model = next(model for model in models.models if model.id == name)
+    merging = grid.axis(AxisKind.MERGE_RATIO)
+    if merging is None:
+        return model
+    assert merging.into is not None  # `GridAxis` asks for it
+    return Merge(merging.into, model, float(values[AxisKind.MERGE_RATIO] or 0))
 
 
 def _varies_checkpoint(axis: GridAxis | None) -> bool:
@@ -124,7 +171,7 @@ def _request(grid: Grid, experiment: Experiment, cell: Cell, seed: int) -> Image
 def _moved(request: ImageRequest, kind: AxisKind, value: Scalar, *, weighted: str) -> ImageRequest:
     """The request with one axis at a value; it has its words already, and no weights."""
     match kind:
-        case AxisKind.WORDS | AxisKind.CHECKPOINT:
+        case AxisKind.WORDS | AxisKind.CHECKPOINT | AxisKind.MERGE_RATIO:
             return request
         case AxisKind.PROMPT_WEIGHT:
             return replace(request, prompt=weight_words(request.prompt, weighted, float(value)))
@@ -138,10 +185,17 @@ def _moved(request: ImageRequest, kind: AxisKind, value: Scalar, *, weighted: st
             return replace(request, seed=int(value))
 
 
-def _record(grid: Grid, index: int, models: GridModels, run: RunFolder, files: Sequence[Path]) -> GridImage:
+def _record(
+    job: SweepJob, index: int, models: GridModels, pictures: Sequence[_Picture], lacking: Mapping[Path, str]
+) -> GridImage:
+    grid, run = job.experiment.grids[index], RunFolder(job.run_folder)
     xs, ys, zs = (_texts(axis, models.models) for axis in (grid.x, grid.y, grid.z))
-    paths = iter([run.relative(file) for file in files])
     seeds = grid_seeds(grid)
+    together = (pictures[start : start + len(seeds)] for start in range(0, len(pictures), len(seeds)))
+    cells = (tuple(run.relative(p.file) for p in cell if p.file not in lacking) for cell in together)
+    merging = grid.axis(AxisKind.MERGE_RATIO)
+    into = "" if merging is None else job.customs[str(merging.into)].name
+    reasons = dict.fromkeys(lacking[p.file] for p in pictures if p.file in lacking)
     labels = [_label(axis) for axis in (grid.x, grid.y, grid.z)]
     varied = grid.axis(AxisKind.CHECKPOINT) is not None
     return GridImage(
@@ -154,9 +208,10 @@ def _record(grid: Grid, index: int, models: GridModels, run: RunFolder, files: S
         y_values=ys,
         z_values=zs,
         seeds=seeds,
-        cells=tuple(tuple(tuple(tuple(next(paths) for _ in seeds) for _ in xs) for _ in ys) for _ in zs),
+        cells=tuple(tuple(tuple(next(cells) for _ in xs) for _ in ys) for _ in zs),
         checkpoints=tuple(model.id for model in models.models) if varied else (),
-        notes=models.notes,
+        into=into,
+        notes=(*models.notes, *(f"not merged into {into}: {reason}" for reason in reasons)),
     )
 
 
@@ -169,7 +224,10 @@ def _values(axis: GridAxis | None, models: Sequence[GridModel]) -> tuple[Scalar 
 def _texts(axis: GridAxis | None, models: Sequence[GridModel]) -> tuple[str, ...]:
     if axis is None:
         return ("",)
-    return tuple(m.title for m in models) if _varies_checkpoint(axis) else tuple(value_text(v) for v in axis.values)
+    if _varies_checkpoint(axis):
+        return tuple(model.title for model in models)
+    prefix = "m " if axis.axis is AxisKind.MERGE_RATIO else ""
+    return tuple(f"{prefix}{value_text(value)}" for value in axis.values)
 
 
 def _label(axis: GridAxis | None) -> str:

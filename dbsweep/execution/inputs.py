@@ -34,7 +34,11 @@ def with_inputs_at(sweep: SweepJob, place: Place) -> SweepJob:
     evaluate = sweep.experiment.evaluate.model_copy(update={"identity": identity})
     experiment = sweep.experiment.model_copy(update={"concepts": concepts, "evaluate": evaluate})
     base, encoder = _base_at(sweep.base, place), place(sweep.encoder)
-    return sweep.model_copy(update={"experiment": experiment, "base": base, "encoder": encoder})
+    customs = {
+        name: custom.model_copy(update={"source": _base_at(custom.source, place)})
+        for name, custom in sweep.customs.items()
+    }
+    return sweep.model_copy(update={"experiment": experiment, "base": base, "encoder": encoder, "customs": customs})
 
 
 def _concept_at(concept: Concept, place: Place) -> Concept:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import Field, model_validator
@@ -35,6 +35,18 @@ class ClassImageNeed(Record):
     count: int
 
 
+class CustomModel(Record):
+    """A model to which grids add what a checkpoint has learned.
+
+    Attributes:
+        name: without folders.
+        source: resolved.
+    """
+
+    name: str
+    source: BaseSource
+
+
 class SweepJob(Record):
     """What the shared inputs of a sweep are made from.
 
@@ -46,6 +58,7 @@ class SweepJob(Record):
         experiment: the experiment as run.
         class_images: by concept, then size.
         framings: all ways in which trials cut their photos.
+        customs: models of grids that merge, by `into` of their axes.
         inputs: with `storage` in the experiment, where in it the photos and models lie that the driver has: path
             on the driver → path below the storage's inputs.
         base_on_driver: the base model as the driver names it, where a worker has a copy elsewhere.
@@ -59,6 +72,7 @@ class SweepJob(Record):
     experiment: Experiment
     class_images: tuple[ClassImageNeed, ...]
     framings: tuple[Framing, ...] = ()
+    customs: dict[str, CustomModel] = Field(default_factory=dict)
     inputs: dict[str, str] = Field(default_factory=dict)
     base_on_driver: BaseSource | None = None
     began_with: str | None = None
@@ -153,6 +167,7 @@ def sweep_job(
     base: BaseSource | str,
     encoder: str,
     photo_sizes: Sequence[Sequence[Size]] | None = None,
+    customs: Mapping[str, CustomModel] | None = None,
 ) -> SweepJob:
     """The job of preparing a sweep.
 
@@ -160,6 +175,7 @@ def sweep_job(
         photo_counts: photos of each concept, in the experiment's order.
         base, encoder: resolved sources.
         photo_sizes: of each photo; needed where aspect_ratio_buckets may be on.
+        customs: as `SweepJob.customs`.
     """
     return SweepJob(
         run_folder=run_folder.absolute(),
@@ -169,6 +185,7 @@ def sweep_job(
         experiment=experiment,
         class_images=class_image_needs(experiment, plan, photos_of(experiment, tuple(photo_counts), photo_sizes)),
         framings=framings_of(experiment, plan),
+        customs=dict(customs or {}),
     )
 
 

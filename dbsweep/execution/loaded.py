@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -91,6 +93,16 @@ def models_to_change(source: BaseSource) -> StableDiffusion:
     base = _base(source)
     base.changed = True
     return base.models
+
+
+@contextmanager
+def off_the_device(source: BaseSource) -> Iterator[None]:
+    """Inside, the base model's networks wait in the host's memory, so that another model has room to draw."""
+    models = _base(source).models.to("cpu")
+    try:
+        yield
+    finally:
+        models.to(device())
 
 
 @lru_cache(maxsize=1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from dbsweep.config.schema import Resources
 from dbsweep.errors import ResourceError
@@ -19,6 +19,9 @@ from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch
 from dbsweep.records.results import GridImage, GridModels, Scorecard
+
+if TYPE_CHECKING:
+    from dbsweep.execution.stall import StallWatch
 
 Body: TypeAlias = Callable[[BranchJob, Emit], None]
 """What trains one branch: `dbsweep.execution.branch.run_branch`, or something cheaper in tests and benchmarks."""
@@ -104,7 +107,7 @@ def claim_resources(resources: Resources) -> None:
 
 def draw_class_images(job: SweepJob, shard: int, shards: int) -> int:
     """Draws one part of the missing class images; returns how many."""
-    with _at_work(job, f"class-images-{shard:02d}") as courier, courier.preparing():
+    with _at_work(job, f"class-images-{shard:02d}") as (courier, _), courier.preparing():
         from dbsweep.execution import class_images
 
         return class_images.draw_class_images(courier.sweep, shard, shards)
@@ -112,7 +115,7 @@ def draw_class_images(job: SweepJob, shard: int, shards: int) -> int:
 
 def encode_photos(job: SweepJob) -> None:
     """Fills the latent cache with the photos."""
-    with _at_work(job, "photos") as courier, courier.preparing(class_images=False):
+    with _at_work(job, "photos") as (courier, _), courier.preparing(class_images=False):
         from dbsweep.execution import loaded
 
         loaded.encode_photos(courier.sweep)
@@ -120,7 +123,7 @@ def encode_photos(job: SweepJob) -> None:
 
 def draw_references(job: SweepJob) -> tuple[str, Scorecard]:
     """Draws and scores what the untrained model makes; returns the model's hash and its scorecard."""
-    with _at_work(job, "references") as courier, courier.preparing(class_images=False):
+    with _at_work(job, "references") as (courier, _), courier.preparing(class_images=False):
         from dbsweep.execution import references
 
         return references.draw_references(courier.sweep)
@@ -138,14 +141,14 @@ def look_closer(job: SweepJob, look: CloserLook) -> Scorecard:
 
 def draw_grids(job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
     """Draws the experiment's grids."""
-    with _at_work(job, "grids") as courier, courier.drawing_grids(models):
+    with _at_work(job, "grids") as (courier, watch), courier.drawing_grids(models):
         from dbsweep.execution import grids
 
-        return grids.draw_grids(courier.sweep, models)
+        return grids.draw_grids(courier.sweep, models, watch.following)
 
 
 @contextmanager
-def _at_work(job: SweepJob, task: str) -> Iterator[Courier]:
+def _at_work(job: SweepJob, task: str) -> Iterator[tuple[Courier, StallWatch]]:
     """Inside, this process keeps to its share, and is ended if it makes no progress: Ray then tries the task again."""
     claim_resources(job.experiment.resources)
     from dbsweep.execution import loaded
@@ -161,7 +164,7 @@ def _at_work(job: SweepJob, task: str) -> Iterator[Courier]:
         StallWatch(timeout_s, traces) as watch,
         watch.following(loaded.models_as_they_are(sweep.base)),
     ):
-        yield courier
+        yield courier, watch
     trim_memory()
 
 

@@ -1,4 +1,4 @@
-"""What a base model was made for: the size of images, the layer of text. By its configuration; loads no torch."""
+"""What a base model was made for, and its version, by its configuration; loads no torch."""
 
 from __future__ import annotations
 
@@ -37,6 +37,19 @@ def skips_a_layer(source: str) -> bool:
     """
     path = Path(source)
     return (path.is_file() and is_sd2_file(path)) or _read(_folder(source), "text_encoder", "num_hidden_layers") == 23
+
+
+def version_of(source: str) -> int | None:
+    """1 or 2: which Stable Diffusion it is; None where neither a configuration nor a single file lies here.
+
+    Args:
+        source: as in `native_size`; a single file is asked itself.
+    """
+    path = Path(source)
+    if path.is_file():
+        return 2 if is_sd2_file(path) else 1
+    activation = _read(_folder(source), "text_encoder", "hidden_act")
+    return None if activation is None else 2 if activation == "gelu" else 1  # as `ldm_layout.is_open_clip`
 
 
 def _folder(source: str) -> Path:

@@ -205,7 +205,8 @@ class GridImage(Record):
         cells: ``cells[z][y][x]`` is the images of one cell (one per seed), relative to the run folder.
         prompt: the prompt of the grid before its axes act.
         checkpoints: of an axis that varies the checkpoint their ids, ``"base"`` included, in the order of its values.
-        notes: what is left out and why.
+        into: of an axis of merges the custom model, without folders; empty where no axis is.
+        notes: what is left out and why; what could not be drawn has no images in its cell.
     """
 
     title: str
@@ -219,6 +220,7 @@ class GridImage(Record):
     seeds: tuple[int, ...]
     cells: tuple[tuple[tuple[tuple[str, ...], ...], ...], ...]
     checkpoints: tuple[str, ...] = ()
+    into: str = ""
     notes: tuple[str, ...] = ()
 
     @property

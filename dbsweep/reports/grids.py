@@ -47,7 +47,8 @@ class GridTable:
         usual: in words, the settings of the cells that are usual; empty where none is.
         chosen: the value that is the checkpoint to keep; empty where none is.
         over_checkpoints: whether an axis says which checkpoint draws; else one draws all.
-        notes: what is left out of the grid and why; on its first layer alone.
+        into: the custom model of a grid that merges, empty elsewhere; on its first layer alone.
+        notes: what is left out of the grid and why; likewise.
     """
 
     title: str
@@ -62,6 +63,7 @@ class GridTable:
     usual: str
     chosen: str = ""
     over_checkpoints: bool = False
+    into: str = ""
     notes: tuple[str, ...] = ()
 
     @property
@@ -85,7 +87,7 @@ def grid_tables(record: RunRecord, run_folder: Path) -> tuple[GridTable, ...]:
         grid, chosen = _with_the_chosen(drawn, kept)
         layers = [_table(grid, layer, usual, run_folder) for layer in range(len(grid.cells))] if grid.paths else []
         layers = [replace(table, chosen=chosen) for table in layers or [_bare(grid)]]
-        tables += [replace(layers[0], notes=grid.notes), *layers[1:]]
+        tables += [replace(layers[0], into=grid.into, notes=grid.notes), *layers[1:]]
     return tuple(tables)
 
 
@@ -131,7 +133,7 @@ def _table(grid: GridImage, layer: int, usual: Mapping[str, str], run_folder: Pa
     wanted = [
         (label, usual[name])
         for label in (grid.x_label, grid.y_label, grid.z_label)
-        if (name := label.partition(" of “")[0]) in usual
+        if (name := label.partition(" of “")[0]) in usual and not grid.into  # merged models draw no scored pictures
     ]
 
     def is_usual(values: Sequence[tuple[str, str]]) -> bool:
@@ -179,7 +181,9 @@ def _picture(
 
 
 def _at(label: str, value: str) -> str:
-    """A value with its axis: `CFG scale 5`, `words “ink poster style”`; a checkpoint's title says it all."""
+    """A value with its axis: `CFG scale 5`, `words “ink poster style”`; of models `epoch 4`, `m 0.75` say it all."""
+    if label == LABELS[AxisKind.MERGE_RATIO]:
+        return value
     if label == LABELS[AxisKind.CHECKPOINT]:
         return "base model" if value == BASE else value
     return f"{label} “{value}”" if label == LABELS[AxisKind.WORDS] and value != NOTHING else f"{label} {value}"

@@ -207,8 +207,10 @@ class Conductor:
             for note in each.notes:
                 self._view.note(f"Grid {number}: {note}")
         try:
-            for grid in backend.draw_grids(self._job, models):
+            for number, grid in enumerate(backend.draw_grids(self._job, models), start=1):
                 self._ledger.add_grid(grid)
+                for note in grid.notes[len(models[number - 1].notes) :]:
+                    self._view.note(f"Grid {number}: {note}")
         except DbsweepError as error:
             self._view.note(f"The grids could not be drawn: {error}")
 

@@ -1,4 +1,4 @@
-"""An experiment file as a sweep runs it: its base model pinned to one checkpoint, its lengths counted in epochs."""
+"""An experiment file as a sweep runs it: its models pinned to checkpoints, its lengths counted in epochs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def load(file: Path, overrides: Sequence[str] = (), name: str | None = None) -> 
     from dbsweep.config.loading import load_experiment
 
     named = () if name is None else (f"name={name}",)
-    return counted_in_epochs(_pin_base(load_experiment(file, (*overrides, *named))))
+    return counted_in_epochs(_pinned(load_experiment(file, (*overrides, *named))))
 
 
 def counted_in_epochs(experiment: Experiment) -> Experiment:
@@ -33,14 +33,23 @@ def counted_in_epochs(experiment: Experiment) -> Experiment:
     return in_epochs(experiment, photos_of(experiment, count_photos(experiment), photo_sizes(experiment)))
 
 
-def _pin_base(experiment: Experiment) -> Experiment:
-    """With ``RUN@CHECKPOINT`` as base model replaced by that checkpoint's folder, which a later choice cannot move."""
-    source = experiment.base_model
-    if source != MINISD and any((folder / source / "ledger.db").is_file() for folder in (Path(), experiment.output)):
+def _pinned(experiment: Experiment) -> Experiment:
+    """With its base model, and those that grids merge into, pinned."""
+
+    def pin(source: str) -> str:
+        return _pin(source, experiment.output)
+
+    grids = tuple(grid.with_custom_models(pin) for grid in experiment.grids)
+    return experiment.model_copy(update={"base_model": pin(experiment.base_model), "grids": grids})
+
+
+def _pin(source: str, output: Path) -> str:
+    """The folder of the checkpoint that ``RUN@CHECKPOINT`` names, which a later choice cannot move; else the source."""
+    if source != MINISD and any((folder / source / "ledger.db").is_file() for folder in (Path(), output)):
         raise ModelError(f"base model {source}: this is a run; its chosen checkpoint is called {source}@best")
     if "@" not in source or Path(source).exists():
-        return experiment
+        return source
     from dbsweep.sweep.answers import find_checkpoint
 
-    folder, _, checkpoint = find_checkpoint(source, experiment.output)
-    return experiment.model_copy(update={"base_model": str(folder.path / checkpoint.path)})
+    folder, _, checkpoint = find_checkpoint(source, output)
+    return str(folder.path / checkpoint.path)

@@ -22,6 +22,13 @@ def base_source(experiment: Experiment) -> BaseSource:
     return BaseSource(source=resolve_model(experiment.base_model), ema=experiment.base_model_ema, vae=vae)
 
 
+def custom_source(into: str) -> BaseSource:
+    """A model that a grid merges into; of a file that has two halves the plain one."""
+    from dbsweep.models.sources import BaseSource
+
+    return BaseSource(source=resolve_model(into))
+
+
 def resolve_model(source: str) -> str:
     """A folder, file or hub id for a name of a base model or VAE that is no checkpoint's."""
     if source != MINISD:

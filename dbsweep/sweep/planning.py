@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from dbsweep.sweep.device import ask_driver, trial_device, unused_gpu
-from dbsweep.sweep.named_models import base_source, with_base_of_base
+from dbsweep.sweep.named_models import base_source, custom_source, with_base_of_base
 from dbsweep.sweep.photo_counts import count_class_images, count_photos, photo_sizes
 
 # Rooms that load torch are imported where they are used, so that planning starts at once.
@@ -21,14 +21,16 @@ def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment,
     """The experiment as it will run, fitted to the memory that a trial has and looked at as often, and its plan.
 
     Raises:
-        ModelError: the base model is of another kind, as far as that is known without a download.
+        ModelError: the base model, or one that a grid merges into, is of another kind, as far as that is known without
+            a download.
         ResourceError: it is to be fitted, and how much memory there is is not known.
     """
     from dbsweep.models.other_kinds import refuse_other_models
     from dbsweep.plan.fitting import fit
     from dbsweep.plan.looks import look_notes, settled
 
-    refuse_other_models(base_source(experiment).source)
+    for base in (base_source(experiment), *map(custom_source, experiment.custom_models)):
+        refuse_other_models(base.source)
     fitted = fit(with_base_of_base(experiment), trial_device(experiment))
     idle = unused_gpu(experiment)
     notes = (

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dbsweep.errors import InputError, ResourceError
-from dbsweep.sweep.named_models import base_source, resolve_encoder
+from dbsweep.errors import InputError, ModelError, ResourceError
+from dbsweep.sweep.named_models import base_source, custom_source, resolve_encoder, with_base_of_base
 
 # Rooms that load torch are imported where they are used, so that only what is asked for is waited for.
 if TYPE_CHECKING:
@@ -42,12 +42,13 @@ def check_inputs(
     Raises:
         InputError: photos or own class images that are missing, cannot be read, or lack a caption; an address that can
             be no MLflow store.
-        ModelError: a base model or an encoder that is not one, or not to be had.
+        ModelError: a base model, a model that a grid merges into or an encoder that is not one, or not to be had.
         ResourceError: the forecast does not fit on the disk.
     """
     check_tracking(experiment)
     sentences = check_images(experiment, plan, watch)
     check_base_model(experiment)
+    check_custom_models(experiment)
     check_encoders(experiment)
     check_searcher(experiment)
     check_compute(experiment)
@@ -97,6 +98,21 @@ def check_base_model(experiment: Experiment) -> None:
         ResourceError: the storage of the run that made it cannot be reached.
     """
     check_model(base_source(experiment))
+
+
+def check_custom_models(experiment: Experiment) -> None:
+    """As `check_base_model`, of models that grids merge into, which must be of the base model's family."""
+    from dbsweep.models.native_size import version_of
+
+    for into in experiment.custom_models:
+        custom = custom_source(into)
+        check_model(custom)
+        version, own = version_of(custom.source), version_of(base_source(with_base_of_base(experiment)).source)
+        if version is not None and own is not None and version != own:
+            raise ModelError(
+                f"grids merge into {into}, which is a Stable Diffusion {version}, and base_model is a Stable Diffusion "
+                f"{own}: only models of one family can be merged; give another"
+            )
 
 
 def check_model(base: BaseSource) -> None:

@@ -12,7 +12,7 @@ from dbsweep.errors import ChangedError, DbsweepError, DiskError, WorkerError
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder, check_free
-from dbsweep.execution.jobs import sweep_job
+from dbsweep.execution.jobs import CustomModel, sweep_job
 from dbsweep.execution.ledger import Ledger
 from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
 from dbsweep.execution.ray_address import check_address
@@ -25,8 +25,9 @@ from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import interrupted_checkpoints, read_run
 from dbsweep.sweep.conductor import Conductor
 from dbsweep.sweep.housekeeping import Housekeeping
+from dbsweep.sweep.kohya_training import named_model
 from dbsweep.sweep.loading import counted_in_epochs, load
-from dbsweep.sweep.named_models import base_source, resolve_encoder
+from dbsweep.sweep.named_models import base_source, custom_source, resolve_encoder
 from dbsweep.sweep.notes import clip_skip_warnings, size_warnings, token_warnings
 from dbsweep.sweep.photo_counts import count_photos, photo_sizes
 from dbsweep.sweep.planning import planned
@@ -167,6 +168,10 @@ def _lead(
         base=base_source(experiment),
         encoder=resolve_encoder(experiment.evaluate.encoder),
         photo_sizes=photo_sizes(experiment),
+        customs={
+            into: CustomModel(name=named_model(into)[0], source=custom_source(into))
+            for into in experiment.custom_models
+        },
     )
     backend = make_backend(folder, experiment)
     try:

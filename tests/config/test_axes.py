@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -11,7 +12,12 @@ from tests.config.conftest import Faults, Load
 
 SAMPLER = "must be " + ", ".join(map(repr, get_args(SamplerName)[:-1])) + " or 'UniPC', got "
 WORD = "`word` is needed for axis prompt_weight and for no other"
-KINDS = "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler', 'seed', 'words' or 'checkpoint', "
+INTO = "`into` is needed for axis merge_ratio and for no other"
+KINDS = (
+    "must be 'guidance_scale', 'prompt_weight', 'num_inference_steps', 'sampler', 'seed', 'words', 'checkpoint' or "
+    "'merge_ratio', "
+)
+SEED = "{axis: seed, values: [1]}"
 WORDS = "which the others replace, must stand in the prompt or the negative prompt, got"
 NAMES = "must be 'base', 'before', 'best', 'after', 'last', 'runner_up' or a whole number from 1 on, got "
 NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got"
@@ -29,6 +35,23 @@ NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got
         ("x: {axis: sead, values: [3]}", "grids[0].x.axis", KINDS + "got 'sead'; did you mean `seed`?"),
         ("x: {axis: seed, values: [1], word: a}", "grids[0].x", WORD),
         ("x: {axis: prompt_weight, values: [1]}", "grids[0].x", WORD),
+        ("x: {axis: merge_ratio, values: [1]}", "grids[0].x", INTO),
+        ("x: {axis: seed, values: [1], into: minisd}", "grids[0].x", INTO),
+        (
+            "x: {axis: merge_ratio, into: minisd, values: [1, yes]}",
+            "grids[0].x.values[1]",
+            "must be a number, got true",
+        ),
+        (
+            "x: {axis: merge_ratio, into: minisd, values: [.inf]}",
+            "grids[0].x.values[0]",
+            "must be a finite number, got inf",
+        ),
+        (
+            "x: {axis: merge_ratio, into: minisd, values: [1]}, z: {axis: checkpoint, values: [best, base]}",
+            "grids[0].z.values[1]",
+            "has learned nothing to merge, got 'base': the custom model alone is merge_ratio 0",
+        ),
         (
             "x: {axis: prompt_weight, values: [1], word: ohw}",
             "grids[0]",
@@ -113,6 +136,15 @@ def test_epochs_of_a_grid_can_have_a_checkpoint(
         assert load(grids).grids[0].axes[1].values == ("best", epoch)
     else:
         assert faults(grids) == {"grids[0].z.values[1]": f"{message} (line 11)"}
+
+
+def test_custom_models_are_named_as_base_models_are(load: Load, tmp_path: Path):
+    names = ["custom.safetensors", "./here", "minisd", "owner/name", "./here"]
+    axes = [f"{{axis: merge_ratio, into: {name}, values: [0, -0.5, 2]}}" for name in names]
+    experiment = load("grids: [" + ", ".join(f"{{prompt: p, z: {axis}, x: {SEED}}}" for axis in axes) + "]")
+    assert [repr(value) for value in experiment.grids[0].axes[1].values] == ["0.0", "-0.5", "2.0"]
+    here = str(tmp_path / "here")
+    assert experiment.custom_models == (str(tmp_path / "custom.safetensors"), here, "minisd", "owner/name")
 
 
 def test_grid_values_get_the_type_of_their_axis(load: Load):

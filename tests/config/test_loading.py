@@ -56,7 +56,13 @@ def experiments(draw: st.DrawFn) -> Experiment:
         ],
         "train": {"gradient_checkpointing": draw(st.booleans()), "lr_scheduler": draw(st.sampled_from(["cosine"]))},
         "search": {**search, "epochs": [1, 2], "lr_scheduler": ["linear", "constant"]},
-        "grids": [{"prompt": f"{token}", "x": {"axis": "prompt_weight", "values": [1], "word": token}}],
+        "grids": [
+            {
+                "prompt": f"{token}",
+                "x": {"axis": "prompt_weight", "values": [1], "word": token},
+                "y": {"axis": "merge_ratio", "values": [0, 0.75], "into": draw(st.sampled_from(["minisd", "/ü: b"]))},
+            }
+        ],
         "tracking": {"uri": draw(st.none() | st.text(min_size=1, max_size=20))},
     }
     return Experiment.model_validate(values)

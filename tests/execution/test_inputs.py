@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from dbsweep.execution.inputs import local_inputs, with_inputs_at
-from dbsweep.execution.jobs import SweepJob
+from dbsweep.execution.jobs import CustomModel, SweepJob
 from dbsweep.models.sources import BaseSource
 from tests.execution.sweeps import make_experiment, make_sweep_job
 
 FACES = ("face_detector", "face_recognizer")
-ALL = ("photos", "held_out", "own", "base", "vae", "below", "encoder", *FACES)
+ALL = ("photos", "held_out", "own", "base", "vae", "below", "encoder", "custom", "custom_below", *FACES)
 
 
 @pytest.fixture
@@ -30,7 +30,10 @@ def sweep(tmp_path: Path) -> SweepJob:
     concept = make_experiment().concepts[0].model_dump() | photos
     base = BaseSource(source=at["base"], vae=at["vae"], below=BaseSource(source=at["below"]))
     job = make_sweep_job(tmp_path / "run", make_experiment(concepts=[concept], evaluate=evaluate))
-    return job.model_copy(update={"base": base, "encoder": at["encoder"]})
+    custom = CustomModel(
+        name="mine", source=BaseSource(source=at["custom"], below=BaseSource(source=at["custom_below"]))
+    )
+    return job.model_copy(update={"base": base, "encoder": at["encoder"], "customs": {"mine": custom}})
 
 
 def test_all_that_lies_on_this_disk_is_listed(sweep: SweepJob, tmp_path: Path) -> None:

@@ -11,16 +11,20 @@ from ray import tune
 from ray.tune.result import DONE
 
 from dbsweep.errors import ResourceError
-from dbsweep.execution import loaded, ray_worker, stall
+from dbsweep.execution import grids, loaded, ray_worker, stall
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.jobs import BranchJob
+from dbsweep.execution.grids import Following
+from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, as_result, events_in
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.execution.stall import StallWatch
+from dbsweep.models.loading import load_base
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState
+from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.sampler import draw
 from tests.execution.on_paper import scored
 from tests.execution.sweeps import make_branch_jobs
 from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job
@@ -85,6 +89,26 @@ def test_making_shared_inputs_is_watched(
     assert path == job.run_folder / "stalled" / f"{task}.txt"
     assert watched[path] > 0
     assert not loaded.models_as_they_are(job.base).unet._forward_hooks
+
+
+def test_what_is_drawn_by_merged_models_of_grids_is_watched(
+    tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive: list[bool] = []
+
+    def draw_grids(job: SweepJob, models: object, following: Following) -> tuple[()]:
+        other = load_base(job.base)
+        with following(other):
+            draw(other, [ImageRequest(prompt="a man", seed=1, num_inference_steps=2, width=64, height=64)])
+        return ()
+
+    monkeypatch.setattr(ray_worker, "claim_resources", lambda resources: None)
+    monkeypatch.setattr(grids, "draw_grids", draw_grids)
+    monkeypatch.setattr(StallWatch, "alive", lambda self: alive.append(True))
+    job = make_tiny_job(tmp_path, tiny_sd)
+    (job.run_folder / "grids").mkdir()
+    assert ray_worker.draw_grids(job, []) == ()
+    assert len(alive) > 2, "passes of the UNet and the decoder"
 
 
 @pytest.mark.parametrize("said", ["CUDA out of memory. Tried to allocate 2.00 GiB.", "shapes cannot be multiplied"])

@@ -17,14 +17,19 @@ from dbsweep.execution.branch import run_branch
 from dbsweep.execution.exchange import StorageExchange
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.grids import draw_grids
-from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
+from dbsweep.execution.jobs import BranchJob, CustomModel, Fork, SweepJob
 from dbsweep.execution.ray_worker import train_branch
 from dbsweep.execution.searcher import JOB, events_in
 from dbsweep.execution.storage_courier import StorageCourier
+from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
+from dbsweep.models.loading import load_base
+from dbsweep.models.sources import BaseSource
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import HELD_OUT, Metric, TrialState
 from dbsweep.records.results import GridModel, GridModels
+from dbsweep.sampling.infotext import read
 from tests.execution.tiny_sweep import ColourEncoder, make_branch, make_tiny_job, write_photos
+from tests.tiny_models import write_pipeline
 
 
 @pytest.fixture
@@ -185,6 +190,35 @@ def test_held_out_photos_and_their_captions_reach_a_worker_that_does_not_see_the
     measured = {metric: scored.scorecard.scores[metric] for metric in HELD_OUT}
     assert len(measured[Metric.VALIDATION_LOSS].samples) == len(expected.samples)
     assert all(math.isfinite(score.value) for score in measured.values())
+
+
+def test_merges_of_grids_reach_a_worker_that_does_not_see_the_driver_s_disk(
+    stored: SweepJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Into a model of a folder, and into another run's checkpoint, whose base model has to come with it."""
+    driver = tmp_path / "driver"
+    below, custom = (write_pipeline(driver / name, seed=len(name)) for name in ("below", "custom"))
+    models, taught = load_base(str(below)), driver / "taught"
+    about = CheckpointManifest(id="b01-000001", step=1, epoch=1, base_sha256=models.sha256, base=models.source)
+    write_checkpoint(taught, unet=models.unet, text_encoder=None, state=None, manifest=about)
+    paths = {"custom": custom, "taught": taught}
+    customs = {name: CustomModel(name=name, source=BaseSource(source=str(path))) for name, path in paths.items()}
+    axes = [{"axis": "merge_ratio", "into": name, "values": [0, 1]} for name in customs]
+    grids = tuple(Grid.model_validate({"prompt": "photo of ohwx man", "x": axis}) for axis in axes)
+    experiment = stored.experiment.model_copy(update={"grids": grids})
+    sweep = stored.model_copy(update={"experiment": experiment, "customs": customs})
+    storage = str(experiment.storage)
+    sent = StorageExchange(RunFolder(sweep.run_folder), storage).equip(sweep)
+    wanted = [load_base(str(path)).sha256[:10] for path in (custom, below)]
+    driver.rename(tmp_path / "out of reach")
+    (chosen,) = (e.checkpoint for e in train(BranchJob(sweep=sent, branch=make_branch("b01", 1))) if is_scored(e))
+    go_to(tmp_path / "second", monkeypatch)
+    courier = StorageCourier(sent, storage)
+    each = GridModels(chosen=chosen, models=(GridModel(title="epoch 1", checkpoint=chosen),))
+    with courier.drawing_grids([each, each]):
+        drawn = draw_grids(courier.sweep, [each, each])
+    assert [(grid.into, grid.notes, len(grid.paths)) for grid in drawn] == [("custom", (), 2), ("taught", (), 2)]
+    assert [read(courier.sweep.run_folder / grid.paths[0]).model_hash for grid in drawn] == wanted
 
 
 def test_grids_are_drawn_on_another_machine_from_all_their_checkpoints(

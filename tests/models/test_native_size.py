@@ -12,7 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from dbsweep.minisd.paths import pipeline_path
-from dbsweep.models.native_size import native_size, skips_a_layer
+from dbsweep.models.export import save_single_file
+from dbsweep.models.ldm_layout import is_open_clip
+from dbsweep.models.loading import load_base
+from dbsweep.models.native_size import native_size, skips_a_layer, version_of
 from tests.tiny_models import write_pipeline
 
 
@@ -58,6 +61,20 @@ def test_the_text_encoder_of_sd_2_ends_before_its_last_layer(tmp_path: Path, ver
         path = tmp_path / f"{name}.safetensors"
         save_file({f"cond_stage_model.{text}ln_final.weight": torch.zeros(1)}, path)
         assert skips_a_layer(str(path)) is (name == "2")
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_model_tells_its_version(tmp_path: Path, version: int) -> None:
+    models = load_base(str(write_pipeline(tmp_path / "sd", version=version)))
+    assert version_of(str(tmp_path / "sd")) == (2 if is_open_clip(models) else 1) == version
+    save_single_file(models, tmp_path / "sd.safetensors", metadata={})
+    (tmp_path / "sd").rename(tmp_path / "away")
+    assert version_of(str(tmp_path / "sd.safetensors")) == version
+
+
+@pytest.mark.parametrize("source", ["nobody/nothing", "no/such/folder"])
+def test_nothing_tells_no_version(source: str) -> None:
+    assert version_of(source) is None
 
 
 def test_looking_imports_no_torch() -> None:

@@ -87,6 +87,9 @@ def test_grids_draw_every_cell_with_every_seed():
     checkpoints = {"axis": "checkpoint", "values": ["base", "best", 4]}
     varied = [{"prompt": "a man", "x": scale, "z": checkpoints, "seeds": [1, 2]}]
     assert cost(small(grids=varied)).images - cost(small()).images == 3 * 3 * 2
+    merges = {"axis": "merge_ratio", "into": "custom.safetensors", "values": [0, 0.5, 0.75, 0.95]}
+    merged = [{"prompt": "a man", "x": scale, "y": merges}]
+    assert cost(small(grids=merged)).images - cost(small()).images == 3 * 4
     words = {"axis": "words", "values": ["man", "elf", "dog", "cat"]}
     replaced = [{"prompt": "a man", "x": words, "y": scale, "seeds": [1, 2]}]
     found, plain = cost(small(grids=replaced)), cost(small())

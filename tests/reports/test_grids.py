@@ -119,6 +119,35 @@ def test_checkpoints_are_named_as_elsewhere_and_the_one_to_keep_is_told(record: 
     assert [row.usual[2] for row in table.rows] == [True, True, True]
 
 
+def over_merges(record: RunRecord, place: str = "y") -> RunRecord:
+    """The grid of the run with multipliers in place of weights."""
+    (grid,) = record.grids
+    rows = grid.cells[0][:3]
+    cells = (rows,) if place == "y" else tuple((row,) for row in rows)
+    changes = {f"{place}_label": "multiplier", f"{place}_values": ("m 0", "m 0.75", "m 0.95"), "cells": cells}
+    return record.model_copy(update={"grids": (grid.model_copy(update={**changes, "into": "protogen"}),)})
+
+
+def test_merges_are_told_by_their_multiplier_and_none_is_as_the_scored_ones(
+    record: RunRecord, run_folder: Path
+) -> None:
+    (table,) = grid_tables(over_merges(record), run_folder)
+    assert (table.y_label, [row.head for row in table.rows]) == ("multiplier", ["m 0", "m 0.75", "m 0.95"])
+    captions = [row.pictures[0].caption for row in table.rows if row.pictures[0] is not None]
+    assert [caption.partition(" · ")[0] for caption in captions] == [
+        "CFG scale 3, m 0",
+        "CFG scale 3, m 0.75",
+        "CFG scale 3, m 0.95",
+    ]
+    assert (table.into, table.over_checkpoints, table.usual) == ("protogen", False, "")
+    assert not any(any(row.usual) for row in table.rows)
+
+
+def test_the_model_that_is_merged_into_is_told_once(record: RunRecord, run_folder: Path) -> None:
+    tables = grid_tables(over_merges(record, place="z"), run_folder)
+    assert [(table.layer, table.into) for table in tables] == [("m 0", "protogen"), ("m 0.75", ""), ("m 0.95", "")]
+
+
 def test_a_checkpoint_that_was_not_taken_is_not_told_as_chosen(record: RunRecord, run_folder: Path) -> None:
     varied = over_checkpoints(record, "base", "epoch 40")
     assert record.choice is not None

@@ -272,6 +272,20 @@ def test_the_grids_tell_that_their_heads_say_which_checkpoint_draws(
     assert "its heads say" not in alone
 
 
+def test_a_grid_of_merges_tells_what_is_merged(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    (one,) = record.grids
+    heads = tuple(f"m {m}" for m in (0, 0.25, 0.5, 0.75, 0.95))
+    merges = one.model_copy(update={"x_label": "multiplier", "x_values": heads, "into": "protogen"})
+    page = rendered(record.model_copy(update={"grids": (merges,)}), run_folder, tmp_path / "drawn").text
+    told = "protogen + m × (checkpoint − base model); dbsweep merge writes the one that you like."
+    assert told in " ".join(page.split())
+    assert "m 0.95" in page
+    left = merges.model_copy(update={"cells": (), "notes": ("not merged into protogen: why",)})
+    page = rendered(record.model_copy(update={"grids": (left,)}), run_folder, tmp_path / "left").text
+    assert "Not merged into protogen: why. Nothing is left to draw." in " ".join(page.split())
+    assert "protogen + m" not in page
+
+
 def test_a_run_without_a_choice_says_so(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
     bare = record.model_copy(
         update={

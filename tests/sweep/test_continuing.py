@@ -132,6 +132,18 @@ def test_the_chosen_checkpoint_is_pinned_when_the_file_is_read(root: Path, tmp_p
     assert experiment.base_model == str(checkpoint(root, "ohwx@best"))
 
 
+def test_a_checkpoint_that_a_grid_merges_into_is_pinned_too(root: Path, tmp_path: Path) -> None:
+    file = write_experiment(tmp_path)
+    merges = [f"{{axis: merge_ratio, into: {name}, values: [1]}}" for name in ("ohwx@best", "minisd", "ohwx@best")]
+    grids = ", ".join(f"{{prompt: a man, x: {{axis: seed, values: [1]}}, y: {each}}}" for each in merges)
+    file.write_text(f"{file.read_text()}grids: [{grids}]\n")
+    experiment = load(file, (f"output={root / 'runs'}",))
+    assert experiment.custom_models == (str(checkpoint(root, "ohwx@best")), "minisd")
+    assert [axis.into for grid in experiment.grids for axis in grid.axes][::2] == [None] * 3
+    with pytest.raises(ModelError, match="ohwx: this is a run; its chosen checkpoint is called ohwx@best"):
+        load(file, (f"output={root / 'runs'}", "grids.1.y.into=ohwx"))
+
+
 def test_what_is_not_there_is_said_before_anything_starts(root: Path, tmp_path: Path) -> None:
     file = write_experiment(tmp_path, base="ohwx@b07-000001")
     with pytest.raises(RunError, match="run 'ohwx' has no checkpoint 'b07-000001'"):

@@ -115,12 +115,18 @@ def test_checkpoints_that_nobody_has_looked_at_are_no_neighbours_but_have_epochs
 
 
 class _Drawing(SimulatedBackend):
-    """A back end that notes from what grids are drawn, and draws nothing."""
+    """A back end that notes from what grids are drawn, and draws nothing.
+
+    Attributes:
+        found: what it has to say of each grid.
+    """
 
     asked: Sequence[GridModels] = ()
+    job: SweepJob | None = None
+    found: tuple[str, ...] = ()
 
     def draw_grids(self, job: SweepJob, models: Sequence[GridModels]) -> tuple[GridImage, ...]:
-        self.asked = models
+        self.asked, self.job = models, job
         return tuple(
             GridImage(
                 title=f"Grid {number}",
@@ -134,7 +140,7 @@ class _Drawing(SimulatedBackend):
                 seeds=(0,),
                 cells=(),
                 checkpoints=tuple(model.id for model in each.models),
-                notes=each.notes,
+                notes=(*each.notes, *self.found),
             )
             for number, each in enumerate(models, start=1)
         )
@@ -160,3 +166,27 @@ def test_a_run_that_has_its_answer_does_not_end_in_a_checkpoint_that_is_not_ther
     ):
         assert f"Grid 1: {told}" in out.getvalue()
         assert f"W{told[1:]}." in page
+
+
+@pytest.mark.usefixtures("any_base_model")
+def test_what_could_not_be_merged_is_said_and_the_run_has_its_answer(tmp_path: Path) -> None:
+    merges = "{axis: merge_ratio, into: minisd, values: [0.75]}"
+    axes = (f"x: {merges}", "x: {axis: checkpoint, values: [best, before]}")
+    file = write_experiment(tmp_path)
+    grids = ", ".join(f"{{prompt: photo of ohwx man, {axis}}}" for axis in axes)
+    file.write_text(file.read_text() + f"grids: [{grids}]\n")
+    backend, out = _Drawing(curve), io.StringIO()
+    backend.found = ("not merged into minisd: other layers",)
+    run = run_experiment(load_experiment(file), lambda *_: backend, TerminalView(Console(file=out, width=300)))
+    record = read_run(run)
+    assert record.finished is not None
+    assert record.choice is not None
+    assert [line for line in out.getvalue().splitlines() if "Grid " in line] == [
+        "Grid 2: without before: the chosen checkpoint is the first of its training",
+        "Grid 1: not merged into minisd: other layers",
+        "Grid 2: not merged into minisd: other layers",
+    ]
+    assert backend.job is not None
+    custom = backend.job.customs["minisd"]
+    assert (custom.name, custom.source) == ("minisd", backend.job.base)
+    assert "Not merged into minisd: other layers." in (run.report / "index.html").read_text()

@@ -23,6 +23,7 @@ from dbsweep.sweep.planning import planned
 from dbsweep.sweep.preflight import check_inputs, check_tracking
 from dbsweep.sweep.running import run_experiment
 from tests.sweep.files import write_experiment
+from tests.tiny_models import write_pipeline
 
 
 def no_backend(*_: object) -> Backend:
@@ -106,6 +107,42 @@ def test_a_base_model_that_is_not_to_be_had_is_missed_before_anything_is_written
     with pytest.raises(ModelError, match=r"base model somebody/mispelt: .* not to be had"):
         begin(experiment)
     assert not experiment.output.exists()
+
+
+def merging_into(folder: Path, into: str | Path) -> Experiment:
+    file = write_experiment(folder)
+    axis = f"{{axis: merge_ratio, into: {into}, values: [0.75]}}"
+    file.write_text(f"{file.read_text()}grids: [{{prompt: a man, x: {axis}}}]\n")
+    return load_experiment(file)
+
+
+def test_a_model_to_merge_into_is_missed_before_anything_is_written(tmp_path: Path) -> None:
+    experiment = merging_into(tmp_path, "custom.safetensors")
+    missing = rf"base model {tmp_path}/custom\.safetensors: no such folder or file, and not a hub id"
+    with pytest.raises(ModelError, match=missing):
+        begin(experiment)
+    assert not experiment.output.exists()
+    check_inputs(*planned(merging_into(tmp_path / "itself", "minisd")))
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_model_to_merge_into_is_of_the_base_model_s_family(tmp_path: Path, version: int) -> None:
+    """Layers are compared when there is something to merge."""
+    experiment = merging_into(tmp_path / "files", write_pipeline(tmp_path / "custom", version=version))
+    if version == 1:
+        check_inputs(*planned(experiment))
+        return
+    other = r"grids merge into \S+/custom, which is a Stable Diffusion 2, and base_model is a Stable Diffusion 1: only"
+    with pytest.raises(ModelError, match=other):
+        begin(experiment)
+    assert not experiment.output.exists()
+
+
+def test_a_model_to_merge_into_that_is_sdxl_is_not_even_planned(tmp_path: Path) -> None:
+    custom = write_pipeline(tmp_path / "custom")
+    (custom / "model_index.json").write_text('{"_class_name": "StableDiffusionXLPipeline"}')
+    with pytest.raises(ModelError, match=r"custom: this is an SDXL model; only Stable Diffusion 1\.x and 2\.x"):
+        planned(merging_into(tmp_path / "files", custom))
 
 
 def test_an_encoder_that_is_none_is_named_before_anything_is_written(tmp_path: Path) -> None:
