@@ -124,7 +124,7 @@ def _disk_bytes(legs: Sequence[Leg], kept: int, drawings: Sequence[Drawing], rat
     # The latest have their weights, whether or not they will keep them.
     checkpoints = min(sum(leg.checkpoints for leg in legs), kept + latest)
     weights = checkpoints * rates.weight_bytes + states * rates.state_bytes
-    return weights + round(pixels * _PNG_BYTES_PER_PIXEL)
+    return weights + rates.merging_bytes + round(pixels * _PNG_BYTES_PER_PIXEL)
 
 
 def _seconds(legs: Sequence[Leg], drawings: Sequence[Drawing], rates: Rates) -> float | None:

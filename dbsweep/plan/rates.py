@@ -17,6 +17,7 @@ class Rates(Record):
     Attributes:
         weight_bytes: kept weights of one checkpoint (of what trains, in `checkpoints.precision`).
         state_bytes: what a checkpoint has on top when another branch starts from it: weights and optimizer moments.
+        merging_bytes: weights that wait on the disk while grids merge; 0 where none does.
         seconds_per_step: of training one image with its class image; None if not known.
         seconds_per_unet_pass: of the UNet on one image of a large batch; CFG takes two a step; None if not known.
         resolution: in pixels, for which the seconds hold; others take them by their area. None if it does not matter.
@@ -26,6 +27,7 @@ class Rates(Record):
 
     weight_bytes: int
     state_bytes: int
+    merging_bytes: int = 0
     seconds_per_step: float | None = None
     seconds_per_unet_pass: float | None = None
     resolution: int | None = None
@@ -60,6 +62,7 @@ def rates_for(experiment: Experiment, *, workers: int = 1, gpu: str | None = Non
     return Rates(
         weight_bytes=weight_bytes(experiment, size),
         state_bytes=state_bytes(experiment, size),
+        merging_bytes=4 * (size.unet + size.text_encoder + size.vae) if experiment.custom_models else 0,
         seconds_per_step=None if seconds is None else seconds[0],
         seconds_per_unet_pass=None if seconds is None else seconds[1],
         resolution=_MINISD_RESOLUTION if is_minisd else _SD1_RESOLUTION,

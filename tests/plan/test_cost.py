@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.plan.cost import LONE_IMAGE
-from dbsweep.plan.rates import Rates
+from dbsweep.plan.rates import Rates, rates_for
+from dbsweep.plan.sizes import MINISD
 from tests.plan.costs import EVALUATION, RATES, REFERENCES, cost, small
 
 
@@ -43,6 +44,16 @@ def test_disk_is_weights_states_and_images():
     found = cost(setup)
     image_bytes = round(found.images * 64 * 64 * 1.7)
     assert found.disk_bytes == 5 * 10**9 + (1 + 2) * 10**10 + image_bytes
+
+
+def test_weights_that_wait_while_grids_merge_take_disk():
+    """One model in float32 at a time, in however many grids."""
+    axis = {"axis": "merge_ratio", "into": "custom.safetensors", "values": [0.75]}
+    merging = small(grids=[{"prompt": "a man", "x": axis}] * 2)
+    plain, merged = (cost(setup, rates=rates_for(setup)) for setup in (small(), merging))
+    pictures = round(merged.images * 64**2 * 1.7) - round(plain.images * 64**2 * 1.7)
+    whole = 4 * (MINISD.unet + MINISD.text_encoder + MINISD.vae)
+    assert merged.disk_bytes - plain.disk_bytes == whole + pictures
 
 
 def test_time_is_training_and_drawing():
