@@ -209,8 +209,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--sweep",
         choices=sorted(SWEPT),
         default="rates",
-        help="learning rates; the same for twice as many epochs; class images and the text encoder's share besides; "
-        "a LoRA's rates (default: %(default)s)",
+        help="learning rates; the same, asking for styles that the oracle does not; for twice as many epochs; class "
+        "images and the text encoder's share besides; a LoRA's rates (default: %(default)s)",
     )
     parser.add_argument("--pieces", type=int, help="stop after so many pieces of training, a minute or two each")
     parser.add_argument("--threads", type=int, default=1, help="of torch")
@@ -223,7 +223,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     curves = _curves(options)
     if options.keep_curves is not None:
         write_curves(curves, options.keep_curves)
-    unfinished = 0 if options.subjects is None else len(options.subjects) - len(curves)
+    unfinished = 0 if options.curves is not None else len(options.subjects) - len(curves)
     if unfinished or len(curves) < 2:
         _say(
             f"{len(curves)} subjects are trained, {unfinished} are not yet; at least two are needed, and all asked for"

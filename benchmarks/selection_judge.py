@@ -1,8 +1,9 @@
 """The judge of `benchmarks.selection`: what the oracle sees in images of its own prompts, and what that is worth.
 
-It shares nothing with the product's evaluation: another network, trained on renders with known attributes; other
-prompts, other styles, other seeds, fewer sampling steps, in bfloat16. What is near the best of a sweep after a first
-round of pictures is judged by further rounds, since chance in the judge's own eyes is counted as regret.
+It shares nothing with the product's evaluation but the styles that the subject's user wants: another network, trained
+on renders with known attributes; other prompts, other seeds, fewer sampling steps, in bfloat16. What is near the best
+of a sweep after a first round of pictures is judged by further rounds, since chance in the judge's own eyes is counted
+as regret.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 Subjects differ in looks, in class (man, woman, robot) and in the number of photos, as users' do. All are taught for
 `EPOCHS`, so those with few photos get few steps, and no learning rate is right for everyone. Of the styles in which a
-subject can be told, the product asks for two and the oracle for the other two, drawn by the subject's seed. Both ask
-after the words of the instance prompt, as users do, and with the style first, where it is lost much later.
+subject can be told its user wants two, drawn by the subject's seed, and asks the product for them, as users are told
+to do. The oracle asks for the same two in other words. Both do after the words of the instance prompt, as users do, and
+with the style first, where it is lost much later. In `--sweep other_styles` the product is asked for the two others.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ TOLD_IN: Final[tuple[Style, ...]] = ("watercolor", "comic", "pixel art", "pop ar
 PHRASINGS: Final = ("photo of {{}}, {} style", "{} portrait of {{}}")
 """Of the product's two sanity prompts."""
 EVALUATE: Final[Mapping[str, Any]] = {"images_per_prompt": 4, "num_inference_steps": 15}
-SweepName: TypeAlias = Literal["rates", "long", "settings", "lora"]
+SweepName: TypeAlias = Literal["rates", "other_styles", "long", "settings", "lora"]
 SWEPT: Final[Mapping[SweepName, Mapping[str, Sequence[float]]]] = {
     "rates": {},
+    "other_styles": {},
     "long": {},
     "settings": {"class_images_per_instance": (0, 2), "text_encoder_ratio": (0.0, 1.0)},
     "lora": {"learning_rate": (5e-4, 1.5e-3, 4.5e-3)},
@@ -38,12 +40,19 @@ OTHERS: Final = {sweep: tuple(name for name in swept if name != "learning_rate")
 """Names of what is swept beside the learning rate."""
 TRAIN: Final[Mapping[SweepName, Mapping[str, Any]]] = {
     "rates": {},
+    "other_styles": {},
     "long": {},
     "settings": {},
     "lora": {"lora_rank": 8},
 }
 """What is trained in another way than by default."""
-TIMES_AS_LONG: Final[Mapping[SweepName, int]] = {"rates": 1, "long": 2, "settings": 1, "lora": 1}
+TIMES_AS_LONG: Final[Mapping[SweepName, int]] = {
+    "rates": 1,
+    "other_styles": 1,
+    "long": 2,
+    "settings": 1,
+    "lora": 1,
+}
 """Epochs of a sweep, in `EPOCHS`."""
 MOST_IMAGES: Final = 16
 """Seeds a prompt of the base model, and of what raced when the curves were made: more than a race draws by default."""
@@ -54,15 +63,21 @@ def photo_count(seed: int) -> int:
     return PHOTO_COUNTS[seed % len(PHOTO_COUNTS)]
 
 
-def sanity_styles(seed: int) -> tuple[Style, ...]:
+def wanted_styles(seed: int) -> tuple[Style, ...]:
+    """The styles that the oracle asks for, in the order of `TOLD_IN`."""
+    return tuple(style for style in TOLD_IN if style not in _dealt(seed)[: len(PHRASINGS)])
+
+
+def sanity_styles(seed: int, sweep: SweepName = "rates") -> tuple[Style, ...]:
     """The styles that the product asks for, in the order of `PHRASINGS`."""
+    dealt = _dealt(seed)
+    return dealt[: len(PHRASINGS)] if sweep == "other_styles" else dealt[len(PHRASINGS) :]
+
+
+def _dealt(seed: int) -> tuple[Style, ...]:
+    """`TOLD_IN` in an order of this subject's."""
     order = np.random.default_rng(seed).permutation(len(TOLD_IN))
-    return tuple(TOLD_IN[place] for place in order[: len(PHRASINGS)])
-
-
-def asked_styles(seed: int) -> tuple[Style, ...]:
-    """The styles that the oracle asks for: the others."""
-    return tuple(style for style in TOLD_IN if style not in sanity_styles(seed))
+    return tuple(TOLD_IN[place] for place in order)
 
 
 @dataclass(frozen=True)
@@ -93,8 +108,8 @@ class SubjectPlan(SubjectSweep):
     @property
     def shape(self) -> SweepShape:
         """As many photos as `photo_count` says, for `EPOCHS` or for twice as many."""
-        photos = photo_count(self.seed)
-        sanity = [phrase.format(style) for phrase, style in zip(PHRASINGS, sanity_styles(self.seed), strict=True)]
+        photos, styles = photo_count(self.seed), sanity_styles(self.seed, self.sweep)
+        sanity = [phrase.format(style) for phrase, style in zip(PHRASINGS, styles, strict=True)]
         return SweepShape(
             photos,
             EPOCHS * TIMES_AS_LONG[self.sweep] * photos,

@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.cached_sweeps import CachedSweep, work_through
 from benchmarks.selection_curves import CardData, OracleView, SubjectCurves, TrialCurve
 from benchmarks.selection_judge import ROUNDS, OraclePictures, ceilings, draw_for_oracle, look, may_be_best
-from benchmarks.selection_plan import OTHERS, SubjectPlan, SweepName, asked_styles
+from benchmarks.selection_plan import OTHERS, SubjectPlan, SweepName, wanted_styles
 from benchmarks.selection_race import race, rows_until
 from benchmarks.selection_schedule import WAYS, all_ends
 from benchmarks.selection_training import scored, seen_by_oracle, train_trial
@@ -89,7 +89,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
         class_images.draw_class_images(self.job)
         _, card = references.draw_references(self.job)
         subject = draw_subject(self.seed)
-        styles = asked_styles(self.seed)
+        styles = wanted_styles(self.seed)
         models = loaded.untrained_models(self.job.base)
         pictures = draw_for_oracle(models, subject.klass, "", styles, range(ROUNDS))
         pictures.save(self.folder / "oracle-base.npz")
@@ -116,13 +116,13 @@ class SubjectWork(SubjectPlan, CachedSweep):
 
     def _train(self, job: BranchJob) -> None:
         curve = train_trial(
-            job, draw_subject(self.seed), asked_styles(self.seed), self._held_out, self.folder, OTHERS[self.sweep]
+            job, draw_subject(self.seed), wanted_styles(self.seed), self._held_out, self.folder, OTHERS[self.sweep]
         )
         self._trial_file(job).write_text(curve.model_dump_json(), encoding="utf-8")
 
     def _judge(self) -> None:
         """The oracle's further rounds, of what may be the best."""
-        curves, subject, styles = self._curves(), draw_subject(self.seed), asked_styles(self.seed)
+        curves, subject, styles = self._curves(), draw_subject(self.seed), wanted_styles(self.seed)
         jobs = self._jobs_of(curves)
         token = self.experiment.concepts[0].instance_token
         views: dict[str, object] = {}

@@ -10,8 +10,8 @@ import torch
 
 from benchmarks import cached_sweeps, selection_plan
 from benchmarks.cached_sweeps import LEARNING_RATES
-from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, ROUNDS, STYLE_SEEDS
-from benchmarks.selection_plan import EPOCHS, EVERY_EPOCHS, PHOTO_COUNTS, TOLD_IN, asked_styles, sanity_styles
+from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, ROUNDS, STYLE_SEEDS, style_prompts
+from benchmarks.selection_plan import EPOCHS, EVERY_EPOCHS, PHOTO_COUNTS, TOLD_IN, sanity_styles, wanted_styles
 from benchmarks.selection_subjects import SubjectWork, open_subjects
 from benchmarks.selection_training import LOSSES, FixedLoss
 from dbsweep.concepts.latents import LatentMoments
@@ -49,15 +49,24 @@ def test_a_sweep_of_settings_has_a_trial_for_each_and_files_of_its_own(tmp_path:
     assert {settings.folder, settings.finished}.isdisjoint({rates.folder, rates.finished})
 
 
-def test_product_and_oracle_share_no_style(tmp_path: Path) -> None:
-    divisions = {sanity_styles(seed) for seed in range(100, 200)}
-    assert len(divisions) == 4 * 3
+def test_the_product_asks_for_the_wanted_styles_in_words_of_its_own(tmp_path: Path) -> None:
+    assert len({sanity_styles(seed) for seed in range(100, 200)}) == 4 * 3
     for seed in range(100, 120):
-        assert sorted((*sanity_styles(seed), *asked_styles(seed))) == sorted(TOLD_IN)
-        first, second = SubjectWork(seed, tmp_path).experiment.concepts[0].sanity_prompts
+        asked, wanted = sanity_styles(seed), wanted_styles(seed)
+        assert sorted(asked) == sorted(wanted)
+        prompts = SubjectWork(seed, tmp_path).experiment.concepts[0].sanity_prompts
         klass = draw_subject(seed).klass
-        assert first == f"photo of ohwx {klass}, {sanity_styles(seed)[0]} style"
-        assert second == f"{sanity_styles(seed)[1]} portrait of ohwx {klass}"
+        assert prompts == (f"photo of ohwx {klass}, {asked[0]} style", f"{asked[1]} portrait of ohwx {klass}")
+        assert set(prompts).isdisjoint(style_prompts(klass, "ohwx", wanted))
+
+
+def test_a_sweep_of_other_styles_asks_for_none_that_is_wanted(tmp_path: Path) -> None:
+    for seed in range(100, 120):
+        asked = sanity_styles(seed, "other_styles")
+        assert sorted((*asked, *wanted_styles(seed))) == sorted(TOLD_IN)
+        first, second = SubjectWork(seed, tmp_path, "other_styles").experiment.concepts[0].sanity_prompts
+        assert asked[0] in first
+        assert asked[1] in second
 
 
 def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: Path) -> None:
