@@ -181,5 +181,5 @@ def _told_of_memory(task: str) -> Iterator[None]:
         reason = " ".join(str(error).split())[:160]
         raise ResourceError(
             f"out of memory while working on {task} ({reason}); what helps: a lower train.resolution, a smaller "
-            f"encoder (evaluate.encoder {SMALL_ENCODER}), which stays loaded, or a larger share of a GPU"
+            f"encoder (evaluate.encoder {SMALL_ENCODER}), or a larger share of a GPU"
         ) from error

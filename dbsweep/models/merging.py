@@ -14,6 +14,7 @@ from dbsweep.errors import ModelError
 from dbsweep.models.adapters import weight_tensors
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.ldm_layout import is_open_clip
+from dbsweep.models.refusals import without_numbers
 from dbsweep.models.safetensors_file import save_tensors
 
 
@@ -103,13 +104,11 @@ def add_difference(
 
 def _finite_weights(models: StableDiffusion, name: str) -> dict[str, Tensor]:
     """The weights themselves, by network and name in it; ModelError where some are not finite."""
-    weights = {
-        key: each for key, each in weight_tensors(models.networks, lambda _: True).items() if each.is_floating_point()
-    }
-    for key, value in weights.items():
-        if not value.isfinite().all():
-            raise ModelError(f"{name}: {key} has values that are NaN or infinite; the model is broken, take another")
-    return weights
+    for part, network in models.networks.items():
+        if (reason := without_numbers(network)) is not None:
+            raise ModelError(f"{name}: {part} is damaged: {reason}; take another")
+    weights = weight_tensors(models.networks, lambda _: True)
+    return {key: each for key, each in weights.items() if each.is_floating_point()}
 
 
 def _described(models: StableDiffusion, name: str, path: Path) -> SetAside:
