@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import re
@@ -14,15 +13,12 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from rich.console import Console
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from dbsweep import cli
-from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.simulated import SimulatedBackend
 from dbsweep.models.adapters import AdapterShape, add_adapters, is_adapter, weight_tensors
 from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
 from dbsweep.models.loading import load_base
@@ -31,14 +27,10 @@ from dbsweep.records.names import Metric
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import Checkpoint
 from dbsweep.reports.kept import chosen
-from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run
 from dbsweep.sweep.exporting import Format, export_checkpoint
 from dbsweep.sweep.kohya_training import named_model
-from dbsweep.sweep.running import run_experiment
-from tests.sweep.files import write_experiment
-
-TRAINED_BY = 0.25
+from tests.sweep.trained import TRAINED_BY, paper_run, write_weights
 
 
 def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
@@ -51,24 +43,9 @@ def curve(settings: Mapping[str, Scalar], step: int) -> dict[Metric, float]:
 def run(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
     """A run on paper whose chosen checkpoint, and the last one of its ledger, have weights."""
     root = tmp_path_factory.mktemp("exporting")
-    experiment = load_experiment(write_experiment(root, base=tiny_sd), ["clip_skip=2", "train.min_snr_gamma=5"])
-    view = TerminalView(Console(file=io.StringIO()))
-    with pytest.MonkeyPatch.context() as patch:  # the forecast takes any folder for a full-size model
-        patch.setattr("dbsweep.sweep.preflight.check_disk", lambda output, needed_bytes: None)
-        folder = run_experiment(experiment, lambda *_: SimulatedBackend(curve), view)
-    record = read_run(folder)
-    models = load_base(str(tiny_sd))
-    with torch.no_grad():
-        models.unet.conv_in.bias.add_(TRAINED_BY)
-    for checkpoint in {best(folder), list(record.checkpoints.values())[-1]}:
-        write_checkpoint(
-            folder.path / checkpoint.path,
-            unet=models.unet,
-            text_encoder=None,
-            state=None,
-            manifest=CheckpointManifest(id=checkpoint.id, step=1, epoch=1, base_sha256=models.sha256),
-            precision=Precision.FP16,
-        )
+    folder = paper_run(root, tiny_sd, "clip_skip=2", "train.min_snr_gamma=5", scores=curve)
+    last = list(read_run(folder).checkpoints.values())[-1]
+    write_weights(folder, {best(folder), last}, tiny_sd, Precision.FP16)
     return folder
 
 
