@@ -28,7 +28,7 @@ from dbsweep.execution.evaluation import evaluation_seeds, prompts_to_draw
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.minisd.attributes import STYLES
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
-from dbsweep.models.checkpoints import read_weights
+from dbsweep.models.restoring import read_weights
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import SampleImage, Scorecard
 from dbsweep.sampling.request import ImageRequest

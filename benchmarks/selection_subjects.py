@@ -26,7 +26,7 @@ from dbsweep.execution.evaluation import prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook
 from dbsweep.minisd.subject import draw_subject, write_subject_photos
-from dbsweep.models.checkpoints import read_weights
+from dbsweep.models.restoring import read_weights
 from dbsweep.records.names import BASE
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.utility import utility_for

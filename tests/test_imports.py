@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -48,9 +49,15 @@ def imports_of(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import; name the defining module"
             names.add(node.module or "")
-            if node.module == "dbsweep":
-                names |= {f"dbsweep.{alias.name}" for alias in node.names if alias.name != "__version__"}
+            if node.module in PACKAGES:
+                names |= {f"{node.module}.{alias.name}" for alias in node.names if alias.name != "__version__"}
     return names
+
+
+def name_of(path: Path) -> str:
+    """``dbsweep/config/schema.py`` → ``dbsweep.config.schema``; ``dbsweep/config/__init__.py`` → ``dbsweep.config``."""
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 def rank_of(room: str) -> int:
@@ -58,6 +65,7 @@ def rank_of(room: str) -> int:
 
 
 FILES = sorted(PACKAGE.rglob("*.py"))
+PACKAGES = {name_of(f) for f in FILES if f.name == "__init__.py"}
 
 
 def test_every_room_has_its_rank_and_every_rank_its_rooms() -> None:
@@ -87,6 +95,27 @@ def test_a_file_imports_only_from_earlier_rooms(path: Path) -> None:
             assert room in OWNERS[parts[0]], f"only {sorted(OWNERS[parts[0]])} may import {parts[0]}"
         if room in LIGHT:
             assert parts[0] not in HEAVY, f"{room} must stay light, but imports {name}"
+
+
+@pytest.mark.parametrize(("parts", "what"), [(3, "folders"), (None, "files")])
+def test_nothing_imports_itself_by_way_of_others(parts: int | None, what: str) -> None:
+    """Imports within functions and for types alone count: what needs each other is one thing, or lacks a third.
+
+    A room's folder is looked at whole, beside the files that lie in the room itself.
+    """
+
+    def place(name: str) -> str:
+        return ".".join(name.split(".")[:parts])
+
+    files = {name_of(f): f for f in FILES}
+    arrows: dict[str, set[str]] = {}
+    for name, path in files.items():
+        needed = {place(other) for other in imports_of(path) & files.keys()}
+        arrows.setdefault(place(name), set()).update(needed - {place(name)})
+    try:
+        TopologicalSorter(arrows).prepare()
+    except CycleError as error:
+        pytest.fail(f"{what} in a circle: {' <- '.join(error.args[1])}")
 
 
 ON_POSIX_ALONE = {"fcntl", "grp", "posix", "pty", "pwd", "resource", "syslog", "termios", "tty"}

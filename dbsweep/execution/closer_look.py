@@ -14,7 +14,7 @@ from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import CloserLook, SweepJob
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import read_weights
+from dbsweep.models.restoring import read_weights
 from dbsweep.records.results import Checkpoint, SampleImage, Scorecard
 from dbsweep.scoring.encoders import Pixels
 from dbsweep.scoring.scorecard import score_checkpoint, with_validation_loss

@@ -51,13 +51,3 @@ class Courier:
 
     def carry(self, event: Event) -> None:
         """Carries away what an event speaks of, before the driver hears of it."""
-
-
-def courier_for(sweep: SweepJob) -> Courier:
-    """The courier that the experiment's `storage` asks for."""
-    storage = sweep.experiment.storage
-    if storage is None:
-        return Courier(sweep)
-    from dbsweep.execution.storage_courier import StorageCourier  # torch
-
-    return StorageCourier(sweep, storage)

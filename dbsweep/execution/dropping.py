@@ -29,12 +29,3 @@ class Dropping:
     def settle(self) -> str:
         """Waits for what was begun; returns what could not be dropped, in a sentence, empty if all was."""
         return ""
-
-
-def dropping_for(run_folder: Path, storage: str | None) -> Dropping:
-    """What an experiment's `storage` asks for."""
-    if storage is None:
-        return Dropping(run_folder)
-    from dbsweep.execution.storage_dropping import StorageDropping  # torch and pyarrow
-
-    return StorageDropping(run_folder, storage)

@@ -17,7 +17,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.grid_merges import Merge, draw_merges
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import read_weights
+from dbsweep.models.restoring import read_weights
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import GridImage, GridModel, GridModels
 from dbsweep.sampling.grammar import weight_words

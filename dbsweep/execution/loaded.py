@@ -25,7 +25,8 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.photo_digests import refuse_other_photos
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.loading import load_base, restore_base
+from dbsweep.models.loading import load_base
+from dbsweep.models.restoring import restore_base
 from dbsweep.models.sources import BaseSource
 from dbsweep.plan.buckets import Size
 from dbsweep.sampling.grammar import escape

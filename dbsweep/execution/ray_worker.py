@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from dbsweep.config.schema import Resources
 from dbsweep.errors import ResourceError
 from dbsweep.execution.backend import Decision, Emit
-from dbsweep.execution.courier import Courier, courier_for
+from dbsweep.execution.courier import Courier
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
+from dbsweep.execution.storage_setting import courier_for
 from dbsweep.models.left_out import leave_out
 from dbsweep.plan.sizes import SMALL_ENCODER
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event

@@ -24,8 +24,7 @@ from dbsweep.models.adapters import (
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoint_files import DROPPED, MANIFEST, WEIGHT_FILES
 from dbsweep.models.durable import flush, new_folder
-from dbsweep.models.hashes import file_sha256, values_sha256, weights_sha256
-from dbsweep.models.loading import restore_base
+from dbsweep.models.hashes import file_sha256, values_sha256
 from dbsweep.models.precision import Precision
 from dbsweep.models.refusals import read_or_refuse
 from dbsweep.models.safetensors_file import cast, save_tensors
@@ -35,6 +34,9 @@ from dbsweep.records.record import Record, Scalar
 
 LORA = "lora"
 """Stem of the file that has the adapters of a LoRA."""
+
+TEXT_ENCODER = "text_encoder.safetensors"
+"""The text encoder's file; a checkpoint without one has the base model's."""
 
 RESERVE_BYTES = 32 * 2**20
 """Disk that a checkpoint leaves free, for images, the ledger and logs."""
@@ -132,6 +134,19 @@ def read_manifest(folder: Path) -> CheckpointManifest:
         ) from error
 
 
+def manifest_for(folder: Path, models: StableDiffusion) -> CheckpointManifest:
+    """The manifest of a checkpoint of these models; ModelError when it is of others or has no weights."""
+    manifest = read_manifest(folder)
+    if manifest.base_sha256 != models.sha256:
+        raise ModelError(
+            f"checkpoint {folder}: trained from another base model (sha256 {manifest.base_sha256[:10]}) "
+            f"than {models.source} ({models.sha256[:10]})"
+        )
+    if not any(name in manifest.files for name in WEIGHT_FILES):
+        raise ModelError(f"checkpoint {folder}: {DROPPED}")
+    return manifest
+
+
 def verify(folder: Path) -> bool:
     """Whether the manifest and every file that it lists are there and unchanged."""
     try:
@@ -141,29 +156,22 @@ def verify(folder: Path) -> bool:
         return False
 
 
-def read_weights(folder: Path, models: StableDiffusion, *, just_loaded: bool = False) -> None:
-    """Loads the weights into the networks of ``models``; a text encoder that was never trained becomes the base's.
+def read_onto_base(folder: Path, models: StableDiffusion) -> None:
+    """Loads the weights into networks that have the base model's; `dbsweep.models.restoring` is for any others.
 
     A LoRA is worked into the base model's weights.
-
-    Args:
-        just_loaded: the networks have the base model's weights still, of which a second copy need not be read.
 
     Raises:
         ModelError: not a finished checkpoint, damaged, or of another base model.
     """
-    manifest = _manifest_for(folder, models)
+    manifest = manifest_for(folder, models)
     if manifest.lora is not None:
-        if not just_loaded:
-            restore_base(models)
         attach_lora(folder, models)
         merge_adapters(models.networks)
         return
     remove_adapters(models.networks)
-    if "text_encoder.safetensors" in manifest.files:
-        _load(folder / "text_encoder.safetensors", models.text_encoder)
-    elif not just_loaded and weights_sha256({"text_encoder": models.text_encoder}) != models.text_encoder_sha256:
-        restore_base(models)
+    if TEXT_ENCODER in manifest.files:
+        _load(folder / TEXT_ENCODER, models.text_encoder)
     _load(folder / "unet.safetensors", models.unet)
 
 
@@ -173,7 +181,7 @@ def attach_lora(folder: Path, models: StableDiffusion) -> None:
     Raises:
         ModelError: the checkpoint is no LoRA, is damaged or of another base model.
     """
-    shape = _manifest_for(folder, models).lora
+    shape = manifest_for(folder, models).lora
     if shape is None:
         raise ModelError(f"checkpoint {folder}: holds whole networks and no LoRA; export another format")
     tensors = read_or_refuse(f"checkpoint {folder}", LORA, lambda: load_file(folder / f"{LORA}.safetensors"))
@@ -211,19 +219,6 @@ def _state_bytes(state: State) -> int:
     if isinstance(state, Mapping):
         return sum(_state_bytes(value) for value in state.values())
     return sum(_state_bytes(value) for value in state) if isinstance(state, (list, tuple)) else 0
-
-
-def _manifest_for(folder: Path, models: StableDiffusion) -> CheckpointManifest:
-    """The manifest of a checkpoint of these models; ModelError when it is of others."""
-    manifest = read_manifest(folder)
-    if manifest.base_sha256 != models.sha256:
-        raise ModelError(
-            f"checkpoint {folder}: trained from another base model (sha256 {manifest.base_sha256[:10]}) "
-            f"than {models.source} ({models.sha256[:10]})"
-        )
-    if not any(name in manifest.files for name in WEIGHT_FILES):
-        raise ModelError(f"checkpoint {folder}: {DROPPED}")
-    return manifest
 
 
 def _load(file: Path, network: nn.Module) -> None:

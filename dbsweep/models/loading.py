@@ -16,8 +16,8 @@ from transformers import CLIPTextModel
 from transformers.utils import logging as transformers_logging
 
 from dbsweep.errors import ModelError
-from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.checkpoints import read_manifest, read_onto_base
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, VAE_WEIGHTS, WEIGHTS, download
 from dbsweep.models.quiet import without_reports
@@ -73,20 +73,6 @@ def load_base(
     return _load_folder(folder, base, dtype).to(device)
 
 
-def restore_base(models: StableDiffusion) -> None:
-    """Puts UNet and text encoder back to the weights of ``models.source``, without adapters.
-
-    Raises:
-        ModelError: the files have changed.
-    """
-    remove_adapters(models.networks)
-    fresh = load_base(models.source, dtype=models.dtype)
-    if fresh.sha256 != models.sha256:
-        raise ModelError(f"base model {models.source}: its files changed since they were loaded; start again")
-    models.unet.load_state_dict(fresh.unet.state_dict())
-    models.text_encoder.load_state_dict(fresh.text_encoder.state_dict())
-
-
 def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
     source = base.source
     check_folder(folder, None if Path(source).exists() else source)
@@ -102,13 +88,11 @@ def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDi
 
 def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
     """The model that a run trained; its own base model must still be where it was."""
-    from dbsweep.models.checkpoints import read_manifest, read_weights  # which restore base models with this module
-
     below = base.below if base.below is not None else read_manifest(folder).base
     if below is None:
         raise ModelError(f"base model {folder}: made before checkpoints told their base model; export it")
     models = load_base(below)  # in float32: the manifest's hash is of these values
-    read_weights(folder, models, just_loaded=True)
+    read_onto_base(folder, models)
     for network in models.networks.values():
         nn.Module.to(network, dtype)  # diffusers' own method warns of modules to keep in float32, also without any
         network.eval()

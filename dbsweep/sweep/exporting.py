@@ -107,7 +107,7 @@ def new_path(out: Path, form: Format) -> Path:
 
 
 def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[StableDiffusion, CheckpointManifest]:
-    from dbsweep.models.checkpoints import attach_lora, read_manifest, read_weights
+    from dbsweep.models.checkpoints import attach_lora, read_manifest, read_onto_base
     from dbsweep.models.loading import load_base
 
     path = bring_checkpoint(folder, checkpoint)
@@ -119,7 +119,7 @@ def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[Stab
     if form in ("lora", "peft"):
         attach_lora(path, models)
     else:
-        read_weights(path, models, just_loaded=True)
+        read_onto_base(path, models)
     return models, manifest
 
 

@@ -22,8 +22,9 @@ from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.photo_digests import keep_digests
 from dbsweep.execution.retention import has_state
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
-from dbsweep.models.checkpoints import read_weights, verify
+from dbsweep.models.checkpoints import verify
 from dbsweep.models.hashes import weights_sha256
+from dbsweep.models.restoring import read_weights
 from dbsweep.records.events import BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, HELD_OUT, Metric, TrialState, VerdictState
 from dbsweep.records.results import StepLog

@@ -15,7 +15,7 @@ from dbsweep.execution.closer_look import look_closer
 from dbsweep.execution.evaluation import draw_evaluation, evaluation_seeds
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
-from dbsweep.models.checkpoints import read_weights
+from dbsweep.models.restoring import read_weights
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.records.names import Metric
 from dbsweep.scoring.scorecard import score_checkpoint

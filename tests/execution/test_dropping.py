@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.execution.dropping import dropping_for
+from dbsweep.execution.storage_setting import dropping_for
 from dbsweep.execution.store import Store
 from dbsweep.records.results import Checkpoint
 

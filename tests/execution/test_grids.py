@@ -16,8 +16,7 @@ from dbsweep.execution.branch import run_branch
 from dbsweep.execution.grids import cell_requests, draw_grids
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import read_weights
-from dbsweep.models.loading import restore_base
+from dbsweep.models.restoring import read_weights, restore_base
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.records.results import Checkpoint, GridImage, GridModel, GridModels
 from dbsweep.sampling.infotext import read

@@ -14,7 +14,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.retention import has_state
 from dbsweep.models.checkpoint_files import drop_state, drop_weights
-from dbsweep.models.checkpoints import read_weights
+from dbsweep.models.restoring import read_weights
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch
 from dbsweep.scoring.scorecard import score_checkpoint

@@ -16,9 +16,10 @@ from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
 from dbsweep.models.adapters import AdapterShape, add_adapters, is_adapter, weight_tensors
-from dbsweep.models.checkpoints import CheckpointManifest, read_weights, write_checkpoint
+from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
 from dbsweep.models.hashes import weights_sha256
-from dbsweep.models.loading import load_base, restore_base
+from dbsweep.models.loading import load_base
+from dbsweep.models.restoring import read_weights
 from dbsweep.models.sources import BaseSource, check_source
 from dbsweep.plan.model_files import size_of
 
@@ -146,26 +147,6 @@ def test_a_lora_as_a_base_model_reads_the_model_below_once(
     monkeypatch.setattr("dbsweep.models.loading.check_folder", lambda folder, named: read.append(folder))
     assert load_base(str(tmp_path / "c")).sha256 == weights_sha256(models.networks) != models.sha256
     assert read == [tiny_sd]
-
-
-def test_restore_undoes_training(tiny_sd: Path) -> None:
-    models = load_base(str(tiny_sd))
-    trained = {"unet": models.unet, "text_encoder": models.text_encoder}
-    before = weights_sha256(trained)
-    with torch.no_grad():
-        for parameter in (*models.unet.parameters(), *models.text_encoder.parameters()):
-            parameter.add_(1.0)
-    assert weights_sha256(trained) != before
-    restore_base(models)
-    assert weights_sha256(trained) == before
-
-
-def test_restore_refuses_a_base_that_changed(own_copy: Path) -> None:
-    models = load_base(str(own_copy))
-    path = own_copy / "unet" / "diffusion_pytorch_model.safetensors"
-    save_file({key: value + 1 for key, value in load_file(path).items()}, path, metadata={"format": "pt"})
-    with pytest.raises(ModelError, match="its files changed"):
-        restore_base(models)
 
 
 def test_missing_paths_and_hub_ids_offline_are_refused(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.models.checkpoint_files import drop_weights
 from dbsweep.models.checkpoints import read_manifest
 from dbsweep.models.export import save_pipeline
-from dbsweep.models.loading import load_base, restore_base
+from dbsweep.models.loading import load_base
+from dbsweep.models.restoring import restore_base
 from dbsweep.models.sources import BaseSource, check_base, check_source
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.answers import find_checkpoint, read_run

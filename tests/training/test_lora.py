@@ -11,11 +11,12 @@ from torch import nn
 from torch.nn import functional
 
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.checkpoints import CheckpointManifest, attach_lora, read_weights, write_checkpoint
+from dbsweep.models.checkpoints import CheckpointManifest, attach_lora, write_checkpoint
 from dbsweep.models.loading import load_base
 from dbsweep.models.lora import take_lora
 from dbsweep.models.lora_files import save_kohya
 from dbsweep.models.metadata import Origin
+from dbsweep.models.restoring import read_weights
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
 from dbsweep.training.trainer import Trainer
