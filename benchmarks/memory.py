@@ -7,7 +7,7 @@ keeps no matrix, as on GPUs.
 
 A picture is one that is guided, in float32, and counted is what lives at once besides weights.
 
-Beside each count stands what the forecast's models, `dbsweep.plan.activations` and `drawing_memory`, have for it.
+Beside each count stands what the forecast's models have for it, `activations` and `drawing` of `dbsweep.plan.memory`.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from torch.utils._pytree import tree_leaves
 from transformers import CLIPTextConfig, CLIPTextModel
 
 from dbsweep.minisd.paths import pipeline_path
-from dbsweep.plan.activations import saved_bytes, text_bytes
-from dbsweep.plan.drawing_memory import picture_bytes
-from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
+from dbsweep.plan.memory.activations import saved_bytes, text_bytes
+from dbsweep.plan.memory.drawing import picture_bytes
+from dbsweep.plan.memory.sizes import MINISD, SD1, SD2, ModelSize
 from dbsweep.training.norms import set_half_norms
 
 TOKENS = 77

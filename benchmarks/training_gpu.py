@@ -41,8 +41,8 @@ from benchmarks.training_phases import trainer_of
 from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.errors import DbsweepError
 from dbsweep.models.adapters import remove_adapters
-from dbsweep.plan.memory import training_memory
-from dbsweep.plan.sizes import SD1
+from dbsweep.plan.memory.sizes import SD1
+from dbsweep.plan.memory.training import training_memory
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import Work, draw
 

@@ -9,7 +9,7 @@ from dbsweep.execution.jobs import BranchJob
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
 from dbsweep.models.precision import Precision
-from dbsweep.plan.ladder import Savings
+from dbsweep.plan.memory.ladder import Savings
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import Checkpoint
 from dbsweep.training.trainer import Trainer

@@ -13,7 +13,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.photo_digests import refuse_other_photos
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.plan.ladder import Savings
+from dbsweep.plan.memory.ladder import Savings
 from dbsweep.training.data import ConceptData
 from dbsweep.training.trainer import Trainer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dbsweep.config.axes import LogUniform, Selected, Uniform, Values
 from dbsweep.config.schema import Experiment
-from dbsweep.plan.sizes import MOMENTS_BYTES, ModelSize
+from dbsweep.plan.memory.sizes import MOMENTS_BYTES, ModelSize
 
 _BYTES = {"fp32": 4, "fp16": 2, "bf16": 2}
 

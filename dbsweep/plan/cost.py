@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import Course
 from dbsweep.plan.drawings import Drawing, class_images, evaluations, further_looks, grids
-from dbsweep.plan.ladder import images_per_pass
 from dbsweep.plan.looks import look_epochs, look_every_of
+from dbsweep.plan.memory.ladder import images_per_pass
 from dbsweep.plan.photos import Photos, uses_per_epoch
 from dbsweep.plan.rates import Rates
 from dbsweep.records.plan import Branch, Cost
@@ -19,7 +19,7 @@ _PNG_BYTES_PER_PIXEL = 1.7  # of photo-like images, which PNG compresses by less
 
 LONE_IMAGE = 0.7
 """Share of a step's time that it takes without class images. Not a half: smaller passes use a machine worse
-(`dbsweep.plan.ladder.PASS_OVERHEAD`)."""
+(`dbsweep.plan.memory.ladder.PASS_OVERHEAD`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,8 @@ from pydantic import Field
 
 from dbsweep.config.schema import Experiment
 from dbsweep.plan.checkpoint_bytes import state_bytes, weight_bytes
-from dbsweep.plan.model_files import size_of
-from dbsweep.plan.sizes import MINISD
+from dbsweep.plan.memory.model_files import size_of
+from dbsweep.plan.memory.sizes import MINISD
 from dbsweep.records.record import Record
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbsweep.config.messages import counted
-from dbsweep.plan.ladder import Savings, savings_text
+from dbsweep.plan.memory.ladder import Savings, savings_text
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.words import listing
 

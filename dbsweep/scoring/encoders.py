@@ -16,7 +16,7 @@ from dbsweep.errors import ModelError, ResourceError
 from dbsweep.models.device_memory import is_out_of_memory, release_memory
 from dbsweep.models.making_room import Movable
 from dbsweep.models.refusals import without_numbers
-from dbsweep.plan.sizes import SMALL_ENCODER
+from dbsweep.plan.memory.sizes import SMALL_ENCODER
 from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]

@@ -12,7 +12,7 @@ from dbsweep.sweep.named_models import MINISD
 
 if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment, Resources
-    from dbsweep.plan.needs import Device
+    from dbsweep.plan.memory.needs import Device
 
 _MIB = 2**20
 
@@ -49,8 +49,8 @@ def unused_gpu(experiment: Experiment) -> str | None:
 
 
 def _share_of_machine(resources: Resources) -> Device | None:
-    from dbsweep.plan.memory import GIB
-    from dbsweep.plan.needs import Device
+    from dbsweep.plan.memory.needs import Device
+    from dbsweep.plan.memory.training import GIB
 
     if not hasattr(os, "sysconf"):  # on Windows a plan forecasts no memory of the machine
         return None
@@ -62,8 +62,8 @@ def _share_of_machine(resources: Resources) -> Device | None:
 
 
 def _share_of_gpu(resources: Resources) -> Device | None:
-    from dbsweep.plan.memory import GIB
-    from dbsweep.plan.needs import Device
+    from dbsweep.plan.memory.needs import Device
+    from dbsweep.plan.memory.training import GIB
 
     seen = _first_gpu()
     if resources.gpu_memory_gb is not None:

@@ -26,8 +26,8 @@ def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment,
         ResourceError: it is to be fitted, and how much memory there is is not known.
     """
     from dbsweep.models.other_kinds import refuse_other_models
-    from dbsweep.plan.fitting import fit
     from dbsweep.plan.looks import look_notes, settled
+    from dbsweep.plan.memory.fitting import fit
 
     for base in (base_source(experiment), *map(custom_source, experiment.custom_models)):
         refuse_other_models(base.source)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.memory import FAMILIES, counted, counted_picture, modelled
-from dbsweep.plan.drawing_memory import picture_bytes
+from dbsweep.plan.memory.drawing import picture_bytes
 
 RECORDED = Path(__file__).parents[2] / "benchmarks" / "results" / "memory.json"
 

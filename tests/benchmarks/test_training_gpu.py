@@ -14,8 +14,8 @@ from benchmarks import training_gpu
 from benchmarks.training_gpu import WAYS, WAYS_BATCH, main
 from benchmarks.training_gpu_peer import PeerCase, median_seconds, script_arguments, step_ends
 from benchmarks.training_gpu_scene import Scene, train_settings
-from dbsweep.plan.memory import GIB, training_memory
-from dbsweep.plan.sizes import SD1
+from dbsweep.plan.memory.sizes import SD1
+from dbsweep.plan.memory.training import GIB, training_memory
 
 RECORDED: dict[str, Any] = json.loads(Path("benchmarks/results/training_gpu.json").read_text(encoding="utf-8"))
 

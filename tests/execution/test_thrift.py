@@ -17,7 +17,7 @@ from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.execution.thrift import Thrift, half_of
 from dbsweep.models.checkpoint_files import MANIFEST
 from dbsweep.models.checkpoints import CheckpointManifest, read_manifest
-from dbsweep.plan.ladder import Savings
+from dbsweep.plan.memory.ladder import Savings
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch

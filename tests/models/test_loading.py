@@ -21,7 +21,7 @@ from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.loading import load_base
 from dbsweep.models.restoring import read_weights
 from dbsweep.models.sources import BaseSource, check_source
-from dbsweep.plan.model_files import size_of
+from dbsweep.plan.memory.model_files import size_of
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dbsweep.config.schema import Experiment
-from dbsweep.plan.memory import GIB
-from dbsweep.plan.needs import Device
+from dbsweep.plan.memory.needs import Device
+from dbsweep.plan.memory.training import GIB
 from tests.plan.experiments import experiment
 
 SD1 = "stable-diffusion-v1-5/stable-diffusion-v1-5"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.plan.cost import LONE_IMAGE
+from dbsweep.plan.memory.sizes import MINISD
 from dbsweep.plan.rates import Rates, rates_for
-from dbsweep.plan.sizes import MINISD
 from tests.plan.costs import EVALUATION, RATES, REFERENCES, cost, small
 
 

@@ -13,9 +13,9 @@ from dbsweep.concepts.latents import LatentMoments
 from dbsweep.config.schema import Train
 from dbsweep.minisd.paths import pipeline_path
 from dbsweep.models.loading import load_base
-from dbsweep.plan.drawing_memory import drawing_memory, picture_bytes
-from dbsweep.plan.memory import RESERVE_BYTES, training_memory
-from dbsweep.plan.sizes import MINISD, SD1
+from dbsweep.plan.memory.drawing import drawing_memory, picture_bytes
+from dbsweep.plan.memory.sizes import MINISD, SD1
+from dbsweep.plan.memory.training import RESERVE_BYTES, training_memory
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
 from dbsweep.training.data import ConceptData

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.config.search import Search
 from dbsweep.plan.courses import text_encoder_epochs
-from dbsweep.plan.ladder import Savings, savings_text, smallest_passes, useful_steps
-from dbsweep.plan.memory import GIB
-from dbsweep.plan.needs import USELESS, WRITTEN, Case, Device, cases_of, left_alone, need_of
-from dbsweep.plan.sizes import SMALL_ENCODER
+from dbsweep.plan.memory.ladder import Savings, savings_text, smallest_passes, useful_steps
+from dbsweep.plan.memory.needs import USELESS, WRITTEN, Case, Device, cases_of, left_alone, need_of
+from dbsweep.plan.memory.sizes import SMALL_ENCODER
+from dbsweep.plan.memory.training import GIB
 from dbsweep.records.record import Scalar
 
 _SHOWN = 6

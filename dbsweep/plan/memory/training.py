@@ -1,6 +1,6 @@
 """The memory that training takes, modelled: weights, gradients, moments, activations.
 
-Against published figures of SD 1.5 (`tests/plan/test_memory.py`) the model is off by 6% at most.
+Against published figures of SD 1.5 (`tests/plan/memory/test_training.py`) the model is off by 6% at most.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import Final
 
 from dbsweep.config.lora import Targets
 from dbsweep.config.schema import Train
-from dbsweep.plan.activations import text_bytes, unet_bytes
 from dbsweep.plan.courses import text_encoder_epochs
-from dbsweep.plan.ladder import images_per_pass
-from dbsweep.plan.sizes import MOMENTS_BYTES, ModelSize
+from dbsweep.plan.memory.activations import text_bytes, unet_bytes
+from dbsweep.plan.memory.ladder import images_per_pass
+from dbsweep.plan.memory.sizes import MOMENTS_BYTES, ModelSize
 from dbsweep.records.record import Record
 
 GIB = 2**30

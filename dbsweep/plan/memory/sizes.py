@@ -9,8 +9,8 @@ from typing import Final
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.lora import Targets
 from dbsweep.config.optimization import OptimizerName
-from dbsweep.plan.activations import TextShape, UNetShape
-from dbsweep.plan.dinov2 import dinov2_bytes
+from dbsweep.plan.memory.activations import TextShape, UNetShape
+from dbsweep.plan.memory.dinov2 import dinov2_bytes
 
 MOMENTS_BYTES: Final[Mapping[OptimizerName, float]] = {
     "adamw": 8,

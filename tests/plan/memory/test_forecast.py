@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dbsweep.plan.fitting import fit
-from dbsweep.plan.memory import GIB
-from dbsweep.plan.memory_forecast import forecast_without_device
-from dbsweep.plan.needs import Device
+from dbsweep.plan.memory.fitting import fit
+from dbsweep.plan.memory.forecast import forecast_without_device
+from dbsweep.plan.memory.needs import Device
+from dbsweep.plan.memory.training import GIB
 from tests.plan.devices import SD1, gpu, sd1
 from tests.plan.experiments import experiment
 

@@ -15,9 +15,17 @@ from safetensors.torch import load_file
 
 from dbsweep.minisd.paths import pipeline_path
 from dbsweep.models.loading import load_base
-from dbsweep.plan.model_files import LATER_OPEN_CLIP, NAME, OPEN_CLIP, SINGLE_FILE, UNKNOWN, size_of, size_on_disk
+from dbsweep.plan.memory.model_files import (
+    LATER_OPEN_CLIP,
+    NAME,
+    OPEN_CLIP,
+    SINGLE_FILE,
+    UNKNOWN,
+    size_of,
+    size_on_disk,
+)
+from dbsweep.plan.memory.sizes import MINISD, SD1, SD2, ModelSize
 from dbsweep.plan.rates import rates_for
-from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
 from tests.plan.experiments import experiment
 from tests.tiny_models import published_parts
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dbsweep.plan.activations import unet_bytes
-from dbsweep.plan.sizes import SD2
+from dbsweep.plan.memory.activations import unet_bytes
+from dbsweep.plan.memory.sizes import SD2
 
 
 @pytest.mark.parametrize("half", [False, True])

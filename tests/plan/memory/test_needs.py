@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from dbsweep.plan.fitting import fit
-from dbsweep.plan.needs import cases_of, need_of, prompts_of
+from dbsweep.plan.memory.fitting import fit
+from dbsweep.plan.memory.needs import cases_of, need_of, prompts_of
 from tests.plan.devices import gpu, sd1
 from tests.plan.experiments import CONCEPT
 

@@ -7,8 +7,8 @@ Gradients are gone by then; moments and average stay, for the steps that follow.
 
 from __future__ import annotations
 
-from dbsweep.plan.memory import Memory, TrainingMemory
-from dbsweep.plan.sizes import ModelSize
+from dbsweep.plan.memory.sizes import ModelSize
+from dbsweep.plan.memory.training import Memory, TrainingMemory
 
 _WIDEST = 3
 """Tensors of the VAE's widest features that are there at once: a residual block's input, its norm's output and what is

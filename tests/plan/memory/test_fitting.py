@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.config.schema import Experiment, Train
-from dbsweep.plan.fitting import fit
-from dbsweep.plan.ladder import images_per_pass
-from dbsweep.plan.needs import USELESS, Device, need_of
+from dbsweep.plan.memory.fitting import fit
+from dbsweep.plan.memory.ladder import images_per_pass
+from dbsweep.plan.memory.needs import USELESS, Device, need_of
 from dbsweep.plan.plan import make_plan
 from tests.plan.devices import gpu, sd1
 
@@ -60,7 +60,7 @@ def every_way(given: Experiment) -> list[Experiment]:
 
 
 def time_per_image(train: Train) -> float:
-    """As `dbsweep.plan.ladder` has it."""
+    """As `dbsweep.plan.memory.ladder` has it."""
     return (1 + 1.5 / images_per_pass(train)) * (1.23 if train.gradient_checkpointing else 1.0)
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from transformers import Dinov2Config, Dinov2Model
 
-from dbsweep.plan.dinov2 import dinov2_bytes
+from dbsweep.plan.memory.dinov2 import dinov2_bytes
 
 PUBLISHED = {
     "small": {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 6},

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 from dbsweep.config.lora import LAYERS, Targets
-from dbsweep.plan.activations import TextShape, UNetShape
-from dbsweep.plan.pickled_shapes import pickled_shapes
-from dbsweep.plan.sizes import MINISD, SD1, SD2, ModelSize
+from dbsweep.plan.memory.activations import TextShape, UNetShape
+from dbsweep.plan.memory.pickled_shapes import pickled_shapes
+from dbsweep.plan.memory.sizes import MINISD, SD1, SD2, ModelSize
 
 NAME: Final = "by the base model's files"
 UNKNOWN: Final = "taking the base model to be as large as Stable Diffusion 1"

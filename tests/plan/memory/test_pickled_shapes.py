@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from dbsweep.plan.pickled_shapes import pickled_shapes
+from dbsweep.plan.memory.pickled_shapes import pickled_shapes
 
 
 class Writes:

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from dbsweep.config.schema import Experiment
-from dbsweep.plan.ladder import Savings, savings_text, useful_steps, ways_to_save
-from dbsweep.plan.memory_forecast import forecast, forecast_without_device, gigabytes, lines_text
-from dbsweep.plan.needs import USELESS, WRITTEN, Device, left_alone, need_of
+from dbsweep.plan.memory.forecast import forecast, forecast_without_device, gigabytes, lines_text
+from dbsweep.plan.memory.ladder import Savings, savings_text, useful_steps, ways_to_save
+from dbsweep.plan.memory.needs import USELESS, WRITTEN, Device, left_alone, need_of
 from dbsweep.records.record import Scalar
 
 

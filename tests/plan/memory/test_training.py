@@ -7,8 +7,15 @@ import dataclasses
 import pytest
 
 from dbsweep.config.schema import Train
-from dbsweep.plan.memory import GIB, RESERVE_BYTES, TrainingMemory, pass_bytes, trained_parameters, training_memory
-from dbsweep.plan.sizes import MINISD, SD1, encoder_bytes
+from dbsweep.plan.memory.sizes import MINISD, SD1, encoder_bytes
+from dbsweep.plan.memory.training import (
+    GIB,
+    RESERVE_BYTES,
+    TrainingMemory,
+    pass_bytes,
+    trained_parameters,
+    training_memory,
+)
 
 
 def memory(**settings: object) -> TrainingMemory:
@@ -29,7 +36,7 @@ def memory(**settings: object) -> TrainingMemory:
 def test_published_measurements(
     precision: str, batch_size: int, accumulation: int, checkpointing: bool, optimizer: str, measured_gib: float
 ):
-    """ShivamShrirao's table (see `dbsweep.plan.ladder.RECOMPUTING`): SD 1, 512 pixels, no VAE, no text encoder.
+    """ShivamShrirao's table (see `dbsweep.plan.memory.ladder.RECOMPUTING`): SD 1, 512 pixels, no VAE, no text encoder.
 
     It does not say whether class images were trained; with them the model fits, without it does not. What it has of
     fp16 without checkpointing is left out: there a UNet's norms keep float32.

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.config.schema import Train
-from dbsweep.plan.ladder import Savings, images_per_pass, savings_text, useful_steps, ways_to_save
-from dbsweep.plan.memory import training_memory
-from dbsweep.plan.sizes import SD1
+from dbsweep.plan.memory.ladder import Savings, images_per_pass, savings_text, useful_steps, ways_to_save
+from dbsweep.plan.memory.sizes import SD1
+from dbsweep.plan.memory.training import training_memory
 
 
 def train(**settings: object) -> Train:
