@@ -20,7 +20,7 @@ from dbsweep.errors import DiskError
 from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.execution.ray_backend import RayBackend
+from dbsweep.execution.ray.backend import RayBackend
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep import preflight

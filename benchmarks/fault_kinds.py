@@ -17,7 +17,7 @@ from unittest.mock import patch
 from dbsweep.execution.backend import Emit
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.execution.ray_worker import Body
+from dbsweep.execution.ray.worker import Body
 from dbsweep.records.plan import Branch
 from dbsweep.records.record import Record
 
@@ -97,8 +97,8 @@ def faulty_body(faults: Faults) -> Body:
     """Trains as `run_branch` does until a fault strikes."""
 
     def body(job: BranchJob, emit: Emit) -> None:
-        from dbsweep.execution.branch import run_branch
-        from dbsweep.execution.ray_worker import claim_resources
+        from dbsweep.execution.branch.work import run_branch
+        from dbsweep.execution.ray.worker import claim_resources
 
         claim_resources(job.sweep.experiment.resources)
         with _faulty_steps(faults), _faulty_writes(faults):
@@ -109,7 +109,7 @@ def faulty_body(faults: Faults) -> Body:
 
 @contextmanager
 def _faulty_steps(faults: Faults) -> Iterator[None]:
-    from dbsweep.execution.branch import BranchWork
+    from dbsweep.execution.branch.work import BranchWork
 
     after_step = BranchWork._after_step
 
@@ -144,7 +144,7 @@ def _strike(kind: Kind, work: object) -> None:
 @contextmanager
 def _faulty_writes(faults: Faults) -> Iterator[None]:
     """A checkpoint's fault strikes when its files are written and its manifest is not."""
-    from dbsweep.execution import branch_checkpoints
+    from dbsweep.execution.branch import checkpoints as branch_checkpoints
     from dbsweep.models import checkpoints
     from dbsweep.models.hashes import values_sha256
 

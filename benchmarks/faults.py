@@ -33,7 +33,7 @@ from benchmarks.fault_kinds import ALWAYS, DAMAGE, ONCE, Fault, Faults, Kind, da
 from benchmarks.fault_outcome import Outcome, differences
 from benchmarks.machine import provenance
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ray_start import start_ray
+from dbsweep.execution.ray.start import start_ray
 from dbsweep.minisd.subject import write_subject_photos
 from dbsweep.records.plan import Branch, Plan
 from dbsweep.records.run import RunRecord

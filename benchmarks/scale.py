@@ -21,7 +21,7 @@ from typing import Any, Final
 
 from benchmarks.machine import provenance
 from benchmarks.scale_sweep import PHOTOS, bare, memory_bytes, on_ray, shapes, simulate
-from dbsweep.execution.ray_start import start_ray
+from dbsweep.execution.ray.start import start_ray
 from dbsweep.plan.plan import make_plan
 
 PLAN_SECONDS: Final = 5.0

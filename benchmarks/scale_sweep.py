@@ -17,8 +17,8 @@ from dbsweep.config.schema import Experiment, Resources
 from dbsweep.execution.backend import Backend, Emit, OnCard, OnEvent, OnProgress, Prepared
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob, sweep_job
-from dbsweep.execution.ledger import Ledger
-from dbsweep.execution.ray_backend import RayBackend
+from dbsweep.execution.ledger.ledger import Ledger
+from dbsweep.execution.ray.backend import RayBackend
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
 from dbsweep.plan.plan import make_plan
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event

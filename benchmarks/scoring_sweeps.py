@@ -22,9 +22,10 @@ from benchmarks.fast_unet import fast_unet
 from benchmarks.scoring_pictures import read_pictures
 from benchmarks.scoring_table import UTILITY, CheckpointTable, SweepTable, judged
 from dbsweep.concepts.photos import list_photos, read_square
-from dbsweep.execution import class_images, loaded
-from dbsweep.execution.branch_trainer import make_trainer
-from dbsweep.execution.evaluation import evaluation_seeds, prompts_to_draw
+from dbsweep.execution import loaded
+from dbsweep.execution.branch.trainer import make_trainer
+from dbsweep.execution.drawing import class_images
+from dbsweep.execution.drawing.evaluation import evaluation_seeds, prompts_to_draw
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.minisd.attributes import STYLES
 from dbsweep.minisd.subject import draw_subject, write_subject_photos

@@ -20,9 +20,10 @@ from benchmarks.selection_schedule import WAYS, all_ends
 from benchmarks.selection_training import scored, seen_by_oracle, train_trial
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.choosing import Choosing
-from dbsweep.execution import class_images, loaded, references
-from dbsweep.execution.closer_look import look_closer
-from dbsweep.execution.evaluation import prompts_to_draw
+from dbsweep.execution import loaded
+from dbsweep.execution.drawing import class_images, references
+from dbsweep.execution.drawing.closer_look import look_closer
+from dbsweep.execution.drawing.evaluation import prompts_to_draw
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook
 from dbsweep.minisd.subject import draw_subject, write_subject_photos

@@ -22,8 +22,8 @@ from dbsweep.concepts.photo_sets import training_photos
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.schema import Experiment
 from dbsweep.execution import loaded
-from dbsweep.execution.branch_trainer import make_trainer
-from dbsweep.execution.evaluation import draw_evaluation
+from dbsweep.execution.branch.trainer import make_trainer
+from dbsweep.execution.drawing.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.minisd.attributes import Style, Subject

@@ -28,8 +28,8 @@ from dbsweep.config.schema import Experiment
 from dbsweep.execution.backend import Backend, OnEvent
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.execution.ray_backend import RayBackend
-from dbsweep.execution.ray_start import start_ray
+from dbsweep.execution.ray.backend import RayBackend
+from dbsweep.execution.ray.start import start_ray
 from dbsweep.minisd.subject import write_subject_photos
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.terminal import TerminalView

@@ -36,7 +36,7 @@ from benchmarks.training_case import LEARNING_RATE, PHOTOS, Case, Inputs, steps_
 from benchmarks.training_ours import Clock, run_clocked, startups, sweep_seconds, write_experiment
 from benchmarks.training_peer import PeerError, PeerRun, peer_arguments, run_peer
 from benchmarks.training_phases import step_shares
-from dbsweep.execution.ray_start import start_ray
+from dbsweep.execution.ray.start import start_ray
 
 LEAST: Final = {"text_encoder_on": 1.3, "text_encoder_frozen": 1.6, "sweep": 2.0, "startup": 2.0}
 MOST: Final = {"memory": 1.0}

@@ -105,14 +105,14 @@ def write_experiment(
 
 def clocked_branch(job: BranchJob, emit: Emit) -> None:
     """What a worker does with a branch, with a `Clock` written beside it."""
-    from dbsweep.execution.ray_worker import claim_resources
+    from dbsweep.execution.ray.worker import claim_resources
 
     begun = time.monotonic()
     _forget_peak()
     claim_resources(job.sweep.experiment.resources)  # as the product does: before anything heavy is imported
     from torch.optim.optimizer import register_optimizer_step_post_hook
 
-    from dbsweep.execution.branch import run_branch
+    from dbsweep.execution.branch.work import run_branch
     from dbsweep.training import trainer
 
     ends: list[float] = []
@@ -155,7 +155,7 @@ def _peak_bytes() -> int:
 
 def run_clocked(file: Path) -> list[Clock]:
     """Run a sweep on the Ray that is there; its trials' clocks in the order in which they began."""
-    from dbsweep.execution.ray_backend import RayBackend
+    from dbsweep.execution.ray.backend import RayBackend
     from dbsweep.sweep.running import run_experiment
 
     with Path(os.devnull).open("w", encoding="utf-8") as nowhere:

@@ -24,7 +24,7 @@ from benchmarks.training_case import (
     Inputs,
     steps_per_second,
 )
-from dbsweep.execution.ray_start import ENVIRONMENT
+from dbsweep.execution.ray.start import ENVIRONMENT
 
 PROGRESS: Final = re.compile(rb"Steps:[^\r\n]*?(\d+)/(\d+) \[")
 """The script's tqdm bar, which it redraws after every step."""

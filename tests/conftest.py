@@ -79,7 +79,7 @@ def ray_session() -> Iterator[None]:
     """One Ray for all tests: starting it takes seconds."""
     import ray
 
-    from dbsweep.execution.ray_start import start_ray
+    from dbsweep.execution.ray.start import start_ray
 
     start_ray(num_cpus=2)
     yield

@@ -129,7 +129,7 @@ class RunFolder:
 
     @property
     def reference_key(self) -> Path:
-        """Of what the reference was made (`dbsweep.execution.reference_key`)."""
+        """Of what the reference was made (`dbsweep.execution.drawing.reference_key`)."""
         return self.path / "reference.key"
 
     @property

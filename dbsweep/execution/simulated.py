@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dbsweep.config.search import SchedulerName
 from dbsweep.errors import ChangedError, DiskError, TrialError
 from dbsweep.execution.backend import OnCard, OnEvent, OnProgress, Prepared, Progress
-from dbsweep.execution.comparison import Ending
 from dbsweep.execution.ending import ended_by
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
-from dbsweep.execution.judgement import Judgement
-from dbsweep.execution.queue import BranchQueue
+from dbsweep.execution.scheduling.comparison import Ending
+from dbsweep.execution.scheduling.judgement import Judgement
+from dbsweep.execution.scheduling.queue import BranchQueue
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.plan import Milestone, Plan

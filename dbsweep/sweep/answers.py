@@ -9,7 +9,7 @@ from dbsweep.config.messages import nearest
 from dbsweep.errors import RunError
 from dbsweep.execution.driver_lock import is_led
 from dbsweep.execution.folder import RunFolder, list_runs
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.models.checkpoint_files import MANIFEST, lost_files
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord

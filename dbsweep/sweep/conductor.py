@@ -13,7 +13,7 @@ from dbsweep.execution.ending import stops_all
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob, branch_jobs, class_image_needs, framings_of
 from dbsweep.execution.keeping import DONE
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.execution.stall import explained
 from dbsweep.plan.photos import photos_of
 from dbsweep.records.choice import Choice

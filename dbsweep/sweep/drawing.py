@@ -63,7 +63,7 @@ def draw_pictures(
     Args:
         model: see `dbsweep.sweep.drawing_models.find_drawing_model`.
         out: folder of the PNG files; is made where there is none.
-        batch_size, progress: as in `dbsweep.execution.picture_folder.draw_missing`.
+        batch_size, progress: as in `dbsweep.execution.drawing.picture_folder.draw_missing`.
         note: told what is going on, one line at a time.
 
     Raises:
@@ -77,7 +77,7 @@ def draw_pictures(
     _refuse_files(out)
     note(f"Loading {drawing.found.name}")
     loaded = drawing.load()
-    from dbsweep.execution.picture_folder import draw_missing
+    from dbsweep.execution.drawing.picture_folder import draw_missing
 
     wanted = _pictures(prompts, infos, asked, loaded.settings)
     pictures = list(dict.fromkeys(wanted))

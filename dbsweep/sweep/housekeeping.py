@@ -8,8 +8,8 @@ from pathlib import Path
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SearcherName
 from dbsweep.execution.keeping import DONE, Keeping
-from dbsweep.execution.ledger import Ledger
-from dbsweep.execution.storage_setting import dropping_for
+from dbsweep.execution.ledger.ledger import Ledger
+from dbsweep.execution.storage.setting import dropping_for
 from dbsweep.plan.looks import look_every_of
 from dbsweep.records.events import Event
 from dbsweep.records.plan import Plan

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.jobs import CloserLook, SweepJob
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.plan.looks import look_every_of
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.candidates import list_candidates

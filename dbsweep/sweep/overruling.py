@@ -8,7 +8,7 @@ from pathlib import Path
 from dbsweep.config.messages import did_you_mean
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.records.choice import Candidate, Overrule
 from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import refuse_lost

@@ -19,7 +19,7 @@ def next_round(experiment: Experiment, record: RunRecord) -> Plan | None:
     count = min(search.suggest_at_once, search.samples - len(observed))
     if count < 1:
         return None
-    from dbsweep.execution.suggestions import suggest  # loads ray and optuna
+    from dbsweep.execution.ray.suggestions import suggest  # loads ray and optuna
 
     points = suggest(search.sampled, observed, count, experiment.train.seed)
     plan = extend_plan(

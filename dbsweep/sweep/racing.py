@@ -9,7 +9,7 @@ from dbsweep.config.evaluate import Evaluate
 from dbsweep.errors import DbsweepError
 from dbsweep.execution.backend import Backend
 from dbsweep.execution.jobs import CloserLook, SweepJob
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.selection.candidates import list_candidates
 from dbsweep.selection.pick import choice_settings

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.reports.data import report_data
 from dbsweep.reports.page import render_report
 

@@ -31,7 +31,7 @@ def read_experiment(run: RunFolder) -> Experiment:
     if run.experiment.is_file():
         return load_experiment(run.experiment)
     from dbsweep.config.schema import Experiment
-    from dbsweep.execution.ledger import Ledger
+    from dbsweep.execution.ledger.ledger import Ledger
 
     with Ledger.open(run.ledger, read_only=True) as ledger:
         return Experiment.model_validate(ledger.read().experiment)

@@ -13,9 +13,9 @@ from dbsweep.execution.backend import Backend
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder, check_free
 from dbsweep.execution.jobs import CustomModel, sweep_job
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.execution.photo_digests import keep_digests, refuse_other_photos
-from dbsweep.execution.ray_address import check_address
+from dbsweep.execution.ray.address import check_address
 from dbsweep.models.durable import is_full
 from dbsweep.plan.amounts import bytes_text
 from dbsweep.records.names import BASE
@@ -54,7 +54,7 @@ def on_ray(address: str | None) -> MakeBackend:
         check_address(address)
 
     def make(folder: RunFolder, experiment: Experiment) -> Backend:
-        from dbsweep.execution.ray_backend import RayBackend  # ray takes seconds to import: after the checks
+        from dbsweep.execution.ray.backend import RayBackend  # ray takes seconds to import: after the checks
 
         return RayBackend(folder, experiment.resources, address=address)
 

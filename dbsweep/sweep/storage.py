@@ -21,8 +21,8 @@ def check_storage(experiment: Experiment) -> None:
     """
     if experiment.storage is None:
         return
-    from dbsweep.execution.remote_files import reachable  # pyarrow: only who uses it loads it
-    from dbsweep.execution.store import Store
+    from dbsweep.execution.storage.remote_files import reachable  # pyarrow: only who uses it loads it
+    from dbsweep.execution.storage.store import Store
 
     run = RunFolder(experiment.output.absolute() / experiment.name)
     with reachable(experiment.storage):
@@ -45,8 +45,8 @@ def bring_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> Path:
     path = folder.path / checkpoint.path
     storage = read_experiment(folder).storage
     if storage is not None:
-        from dbsweep.execution.remote_files import reachable  # pyarrow: only who uses it loads it
-        from dbsweep.execution.store import Store
+        from dbsweep.execution.storage.remote_files import reachable  # pyarrow: only who uses it loads it
+        from dbsweep.execution.storage.store import Store
 
         with reachable(storage):
             Store(folder.path.parent, storage).get(path)
@@ -74,8 +74,8 @@ def bring_base(source: str) -> None:
 def _bring_from(run: RunFolder, checkpoint: Path) -> None:
     storage = read_experiment(run).storage
     if storage is not None:
-        from dbsweep.execution.remote_files import reachable  # pyarrow: only who uses it loads it
-        from dbsweep.execution.store import Store
+        from dbsweep.execution.storage.remote_files import reachable  # pyarrow: only who uses it loads it
+        from dbsweep.execution.storage.store import Store
 
         with reachable(storage):
             if not Store(run.path.parent, storage).get(checkpoint):

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dbsweep.config.schema import Experiment, Tracking
 from dbsweep.errors import DbsweepError, InputError, ResourceError
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.run_settings import read_experiment
 from dbsweep.tracking.address import absence, check_uri, remedy

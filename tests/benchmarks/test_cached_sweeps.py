@@ -11,7 +11,7 @@ import pytest
 from benchmarks.cached_sweeps import LEARNING_RATES, CachedSweep, SweepShape, work_through
 from benchmarks.scoring_sweeps import EVERY_STEPS, PROTOCOL_PROMPTS, TRAINED_STEPS, SweepWork
 from benchmarks.selection_subjects import SubjectWork
-from dbsweep.execution.evaluation import prompts_to_draw
+from dbsweep.execution.drawing.evaluation import prompts_to_draw
 
 
 @dataclass(frozen=True)

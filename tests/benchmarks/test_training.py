@@ -15,7 +15,7 @@ from benchmarks.training_ours import Clock, startups, write_experiment
 from benchmarks.training_peer import PeerError, PeerRun, finished_steps, peer_arguments, run_peer
 from benchmarks.training_phases import measured_shares
 from dbsweep.config.loading import load_experiment
-from dbsweep.execution.ray_start import HUGE_PAGES
+from dbsweep.execution.ray.start import HUGE_PAGES
 from dbsweep.sweep.planning import make_plan
 from dbsweep.training.trainer import PHASES
 from tests.training.dreambooth import fresh_models, make_trainer, settings

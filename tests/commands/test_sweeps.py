@@ -14,7 +14,7 @@ from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.driver_lock import driving
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.sweep.planning import make_plan
 from tests.sweep.files import write_experiment
 

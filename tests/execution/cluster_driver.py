@@ -18,8 +18,8 @@ from dbsweep.config.schema import Experiment
 from dbsweep.execution.backend import Emit
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.execution.ray_backend import RayBackend
-from dbsweep.execution.ray_worker import Body
+from dbsweep.execution.ray.backend import RayBackend
+from dbsweep.execution.ray.worker import Body
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.sweep.running import resume_run, run_experiment
 
@@ -31,8 +31,8 @@ def noting_body(steps: Path) -> Body:
     """Trains as `run_branch` does; every step becomes a line ``branch step pid`` of the file."""
 
     def body(job: BranchJob, emit: Emit) -> None:
-        from dbsweep.execution.branch import BranchWork, run_branch
-        from dbsweep.execution.ray_worker import claim_resources
+        from dbsweep.execution.branch.work import BranchWork, run_branch
+        from dbsweep.execution.ray.worker import claim_resources
 
         after_step = BranchWork._after_step
 

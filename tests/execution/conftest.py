@@ -13,7 +13,8 @@ from dbsweep.execution.jobs import SweepJob
 @pytest.fixture
 def tiny_job(tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch) -> SweepJob:
     """A prepared sweep of real training."""
-    from dbsweep.execution import class_images, loaded, references
+    from dbsweep.execution import loaded
+    from dbsweep.execution.drawing import class_images, references
     from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job
 
     monkeypatch.setattr(loaded, "encoder", lambda source: ColourEncoder())

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbsweep.execution import class_images, references
 from dbsweep.execution.backend import Decision, Emit, OnCard, OnEvent, OnProgress, Prepared
-from dbsweep.execution.branch import run_branch
-from dbsweep.execution.closer_look import look_closer
-from dbsweep.execution.exchange import Exchange, exchange_for
+from dbsweep.execution.branch.work import run_branch
+from dbsweep.execution.drawing import class_images, references
+from dbsweep.execution.drawing.closer_look import look_closer
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
-from dbsweep.execution.queue import BranchQueue
-from dbsweep.execution.storage_courier import StorageCourier
+from dbsweep.execution.scheduling.queue import BranchQueue
+from dbsweep.execution.storage.exchange import Exchange, exchange_for
+from dbsweep.execution.storage.storage_courier import StorageCourier
 from dbsweep.records.events import Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.results import GridImage, GridModels

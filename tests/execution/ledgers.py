@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.records.events import CheckpointScored
 from dbsweep.records.names import Metric, VerdictState

@@ -9,7 +9,7 @@ import pytest
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder, check_free, list_runs
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.records.plan import Plan
 from tests.execution.sweeps import make_experiment, make_plan
 

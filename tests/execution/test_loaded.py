@@ -16,7 +16,8 @@ from dbsweep.concepts.latents import encode_photos
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.evaluate import Identity
 from dbsweep.errors import ChangedError, RunError
-from dbsweep.execution import class_images, loaded, references
+from dbsweep.execution import loaded
+from dbsweep.execution.drawing import class_images, references
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.execution.photo_digests import keep_digests

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dbsweep.execution.backend import Decision
-from dbsweep.execution.branch import run_branch
+from dbsweep.execution.branch.work import run_branch
 from dbsweep.execution.jobs import BranchJob, Fork, SweepJob
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.plan import Branch

@@ -57,7 +57,7 @@ def root(tiny_sd: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         patch.setattr("dbsweep.sweep.preflight.check_disk", lambda output, needed_bytes: None)
         patch.setattr(loaded, "encoder", lambda source: ColourEncoder())
         # Random weights draw noise, and rounding, which is each CPU's own, decides whether the verdict ends that early.
-        patch.setattr("dbsweep.execution.judgement.should_stop", lambda *_, **__: False)
+        patch.setattr("dbsweep.execution.scheduling.judgement.should_stop", lambda *_, **__: False)
         loaded.reference.cache_clear()
         teach(root, tiny_sd, "ohwx")
         teach(root, "ohwx@best", "sks")

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.execution import picture_folder
-from dbsweep.execution.evaluation import draw_evaluation
+from dbsweep.execution.drawing import picture_folder
+from dbsweep.execution.drawing.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.sampling.infotext import ImageInfo, read, read_text, write_png
 from dbsweep.sampling.request import ImageRequest

@@ -10,7 +10,7 @@ import pytest
 from dbsweep.config.loading import load_experiment
 from dbsweep.config.schema import Experiment
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.minisd.paths import clip_path, pipeline_path
 from dbsweep.models.sources import BaseSource
 from dbsweep.sweep.named_models import base_source, resolve_encoder, with_base_of_base

@@ -11,7 +11,7 @@ import pytest
 from dbsweep.errors import ModelError
 from dbsweep.execution.backend import OnCard
 from dbsweep.execution.jobs import CloserLook, SweepJob
-from dbsweep.execution.ledger import Ledger
+from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
 from dbsweep.records.events import CheckpointScored
 from dbsweep.records.names import BASE, Metric

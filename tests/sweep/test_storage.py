@@ -9,7 +9,7 @@ import pytest
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import ResourceError, RunError
 from dbsweep.execution.folder import RunFolder
-from dbsweep.execution.store import Store
+from dbsweep.execution.storage.store import Store
 from dbsweep.records.results import Checkpoint
 from dbsweep.sweep.storage import bring_checkpoint, check_storage
 from tests.execution.sweeps import make_plan

@@ -10,9 +10,10 @@ from rich.console import Console
 
 from dbsweep.config.schema import Experiment
 from dbsweep.errors import ResourceError
-from dbsweep.execution import loaded, storage_courier
+from dbsweep.execution import loaded
 from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.folder import RunFolder
+from dbsweep.execution.storage import storage_courier
 from dbsweep.models.checkpoints import read_manifest
 from dbsweep.models.loading import load_base
 from dbsweep.records.events import CheckpointScored, Event

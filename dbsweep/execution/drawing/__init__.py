@@ -1,0 +1,1 @@
+"""What workers draw and score: class images, references, checkpoints, closer looks, grids."""

@@ -1,0 +1,1 @@
+"""Tests of one branch in its worker."""

@@ -1,0 +1,1 @@
+"""Tests of the back end on Ray."""
