@@ -106,6 +106,8 @@ def _mendable(error: OSError) -> str | None:
             f"{error.filename} may not be read or written ({error.strerror}): change its permissions, or name another"
             " place"
         )
+    if error.errno == errno.ENAMETOOLONG:
+        return f"{error.filename} is too long a name ({error.strerror}): give a shorter one"
     if error.errno in _FULL:
         return f"no disk space left ({error.strerror}): free some and try again"
     return None

@@ -107,6 +107,13 @@ def test_a_full_disk_is_one_message_and_exit_code_2(dbsweep, monkeypatch):
     assert "no disk space left (No space left on device): free some and try again" in err
 
 
+def test_a_name_that_is_too_long_is_one_message_and_exit_code_2(dbsweep, tmp_path):
+    name = "x" * 300
+    code, out, err = dbsweep("draw", "minisd", "--prompt", "a", "--out", tmp_path / name)
+    assert (code, out) == (2, "")
+    assert f"{name} is too long a name (File name too long): give a shorter one" in err
+
+
 AS_ON_WINDOWS = """
 import os, signal, sys
 

@@ -14,6 +14,7 @@ from dbsweep.config.fields import (
     NotBool,
     Positive,
     SamplerName,
+    SamplingSteps,
     Section,
     Seed,
     count_or,
@@ -92,7 +93,7 @@ _Number = Annotated[float, Field(allow_inf_nan=False), NotBool]
 _ALLOWED: dict[AxisKind, TypeAdapter[Any]] = {
     AxisKind.GUIDANCE_SCALE: TypeAdapter(GuidanceScale),
     AxisKind.PROMPT_WEIGHT: TypeAdapter(_Number),
-    AxisKind.NUM_INFERENCE_STEPS: TypeAdapter(Count),
+    AxisKind.NUM_INFERENCE_STEPS: TypeAdapter(SamplingSteps),
     AxisKind.SAMPLER: TypeAdapter(SamplerName),
     AxisKind.SEED: TypeAdapter(Seed),
     AxisKind.WORDS: TypeAdapter(str),

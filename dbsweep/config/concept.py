@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from dbsweep.config.fields import Count, CountOrNone, GuidanceScale, LocalPath, Section
+from dbsweep.config.fields import Count, CountOrNone, GuidanceScale, LocalPath, SamplingSteps, Section
 from dbsweep.config.problems import Problems
 
 FILEWORDS = "[filewords]"
@@ -28,7 +28,7 @@ class ClassImages(Section):
     folder: LocalPath | None = Field(None, description="own class images to use first; topped up when too few")
     negative_prompt: str = Field("", description="negative prompt of the class images")
     guidance_scale: GuidanceScale = Field(3.0, description="CFG scale; moderate, so that they do not oversaturate")
-    num_inference_steps: Count = Field(20, description="sampling steps")
+    num_inference_steps: SamplingSteps = Field(20, description="sampling steps")
 
 
 class Concept(Section):

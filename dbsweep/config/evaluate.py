@@ -16,6 +16,7 @@ from dbsweep.config.fields import (
     NotBool,
     NotNegative,
     SamplerName,
+    SamplingSteps,
     Section,
     Seed,
     count_or,
@@ -94,7 +95,7 @@ class Evaluate(Section):
         (), description="surroundings in which subject and class are drawn too: blue background, wearing a red shirt"
     )
     guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
-    num_inference_steps: Count = Field(20, description="sampling steps")
+    num_inference_steps: SamplingSteps = Field(20, description="sampling steps")
     sampler: SamplerName = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
     precision: DrawingPrecision = Field(
         "auto", description="of all that is drawn, class images too; auto is fp16 on a GPU and fp32 on the CPU"

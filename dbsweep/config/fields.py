@@ -41,6 +41,8 @@ Positive = Annotated[float, Field(gt=0.0, allow_inf_nan=False), NotBool]
 NotNegative = Annotated[float, Field(ge=0.0, allow_inf_nan=False), NotBool]
 GuidanceScale = Annotated[float, Field(ge=1.0, allow_inf_nan=False), NotBool]
 Count = Annotated[int, Field(ge=1), NotBool]
+SamplingSteps = Annotated[int, Field(ge=1, le=1000), NotBool]
+"""Some samplers cannot take more steps than the model has timesteps."""
 CountOrNone = Annotated[int, Field(ge=0), NotBool]
 
 

@@ -165,8 +165,13 @@ def _info(prompt: str, negative: str, settings: dict[str, str]) -> ImageInfo:
 
 
 def _sampler(settings: dict[str, str], default: str) -> str:
-    """Its name as A1111 had it until 1.8; since then what stood at its end is a key of its own."""
+    """Its name as A1111 had it until 1.8; since then what stood at its end is a key of its own.
+
+    ``Automatic`` is what a sampler does of itself; where that is Karras, A1111 writes so.
+    """
     sampler = settings.pop("Sampler", default)
+    if settings.get("Schedule type") == "Automatic":
+        del settings["Schedule type"]
     if settings.get("Schedule type") == "Karras" and not sampler.endswith(" Karras"):
         return f"{sampler} {settings.pop('Schedule type')}"
     return sampler

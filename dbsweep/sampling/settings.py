@@ -41,7 +41,7 @@ class DrawSettings:
             DbsweepError: a number is out of its range.
         """
         first = ImageRequest(prompt, **{name: value for name, value in self._said().items() if name in _OF_REQUEST})
-        count, clip_skip = self.images_per_prompt or 1, self.clip_skip or 1
+        count, clip_skip = self.images_per_prompt or 1, 1 if self.clip_skip is None else self.clip_skip
         return [Picture(replace(first, seed=first.seed + i), clip_skip) for i in range(count)]
 
     def _said(self) -> dict[str, Any]:

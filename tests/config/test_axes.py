@@ -28,6 +28,7 @@ NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got
     [
         ("x: {axis: guidance_scale, values: [0.5, 5]}", "grids[0].x.values[0]", "must be at least 1, got 0.5"),
         ("x: {axis: guidance_scale, values: [a]}", "grids[0].x.values[0]", "must be a number, got 'a'"),
+        ("x: {axis: num_inference_steps, values: [1001]}", "grids[0].x.values[0]", "must be at most 1000, got 1001"),
         ("x: {axis: num_inference_steps, values: [2.5]}", "grids[0].x.values[0]", "must be a whole number, got 2.5"),
         ("x: {axis: sampler, values: [3]}", "grids[0].x.values[0]", SAMPLER + "3"),
         ("x: {axis: seed, values: []}", "grids[0].x.values", "needs at least 1, got none"),

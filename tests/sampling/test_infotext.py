@@ -77,6 +77,7 @@ def test_a_text_written_by_a1111_is_read() -> None:
     [
         ("DPM++ 2M, Schedule type: Karras", "DPM++ 2M Karras", {}),  # since A1111 1.9
         ("DPM++ 2M Karras, Schedule type: Karras", "DPM++ 2M Karras", {"Schedule type": "Karras"}),
+        ("Euler, Schedule type: Automatic", "Euler", {}),
         ("Euler, Schedule type: Exponential", "Euler", {"Schedule type": "Exponential"}),
     ],
 )
@@ -174,11 +175,13 @@ def test_broken_texts_are_refused(text: str, message: str) -> None:
         ({"guidance_scale": 0.5}, "guidance_scale must be at least 1, got 0.5"),
         ({"guidance_scale": float("nan")}, "guidance_scale must be at least 1, got nan"),
         ({"guidance_scale": float("inf")}, "guidance_scale must be at least 1, got inf"),
-        ({"num_inference_steps": 0}, "num_inference_steps must be at least 1, got 0"),
+        ({"num_inference_steps": 0}, "num_inference_steps must be between 1 and 1000, got 0"),
+        ({"num_inference_steps": 1001}, "num_inference_steps must be between 1 and 1000, got 1001"),
         ({"seed": -1}, "seed must be between 0 and"),
         ({"seed": 2**63}, "seed must be between 0 and"),
-        ({"width": 63}, "width must be a positive multiple of 8 pixels, got 63"),
-        ({"height": 0}, "height must be a positive multiple of 8 pixels, got 0"),
+        ({"width": 63}, "width must be a multiple of 8 pixels from 8 to 16,384, got 63"),
+        ({"height": 0}, "height must be a multiple of 8 pixels from 8 to 16,384, got 0"),
+        ({"height": 2**62}, "height must be a multiple of 8 pixels from 8 to 16,384, got 46116860184273879"),
     ],
 )
 def test_requests_that_cannot_be_drawn_are_refused(change: dict[str, float], message: str) -> None:

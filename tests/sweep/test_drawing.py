@@ -177,9 +177,9 @@ def test_a_picture_of_another_model_or_program_is_told_of(dbsweep, run, tmp_path
         (("--prompt", " "), "--prompt: is empty"),
         (("--prompt", "a", "--seed", "-1"), "--prompt: seed -1, A1111's random one, cannot be drawn again"),
         (("--prompt", "a", "--seed", "-2"), "--prompt: seed must be between 0 and 2^63 - 1, got -2"),
-        (("--prompt", "a", "--steps", "0"), "--prompt: num_inference_steps must be at least 1, got 0"),
+        (("--prompt", "a", "--steps", "0"), "--prompt: num_inference_steps must be between 1 and 1000, got 0"),
         (("--prompt", "a", "--cfg-scale", "nan"), "--prompt: guidance_scale must be at least 1, got nan"),
-        (("--prompt", "a", "--width", "100"), "--prompt: width must be a positive multiple of 8 pixels, got 100"),
+        (("--prompt", "a", "--width", "100"), "width must be a multiple of 8 pixels from 8 to 16,384, got 100"),
         (("--prompt", "a", "--sampler", "Eular"), "--prompt: unknown sampler 'Eular'; did you mean 'Euler'?"),
         (("--prompt", "a", "--images-per-prompt", "0"), "--images-per-prompt"),
         (("--prompt", "a", "--images-per-prompt", "1000001"), "--prompt: more than 1,000,000 pictures"),
@@ -200,9 +200,11 @@ def test_a_line_of_a_file_is_named(refused, tmp_path) -> None:
     assert "night.txt line 2: unknown sampler" in refused("--prompts", tmp_path / "night.txt")
 
 
-def test_a_png_without_info_or_of_an_unknown_sampler_is_named(refused, tmp_path) -> None:
+def test_a_png_without_info_or_of_what_is_not_known_here_is_named(refused, tmp_path) -> None:
     Image.new("RGB", (8, 8)).save(tmp_path / "plain.png")
     assert "plain.png: holds no generation settings" in refused("--from", tmp_path / "plain.png")
+    write_png(tmp_path / "skips.png", np.zeros((64, 64, 3), np.uint8), ImageRequest("a"), extras={"Clip skip": "-1"})
+    assert "skips.png: clip_skip must be at least 1, got -1" in refused("--from", tmp_path / "skips.png")
     request = ImageRequest("a", sampler="Restart", width=64, height=64)
     write_png(tmp_path / "restart.png", np.zeros((64, 64, 3), np.uint8), request)
     assert "restart.png: unknown sampler 'Restart'" in refused("--from", tmp_path / "restart.png")
