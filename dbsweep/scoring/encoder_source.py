@@ -10,7 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from dbsweep.config.messages import closest
-from dbsweep.errors import ModelError, ResourceError
+from dbsweep.errors import ModelError
+from dbsweep.models.face_detector import check_network, check_opencv
 from dbsweep.models.left_out import leave_out, let_in
 
 LOCAL, HUB = "local-dir:", "hf-hub:"
@@ -84,11 +85,6 @@ def check_faces(detector: Path, recognizer: Path) -> None:
         ResourceError: OpenCV is not installed.
         ModelError: a file is missing.
     """
-    for field, path in (("face_detector", detector), ("face_recognizer", recognizer)):
-        if not path.is_file():
-            raise ModelError(
-                f"evaluate.identity.{field}: there is no file {str(path)!r}; get one from OpenCV's model zoo, "
-                "https://github.com/opencv/opencv_zoo"
-            )
-    if importlib.util.find_spec("cv2") is None:
-        raise ResourceError("evaluate.identity needs OpenCV for faces: pip install 'dbsweep[face]'")
+    check_network("evaluate.identity.face_detector", detector)
+    check_network("evaluate.identity.face_recognizer", recognizer)
+    check_opencv("evaluate.identity")

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pytest
 
 from dbsweep.errors import ModelError, ResourceError
+from dbsweep.models.face_detector import DETECTED_AT, MIN_SCORE
 from dbsweep.scoring.encoder_source import check_faces
-from dbsweep.scoring.faces import DETECTED_AT, MIN_SCORE, WIDTH, FaceEncoder, load_faces
+from dbsweep.scoring.faces import WIDTH, FaceEncoder, load_faces
 from dbsweep.scoring.likeness import FACE
 
 Pixels = npt.NDArray[np.uint8]
