@@ -15,6 +15,7 @@ from dbsweep.commands.drawing import draw_prompts
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models, merge_models
 from dbsweep.commands.output import print_note
+from dbsweep.commands.postprocessing import upscale_pictures
 from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
 from dbsweep.commands.streams import outlive_readers
 from dbsweep.commands.sweeps import plan, resume, run
@@ -56,6 +57,7 @@ app.command()(best)
 app.command("export")(export_model)
 app.command("merge")(merge_models)
 app.command("draw")(draw_prompts)
+app.command("upscale")(upscale_pictures)
 app.command()(choose)
 app.command("hash")(hash_models)
 app.command()(trials)

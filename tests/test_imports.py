@@ -22,7 +22,7 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"plan", "selection"}),
     frozenset({"models"}),
     frozenset({"concepts", "sampling"}),
-    frozenset({"training", "scoring", "minisd"}),
+    frozenset({"training", "scoring", "postprocess", "minisd"}),
     frozenset({"execution", "tracking", "reports"}),
     frozenset({"sweep"}),
     frozenset({"commands"}),
@@ -30,9 +30,14 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"__main__"}),
 )
 # Which folder alone may import a heavy package.
-OWNERS = {"ray": {"execution/ray"}, "mlflow": {"tracking"}, "open_clip": {"scoring", "minisd"}}
+OWNERS = {
+    "ray": {"execution/ray"},
+    "mlflow": {"tracking"},
+    "open_clip": {"scoring", "minisd"},
+    "spandrel": {"postprocess"},
+}
 LIGHT = {"errors", "records", "config", "plan", "selection", "commands", "cli", "__init__", "__main__"}
-HEAVY = {"torch", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas"}
+HEAVY = {"torch", "spandrel", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas"}
 
 
 def room_of(path: Path) -> str:
@@ -146,6 +151,7 @@ def modules_after(statement: str) -> set[str]:
         "import dbsweep.plan.plan",
         "import dbsweep.minisd.paths",
         "import dbsweep.sweep.running",
+        "import dbsweep.sweep.postprocessing",
     ],
 )
 def test_planning_and_help_load_nothing_heavy(statement: str) -> None:

@@ -263,10 +263,10 @@ def _opaque(image: Image.Image) -> Image.Image:
         image = Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer)
     if image.mode in ("P", "RGBA"):
         image = image.convert("RGB")
-    return _in_srgb(image, profile).convert("RGB")
+    return in_srgb(image, profile).convert("RGB")
 
 
-def _in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
     """With the colours that its profile means: Display P3, of phones, or Adobe RGB would turn pale if read as sRGB."""
     if not profile:
         return image

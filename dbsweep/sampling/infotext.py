@@ -67,8 +67,12 @@ def format_info(info: ImageInfo) -> str:
         **info.extras,
     }
     negative = f"\n{_NEGATIVE} {request.negative_prompt}" if request.negative_prompt else ""
-    line = ", ".join(f"{key}: {_quoted(str(value))}" for key, value in settings.items() if value is not None)
-    return f"{request.prompt}{negative}\n{line}".strip()
+    return f"{request.prompt}{negative}\n{format_settings(settings)}".strip()
+
+
+def format_settings(settings: Mapping[str, object]) -> str:
+    """One line of keys and values as A1111 writes them, without those that are None."""
+    return ", ".join(f"{key}: {_quoted(str(value))}" for key, value in settings.items() if value is not None)
 
 
 def parse_info(text: str) -> ImageInfo:

@@ -74,7 +74,7 @@ def draw_pictures(
     drawing = find_drawing_model(model, runs)
     prompts, infos = list(_prompts(asked)), _infos(asked.pngs)
     _pictures(prompts, infos, asked, drawing.settings)  # refused before a model is loaded
-    _refuse_files(out)
+    refuse_files(out)
     note(f"Loading {drawing.found.name}")
     loaded = drawing.load()
     from dbsweep.execution.drawing.picture_folder import draw_missing
@@ -176,7 +176,7 @@ _SILENT = ("Version",)
 """Keys of an infotext that change no picture."""
 
 
-def _refuse_files(out: Path) -> None:
+def refuse_files(out: Path) -> None:
     """InputError unless it is a folder or can become one."""
     there = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not there.is_dir():

@@ -1,0 +1,51 @@
+"""The command that makes pictures larger and restores faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dbsweep.commands.interrupts import ended_as_by_ctrl_c
+from dbsweep.commands.output import print_lines, print_note
+
+
+def upscale_pictures(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, and folders of pictures.")],
+    upscaler: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="A model that enlarges (.safetensors, .pth): ESRGAN, Real-ESRGAN, SwinIR, …"),
+    ] = None,
+    scale: Annotated[
+        float | None, typer.Option(min=0.1, max=16.0, help="Times as wide and high; default: the model's own factor.")
+    ] = None,
+    tile: Annotated[int, typer.Option(min=0, help="Pixels of a tile, fewer where memory is short; 0: no tiles.")] = 320,
+    overlap: Annotated[int, typer.Option(min=0, help="Pixels that neighbouring tiles share.")] = 32,
+    restore_faces: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="A model that restores faces: GFPGAN, RestoreFormer.")
+    ] = None,
+    visibility: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of a restored face in the picture.")] = 1.0,
+    face_detector: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="face_detection_yunet_*.onnx of OpenCV's model zoo; finds the faces."),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option(metavar="FOLDER", help="Folder of the PNG files; what it has already is not made again.")
+    ] = Path("upscaled"),
+) -> None:
+    """Enlarge pictures, restore their faces, or both; what was interrupted goes on by the same command."""
+    from dbsweep.commands.counting import counting
+    from dbsweep.config.messages import counted
+    from dbsweep.sweep.postprocessing import Postprocessing, postprocess_pictures
+
+    asked = Postprocessing(upscaler, scale, tile, overlap, restore_faces, face_detector, visibility)
+    try:
+        with ended_as_by_ctrl_c(lambda: None), counting("picture" if upscaler is None else "tile") as count:
+            done = postprocess_pictures(paths, out, asked, note=print_note, progress=count)
+    except KeyboardInterrupt:
+        print_note(f"Stopped: all pictures in {out} are whole, and the same command makes the rest.")
+        raise typer.Exit(130) from None
+    there = f", {done.there:,} were there already" if done.there else ""
+    print_note(f"{counted(done.new, 'picture')} written{there}")
+    print_lines([str(out)])
