@@ -13,7 +13,8 @@ from PIL import Image
 from safetensors import SafetensorError
 
 from dbsweep.errors import ModelError, ResourceError
-from dbsweep.models.device_memory import is_out_of_memory, release_memory
+from dbsweep.models import batches
+from dbsweep.models.device_memory import is_out_of_memory
 from dbsweep.models.making_room import Movable
 from dbsweep.models.refusals import without_numbers
 from dbsweep.plan.memory.sizes import SMALL_ENCODER
@@ -112,29 +113,15 @@ def in_batches(
     Raises:
         ResourceError: there is no memory for one.
     """
-    rows: list[Embeddings] = []
-    while items:
-        row = _try(encode, items[:batch_size], name)
-        if row is None:
-            batch_size = (min(batch_size, len(items)) + 1) // 2
-            continue
-        rows.append(row)
-        items = items[batch_size:]
+    rows = list(
+        batches.in_batches(
+            items,
+            lambda batch: encode(batch).float().cpu().numpy(),
+            batch_size,
+            lambda: no_memory(f"while {name!r} looked at one picture or text"),
+        )
+    )
     return np.concatenate(rows) if rows else np.zeros((0, width), dtype=np.float32)
-
-
-def _try(encode: Callable[[Sequence[Item]], torch.Tensor], batch: Sequence[Item], name: str) -> Embeddings | None:
-    """What a model makes of a batch; None if there is no memory for so many."""
-    try:
-        with torch.inference_mode():
-            return encode(batch).float().cpu().numpy()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        if len(batch) == 1:
-            raise no_memory(f"while {name!r} looked at one picture or text") from error
-    release_memory()  # not in the clause above, where the error keeps the tensors of its frames
-    return None
 
 
 def no_memory(doing: str) -> ResourceError:
