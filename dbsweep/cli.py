@@ -11,6 +11,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from dbsweep import __version__
+from dbsweep.commands.captioning import caption_photos
 from dbsweep.commands.drawing import draw_prompts
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models, merge_models
@@ -58,6 +59,7 @@ app.command("export")(export_model)
 app.command("merge")(merge_models)
 app.command("draw")(draw_prompts)
 app.command("upscale")(upscale_pictures)
+app.command("caption")(caption_photos)
 app.command()(choose)
 app.command("hash")(hash_models)
 app.command()(trials)

@@ -22,7 +22,7 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"plan", "selection"}),
     frozenset({"models"}),
     frozenset({"concepts", "sampling"}),
-    frozenset({"training", "scoring", "postprocess", "minisd"}),
+    frozenset({"training", "scoring", "postprocess", "captioning", "minisd"}),
     frozenset({"execution", "tracking", "reports"}),
     frozenset({"sweep"}),
     frozenset({"commands"}),
@@ -35,9 +35,10 @@ OWNERS = {
     "mlflow": {"tracking"},
     "open_clip": {"scoring", "minisd"},
     "spandrel": {"postprocess"},
+    "timm": {"captioning"},
 }
 LIGHT = {"errors", "records", "config", "plan", "selection", "commands", "cli", "__init__", "__main__"}
-HEAVY = {"torch", "spandrel", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas"}
+HEAVY = {"torch", "spandrel", "diffusers", "transformers", "open_clip", "ray", "mlflow", "pandas", "timm"}
 
 
 def room_of(path: Path) -> str:
@@ -152,6 +153,7 @@ def modules_after(statement: str) -> set[str]:
         "import dbsweep.minisd.paths",
         "import dbsweep.sweep.running",
         "import dbsweep.sweep.postprocessing",
+        "import dbsweep.sweep.captioning",
     ],
 )
 def test_planning_and_help_load_nothing_heavy(statement: str) -> None:

@@ -46,11 +46,20 @@ def read_file(image: Path) -> str:
     Raises:
         InputError: there is none, or it cannot be read.
     """
-    path = caption_file(image)
-    text = None if path is None else _read(image, path)
+    text = find_text(image)
     if text is None:
         raise InputError(f"{image} has no caption: {_instead(image)}, or take {FILEWORDS} out of the prompt")
     return text
+
+
+def find_text(image: Path) -> str | None:
+    """The text of an image's caption, with its lines; None where it has none.
+
+    Raises:
+        InputError: it is there and cannot be read.
+    """
+    path = caption_file(image)
+    return None if path is None else _read(image, path)
 
 
 def overlooked_file(image: Path) -> Path | None:

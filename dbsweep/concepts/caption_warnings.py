@@ -36,6 +36,17 @@ def caption_warnings(concept: Concept) -> tuple[str, ...]:
     return (*_of_photos(concept), *_of_class_images(concept))
 
 
+def folder_warnings(photos: Sequence[Path], noun: str | None) -> tuple[str, ...]:
+    """What `caption_warnings` will say of photos that no experiment names yet, where it puts the subject into them.
+
+    Args:
+        noun: the class word that captions should have; None where nobody has said it.
+    """
+    files = _files(photos)
+    lacking = () if noun is None else _lacking_noun(files, noun)
+    return (*lacking, *_as_text(files), *_beside_each_other(photos))
+
+
 def lost_token(concept: Concept, trains: Iterable[Train]) -> str | None:
     """That trials may leave the token out of captions that are trained as they are, for the plan; None where none may.
 
@@ -80,19 +91,28 @@ def _of_the_subject(concept: Concept, files: Mapping[str, str]) -> Iterator[str]
         if holding:
             yield f"{_some(holding)} with the token {token!r}, which instance_prompt names too: leave it out there"
         return
-    lacking = [name for name, text in files.items() if not contains_words(text, noun)]
-    named = [name for name in lacking if is_hybrid and name not in holding]
-    fix = f"better write {noun} there, or make class_token the word that stands for it"
-    if named:
-        yield f"{_some(named)} without the class word {noun!r}: {f'{token} {noun}'!r} is put in front; {fix}"
-    if as_they_are := [name for name in lacking if name not in named]:
-        are = _are(as_they_are)
-        yield f"{_some(as_they_are)} without the class word {noun!r} {are} trained as {_they(as_they_are)} {are}; {fix}"
+    yield from _lacking_noun(files, noun, token, is_hybrid=is_hybrid)
     if not holding and not is_hybrid:
         yield (
             f"no caption has the token {token!r}, and fine_tuning adds none: prompts with it mean nothing; write it"
             " into them, or set captions: hybrid, which puts it there"
         )
+
+
+def _lacking_noun(
+    files: Mapping[str, str], noun: str, token: str | None = None, *, is_hybrid: bool = True
+) -> Iterator[str]:
+    """Which captions of photos lack the class word, and what becomes of them; without the token as if none had it."""
+    lacking = [name for name, text in files.items() if not contains_words(text, noun)]
+    holding = [name for name in lacking if token is not None and contains_words(files[name], token)]
+    named = [name for name in lacking if is_hybrid and name not in holding]
+    fix = f"better write {noun} there, or make class_token the word that stands for it"
+    subject = f"the token with {noun!r}" if token is None else repr(f"{token} {noun}")
+    if named:
+        yield f"{_some(named)} without the class word {noun!r}: {subject} is put in front; {fix}"
+    if as_they_are := [name for name in lacking if name not in named]:
+        are = _are(as_they_are)
+        yield f"{_some(as_they_are)} without the class word {noun!r} {are} trained as {_they(as_they_are)} {are}; {fix}"
 
 
 def _of_class_images(concept: Concept) -> Iterator[str]:

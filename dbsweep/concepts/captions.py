@@ -54,11 +54,11 @@ def leave_subject_out(text: str, token: str, noun: str) -> str:
     """The text of a class image: without the token, with the class noun."""
     has_noun = contains_words(text, noun)
     text = re.sub(rf"(?<!\w){re.escape(token)}(?!\w)", "" if has_noun else noun, text, flags=re.IGNORECASE)
-    text = _tidy(text)
+    text = tidy(text)
     return text if contains_words(text, noun) else f"{noun}, {text}".removesuffix(", ")
 
 
-def _tidy(text: str) -> str:
+def tidy(text: str) -> str:
     """A text from which words were taken, without the commas and spaces that they left."""
     return re.sub(r"\s+", " ", re.sub(r"(\s*,)+", ",", text)).strip(" ,")
 
@@ -152,7 +152,7 @@ def as_drawn(concept: Concept, escape: Callable[[str], str]) -> Concept:
         if FILEWORDS not in prompt:
             return prompt
         # "drawing of [filewords] in ohwx style" loses the "of" too
-        left = _tidy(re.sub(rf"(?:\bof\s+)?{re.escape(FILEWORDS)}", "", prompt))
+        left = tidy(re.sub(rf"(?:\bof\s+)?{re.escape(FILEWORDS)}", "", prompt))
         return left if contains_words(prompt, named) else f"photo of {subject}"
 
     instance = concept.sample_prompt

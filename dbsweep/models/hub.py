@@ -43,6 +43,10 @@ VAE_CONFIG = "config.json"
 VAE_WEIGHTS = (_kinds(_STEM, _STEM),)
 ANY_VAE_WEIGHTS = (("*.safetensors", "*.bin"),)
 
+MODEL_WEIGHTS = (_kinds("model", "pytorch_model"),)
+ANY_MODEL_WEIGHTS = (("model*.safetensors", "pytorch_model*.bin"),)
+"""Of a network that is a repository by itself, as transformers and timm save it."""
+
 _TIMEOUT_S = 10.0
 # Its bases are OSError and the error of its HTTP library, which a proxy's and a broken connection's are too; its
 # transfer library (hf_xet) raises RuntimeError as well.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.concepts.caption_warnings import caption_warnings, lost_token
+from dbsweep.concepts.caption_warnings import caption_warnings, folder_warnings, lost_token
 from dbsweep.config.train import Train
 from dbsweep.errors import InputError
 from tests.concepts.plain import captioned
@@ -176,3 +176,13 @@ def test_captions_are_missed_whichever_prompt_asks_for_them(tmp_path: Path, prom
     (tmp_path / "0.png").touch()
     with pytest.raises(InputError, match=r"0\.png has no caption: describe it in 0\.txt"):
         caption_warnings(captioned(tmp_path, **{**PLAIN, **prompts}))
+
+
+def test_a_folder_is_warned_of_as_its_experiment_will_be(tmp_path) -> None:
+    """But for the token, which nobody knows yet."""
+    concept = captioned(tmp_path, "a face", "a man", "a {man|woman}", "a\nb")
+    folder = sorted(concept.instance_images.glob("*.png"))
+    expected = [sentence.replace("'ohwx man'", "the token with 'man'") for sentence in caption_warnings(concept)]
+    assert len(expected) == 3
+    assert list(folder_warnings(folder, "man")) == expected
+    assert list(folder_warnings(folder, None)) == expected[1:]

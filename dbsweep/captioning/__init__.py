@@ -1,0 +1,1 @@
+"""Photos → words: captioners and taggers at the edge, what is written of their words as pure functions."""

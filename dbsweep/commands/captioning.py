@@ -1,0 +1,93 @@
+"""The command that writes captions beside photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from dbsweep.commands.interrupts import ended_as_by_ctrl_c
+from dbsweep.commands.output import print_lines, print_note
+
+
+def caption_photos(
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Photos, or class images of yours.")],
+    model: Annotated[
+        str,
+        typer.Option(
+            "--model",
+            metavar="MODEL",
+            help="A folder or hub id: of a GIT, BLIP, BLIP-2 or Florence-2 model, such as microsoft/git-large-coco, or "
+            "of a WD14 tagger, such as SmilingWolf/wd-vit-tagger-v3.",
+        ),
+    ],
+    class_word: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Tell which captions lack it: your class_token, man or dog.")
+    ] = None,
+    if_there: Annotated[
+        Literal["skip", "overwrite", "append", "prepend"],
+        typer.Option(
+            metavar="WHAT",
+            help="Of a caption that is there: skip it, overwrite it, or write new words behind (append) or before it "
+            "(prepend).",
+        ),
+    ] = "skip",
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Before each caption.")] = "",
+    suffix: Annotated[str, typer.Option(metavar="TEXT", help="Behind each caption.")] = "",
+    replace: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OLD=NEW",
+            help="A tag, or whole words of a sentence, and what to write in their place; nothing leaves them out. May "
+            "be given several times.",
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            help="What a sentence begins with (GIT, BLIP), what is asked (BLIP-2), or the task (Florence-2: "
+            "<DETAILED_CAPTION>).",
+        ),
+    ] = None,
+    max_tokens: Annotated[int | None, typer.Option(min=1, max=400, help="The most of a sentence; default: 50.")] = None,
+    beams: Annotated[int | None, typer.Option(min=1, help="Of the search for the likeliest; default: 1.")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="The least probability of a tag; default: 0.35.")
+    ] = None,
+    character_threshold: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Of a character's name; default: as the others.")
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option("--batch-size", "--batch", min=1, help="Photos at once; fewer where memory is short.")
+    ] = 8,
+) -> None:
+    """Write a caption beside each photo that has none; what was interrupted goes on by the same command."""
+    from dbsweep.captioning.telling import Telling
+    from dbsweep.captioning.wording import Wording, parse_replacements
+    from dbsweep.commands.counting import counting
+    from dbsweep.config.messages import counted
+    from dbsweep.errors import InputError
+    from dbsweep.sweep.captioning import Asked, caption_folders
+
+    asked = Asked(
+        Telling(max_tokens, beams, prompt, threshold, character_threshold),
+        Wording(prefix, suffix, parse_replacements(replace or ())),
+        if_there,
+        class_word,
+    )
+    try:
+        with ended_as_by_ctrl_c(lambda: None), counting("photo") as count:
+            done = caption_folders(folders, model, asked, batch_size=batch_size, note=print_note, progress=count)
+    except KeyboardInterrupt:
+        print_note("Stopped: all captions are whole, and the same command goes on.")
+        raise typer.Exit(130) from None
+    print_lines([f"{photo}: {caption}" for photo, caption in done.captions.items()])
+    there = f", {done.there:,} were there already" if done.there else ""
+    print_note(f"{counted(len(done.captions), 'caption')} written{there}")
+    for sentence in done.warnings:
+        print_note(sentence)
+    if done.unreadable:
+        fix = f"replace or remove {'it' if len(done.unreadable) == 1 else 'them'}"
+        raise InputError(f"{'; '.join(done.unreadable)}: {fix}")
