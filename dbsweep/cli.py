@@ -16,6 +16,7 @@ from dbsweep.commands.drawing import draw_prompts
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models, merge_models
 from dbsweep.commands.output import print_note
+from dbsweep.commands.photos import prepare_photos
 from dbsweep.commands.postprocessing import upscale_pictures
 from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
 from dbsweep.commands.streams import outlive_readers
@@ -51,6 +52,7 @@ def _root(
     """Holds the options that belong to no command."""
 
 
+app.command("photos")(prepare_photos)
 app.command()(plan)
 app.command()(run)
 app.command()(resume)

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.photo_sets import known_sizes, training_photos
+from dbsweep.concepts.windows import left_off
 from dbsweep.config.concept import Concept
 from dbsweep.config.messages import counted
-from dbsweep.plan.buckets import Size
 
 _LOST = 0.4
 """Share of a photo that is worth a word: a square has 2/3 of a camera's 3:2, and 9/16 of a phone's whole screen."""
@@ -24,7 +24,7 @@ def cropped_sentence(concept: Concept, framings: Iterable[Framing]) -> str | Non
     centred = [framing for framing in framings if len(framing.places) == 1]
     found: list[tuple[float, str]] = []
     for name, size in known_sizes(concept).items():
-        lost = max((_lost(size, framing.cut(size)) for framing in centred), default=0.0)
+        lost = max((left_off(size, framing.cut(size)) for framing in centred), default=0.0)
         if lost > _LOST:
             found.append((lost, f"{name}, {size[0]}×{size[1]} pixels"))
     if not found:
@@ -35,9 +35,3 @@ def cropped_sentence(concept: Concept, framings: Iterable[Framing]) -> str | Non
         f"{concept.instance_token}: {len(found)} of {counted(len(photos), 'photo')} {lose} up to {most:.0%} to the crop"
         f" ({worst}): only what is in {what} middle is taught; crop by hand, or set train.aspect_ratio_buckets"
     )
-
-
-def _lost(photo: Size, cut: Size) -> float:
-    """The share of a photo that is outside the crop."""
-    shapes = sorted((photo[0] / photo[1], cut[0] / cut[1]))
-    return 1.0 - shapes[0] / shapes[1]

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from dbsweep.concepts.framing import Framing
 from dbsweep.concepts.photo_sets import known_sizes, training_photos
+from dbsweep.concepts.windows import enlargement
 from dbsweep.config.concept import Concept
 from dbsweep.config.messages import counted
-from dbsweep.plan.buckets import Size
 
 _SHOWS = 1.1
 """Enlargement that is worth a word; less does not show."""
@@ -23,7 +23,7 @@ def enlarged_sentence(concept: Concept, framings: Iterable[Framing]) -> str | No
     photos, framings = training_photos(concept), tuple(framings)
     found: list[tuple[float, str]] = []
     for name, size in known_sizes(concept).items():
-        factor, (width, height) = max((_factor(size, cut), cut) for cut in {each.cut(size) for each in framings})
+        factor, (width, height) = max((enlargement(size, cut), cut) for cut in {each.cut(size) for each in framings})
         if factor > _SHOWS:
             found.append((factor, f"{name} from {size[0]}×{size[1]} to {width}×{height} pixels"))
     if not found:
@@ -34,8 +34,3 @@ def enlarged_sentence(concept: Concept, framings: Iterable[Framing]) -> str | No
         f"{concept.instance_token}: {len(found)} of {counted(len(photos), 'photo')} {are} too small and enlarged to"
         f" train, up to {most:.1f} times ({worst}): the blur is learned too; take larger ones, or leave {them} out"
     )
-
-
-def _factor(photo: Size, cut: Size) -> float:
-    """By which a photo is enlarged to fill the size that it is cut to."""
-    return max(cut[0] / photo[0], cut[1] / photo[1])

@@ -19,6 +19,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps, ImageStat, UnidentifiedImag
 from dbsweep.concepts import heic
 from dbsweep.concepts.mask_files import is_mask
 from dbsweep.errors import InputError
+from dbsweep.plan.buckets import Size
 
 SUFFIXES = (
     *(".apng", ".avif", ".bmp", ".gif", ".jfif", ".jp2", ".jpe", ".jpeg", ".jpg"),
@@ -128,16 +129,20 @@ def check_photos(paths: Iterable[Path]) -> dict[Path, int]:
             continue
         statistics = ImageStat.Stat(image)
         looks[path] = hash((image.size, *statistics.h))
-        if _shows_nothing(image, statistics.stddev):
+        if shows_nothing(image, statistics.stddev):
             faults.append(f"photo {path} shows nothing but one flat colour")
     if faults:
         raise InputError(f"{'; '.join(faults)}: replace or remove {'it' if len(faults) == 1 else 'them'}")
     return looks
 
 
-def _shows_nothing(image: Image.Image, contrast: Sequence[float]) -> bool:
-    """Whether there is but one colour, and noise at most."""
-    if max(contrast) >= NOISE_CONTRAST:
+def shows_nothing(image: Image.Image, contrast: Sequence[float] | None = None) -> bool:
+    """Whether there is but one colour, and noise at most.
+
+    Args:
+        contrast: the standard deviation of each channel, where it is known.
+    """
+    if max(ImageStat.Stat(image).stddev if contrast is None else contrast) >= NOISE_CONTRAST:
         return False
     return max(ImageStat.Stat(image.resize(COARSE, Image.Resampling.BOX)).stddev) < MIN_CONTRAST
 
@@ -173,7 +178,7 @@ def read_square(path: Path, resolution: int) -> npt.NDArray[np.uint8]:
     return read_photo(path, (resolution, resolution))
 
 
-def read_photo(path: Path, size: tuple[int, int], place: float = 0.5) -> npt.NDArray[np.uint8]:
+def read_photo(path: Path, size: Size, place: float = 0.5) -> npt.NDArray[np.uint8]:
     """A photo cropped to a shape and resized by Lanczos, otherwise as `read_square`.
 
     Args:
@@ -186,8 +191,12 @@ def read_photo(path: Path, size: tuple[int, int], place: float = 0.5) -> npt.NDA
     Raises:
         InputError: the photo cannot be read.
     """
-    window = ImageOps.fit(read_upright(path), size, Image.Resampling.LANCZOS, centering=(place, place))
-    return np.asarray(window, dtype=np.uint8)
+    return np.asarray(cut_photo(read_upright(path), size, place), dtype=np.uint8)
+
+
+def cut_photo(photo: Image.Image, size: Size, place: float = 0.5) -> Image.Image:
+    """A window of a whole photo, as `read_photo` has it of a file."""
+    return ImageOps.fit(photo, size, Image.Resampling.LANCZOS, centering=(place, place))
 
 
 def photo_size(path: Path) -> tuple[int, int]:

@@ -1,0 +1,112 @@
+"""The command that prepares photos for training."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from dbsweep.commands.interrupts import ended_as_by_ctrl_c
+from dbsweep.commands.output import print_lines, print_note
+from dbsweep.errors import InputError
+
+if TYPE_CHECKING:  # these load more than --help needs
+    from dbsweep.concepts.windows import Box
+    from dbsweep.plan.buckets import Size
+
+
+def prepare_photos(
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of photos; it stays as it is.")],
+    destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="Another folder, of the pictures.")],
+    size: Annotated[
+        str, typer.Option(metavar="PIXELS", help="As `train.resolution`: a square's side, or 512x768.")
+    ] = "512",
+    crop: Annotated[
+        Literal["centre", "focal", "none"],
+        typer.Option(help="Of a photo of another shape: the middle, what stands out in it, or all of it."),
+    ] = "centre",
+    boxes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--box",
+            metavar="PHOTO=LEFT,TOP,WIDTH[,HEIGHT]",
+            help="The window of one photo, in its pixels as it stands upright; may be given several times.",
+        ),
+    ] = None,
+    split: Annotated[
+        bool, typer.Option("--split", metavar="", help="Long photos become several pictures, side by side.")
+    ] = False,
+    threshold: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --split: photos of which one picture shows no more.")
+    ] = 0.5,
+    overlap: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="With --split: share of a picture that the next shows too.")
+    ] = 0.2,
+    flip: Annotated[bool, typer.Option("--flip", metavar="", help="A mirrored copy of each picture too.")] = False,
+    edges_weight: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --crop focal: how much corners and edges count.")
+    ] = 0.5,
+    entropy_weight: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="With --crop focal: how much the liveliest part counts.")
+    ] = 0.15,
+) -> None:
+    """Crop and resize photos for training, with their masks and captions, into another folder."""
+    from dbsweep.commands.counting import counting
+    from dbsweep.concepts.focus import FocusWeights
+    from dbsweep.concepts.preparation import Crop, Preparation
+    from dbsweep.concepts.prepared import sentences
+    from dbsweep.config.messages import counted
+    from dbsweep.sweep import preparing
+
+    asked = Preparation(
+        size=_size(size),
+        crop=Crop(crop),
+        flip=flip,
+        split=split,
+        threshold=threshold,
+        overlap=overlap,
+        boxes=dict(map(_box, boxes or ())),
+        focus=FocusWeights(edges_weight, entropy_weight),
+    )
+    try:
+        with ended_as_by_ctrl_c(lambda: None), counting("photo") as count:
+            outcome = preparing.prepare_photos(source, destination, asked, count)
+    except KeyboardInterrupt:
+        print_note(f"Stopped: all pictures in {destination} are whole, and the same command makes the rest.")
+        raise typer.Exit(130) from None
+    print_lines([each.line for each in outcome.done])
+    for sentence in sentences(outcome.done):
+        print_note(f"note: {sentence}")
+    new, there = sum(len(each.new) for each in outcome.done), sum(len(each.there) for each in outcome.done)
+    print_note(
+        f"{counted(len(outcome.done), 'photo')} prepared: {counted(new, 'picture')} made in {destination}"
+        f"{f', {there:,} were there already' if there else ''}"
+    )
+    if outcome.faults:
+        raise InputError(
+            f"{'; '.join(outcome.faults)}: mend or remove {'it' if len(outcome.faults) == 1 else 'them'}, and the same"
+            " command makes the rest"
+        )
+
+
+def _size(given: str) -> Size:
+    """``512`` or ``512x768``; InputError for anything else."""
+    found = re.fullmatch(r"(\d{2,4})(?:[x×](\d{2,4}))?", given)  # the sign that is printed
+    sides = () if found is None else (int(found[1]), int(found[2] or found[1]))
+    if not sides or any(side % 8 or not 32 <= side <= 2048 for side in sides):
+        raise InputError(
+            f"--size must be pixels, multiples of 8 from 32 to 2048, such as 512 or 512x768, got {given!r}"
+        )
+    return sides[0], sides[1]
+
+
+def _box(given: str) -> tuple[str, Box]:
+    """``01.jpg=120,40,800`` as the photo's name and its box."""
+    name, _, numbers = given.rpartition("=")
+    found = [int(number) for number in numbers.split(",") if number.strip().isdigit()]
+    if not name or len(found) not in (3, 4) or len(found) != numbers.count(",") + 1:
+        raise InputError(f"--box must be PHOTO=LEFT,TOP,WIDTH or PHOTO=LEFT,TOP,WIDTH,HEIGHT in pixels, got {given!r}")
+    left, top, width, height = (*found, found[2])[:4]
+    return name, (left, top, left + width, top + height)

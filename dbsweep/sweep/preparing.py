@@ -1,0 +1,96 @@
+"""Photos of one folder made into pictures for training in another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from dbsweep.concepts.mask_files import mask_file
+from dbsweep.concepts.photos import list_photos
+from dbsweep.concepts.preparation import Job, Preparation, refuse_same_names
+from dbsweep.concepts.prepared import Prepared, made_of, prepare
+from dbsweep.config.messages import did_you_mean, first_of
+from dbsweep.errors import InputError
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What has become of a folder.
+
+    Attributes:
+        done: the photos that are prepared, in order.
+        faults: what is wrong with the others.
+    """
+
+    done: tuple[Prepared, ...]
+    faults: tuple[str, ...]
+
+
+def prepare_photos(
+    source: Path, destination: Path, asked: Preparation, progress: Callable[[int, int], None]
+) -> Outcome:
+    """Prepares every photo that can be read; what is there already is not made again.
+
+    Args:
+        source, destination: folders of the photos and of the pictures; the second is made where there is none.
+        asked: what is done with each.
+        progress: called with how many photos are done, and how many there are.
+
+    Raises:
+        InputError: the folders are not two, hold no photos, or pictures would get in each other's way.
+        DiskError: no space left; what is made is whole.
+    """
+    _refuse_one_folder(source, destination)
+    photos = list_photos(source)
+    for name in asked.boxes:
+        if name not in (names := [photo.name for photo in photos]):
+            raise InputError(f"--box {name}: there is no such photo in {source}; {did_you_mean(name, names)}")
+    jobs: list[Job] = []
+    faults: list[str] = []
+    for photo in photos:
+        try:
+            jobs.append(Job.of(photo, asked))
+        except InputError as error:
+            if photo.name in asked.boxes:
+                raise
+            faults.append(str(error))
+    refuse_same_names(jobs)
+    _refuse_others(jobs, destination)
+    destination.mkdir(parents=True, exist_ok=True)
+    done: list[Prepared] = []
+    progress(0, len(jobs))
+    for number, job in enumerate(jobs, 1):
+        try:
+            done.append(prepare(job, destination))
+        except InputError as error:
+            faults.append(str(error))
+        progress(number, len(jobs))
+    return Outcome(tuple(done), tuple(faults))
+
+
+def _refuse_one_folder(source: Path, destination: Path) -> None:
+    """InputError unless pictures can be written where no photos are read."""
+    one, other = source.resolve(), destination.resolve()
+    if one == other:
+        raise InputError(f"{destination} is the folder of the photos: give another one, so that they stay as they are")
+    if one.is_relative_to(other) or other.is_relative_to(one):
+        inner, outer = (source, destination) if one.is_relative_to(other) else (destination, source)
+        raise InputError(f"{inner} lies in {outer}: give two folders of which none lies in the other")
+    there = next(path for path in (destination, *destination.absolute().parents) if path.exists())
+    if not there.is_dir():
+        raise InputError(f"{destination} cannot be a folder, for {there} is a file: give another")
+
+
+def _refuse_others(jobs: Sequence[Job], destination: Path) -> None:
+    """InputError if pictures are there already under a name that is needed, and were made of something else."""
+    others = []
+    for job in jobs:
+        for path in (destination / piece.name for piece in job.pieces):
+            files = (path, mask_file(path)) if mask_file(job.photo).exists() else (path,)
+            others += [file.name for file in files if file.exists() and made_of(file) != job.key]
+    if others:
+        raise InputError(
+            f"{destination} has pictures of these names already that were made otherwise or of other photos"
+            f" ({first_of(others)}), and nothing is overwritten: give another folder, or remove them"
+        )

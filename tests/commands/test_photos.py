@@ -1,0 +1,143 @@
+"""`dbsweep photos` makes pictures in another folder, tells what it did, and goes on where it was interrupted."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from dbsweep.concepts.files import write_whole
+
+
+@pytest.fixture
+def source(tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for index, size in enumerate([(150, 100), (100, 250), (96, 96)]):
+        noise = np.random.default_rng(index).integers(0, 256, (10, 10, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize(size).save(folder / f"{index}.png")
+    return folder
+
+
+def pictures(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_photos_are_prepared_and_told_one_by_one(dbsweep, source, tmp_path):
+    words = ("photos", source, tmp_path / "out", "--size", "64", "--split", "--flip", "--box", "0.png=10,20,80")
+    code, out, err = dbsweep(*words)
+    assert code == 0
+    assert out.splitlines() == [
+        "0.png (150×100): the box, 57% left off, 1.2 times smaller → 0.png, 0-flipped.png",
+        "1.png (100×250): split into 3, 1.6 times smaller → 1-1.png … 1-3-flipped.png (6)",
+        "2.png (96×96): whole, 1.5 times smaller → 2.png, 2-flipped.png",
+    ]
+    assert err.splitlines()[-1] == f"3 photos prepared: 10 pictures made in {tmp_path / 'out'}"
+    assert len(pictures(tmp_path / "out")) == 10
+    code, out, err = dbsweep(*words)
+    assert (code, out.count("there already")) == (0, 3)
+    assert "0 pictures made in" in err
+    assert "10 were there already" in err
+
+
+def test_an_interrupted_command_leaves_whole_pictures_and_goes_on(dbsweep, source, tmp_path, monkeypatch):
+    def interrupt(path, content):
+        if path.name == "1.png":
+            raise KeyboardInterrupt
+        write_whole(path, content)
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as patch:
+        patch.setattr("dbsweep.concepts.prepared.write_whole", interrupt)
+        code, _, err = dbsweep("photos", source, out, "--size", "64")
+    assert (code, pictures(out)) == (130, ["0.png"])
+    assert "the same command makes the rest" in err
+    code, told, _ = dbsweep("photos", source, out, "--size", "64")
+    assert (code, pictures(out)) == (0, ["0.png", "1.png", "2.png"])
+    assert told.count("there already") == 1
+
+
+def test_a_photo_that_cannot_be_read_is_named_and_the_others_are_prepared(dbsweep, source, tmp_path):
+    (source / "1.png").write_text("no photo")
+    Image.new("L", (10, 10), 255).save(source / "2-masklabel.png")
+    code, out, err = dbsweep("photos", source, tmp_path / "out", "--size", "64")
+    assert code == 2
+    assert out.startswith("0.png (150×100): the middle")
+    assert pictures(tmp_path / "out") == ["0.png"]
+    assert "1.png cannot be read (not an image); mask" in err
+    assert "2-masklabel.png has 10×10 pixels" in err
+    assert "mend or remove them, and the same command makes the rest" in err
+
+
+@pytest.mark.parametrize(
+    ("destination", "message"),
+    [
+        ("photos", "is the folder of the photos: give another one"),
+        ("photos/../photos", "is the folder of the photos: give another one"),
+        ("link", "is the folder of the photos: give another one"),
+        ("photos/out", "out lies in "),
+        (".", "photos lies in "),
+        ("photos/0.png/out", "lies in "),
+        ("file/out", "file is a file: give another"),
+    ],
+)
+def test_folders_that_are_not_two_are_refused(dbsweep, source, tmp_path, destination, message):
+    (tmp_path / "link").symlink_to(source)
+    (tmp_path / "file").touch()
+    before = pictures(source)
+    code, out, err = dbsweep("photos", source, tmp_path / destination)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert pictures(source) == before
+
+
+def test_pictures_of_others_are_never_overwritten(dbsweep, source, tmp_path):
+    out = tmp_path / "out"
+    out.mkdir()
+    Image.new("RGB", (8, 8), "red").save(out / "1.png")
+    before = (out / "1.png").read_bytes()
+    code, _, err = dbsweep("photos", source, out)
+    assert code == 2
+    assert "out has pictures of these names already that were made otherwise or of other photos (1.png)" in err
+    assert pictures(out) == ["1.png"]
+    assert (out / "1.png").read_bytes() == before
+    (out / "1.png").unlink()
+    assert dbsweep("photos", source, out, "--size", "64")[0] == 0
+    assert "(0.png, 1.png, 2.png)" in dbsweep("photos", source, out, "--size", "96")[2]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--size", "500"), "--size must be pixels, multiples of 8 from 32 to 2048, such as 512 or 512x768, got '500'"),
+        (("--size", "512x"), "got '512x'"),
+        (("--box", "0.png"), "--box must be PHOTO=LEFT,TOP,WIDTH or"),
+        (("--box", "0.png=1,2"), "got '0.png=1,2'"),
+        (("--box", "0.png=1,2,x"), "got '0.png=1,2,x'"),
+        (("--box", "0.pgn=1,2,3"), "--box 0.pgn: there is no such photo in"),
+        (("--box", "0.png=100,0,100"), "does not lie in the photo, which has 150×100 pixels, upright"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_one_message_and_exit_code_2(dbsweep, source, tmp_path, words, message):
+    code, out, err = dbsweep("photos", source, tmp_path / "out", *words)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_it_loads_nothing_heavy(source, tmp_path):
+    words = ["dbsweep", "photos", str(source), str(tmp_path / "out"), "--crop", "focal"]
+    code = "\n".join(
+        (
+            "import sys, dbsweep.cli",
+            f"sys.argv = {words!r}",
+            "try: dbsweep.cli.main()",
+            "except SystemExit as done: print(done.code, 'torch' in sys.modules)",
+        )
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120)
+    assert done.stdout.endswith("0 False\n")
