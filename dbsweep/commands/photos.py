@@ -25,7 +25,9 @@ def prepare_photos(
     ] = "512",
     crop: Annotated[
         Literal["centre", "focal", "none"],
-        typer.Option(help="Of a photo of another shape: the middle, what stands out in it, or all of it."),
+        typer.Option(
+            help="Of a photo of another shape: the middle, what stands out in it (a face first), or all of it."
+        ),
     ] = "centre",
     boxes: Annotated[
         list[str] | None,
@@ -45,6 +47,10 @@ def prepare_photos(
         float, typer.Option(min=0.0, max=0.9, help="With --split: share of a picture that the next shows too.")
     ] = 0.2,
     flip: Annotated[bool, typer.Option("--flip", metavar="", help="A mirrored copy of each picture too.")] = False,
+    face_detector: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --crop focal: OpenCV's face_detection_yunet_*.onnx, to find faces."),
+    ] = None,
     edges_weight: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="With --crop focal: how much corners and edges count.")
     ] = 0.5,
@@ -72,7 +78,7 @@ def prepare_photos(
     )
     try:
         with ended_as_by_ctrl_c(lambda: None), counting("photo") as count:
-            outcome = preparing.prepare_photos(source, destination, asked, count)
+            outcome = preparing.prepare_photos(source, destination, asked, count, face_detector)
     except KeyboardInterrupt:
         print_note(f"Stopped: all pictures in {destination} are whole, and the same command makes the rest.")
         raise typer.Exit(130) from None

@@ -1,4 +1,4 @@
-"""The focal point of a photo, around which a window is cut: by its mask, or else by corners and entropy.
+"""The focal point of a photo, around which a window is cut: its largest face, its mask, or corners and entropy.
 
 Points and weights are those of A1111's "Auto focal point crop" (modules/textual_inversion/autocrop.py).
 """
@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from dbsweep.concepts.face import FindFaces, Point
 from dbsweep.concepts.windows import CENTRE, place_around
 from dbsweep.plan.buckets import Size
 
 Floats: TypeAlias = npt.NDArray[np.float64]
-Point: TypeAlias = tuple[float, float]
-"""x and y, pixels."""
-
 LOOKED_AT = 256
 """Shorter side in pixels at which a photo is looked at, whatever size is cut: so all sizes have the same window."""
 
@@ -36,6 +34,8 @@ ENTROPY_STEP = 4
 """Pixels between the windows that are compared."""
 GREY_LEVELS = 256
 
+_NO_FACE = ", for no face is found"
+
 
 @dataclass(frozen=True, slots=True)
 class FocusWeights:
@@ -45,17 +45,25 @@ class FocusWeights:
     entropy: float = 0.15
 
 
-def focal_place(photo: Image.Image, mask: Image.Image | None, size: Size, weights: FocusWeights) -> tuple[float, str]:
+def focal_place(
+    photo: Image.Image, mask: Image.Image | None, size: Size, weights: FocusWeights, find_faces: FindFaces | None = None
+) -> tuple[float, str]:
     """Where the window of a photo lies, and what it lies around.
 
     Args:
         photo: whole and upright.
-        mask: mode L, of the photo's size; the middle of what it leaves is the focal point.
+        mask: mode L, of the photo's size; the middle of what it leaves is the focal point of a photo without a face.
         size: of the window, of which the shape counts.
-        weights: of the points that count without a mask.
+        weights: of the points that count without either.
+        find_faces: where there is a detector.
     """
+    faces = find_faces(np.asarray(photo)) if find_faces is not None else ()
+    if faces:
+        return place_around(faces[0].point, photo.size, size), "its largest face" if len(faces) > 1 else "its face"
     if mask is not None and (middle := centre_of_mass(np.asarray(mask, dtype=np.float64))) is not None:
-        return place_around(middle, photo.size, size), "what its mask leaves"
+        return place_around(
+            middle, photo.size, size
+        ), f"what its mask leaves{_NO_FACE if find_faces is not None else ''}"
     factor = max(1.0, min(photo.size) / LOOKED_AT)
     small = photo.convert("L").resize(
         (max(1, round(photo.width / factor)), max(1, round(photo.height / factor))), Image.Resampling.BOX
@@ -70,7 +78,7 @@ def focal_place(photo: Image.Image, mask: Image.Image | None, size: Size, weight
     point = weighted_mean([(weight, point) for weight, point in points if point is not None])
     if point is None:
         return CENTRE, "its middle, for nothing stands out"
-    return place_around(point, small.size, size), "what stands out"
+    return place_around(point, small.size, size), f"what stands out{_NO_FACE if find_faces is not None else ''}"
 
 
 def weighted_mean(points: Sequence[tuple[float, Point]]) -> Point | None:

@@ -38,6 +38,7 @@ class Preparation:
             `dbsweep.concepts.windows.split_places`.
         boxes: windows set by hand, by the names of photos.
         focus: weights of what a focal point is found by.
+        detector: SHA-256 of the network by which faces are found; empty without one.
     """
 
     size: Size = (512, 512)
@@ -48,6 +49,7 @@ class Preparation:
     overlap: float = 0.2
     boxes: Mapping[str, Box] = field(default_factory=dict)
     focus: FocusWeights = field(default_factory=FocusWeights)
+    detector: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +140,7 @@ class Job:
         mask = mask_file(self.photo)
         parts = (
             *("photos 1", file_sha256(self.photo), file_sha256(mask) if mask.is_file() else "", self.size, self.box),
-            *(self.places, self.asked.focus if None in self.places else None),
+            *(self.places, (self.asked.focus, self.asked.detector) if None in self.places else None),
         )
         return hashlib.sha256(repr(parts).encode()).hexdigest()
 

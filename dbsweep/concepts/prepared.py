@@ -13,6 +13,7 @@ import numpy.typing as npt
 from PIL import Image, ImageOps, PngImagePlugin
 
 from dbsweep.concepts.caption_files import find_text
+from dbsweep.concepts.face import FindFaces
 from dbsweep.concepts.files import write_whole
 from dbsweep.concepts.focus import focal_place
 from dbsweep.concepts.mask_files import mask_file
@@ -101,7 +102,7 @@ def _files(names: Sequence[str]) -> str:
     return ", ".join(names) if len(names) <= 4 else f"{names[0]} … {names[-1]} ({len(names)})"
 
 
-def prepare(job: Job, folder: Path) -> Prepared:
+def prepare(job: Job, folder: Path, find_faces: FindFaces | None = None) -> Prepared:
     """Writes the pictures of a photo that are not there yet, and captions that are not; each file whole or not at all.
 
     Raises:
@@ -112,7 +113,7 @@ def prepare(job: Job, folder: Path) -> Prepared:
     missing = [piece for piece in job.pieces if made_of(folder / piece.name) != job.key]
     names = {piece.name for piece in missing}
     there = tuple(piece.name for piece in job.pieces if piece.name not in names)
-    maker = _Maker(job) if missing else None
+    maker = _Maker(job, find_faces) if missing else None
     empty = tuple(piece.name for piece in missing if maker is not None and not maker.write(piece, folder))
     new = tuple(piece.name for piece in missing if piece.name not in empty)
     return Prepared(
@@ -141,7 +142,7 @@ def made_of(path: Path) -> str | None:
 class _Maker:
     """One photo in memory, of which pieces are cut."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, find_faces: FindFaces | None) -> None:
         self._job = job
         photo = read_upright(job.photo)
         mask = read_mask(job.photo)
@@ -150,7 +151,7 @@ class _Maker:
         self.mask = mask if mask is None or job.box is None else mask.crop(job.box)
         self._focus, self.around = CENTRE, None
         if None in job.places:
-            self._focus, self.around = focal_place(photo, mask, job.size, job.asked.focus)
+            self._focus, self.around = focal_place(photo, mask, job.size, job.asked.focus, find_faces)
 
     def write(self, piece: Piece, folder: Path) -> bool:
         """False if it would show nothing, or nothing of what a mask leaves: then it is not written."""

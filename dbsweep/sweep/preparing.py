@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dbsweep.concepts.face import FindFaces
 from dbsweep.concepts.mask_files import mask_file
 from dbsweep.concepts.photos import list_photos
-from dbsweep.concepts.preparation import Job, Preparation, refuse_same_names
+from dbsweep.concepts.preparation import Crop, Job, Preparation, refuse_same_names
 from dbsweep.concepts.prepared import Prepared, made_of, prepare
 from dbsweep.config.messages import did_you_mean, first_of
 from dbsweep.errors import InputError
+from dbsweep.models.hashes import file_sha256
+
+DETECTOR = "--face-detector"
+"""What the network is called in messages."""
 
 
 @dataclass(frozen=True)
@@ -28,21 +33,32 @@ class Outcome:
 
 
 def prepare_photos(
-    source: Path, destination: Path, asked: Preparation, progress: Callable[[int, int], None]
+    source: Path,
+    destination: Path,
+    asked: Preparation,
+    progress: Callable[[int, int], None],
+    face_detector: Path | None = None,
 ) -> Outcome:
     """Prepares every photo that can be read; what is there already is not made again.
 
     Args:
         source, destination: folders of the photos and of the pictures; the second is made where there is none.
         asked: what is done with each.
+        face_detector: the file of a network that finds the faces that windows lie around.
         progress: called with how many photos are done, and how many there are.
 
     Raises:
         InputError: the folders are not two, hold no photos, or pictures would get in each other's way.
+        ModelError, ResourceError: the network is none, or OpenCV is not installed.
         DiskError: no space left; what is made is whole.
     """
+    if face_detector is not None and asked.crop is not Crop.FOCAL:
+        raise InputError(f"{DETECTOR} finds what windows lie around: add --crop focal, or leave it out")
     _refuse_one_folder(source, destination)
     photos = list_photos(source)
+    find_faces = None if face_detector is None else finder(face_detector)
+    if face_detector is not None:
+        asked = replace(asked, detector=file_sha256(face_detector))
     for name in asked.boxes:
         if name not in (names := [photo.name for photo in photos]):
             raise InputError(f"--box {name}: there is no such photo in {source}; {did_you_mean(name, names)}")
@@ -62,11 +78,18 @@ def prepare_photos(
     progress(0, len(jobs))
     for number, job in enumerate(jobs, 1):
         try:
-            done.append(prepare(job, destination))
+            done.append(prepare(job, destination, find_faces))
         except InputError as error:
             faults.append(str(error))
         progress(number, len(jobs))
     return Outcome(tuple(done), tuple(faults))
+
+
+def finder(face_detector: Path) -> FindFaces:
+    """What finds faces, by the file of a network; errors as in `dbsweep.concepts.face_finder.load_finder`."""
+    from dbsweep.concepts.face_finder import load_finder
+
+    return load_finder(face_detector, DETECTOR)
 
 
 def _refuse_one_folder(source: Path, destination: Path) -> None:

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dbsweep.concepts.face import Face
 from dbsweep.concepts.files import write_whole
+from dbsweep.concepts.photos import read_photo, read_square
 
 
 @pytest.fixture
@@ -127,6 +129,34 @@ def test_what_cannot_be_asked_for_is_one_message_and_exit_code_2(dbsweep, source
     assert (code, out) == (2, "")
     assert message in err
     assert not (tmp_path / "out").exists()
+
+
+def test_faces_are_found_by_the_network_that_is_named(dbsweep, source, tmp_path, monkeypatch):
+    """At the lower end of a tall photo; another network may find others, and its pictures are others."""
+
+    def load(path, field):
+        assert (path, field) == (network, "--face-detector")
+        return lambda photo: [Face(30, 140, 40, 40, ((40, 155), (60, 155)), (50, 165))] if len(photo) > 200 else []
+
+    monkeypatch.setattr("dbsweep.concepts.face_finder.load_finder", load)
+    network = tmp_path / "yunet.onnx"
+    network.write_bytes(b"a network")
+    words = ("photos", source, tmp_path / "out", "--size", "64", "--crop", "focal", "--face-detector", network)
+    code, out, _ = dbsweep(*words)
+    assert code == 0
+    around = [line.split(": ")[1].split(", 60%")[0].split(", 33%")[0] for line in out.splitlines()[:2]]
+    assert around == ["around what stands out, for no face is found", "around its face"]
+    expected = read_photo(source / "1.png", (64, 64), (153.2 - 50) / 150)
+    assert (read_square(tmp_path / "out" / "1.png", 64) == expected).all()
+    assert "there already" in dbsweep(*words)[1]
+    network.write_bytes(b"another")
+    assert "made otherwise or of other photos (0.png, 1.png)" in dbsweep(*words)[2]
+
+
+def test_a_network_that_nothing_asks_is_refused(dbsweep, source, tmp_path):
+    code, _, err = dbsweep("photos", source, tmp_path / "out", "--face-detector", tmp_path / "yunet.onnx")
+    assert code == 2
+    assert "--face-detector finds what windows lie around: add --crop focal, or leave it out" in err
 
 
 def test_it_loads_nothing_heavy(source, tmp_path):

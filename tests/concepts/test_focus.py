@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dbsweep.concepts.face import Face
 from dbsweep.concepts.focus import (
     FocusWeights,
     centre_of_mass,
@@ -126,6 +127,30 @@ def test_what_a_mask_leaves_comes_first():
     place, around = focal_place(portrait(450), mask, SQUARE, FocusWeights())
     assert place == pytest.approx(0.125)
     assert around == "what its mask leaves"
+
+
+def face(left: float, width: float = 40.0) -> Face:
+    return Face(left, 20.0, width, 50.0, ((left + 10, 40.0), (left + 30, 40.0)), (left + 20, 50.0))
+
+
+def test_a_face_comes_first_and_of_several_the_largest():
+    """At 180 to 220 it is in the middle of a window that begins at 100 of 400."""
+    mask = Image.new("L", (600, 200), 255)
+    seen = [[face(180)], [face(180), face(500, 20)]]
+    found = [focal_place(portrait(450), mask, SQUARE, FocusWeights(), lambda _: seen.pop(0)) for _ in range(2)]
+    assert found == [(0.25, "its face"), (0.25, "its largest face")]
+
+
+def test_a_face_in_a_tall_photo_is_in_the_middle_by_its_upper_third():
+    """0.33 · 50 below 220 is 236.5, and the window of 200 can move by 400."""
+    found = Face(80.0, 220.0, 40.0, 50.0, ((90.0, 240.0), (110.0, 240.0)), (100.0, 250.0))
+    place, _ = focal_place(portrait(0, (200, 600)), None, SQUARE, FocusWeights(), lambda _: [found])
+    assert place == pytest.approx((236.5 - 100.0) / 400.0)
+
+
+def test_where_no_face_is_found_that_is_said():
+    place, around = focal_place(portrait(500), None, SQUARE, FocusWeights(), lambda _: [])
+    assert (round(place, 1), around) == (1.0, "what stands out, for no face is found")
 
 
 def test_without_weights_it_is_the_middle():
