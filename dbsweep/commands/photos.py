@@ -19,7 +19,9 @@ if TYPE_CHECKING:  # these load more than --help needs
 
 def prepare_photos(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of photos; it stays as it is.")],
-    destination: Annotated[Path, typer.Argument(metavar="DESTINATION", help="Another folder, of the pictures.")],
+    destination: Annotated[
+        Path | None, typer.Argument(metavar="DESTINATION", help="Another folder, of the pictures.")
+    ] = None,
     size: Annotated[
         str, typer.Option(metavar="PIXELS", help="As `train.resolution`: a square's side, or 512x768.")
     ] = "512",
@@ -49,7 +51,9 @@ def prepare_photos(
     flip: Annotated[bool, typer.Option("--flip", metavar="", help="A mirrored copy of each picture too.")] = False,
     face_detector: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="With --crop focal: OpenCV's face_detection_yunet_*.onnx, to find faces."),
+        typer.Option(
+            metavar="FILE", help="With --crop focal or --check: OpenCV's face_detection_yunet_*.onnx, to find faces."
+        ),
     ] = None,
     edges_weight: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="With --crop focal: how much corners and edges count.")
@@ -57,8 +61,18 @@ def prepare_photos(
     entropy_weight: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="With --crop focal: how much the liveliest part counts.")
     ] = 0.15,
+    check: Annotated[
+        bool, typer.Option("--check", metavar="", help="Make nothing; tell what many photos of SOURCE have in common.")
+    ] = False,
 ) -> None:
     """Crop and resize photos for training, with their masks and captions, into another folder."""
+    if check:
+        if destination is not None:
+            raise InputError(f"--check makes nothing: give SOURCE alone, got {str(destination)!r} too")
+        _check(source, face_detector)
+        return
+    if destination is None:
+        raise InputError("DESTINATION is missing: give another folder for the pictures, or --check to look at photos")
     from dbsweep.commands.counting import counting
     from dbsweep.concepts.focus import FocusWeights
     from dbsweep.concepts.preparation import Crop, Preparation
@@ -95,6 +109,25 @@ def prepare_photos(
             f"{'; '.join(outcome.faults)}: mend or remove {'it' if len(outcome.faults) == 1 else 'them'}, and the same"
             " command makes the rest"
         )
+
+
+def _check(source: Path, face_detector: Path | None) -> None:
+    """Tells what many photos have in common; what was looked for is said on stderr."""
+    from dbsweep.commands.counting import counting
+    from dbsweep.concepts.variety import variety
+    from dbsweep.config.messages import counted
+    from dbsweep.sweep.preparing import look_at_photos
+
+    with counting("photo") as count:
+        looks = look_at_photos(source, count, face_detector)
+    told = list(variety(looks))
+    print_lines(told)
+    faces = ", their faces" if face_detector is not None else "; --face-detector FILE looks at faces too"
+    nothing = "" if told else ": nothing of it is alike in many"
+    print_note(
+        f"{counted(len(looks), 'photo')} compared by their pixels, colours at edges and below, brightness, days{faces}"
+        f"{nothing}"
+    )
 
 
 def _size(given: str) -> Size:

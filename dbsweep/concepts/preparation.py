@@ -17,6 +17,9 @@ from dbsweep.errors import InputError
 from dbsweep.models.hashes import file_sha256
 from dbsweep.plan.buckets import Size
 
+FLIPPED = "-flipped"
+"""The end of a mirrored copy's name."""
+
 
 class Crop(StrEnum):
     """What is done with the shape of photos that are neither split nor have a box."""
@@ -129,7 +132,7 @@ class Job:
         stem, count = self.photo.stem, len(self.places)
         numbers = [""] if count == 1 else [f"-{number:0{len(str(count))}}" for number in range(1, count + 1)]
         return tuple(
-            Piece(f"{stem}{number}{'-flipped' if flipped else ''}.png", place, flipped)
+            Piece(f"{stem}{number}{FLIPPED if flipped else ''}.png", place, flipped)
             for number, place in zip(numbers, self.places, strict=True)
             for flipped in ((False, True) if self.asked.flip else (False,))
         )

@@ -1,4 +1,4 @@
-"""Photos of one folder made into pictures for training in another."""
+"""Photos of one folder made into pictures for training in another, or looked at for what they have in common."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pathlib import Path
 from dbsweep.concepts.face import FindFaces
 from dbsweep.concepts.mask_files import mask_file
 from dbsweep.concepts.photos import list_photos
-from dbsweep.concepts.preparation import Crop, Job, Preparation, refuse_same_names
+from dbsweep.concepts.preparation import FLIPPED, Crop, Job, Preparation, refuse_same_names
 from dbsweep.concepts.prepared import Prepared, made_of, prepare
+from dbsweep.concepts.variety import Look, look_at
 from dbsweep.config.messages import did_you_mean, first_of
 from dbsweep.errors import InputError
 from dbsweep.models.hashes import file_sha256
@@ -83,6 +84,36 @@ def prepare_photos(
             faults.append(str(error))
         progress(number, len(jobs))
     return Outcome(tuple(done), tuple(faults))
+
+
+def look_at_photos(
+    source: Path, progress: Callable[[int, int], None], face_detector: Path | None = None
+) -> tuple[Look, ...]:
+    """Measures the photos of a folder, but for mirrored copies, for `dbsweep.concepts.variety.variety`.
+
+    Args:
+        source, progress, face_detector: as in `prepare_photos`.
+
+    Raises:
+        InputError: there are none, or some cannot be read, naming each.
+        ModelError, ResourceError: as there.
+    """
+    photos = list_photos(source)
+    stems = {photo.stem for photo in photos}
+    copies = {f"{stem}{FLIPPED}" for stem in stems} & stems  # which somebody has asked for
+    photos = tuple(photo for photo in photos if photo.stem not in copies)
+    looks, faults = [], []
+    find_faces = None if face_detector is None else finder(face_detector)
+    progress(0, len(photos))
+    for number, photo in enumerate(photos, 1):
+        try:
+            looks.append(look_at(photo, find_faces))
+        except InputError as error:
+            faults.append(str(error))
+        progress(number, len(photos))
+    if faults:
+        raise InputError(f"{'; '.join(faults)}: mend or remove {'it' if len(faults) == 1 else 'them'}")
+    return tuple(looks)
 
 
 def finder(face_detector: Path) -> FindFaces:

@@ -159,6 +159,58 @@ def test_a_network_that_nothing_asks_is_refused(dbsweep, source, tmp_path):
     assert "--face-detector finds what windows lie around: add --crop focal, or leave it out" in err
 
 
+def test_check_tells_what_photos_have_in_common_and_makes_nothing(dbsweep, source):
+    (source / "2.png").unlink()
+    Image.open(source / "0.png").resize((300, 200)).save(source / "again.png")
+    Image.open(source / "0.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(source / "0-flipped.png")
+    before = pictures(source)
+    code, out, err = dbsweep("photos", source, "--check")
+    assert code == 0
+    assert out.startswith("again.png and 0.png are much the same at 16×16 grey pixels (correlation 1.00): if they are")
+    assert out.count("\n") == 1, "mirrored copies are passed over"
+    assert err.splitlines()[-1].startswith("3 photos compared by their pixels, colours at edges and below, brightness,")
+    assert pictures(source) == before
+
+
+def test_check_is_silent_where_photos_differ_and_looks_at_faces_where_it_can(dbsweep, source, tmp_path, monkeypatch):
+    code, out, err = dbsweep("photos", source, "--check")
+    assert (code, out) == (0, "")
+    assert "--face-detector FILE looks at faces too: nothing of it is alike in many" in err
+    for index in range(3, 5):
+        noise = np.random.default_rng(index).integers(0, 256, (10, 10, 3), dtype=np.uint8)
+        Image.fromarray(noise).resize((100, 100)).save(source / f"{index}.png")
+
+    def load(path, field):
+        return lambda photo: [Face(30, 10, 40, 0.3 * len(photo), ((40, 50), (60, 50)), (60, 60))]
+
+    monkeypatch.setattr("dbsweep.scoring.face_finder.load_finder", load)
+    (tmp_path / "yunet.onnx").touch()
+    code, out, _ = dbsweep("photos", source, "--check", "--face-detector", tmp_path / "yunet.onnx")
+    assert "in all 5 photos with a face it is about as large: 30% of the height" in out
+
+
+def test_check_names_every_photo_that_cannot_be_read(dbsweep, source):
+    for name in ("1.png", "2.png"):
+        (source / name).write_text("no photo")
+    code, out, err = dbsweep("photos", source, "--check")
+    assert (code, out) == (2, "")
+    assert "1.png cannot be read (not an image); photo" in err
+    assert err.endswith("2.png cannot be read (not an image): mend or remove them\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--check", "out"), "--check makes nothing: give SOURCE alone, got 'out' too"),
+        ((), "DESTINATION is missing: give another folder for the pictures, or --check to look at photos"),
+    ],
+)
+def test_a_folder_is_given_or_only_looked_at(dbsweep, source, words, message):
+    code, out, err = dbsweep("photos", source, *words)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
 def test_it_loads_nothing_heavy(source, tmp_path):
     words = ["dbsweep", "photos", str(source), str(tmp_path / "out"), "--crop", "focal"]
     code = "\n".join(
