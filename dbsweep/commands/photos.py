@@ -77,7 +77,7 @@ def prepare_photos(
     from dbsweep.concepts.focus import FocusWeights
     from dbsweep.concepts.preparation import Crop, Preparation
     from dbsweep.concepts.prepared import sentences
-    from dbsweep.config.messages import counted
+    from dbsweep.config.messages import counted, first_of
     from dbsweep.sweep import preparing
 
     asked = Preparation(
@@ -99,6 +99,11 @@ def prepare_photos(
     print_lines([each.line for each in outcome.done])
     for sentence in sentences(outcome.done):
         print_note(f"note: {sentence}")
+    if outcome.left:
+        print_note(
+            f"note: {counted(len(outcome.left), 'picture')} in {destination} ({first_of(outcome.left)}) will train too,"
+            " made by an earlier command and not by this one: remove what should not"
+        )
     new, there = sum(len(each.new) for each in outcome.done), sum(len(each.there) for each in outcome.done)
     print_note(
         f"{counted(len(outcome.done), 'photo')} prepared: {counted(new, 'picture')} made in {destination}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dbsweep.concepts.face import FindFaces
-from dbsweep.concepts.mask_files import mask_file
+from dbsweep.concepts.mask_files import is_mask, mask_file
 from dbsweep.concepts.photos import list_photos
 from dbsweep.concepts.preparation import FLIPPED, Crop, Job, Preparation, refuse_same_names
 from dbsweep.concepts.prepared import Prepared, made_of, prepare
@@ -27,10 +27,12 @@ class Outcome:
     Attributes:
         done: the photos that are prepared, in order.
         faults: what is wrong with the others.
+        left: pictures that an earlier command has made and this one would not.
     """
 
     done: tuple[Prepared, ...]
     faults: tuple[str, ...]
+    left: tuple[str, ...]
 
 
 def prepare_photos(
@@ -83,7 +85,8 @@ def prepare_photos(
         except InputError as error:
             faults.append(str(error))
         progress(number, len(jobs))
-    return Outcome(tuple(done), tuple(faults))
+    # A caption file of the whole folder is at fault for each photo.
+    return Outcome(tuple(done), tuple(dict.fromkeys(faults)), _left(jobs, destination))
 
 
 def look_at_photos(
@@ -121,6 +124,13 @@ def finder(face_detector: Path) -> FindFaces:
     from dbsweep.concepts.face_finder import load_finder
 
     return load_finder(face_detector, DETECTOR)
+
+
+def _left(jobs: Sequence[Job], destination: Path) -> tuple[str, ...]:
+    """Pictures in the folder that were made of photos, and of none of these in this way."""
+    names = {piece.name for job in jobs for piece in job.pieces}
+    pictures = sorted(path for path in destination.glob("*.png") if path.name not in names and not is_mask(path))
+    return tuple(path.name for path in pictures if made_of(path) is not None)
 
 
 def _refuse_one_folder(source: Path, destination: Path) -> None:

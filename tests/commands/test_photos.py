@@ -112,6 +112,25 @@ def test_pictures_of_others_are_never_overwritten(dbsweep, source, tmp_path):
     assert "(0.png, 1.png, 2.png)" in dbsweep("photos", source, out, "--size", "96")[2]
 
 
+def test_what_an_earlier_command_has_made_and_this_one_would_not_is_told(dbsweep, source, tmp_path):
+    out = tmp_path / "out"
+    assert "will train too" not in dbsweep("photos", source, out, "--size", "64")[2]
+    Image.new("RGB", (8, 8)).save(out / "own.png")
+    (source / "0.png").unlink()
+    code, _, err = dbsweep("photos", source, out, "--size", "64", "--split")
+    assert code == 0
+    assert "note: 2 pictures in" in err
+    assert (
+        "(0.png, 1.png) will train too, made by an earlier command and not by this one: remove what should not" in err
+    )
+
+
+def test_a_caption_file_of_the_folder_that_cannot_be_read_is_told_once(dbsweep, source, tmp_path):
+    (source / "metadata.jsonl").write_text("no JSON")
+    code, _, err = dbsweep("photos", source, tmp_path / "out", "--size", "64")
+    assert (code, err.count("cannot be read as JSON")) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
