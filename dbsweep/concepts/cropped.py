@@ -33,5 +33,6 @@ def cropped_sentence(concept: Concept, framings: Iterable[Framing]) -> str | Non
     lose, what = ("loses", "its") if len(found) == 1 else ("lose", "their")
     return (
         f"{concept.instance_token}: {len(found)} of {counted(len(photos), 'photo')} {lose} up to {most:.0%} to the crop"
-        f" ({worst}): only what is in {what} middle is taught; crop by hand, or set train.aspect_ratio_buckets"
+        f" ({worst}): only what is in {what} middle is taught; cut another window with"
+        " `dbsweep photos`, or set train.aspect_ratio_buckets"
     )

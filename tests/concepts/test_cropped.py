@@ -38,6 +38,7 @@ def test_cropped_photos(tmp_path: Path, sizes: list[Size], framings: list[Framin
     sentence = cropped_sentence(plain_concept(tmp_path), framings)
     assert (sentence is None) == (told is None)
     assert told is None or str(sentence).startswith(f"ohwx: {told}")
+    assert told is None or "cut another window with `dbsweep photos`, or set train.aspect_ratio" in str(sentence)
 
 
 def test_what_cannot_be_read_is_left_to_the_check_before_a_run(tmp_path: Path) -> None:
