@@ -7,7 +7,9 @@ from pathlib import Path
 
 from dbsweep.concepts.photo_sets import held_out_photos, training_photos
 from dbsweep.concepts.photos import pixels_sha256
+from dbsweep.concepts.prepared import made_of
 from dbsweep.config.concept import Concept
+from dbsweep.config.messages import counted, first_of
 from dbsweep.models.hashes import file_sha256
 
 _NAMED = 3
@@ -26,6 +28,21 @@ def doubled_pixels(concept: Concept, looks: Mapping[Path, Hashable]) -> str | No
     """
     groups = _same(_photos(concept), looks.__getitem__, pixels_sha256)
     return _sentence(concept, [group for group in groups if len(set(map(_content, group))) > 1])
+
+
+def parted_pieces(concept: Concept) -> str | None:
+    """Which held-out pictures are windows or mirrored copies of a photo that trains too, for the plan; None without."""
+    held_out = {photo: key for photo in held_out_photos(concept) if (key := made_of(photo)) is not None}
+    trained = {made_of(photo) for photo in training_photos(concept)} if held_out else set()
+    names = [photo.name for photo, key in held_out.items() if key in trained]
+    if not names:
+        return None
+    return (
+        f"{concept.instance_token}: {counted(len(names), 'picture')} that {'is' if len(names) == 1 else 'are'} held out"
+        f" ({first_of(names)}) {'was' if len(names) == 1 else 'were'} made by `dbsweep photos` of the same photo as"
+        " one that trains, by --split or --flip, which hides memorisation: prepare photos that are to be held out into"
+        " a folder of their own, validation_images"
+    )
 
 
 def _photos(concept: Concept) -> tuple[Path, ...]:

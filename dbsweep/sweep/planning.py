@@ -74,7 +74,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
     """What is to be said of photos and captions, concept by concept, and of all concepts together."""
     from dbsweep.concepts.caption_warnings import caption_warnings, lost_token
     from dbsweep.concepts.cropped import cropped_sentence
-    from dbsweep.concepts.doubles import doubled_files
+    from dbsweep.concepts.doubles import doubled_files, parted_pieces
     from dbsweep.concepts.enlarged import enlarged_sentence
     from dbsweep.concepts.framing import Framing
     from dbsweep.concepts.mask_warnings import mask_sentences
@@ -98,6 +98,7 @@ def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:
             unset_repeats(concept),
             held_out_sentence(concept),
             doubled_files(concept),
+            parted_pieces(concept),
             enlarged_sentence(concept, framings),
             cropped_sentence(concept, framings),
         )

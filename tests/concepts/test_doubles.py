@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps, PngImagePlugin
 
-from dbsweep.concepts.doubles import doubled_files, doubled_pixels
+from dbsweep.concepts.doubles import doubled_files, doubled_pixels, parted_pieces
 from dbsweep.concepts.photos import check_photos
+from dbsweep.concepts.preparation import Job, Preparation
+from dbsweep.concepts.prepared import prepare
 from dbsweep.config.concept import Concept
 from tests.concepts.plain import plain_concept
 
@@ -93,3 +95,28 @@ def test_what_cannot_be_read_is_no_copy(folder: Path) -> None:
     for name in ("gone.png", "lost.png"):
         (folder / name).symlink_to(folder / "nowhere.png")
     assert doubled_files(plain_concept(folder)) is None
+
+
+def prepared(folder: Path, out: Path, *, flip: bool) -> Path:
+    out.mkdir()
+    for path in sorted(folder.iterdir()):
+        prepare(Job.of(path, Preparation(size=(32, 32), flip=flip)), out)
+    return out
+
+
+def test_a_mirrored_copy_that_is_held_out_while_its_photo_trains_is_told_of(folder: Path, tmp_path: Path) -> None:
+    """Of 0-flipped, 0, 1-flipped, 1, … the third and the seventh are held out."""
+    out = prepared(folder, tmp_path / "out", flip=True)
+    message = parted_pieces(plain_concept(out, validation_photos=2))
+    assert message is not None
+    assert message.startswith(
+        "ohwx: 2 pictures that are held out (1-flipped.png, 3-flipped.png) were made by `dbsweep photos` of the same"
+        " photo as one that trains, by --split or --flip, which hides memorisation"
+    )
+    assert parted_pieces(plain_concept(out)) is None
+
+
+def test_photos_that_are_prepared_one_by_one_may_be_held_out(folder: Path, tmp_path: Path) -> None:
+    out = prepared(folder, tmp_path / "out", flip=False)
+    assert parted_pieces(plain_concept(out, validation_photos=1)) is None
+    assert parted_pieces(plain_concept(folder, validation_photos=1)) is None

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from dbsweep.concepts.preparation import Preparation
 from dbsweep.config.loading import load_experiment
 from dbsweep.errors import InputError, ModelError
 from dbsweep.plan.rates import rates_for
 from dbsweep.sweep import planning
 from dbsweep.sweep.planning import local_rates, make_plan
+from dbsweep.sweep.preparing import prepare_photos
 from tests.sweep.files import write_experiment
 
 SD1 = "base_model=stable-diffusion-v1-5/stable-diffusion-v1-5"
@@ -121,6 +123,15 @@ def test_photos_that_are_too_small_are_noted_before_a_run(tmp_path: Path) -> Non
     assert not noted()
     assert noted("train.resolution=128")
     assert noted("search.resolution=[64,128]")
+
+
+def test_pieces_of_one_photo_that_are_held_out_and_trained_are_noted(tmp_path: Path) -> None:
+    experiment = load_experiment(write_experiment(tmp_path))
+    concept, out = experiment.concepts[0], tmp_path / "out"
+    prepare_photos(concept.instance_images, out, Preparation(size=(64, 64), flip=True), lambda done, total: None)
+    changed = concept.model_copy(update={"instance_images": out, "validation_photos": 1})
+    notes = make_plan(experiment.model_copy(update={"concepts": (changed,)})).notes
+    assert any("made by `dbsweep photos` of the same photo as one that trains" in note for note in notes)
 
 
 def test_concepts_that_share_their_photos_are_noted_before_a_run(tmp_path: Path) -> None:
