@@ -202,7 +202,7 @@ def test_check_is_silent_where_photos_differ_and_looks_at_faces_where_it_can(dbs
     def load(path, field):
         return lambda photo: [Face(30, 10, 40, 0.3 * len(photo), ((40, 50), (60, 50)), (60, 60))]
 
-    monkeypatch.setattr("dbsweep.scoring.face_finder.load_finder", load)
+    monkeypatch.setattr("dbsweep.concepts.face_finder.load_finder", load)
     (tmp_path / "yunet.onnx").touch()
     code, out, _ = dbsweep("photos", source, "--check", "--face-detector", tmp_path / "yunet.onnx")
     assert "in all 5 photos with a face it is about as large: 30% of the height" in out
