@@ -22,8 +22,8 @@ from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, VAE_WEIGHTS, WEIGHTS, download
 from dbsweep.models.quiet import without_reports
 from dbsweep.models.refusals import read_or_refuse, refuse_lacking, refuse_misfits, without_numbers
-from dbsweep.models.single_file import read_networks, read_single_file, read_tensors, read_vae
-from dbsweep.models.single_file_config import config_beside, find_config
+from dbsweep.models.single_file.config import config_beside, find_config
+from dbsweep.models.single_file.reading import read_networks, read_single_file, read_tensors, read_vae
 from dbsweep.models.sources import (
     BaseSource,
     check_base,

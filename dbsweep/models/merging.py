@@ -13,9 +13,9 @@ from torch import Tensor
 from dbsweep.errors import ModelError
 from dbsweep.models.adapters import weight_tensors
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.ldm_layout import is_open_clip
 from dbsweep.models.refusals import without_numbers
 from dbsweep.models.safetensors_file import save_tensors
+from dbsweep.models.single_file.ldm_layout import is_open_clip
 
 
 @dataclass(frozen=True)

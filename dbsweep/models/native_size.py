@@ -7,7 +7,7 @@ from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
-from dbsweep.models.single_file_config import is_sd2_file
+from dbsweep.models.single_file.config import is_sd2_file
 from dbsweep.models.sources import is_hub_id
 
 

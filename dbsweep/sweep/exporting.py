@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dbsweep.config.schema import Experiment
     from dbsweep.models.bundle import StableDiffusion
     from dbsweep.models.checkpoints import CheckpointManifest
-    from dbsweep.models.metadata import Origin
+    from dbsweep.models.export.metadata import Origin
 
 Format: TypeAlias = Literal["single-file", "diffusers", "lora", "peft"]
 PrecisionName: TypeAlias = Literal["fp16", "bf16", "fp32"]
@@ -127,7 +127,7 @@ def origin_of(
     folder: RunFolder, record: RunRecord, checkpoint: Checkpoint, manifest: CheckpointManifest, *, whole: bool
 ) -> Origin:
     """A `whole` model knows the subjects of its base too, if that is a run's checkpoint."""
-    from dbsweep.models.metadata import Origin
+    from dbsweep.models.export.metadata import Origin
 
     experiment, branch = read_experiment(folder), record.branch_of(checkpoint)
     train = experiment.train_for({**branch.settings, **manifest.savings})
@@ -160,11 +160,11 @@ def _write(
     form: Format,
     precision: PrecisionName | None,
 ) -> Exported:
-    from dbsweep.models.export import save_pipeline, save_single_file
+    from dbsweep.models.export.lora import take_lora
+    from dbsweep.models.export.lora_files import save_kohya, save_peft
+    from dbsweep.models.export.metadata import describe
+    from dbsweep.models.export.whole import save_pipeline, save_single_file
     from dbsweep.models.hash_cache import file_hashes
-    from dbsweep.models.lora import take_lora
-    from dbsweep.models.lora_files import save_kohya, save_peft
-    from dbsweep.models.metadata import describe
     from dbsweep.models.precision import Precision
     from dbsweep.models.safetensors_file import lora_hash
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # these load torch
     from dbsweep.config.concept import Concept
     from dbsweep.config.schema import Train
     from dbsweep.models.checkpoints import CheckpointManifest
-    from dbsweep.models.kohya_metadata import Taught
+    from dbsweep.models.export.kohya_metadata import Taught
 
 
 def kohya_training(
@@ -39,7 +39,7 @@ def kohya_training(
         ModelError: the file of the base model or of its VAE cannot be read.
     """
     from dbsweep.execution.photo_digests import refuse_other_photos
-    from dbsweep.models.kohya_metadata import model_metadata, photo_metadata, training_metadata
+    from dbsweep.models.export.kohya_metadata import model_metadata, photo_metadata, training_metadata
 
     experiment, branch = read_experiment(folder), record.branch_of(checkpoint)
     train = experiment.train_for({**branch.settings, **manifest.savings})
@@ -74,7 +74,7 @@ def named_model(model: str) -> tuple[str, Path | None]:
 def _taught(concept: Concept, train: Train) -> Taught:
     from dbsweep.concepts.captions import instance_captions
     from dbsweep.concepts.photo_sets import training_photos
-    from dbsweep.models.kohya_metadata import Taught
+    from dbsweep.models.export.kohya_metadata import Taught
 
     photos = training_photos(concept)
     class_images = train.class_images_per_instance * len(photos) if concept.class_images.enabled else 0

@@ -23,8 +23,8 @@ from dbsweep.sweep.run_settings import read_experiment
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
     from dbsweep.models.bundle import StableDiffusion
+    from dbsweep.models.export.metadata import MergePart, Origin
     from dbsweep.models.merging import SetAside
-    from dbsweep.models.metadata import MergePart, Origin
 
 Note: TypeAlias = Callable[[str], None]
 MergeFormat: TypeAlias = Literal["single-file", "diffusers"]
@@ -161,7 +161,7 @@ def _merged(
     precision: PrecisionName,
     note: Note,
 ) -> Merged:
-    from dbsweep.models.export import save_pipeline, save_single_file
+    from dbsweep.models.export.whole import save_pipeline, save_single_file
     from dbsweep.models.merging import add_difference
     from dbsweep.models.precision import Precision
 
@@ -182,7 +182,7 @@ def _metadata(
     models: StableDiffusion, custom: FoundModel, difference: _Difference, multiplier: float
 ) -> dict[str, str]:
     """What the file says: as an export of the training would, and what it is a merge of."""
-    from dbsweep.models.metadata import Origin, describe, describe_merge
+    from dbsweep.models.export.metadata import Origin, describe, describe_merge
 
     trained, base = difference.trained, difference.base
     resolution = int(models.unet.config.sample_size) * models.latent_factor
@@ -198,7 +198,7 @@ def _metadata(
 
 
 def _part(model: FoundModel, loaded: StableDiffusion) -> MergePart:
-    from dbsweep.models.metadata import MergePart
+    from dbsweep.models.export.metadata import MergePart
 
     path = Path(model.source.source)
     if not path.is_file():

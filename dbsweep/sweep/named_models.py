@@ -52,7 +52,7 @@ def with_base_of_base(experiment: Experiment) -> Experiment:
 
     And of a hub id with its folder in the hub's cache, if it has one, where files tell the size.
     """
-    from dbsweep.models.other_kinds import cached_folder
+    from dbsweep.models.single_file.other_kinds import cached_folder
     from dbsweep.sweep.run_settings import read_experiment
     from dbsweep.sweep.storage import run_of
 

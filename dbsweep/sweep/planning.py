@@ -25,7 +25,7 @@ def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment,
             a download.
         ResourceError: it is to be fitted, and how much memory there is is not known.
     """
-    from dbsweep.models.other_kinds import refuse_other_models
+    from dbsweep.models.single_file.other_kinds import refuse_other_models
     from dbsweep.plan.looks import look_notes, settled
     from dbsweep.plan.memory.fitting import fit
 
@@ -60,7 +60,7 @@ def make_plan(experiment: Experiment, *, alone: bool = False) -> Plan:
 
 
 def _kind_notes(base_model: str) -> Iterator[str]:
-    from dbsweep.models.other_kinds import kind_by_name
+    from dbsweep.models.single_file.other_kinds import kind_by_name
 
     kind = kind_by_name(base_model)
     if kind is not None:

@@ -118,7 +118,7 @@ def check_custom_models(experiment: Experiment) -> None:
 def check_model(base: BaseSource) -> None:
     """As `check_base_model`, of any model."""
     from dbsweep.models.hub import check_hub
-    from dbsweep.models.single_file_config import check_single_file
+    from dbsweep.models.single_file.config import check_single_file
     from dbsweep.models.sources import check_base
     from dbsweep.sweep.storage import bring_base
 

@@ -12,10 +12,10 @@ import torch
 from safetensors.torch import save_file
 
 from dbsweep.minisd.paths import pipeline_path
-from dbsweep.models.export import save_single_file
-from dbsweep.models.ldm_layout import is_open_clip
+from dbsweep.models.export.whole import save_single_file
 from dbsweep.models.loading import load_base
 from dbsweep.models.native_size import native_size, skips_a_layer, version_of
+from dbsweep.models.single_file.ldm_layout import is_open_clip
 from tests.tiny_models import write_pipeline
 
 

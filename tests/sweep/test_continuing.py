@@ -17,7 +17,7 @@ from dbsweep.execution import loaded
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.checkpoint_files import drop_weights
 from dbsweep.models.checkpoints import read_manifest
-from dbsweep.models.export import save_pipeline
+from dbsweep.models.export.whole import save_pipeline
 from dbsweep.models.loading import load_base
 from dbsweep.models.restoring import restore_base
 from dbsweep.models.sources import BaseSource, check_base, check_source

@@ -73,7 +73,7 @@ def test_the_embedded_model_has_its_name() -> None:
 
 
 def test_a_single_file_has_a1111s_hash(tiny_sd: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dbsweep.models.export import save_single_file
+    from dbsweep.models.export.whole import save_single_file
     from dbsweep.models.hash_cache import file_hashes
 
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))

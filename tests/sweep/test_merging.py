@@ -17,7 +17,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.models.adapters import AdapterShape, add_adapters, is_adapter, weight_tensors
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
-from dbsweep.models.export import save_pipeline, save_single_file
+from dbsweep.models.export.whole import save_pipeline, save_single_file
 from dbsweep.models.hash_cache import file_hashes
 from dbsweep.models.loading import load_base
 from dbsweep.records.results import Checkpoint

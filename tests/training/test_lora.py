@@ -12,10 +12,10 @@ from torch.nn import functional
 
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, attach_lora, write_checkpoint
+from dbsweep.models.export.lora import take_lora
+from dbsweep.models.export.lora_files import save_kohya
+from dbsweep.models.export.metadata import Origin
 from dbsweep.models.loading import load_base
-from dbsweep.models.lora import take_lora
-from dbsweep.models.lora_files import save_kohya
-from dbsweep.models.metadata import Origin
 from dbsweep.models.restoring import read_weights
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw

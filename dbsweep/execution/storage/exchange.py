@@ -14,7 +14,7 @@ from dbsweep.execution.storage.remote_files import reachable
 from dbsweep.execution.storage.store import INPUTS, Store
 from dbsweep.models.checkpoint_files import STATE_FILES
 from dbsweep.models.hashes import file_sha256
-from dbsweep.models.single_file_config import files_beside
+from dbsweep.models.single_file.config import files_beside
 from dbsweep.models.sources import is_checkpoint, rooted
 from dbsweep.records.events import CheckpointScored, Event
 

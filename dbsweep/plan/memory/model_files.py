@@ -28,7 +28,7 @@ LATER_OPEN_CLIP: Final = "conditioner.embedders.0.model."
 """How they begin in files of Stability's later code."""
 
 _NAMES_BYTES: Final = 2**22
-"""As `dbsweep.models.pickle_names` reads of a ``.ckpt``."""
+"""As `dbsweep.models.single_file.pickle_names` reads of a ``.ckpt``."""
 
 Shapes: TypeAlias = Mapping[str, Sequence[int]]
 """Sizes of tensors, by name."""

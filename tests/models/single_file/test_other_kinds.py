@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from dbsweep.errors import ModelError
-from dbsweep.models.other_kinds import kind_by_name, refuse_other_models
+from dbsweep.models.single_file.other_kinds import kind_by_name, refuse_other_models
 from tests.models.test_hub import snapshot
 
 XL = {"_class_name": "StableDiffusionXLPipeline"}
@@ -70,7 +70,7 @@ def test_what_lies_here_is_not_judged_by_its_name(cache: Path, tmp_path: Path, m
 
 def test_telling_imports_no_torch() -> None:
     code = (
-        "import sys; from dbsweep.models.other_kinds import kind_by_name, refuse_other_models as r;"
+        "import sys; from dbsweep.models.single_file.other_kinds import kind_by_name, refuse_other_models as r;"
         " r('a/b'); kind_by_name('a/b'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import save_file
 
 from dbsweep.errors import ModelError
-from dbsweep.models import single_file_config
-from dbsweep.models.single_file_config import (
+from dbsweep.models.single_file import config
+from dbsweep.models.single_file.config import (
     SD1_CONFIGS,
     SD2_CONFIGS,
     check_single_file,
@@ -49,8 +49,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         ids.append(hub_id)
         raise ModelError("not to be had")
 
-    monkeypatch.setattr(single_file_config, "download", download)
-    monkeypatch.setattr(single_file_config, "find_cached", lambda hub_id, files: None)
+    monkeypatch.setattr(config, "download", download)
+    monkeypatch.setattr(config, "find_cached", lambda hub_id, files: None)
     return ids
 
 
@@ -89,7 +89,7 @@ def test_a_configuration_that_is_cached_is_not_asked_for(
     tiny_sd: Path, tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch, hub_id: str
 ) -> None:
     cached = {SD2_CONFIGS[0]: tmp_path / "begun", hub_id: tiny_sd}
-    monkeypatch.setattr(single_file_config, "find_cached", lambda hub_id, files: cached.get(hub_id))
+    monkeypatch.setattr(config, "find_cached", lambda hub_id, files: cached.get(hub_id))
     assert find_config(write(tmp_path / "m.safetensors", UNET, VAE, OPEN_CLIP), sd2=True) == tiny_sd
     assert asked == []
 
@@ -173,5 +173,5 @@ def test_a_yaml_that_cannot_be_read_is_told_before_a_run(tmp_path: Path, asked: 
 
 
 def test_checking_imports_no_torch() -> None:
-    code = "import sys; import dbsweep.models.single_file_config; sys.exit('torch' in sys.modules)"
+    code = "import sys; import dbsweep.models.single_file.config; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -21,9 +21,9 @@ from torch import Tensor, nn
 from transformers import CLIPTextModel
 
 from dbsweep.errors import ModelError
-from dbsweep.models.families import Family, find_family
-from dbsweep.models.kinds import CLIP_PREFIX, EMA_PREFIX, UNET_PREFIX, check_parts
 from dbsweep.models.refusals import pickle_fault, read_or_refuse, refuse_lacking
+from dbsweep.models.single_file.families import Family, find_family
+from dbsweep.models.single_file.kinds import CLIP_PREFIX, EMA_PREFIX, UNET_PREFIX, check_parts
 
 _TRANSFORMER = CLIP_PREFIX.removesuffix("text_model.")
 _OLD_ATTENTION = re.compile(r"(?<=\.attentions\.0)\.(query|key|value|proj_attn)\.")

@@ -15,11 +15,11 @@ from safetensors.torch import load, load_file, save_file
 from torch import Tensor
 
 from dbsweep.errors import ModelError
-from dbsweep.models.export import save_single_file
-from dbsweep.models.families import V_MARK, Family, find_family
+from dbsweep.models.export.metadata import Origin, describe
+from dbsweep.models.export.whole import save_single_file
 from dbsweep.models.loading import load_base
-from dbsweep.models.metadata import Origin, describe
-from dbsweep.models.single_file_config import SD1_CONFIGS, SD2_CONFIGS
+from dbsweep.models.single_file.config import SD1_CONFIGS, SD2_CONFIGS
+from dbsweep.models.single_file.families import V_MARK, Family, find_family
 from dbsweep.models.sources import BaseSource, check_source
 from tests.tiny_models import SD_VAE, write_pipeline
 

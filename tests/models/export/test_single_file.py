@@ -13,9 +13,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 from safetensors import safe_open
 
-from dbsweep.models.export import save_pipeline, save_single_file
+from dbsweep.models.export.metadata import Origin, architecture, describe
+from dbsweep.models.export.whole import save_pipeline, save_single_file
 from dbsweep.models.loading import load_base
-from dbsweep.models.metadata import Origin, architecture, describe
 from dbsweep.models.safetensors_file import tensors_sha256
 from tests.tiny_models import write_pipeline
 

@@ -12,7 +12,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dbsweep.models.pickle_names import names_in_pickle
+from dbsweep.models.single_file.pickle_names import names_in_pickle
 
 NAMES = st.sets(st.text(f"{string.ascii_letters}{string.digits}._", min_size=1, max_size=300), min_size=1, max_size=40)
 

@@ -11,9 +11,9 @@ import torch
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
-from dbsweep.models.export import save_pipeline
+from dbsweep.models.export.whole import save_pipeline
 from dbsweep.models.loading import load_base
-from tests.models.test_single_file_export import draw
+from tests.models.export.test_single_file import draw
 from tests.tiny_models import write_pipeline
 
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.kinds import CLIP_PREFIX, OPEN_CLIP_PREFIX, UNET_PREFIX, VAE_PREFIX
+from dbsweep.models.single_file.kinds import CLIP_PREFIX, OPEN_CLIP_PREFIX, UNET_PREFIX, VAE_PREFIX
 
 State: TypeAlias = dict[str, Tensor]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbsweep.models.kinds import refuse_other_kinds
-from dbsweep.models.pickle_names import names_in_pickle
+from dbsweep.models.single_file.kinds import refuse_other_kinds
+from dbsweep.models.single_file.pickle_names import names_in_pickle
 from dbsweep.models.sources import check_safetensors, is_hub_id, refuse_other_families
 
 _BY_NAME = {

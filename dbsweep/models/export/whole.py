@@ -11,8 +11,8 @@ from torch import nn
 
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.durable import flush, new_folder
-from dbsweep.models.ldm_layout import ldm_state
 from dbsweep.models.safetensors_file import cast, save_tensors, write_weights
+from dbsweep.models.single_file.ldm_layout import ldm_state
 
 
 def save_pipeline(models: StableDiffusion, folder: Path, *, dtype: torch.dtype | None = None) -> None:
@@ -48,7 +48,7 @@ def save_single_file(
     """Writes a ``.safetensors`` file that A1111, ComfyUI, Forge and diffusers' ``from_single_file`` load.
 
     Args:
-        metadata: of the header (`dbsweep.models.metadata.describe`).
+        metadata: of the header (`dbsweep.models.export.metadata.describe`).
         dtype: of all weights; None keeps the networks' own.
 
     Raises:

@@ -18,10 +18,10 @@ from safetensors.torch import load_file
 
 from dbsweep.errors import ModelError
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.export.lora import take_lora
+from dbsweep.models.export.lora_files import save_kohya, save_peft
+from dbsweep.models.export.metadata import Origin
 from dbsweep.models.loading import load_base
-from dbsweep.models.lora import take_lora
-from dbsweep.models.lora_files import save_kohya, save_peft
-from dbsweep.models.metadata import Origin
 from tests.tiny_models import write_pipeline
 
 ORIGIN = Origin(title="ohwx", date="2026-01-02T03:04:05+00:00", resolution=64)

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from dbsweep import __version__
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.ldm_layout import is_open_clip
+from dbsweep.models.single_file.ldm_layout import is_open_clip
 from dbsweep.records.record import Record, Scalar
 
 MODELSPEC_VERSION = "1.0.0"
@@ -28,7 +28,7 @@ class Origin(Record):
         base_sha256: `StableDiffusion.sha256` of the base model.
         checkpoint: ``RUN@b01-000120``.
         settings: of the training: what its run swept, and what is not the default.
-        kohya: what a LoRA file of kohya's kind says besides (`dbsweep.models.kohya_metadata`).
+        kohya: what a LoRA file of kohya's kind says besides (`dbsweep.models.export.kohya_metadata`).
     """
 
     title: str

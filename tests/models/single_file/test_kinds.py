@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.errors import ModelError
-from dbsweep.models.kinds import check_parts, refuse_other_kinds
+from dbsweep.models.single_file.kinds import check_parts, refuse_other_kinds
 
 UNET = "model.diffusion_model."
 

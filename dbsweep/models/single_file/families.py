@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dbsweep.models.kinds import UNET_PREFIX, is_sd2, refuse_other_kinds
-from dbsweep.models.single_file_config import prediction_beside
+from dbsweep.models.single_file.config import prediction_beside
+from dbsweep.models.single_file.kinds import UNET_PREFIX, is_sd2, refuse_other_kinds
 
 V_MARK = f"{UNET_PREFIX}output_blocks.11.1.transformer_blocks.0.norm1.bias"
 V_SPREAD = 0.09

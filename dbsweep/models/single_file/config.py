@@ -10,14 +10,14 @@ import yaml
 
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import CONFIG_FILES, download, find_cached
-from dbsweep.models.kinds import (
+from dbsweep.models.single_file.kinds import (
     EMA_PREFIX,
     UNET_PREFIX,
     check_parts,
     is_sd2,
     refuse_other_kinds,
 )
-from dbsweep.models.pickle_names import names_in_pickle
+from dbsweep.models.single_file.pickle_names import names_in_pickle
 from dbsweep.models.sources import BaseSource, check_folder, check_safetensors
 
 SD1_CONFIGS = ("stable-diffusion-v1-5/stable-diffusion-v1-5",)

@@ -12,10 +12,10 @@ from torch import Tensor
 
 from dbsweep.errors import ModelError
 from dbsweep.models.bundle import StableDiffusion
-from dbsweep.models.ldm_layout import is_open_clip
-from dbsweep.models.lora import NETWORKS, Lora
-from dbsweep.models.metadata import Origin, describe
+from dbsweep.models.export.lora import NETWORKS, Lora
+from dbsweep.models.export.metadata import Origin, describe
 from dbsweep.models.safetensors_file import KOHYA_SHA256, write_weights
+from dbsweep.models.single_file.ldm_layout import is_open_clip
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
 PEFT_MAGNITUDE = "lora_magnitude_vector.weight"

@@ -12,7 +12,7 @@ import pytest
 
 from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.train import Train
-from dbsweep.models.kohya_metadata import Taught, model_metadata, photo_metadata, training_metadata
+from dbsweep.models.export.kohya_metadata import Taught, model_metadata, photo_metadata, training_metadata
 
 
 def told(**settings: object) -> dict[str, str]:

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dbsweep.models.ldm_layout import ldm_state
+from dbsweep.models.single_file.ldm_layout import ldm_state
 from tests.models.published import DIGESTS, digest, published
 from tests.tiny_models import published_parts
 
