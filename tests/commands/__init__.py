@@ -1,1 +1,1 @@
-"""Tests of dbcommands.commands."""
+"""Tests of dbsweep.commands."""
