@@ -18,8 +18,7 @@ def caption_photos(
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="A folder or hub id: of a GIT, BLIP, BLIP-2 or Florence-2 model, such as microsoft/git-large-coco, or "
-            "of a WD14 tagger, such as SmilingWolf/wd-vit-tagger-v3.",
+            help="A folder or hub id: of a GIT, BLIP, BLIP-2 or Florence-2 model, or of a WD14 tagger.",
         ),
     ],
     class_word: Annotated[
@@ -63,7 +62,10 @@ def caption_photos(
         int, typer.Option("--batch-size", "--batch", min=1, help="Photos at once; fewer where memory is short.")
     ] = 8,
 ) -> None:
-    """Write a caption beside each photo that has none; what was interrupted goes on by the same command."""
+    """Write a caption beside each photo that has none, by a model; what was interrupted goes on by the same command.
+
+    Of captioners microsoft/git-large-coco is one to begin with, of taggers SmilingWolf/wd-vit-tagger-v3.
+    """
     from dbsweep.captioning.telling import Telling
     from dbsweep.captioning.wording import Wording, parse_replacements
     from dbsweep.commands.counting import counting

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import pytest
 from huggingface_hub import HfApi
 
-from dbsweep.captioning import model_files
 from dbsweep.captioning.model_files import find_captioner
 from dbsweep.errors import ModelError
 
@@ -111,7 +110,3 @@ def test_a_cached_captioner_needs_no_network(
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     found = find_captioner("microsoft/git-large-coco")
     assert (found.kind, found.files()) == ("git", repository / "snapshots" / ("0" * 40))
-
-
-def test_every_kind_has_a_name_for_people() -> None:
-    assert set(model_files.KINDS) == {"git", "blip", "blip-2", "florence2", "tagger"}
