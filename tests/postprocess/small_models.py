@@ -60,6 +60,9 @@ def restoreformer() -> nn.Module:
 def gfpgan() -> ImageModel:
     """GFPGAN with a 16th of its channels, as spandrel hands it out; from a file it would load the real size alone."""
     model = seeded(lambda: GFPGAN(num_style_feat=8, narrow=1 / 16))
+    for parameter in model.parameters():
+        if parameter.shape == (1,):  # how much noise counts, none where nothing is trained
+            nn.init.ones_(parameter)
     loaded: ImageModel = ImageModelDescriptor(
         model, model.state_dict(), architecture=GFPGANArch(), purpose="FaceSR", tags=[], supports_half=False,
         supports_bfloat16=True, scale=1, input_channels=3, output_channels=3,
