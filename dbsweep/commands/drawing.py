@@ -33,7 +33,7 @@ def draw_prompts(
             "--prompts",
             metavar="FILE",
             help="A prompt a line, or flags, as A1111's script takes them: --prompt, --negative_prompt, --steps, "
-            "--cfg_scale, --sampler_name, --seed, --width, --height, --batch_size, --n_iter.",
+            "--cfg_scale, --sampler_name, --seed, --width, --height, --batch_size, --n_iter, --tiling.",
         ),
     ] = None,
     pngs: Annotated[
@@ -55,6 +55,25 @@ def draw_prompts(
     width: Annotated[int | None, typer.Option(help="Pixels; default: as the model was trained.")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     clip_skip: Annotated[int | None, typer.Option(min=1, help="A1111's Clip skip; default: the run's.")] = None,
+    tiling: Annotated[
+        bool | None, typer.Option("--tiling/--no-tiling", help="Opposite edges join, for patterns.")
+    ] = None,
+    hires_scale: Annotated[
+        float | None, typer.Option(metavar="X", help="Hires fix: X times larger by a second pass.")
+    ] = None,
+    hires_steps: Annotated[
+        int | None, typer.Option(min=0, help="Of the second pass; default: 0, as many as of the first.")
+    ] = None,
+    denoising: Annotated[
+        float | None, typer.Option(metavar="D", help="How much the second pass draws anew, up to 1; default: 0.7.")
+    ] = None,
+    hires_upscaler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="latent (default), latent-nearest, latent-bicubic, lanczos or another of A1111's without a network.",
+        ),
+    ] = None,
     batch_size: Annotated[int, typer.Option(min=1, help="Pictures drawn at once; fewer where memory is short.")] = 8,
     runs: Runs = RUNS,
 ) -> None:
@@ -74,6 +93,11 @@ def draw_prompts(
         width=width,
         height=height,
         clip_skip=clip_skip,
+        tiling=tiling,
+        hires_scale=hires_scale,
+        hires_steps=hires_steps,
+        denoising=denoising,
+        hires_upscaler=hires_upscaler,
     )
     asked = Asked(prompts or (), files or (), pngs or (), matrix, iterate_seed, settings)
     try:

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from PIL import Image, PngImagePlugin
 
 from dbsweep.errors import InputError
-from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.request import Hires, ImageRequest
 
 PNG_KEY = "parameters"
 _EXIF_IFD = 0x8769
@@ -63,7 +63,10 @@ def format_info(info: ImageInfo) -> str:
         "Model": info.model or None,
         "Batch size": info.batch_size if info.batch_size > 1 else None,
         "Batch pos": info.batch_pos if info.batch_size > 1 else None,
+        "Denoising strength": None if request.hires is None else _decimal(request.hires.denoising),
         "Clip skip": info.clip_skip if info.clip_skip > 1 else None,
+        "Tiling": request.tiling or None,
+        **({} if request.hires is None else _of_hires(request.hires)),
         **info.extras,
     }
     negative = f"\n{_NEGATIVE} {request.negative_prompt}" if request.negative_prompt else ""
@@ -144,6 +147,14 @@ def read_text(path: Path) -> str:
         raise InputError(f"{path}: not an image that can be read: {error}") from error
 
 
+def _of_hires(hires: Hires) -> dict[str, object]:
+    return {
+        "Hires upscale": _decimal(hires.scale),
+        "Hires steps": hires.steps or None,
+        "Hires upscaler": hires.upscaler,
+    }
+
+
 def _info(prompt: str, negative: str, settings: dict[str, str]) -> ImageInfo:
     default = ImageRequest(prompt)
     width, _, height = settings.pop("Size", f"{default.width}x{default.height}").partition("x")
@@ -156,6 +167,8 @@ def _info(prompt: str, negative: str, settings: dict[str, str]) -> ImageInfo:
         sampler=_sampler(settings, default.sampler),
         width=int(width),
         height=int(height),
+        tiling=settings.pop("Tiling", "False") == "True",
+        hires=_hires(settings),
     )
     return ImageInfo(
         request,
@@ -165,6 +178,19 @@ def _info(prompt: str, negative: str, settings: dict[str, str]) -> ImageInfo:
         batch_pos=int(settings.pop("Batch pos", 0)),
         clip_skip=int(settings.pop("Clip skip", 1)),
         extras=settings,
+    )
+
+
+def _hires(settings: dict[str, str]) -> Hires | None:
+    """The second pass; one without a scale, whose size is told in pixels, stays among the extras."""
+    if "Hires upscale" not in settings:
+        return None
+    default = Hires()
+    return Hires(
+        scale=float(settings.pop("Hires upscale")),
+        steps=int(settings.pop("Hires steps", default.steps)),
+        denoising=float(settings.pop("Denoising strength", default.denoising)),
+        upscaler=settings.pop("Hires upscaler", default.upscaler),
     )
 
 

@@ -28,6 +28,7 @@ _SETTINGS: Mapping[str, tuple[str, Any]] = MappingProxyType(
         "sampler_name": ("sampler", str),
         "width": ("width", int),
         "height": ("height", int),
+        "tiling": ("tiling", bool),
     }
 )
 """A1111's flag → the field of `DrawSettings` and its type."""
@@ -81,9 +82,7 @@ def _asked(line: str, place: str) -> AskedPrompt:
         raise InputError(f"{place}: says no --prompt")
     counts = [_count(flag, values[flag], place) for flag in _COUNTS if flag in values]
     settings: dict[str, Any] = {
-        field: values[flag] if kind is str else _number(kind, flag, values[flag], place)
-        for flag, (field, kind) in _SETTINGS.items()
-        if flag in values
+        field: _typed(kind, flag, values[flag], place) for flag, (field, kind) in _SETTINGS.items() if flag in values
     }
     return AskedPrompt(
         values["prompt"], DrawSettings(**settings, images_per_prompt=math.prod(counts) if counts else None), place
@@ -130,6 +129,18 @@ def _count(flag: str, value: str, place: str) -> int:
     if count < 1:
         raise InputError(f"{place}: --{flag} must be at least 1, got {count}")
     return count
+
+
+def _typed(kind: Any, flag: str, value: str, place: str) -> object:  # noqa: ANN401  # a type
+    if kind is str:
+        return value
+    return _truth(flag, value, place) if kind is bool else _number(kind, flag, value, place)
+
+
+def _truth(flag: str, value: str, place: str) -> bool:
+    if value not in ("true", "false"):
+        raise InputError(f"{place}: --{flag} must be true or false, got {value!r}")
+    return value == "true"
 
 
 def _number(kind: type[_Number], flag: str, value: str, place: str) -> _Number:

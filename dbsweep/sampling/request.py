@@ -14,6 +14,39 @@ _LARGEST_SIDE = 16_384
 
 
 @dataclass(frozen=True)
+class Hires:
+    """A second pass over an enlarged picture, A1111's "Hires. fix".
+
+    Attributes:
+        scale: how many times larger a side becomes, at least 1; rounded down to whole latents.
+        steps: of the second pass; 0 is as many as the first has.
+        denoising: which part of the noise comes back, above 0, up to 1.
+        upscaler: A1111's name (`dbsweep.sampling.upscalers.UPSCALERS`).
+
+    Raises:
+        DbsweepError: a number is out of its range.
+    """
+
+    scale: float = 2.0
+    steps: int = 0
+    denoising: float = 0.7
+    upscaler: str = "Latent"
+
+    def __post_init__(self) -> None:
+        if not 1.0 <= self.scale < math.inf:
+            raise DbsweepError(f"hires scale must be at least 1, got {self.scale}")
+        if self.steps < 0:
+            raise DbsweepError(f"hires steps must be at least 0, got {self.steps}")
+        if not 0.0 < self.denoising <= 1.0:
+            raise DbsweepError(f"denoising must be above 0 and at most 1, got {self.denoising}")
+
+    def passes(self, first: int) -> tuple[int, int]:
+        """Steps of the second pass, and of how many they are the last, by A1111's rule, when the first has so many."""
+        steps = self.steps or first
+        return steps, int(steps / min(self.denoising, 0.999))
+
+
+@dataclass(frozen=True)
 class ImageRequest:
     """One image; equal requests give equal images, whatever is drawn beside them.
 
@@ -23,7 +56,9 @@ class ImageRequest:
         guidance_scale: CFG scale, at least 1; 1 is without guidance, and without the negative prompt.
         num_inference_steps: sampling steps, 1 to 1000.
         sampler: A1111's name (`dbsweep.sampling.schedulers.SAMPLERS`).
-        width, height: pixels, multiples of 8 up to 16,384.
+        width, height: pixels, multiples of 8 up to 16,384; of the first pass, where there is a second.
+        tiling: opposite edges join.
+        hires: the second pass, if there is one.
 
     Raises:
         DbsweepError: a number is out of its range.
@@ -37,6 +72,8 @@ class ImageRequest:
     sampler: str = "DPM++ 2M Karras"
     width: int = 512
     height: int = 512
+    tiling: bool = False
+    hires: Hires | None = None
 
     def __post_init__(self) -> None:
         if not 1.0 <= self.guidance_scale < math.inf:
@@ -50,6 +87,23 @@ class ImageRequest:
         for name, value in (("width", self.width), ("height", self.height)):
             if not 8 <= value <= _LARGEST_SIDE or value % 8:
                 raise DbsweepError(f"{name} must be a multiple of 8 pixels from 8 to {_LARGEST_SIDE:,}, got {value}")
+        if self.hires is not None:
+            self._check(self.hires)
+
+    def _check(self, hires: Hires) -> None:
+        steps, total = hires.passes(self.num_inference_steps)
+        if total > MOST_STEPS:
+            raise DbsweepError(
+                f"{steps} hires steps at denoising {hires.denoising:g} are the last of {total:,}, and there are"
+                f" {MOST_STEPS:,} at most: take fewer, or more denoising"
+            )
+        if max(self.width, self.height) * hires.scale > _LARGEST_SIDE:
+            raise DbsweepError(f"hires scale {hires.scale:g} makes a side longer than {_LARGEST_SIDE:,} pixels")
+
+    @property
+    def together(self) -> tuple[object, ...]:
+        """What requests that are drawn at once have in common."""
+        return self.sampler, self.num_inference_steps, self.width, self.height, self.tiling, self.hires
 
     @property
     def is_guided(self) -> bool:

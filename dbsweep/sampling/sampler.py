@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -17,9 +19,12 @@ from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.device_memory import is_out_of_memory, release_memory
 from dbsweep.models.making_room import with_room
 from dbsweep.sampling.conditioning import encode_prompts, pad_rows
+from dbsweep.sampling.hires import begin_late, encode, enlarge_images, enlarge_latents
 from dbsweep.sampling.precision import converted, drawing_dtype
-from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.request import Hires, ImageRequest
 from dbsweep.sampling.schedulers import make_scheduler
+from dbsweep.sampling.tiling import tiled
+from dbsweep.sampling.upscalers import OF_LATENTS
 
 Image = npt.NDArray[np.uint8]
 
@@ -116,10 +121,10 @@ def _encode_all(models: StableDiffusion, requests: Sequence[ImageRequest], clip_
 
 
 def _batches(requests: Sequence[ImageRequest], batch_size: int) -> Iterator[list[int]]:
-    """Indices of requests that can share the UNet's passes: same sampler, steps and size."""
-    groups: dict[tuple[str, int, int, int], list[int]] = {}
-    for index, r in enumerate(requests):
-        groups.setdefault((r.sampler, r.num_inference_steps, r.width, r.height), []).append(index)
+    """Indices of requests that can share the UNet's passes: same sampler, steps, size and what else acts on all."""
+    groups: dict[tuple[object, ...], list[int]] = {}
+    for index, request in enumerate(requests):
+        groups.setdefault(request.together, []).append(index)
     for group in groups.values():
         for start in range(0, len(group), batch_size):
             yield group[start : start + batch_size]
@@ -140,14 +145,15 @@ def _try(
         _NotInHalf: half precision was not enough.
     """
     try:
-        return with_room(lambda: _decode(models, _denoise(models, requests, texts, work)))
+        with tiled(models) if requests[0].tiling else nullcontext():
+            return with_room(lambda: _decode(models, _latents(models, requests, texts, work)))
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
         if len(requests) == 1 and models.dtype is not torch.float32:
             raise _NotInHalf from error
         if len(requests) == 1:
-            size = f"{requests[0].width}×{requests[0].height}"
+            size = "{1}×{0}".format(*(side * models.latent_factor for side in _final_size(models, requests[0])))
             raise ResourceError(
                 f"out of memory while drawing one image of {size}; what helps: a smaller one (all of a sweep's are of "
                 "train.resolution), less that training keeps meanwhile (train.optimizer adamw_8bit, train.ema_decay 0, "
@@ -157,23 +163,63 @@ def _try(
     return None
 
 
-def _denoise(
+def _latents(
     models: StableDiffusion, requests: Sequence[ImageRequest], texts: Mapping[str, Tensor], work: Work
 ) -> Tensor:
-    """Latents (n, c, h, w) of requests that share sampler, steps and size."""
+    """Latents (n, c, h, w) of requests that can be drawn at once."""
+    first, size = requests[0], _size(models, requests[0])
+    scheduler = make_scheduler(first.sampler, models.scheduler_config)
+    scheduler.set_timesteps(first.num_inference_steps, device=models.device)
+    generators = _generators(requests)
+    noise = _noise(models, size, generators) * scheduler.init_noise_sigma
+    latents = _denoise(models, requests, texts, work, _Way(scheduler, scheduler.timesteps, noise, generators))
+    if first.hires is None:
+        return latents
+    larger = _enlarged(models, latents, first.hires, _final_size(models, first))
+    return _denoise(models, requests, texts, work, _second_way(models, requests, larger, first.hires))
+
+
+@dataclass(frozen=True)
+class _Way:
+    """How noise becomes pictures.
+
+    Attributes:
+        timesteps: those of the scheduler that are gone through.
+        latents: (n, c, h, w) at the first of them.
+        generators: of each picture, for the noise that its sampler adds.
+    """
+
+    scheduler: Any
+    timesteps: Tensor
+    latents: Tensor
+    generators: list[torch.Generator]
+
+
+def _second_way(models: StableDiffusion, requests: Sequence[ImageRequest], latents: Tensor, hires: Hires) -> _Way:
+    """That of a second pass: as A1111 does, from the same seeds anew."""
+    steps, total = hires.passes(requests[0].num_inference_steps)
     scheduler = make_scheduler(requests[0].sampler, models.scheduler_config)
-    scheduler.set_timesteps(requests[0].num_inference_steps, device=models.device)
-    generators = [torch.Generator("cpu").manual_seed(request.seed) for request in requests]
+    scheduler.set_timesteps(total, device=models.device)
+    timesteps = begin_late(scheduler, steps, total)
+    generators = _generators(requests)
+    noise = _noise(models, (latents.shape[-2], latents.shape[-1]), generators)
+    noisy = scheduler.add_noise(latents, noise, timesteps[:1].expand(len(latents)))
+    return _Way(scheduler, timesteps, noisy, generators)
+
+
+def _denoise(
+    models: StableDiffusion, requests: Sequence[ImageRequest], texts: Mapping[str, Tensor], work: Work, way: _Way
+) -> Tensor:
+    scheduler, latents = way.scheduler, way.latents
     takes_noise = "generator" in inspect.signature(scheduler.step).parameters
-    options = {"generator": generators} if takes_noise else {}
+    options = {"generator": way.generators} if takes_noise else {}
     guided = torch.tensor([i for i, r in enumerate(requests) if r.is_guided], dtype=torch.long, device=models.device)
     scales = torch.tensor([r.guidance_scale for r in requests if r.is_guided], device=models.device)
     scales = scales[:, None, None, None]
     context, mask = _context(requests, texts)
     context = context.to(models.dtype)
 
-    latents: Tensor = _starting_noise(models, requests[0], generators) * scheduler.init_noise_sigma
-    for timestep in scheduler.timesteps:
+    for timestep in way.timesteps:
         inputs = scheduler.scale_model_input(latents, timestep)
         inputs = torch.cat([inputs, inputs[guided]]).to(models.dtype)
         output = models.unet(
@@ -187,15 +233,39 @@ def _denoise(
     return latents
 
 
+def _enlarged(models: StableDiffusion, latents: Tensor, hires: Hires, size: tuple[int, int]) -> Tensor:
+    if hires.upscaler in OF_LATENTS:
+        return enlarge_latents(latents, hires.upscaler, size)
+    height, width = (side * models.latent_factor for side in size)
+    images = enlarge_images(_decode(models, latents), hires.upscaler, (height, width))
+    parts = torch.split(images, max(1, DECODE_PIXELS // (height * width)))
+    return torch.cat([encode(models, part) for part in parts])
+
+
 def _context(requests: Sequence[ImageRequest], texts: Mapping[str, Tensor]) -> tuple[Tensor, Tensor | None]:
     """Text embeddings of all requests, then of the guided ones' negatives; the mask hides padding, if there is any."""
     rows = [texts[r.prompt] for r in requests] + [texts[r.negative_prompt] for r in requests if r.is_guided]
     return pad_rows(rows)
 
 
-def _starting_noise(models: StableDiffusion, request: ImageRequest, generators: Sequence[torch.Generator]) -> Tensor:
-    factor = models.latent_factor
-    shape = (models.unet.config.in_channels, request.height // factor, request.width // factor)
+def _size(models: StableDiffusion, request: ImageRequest) -> tuple[int, int]:
+    """Height and width of the first pass, in latents."""
+    return request.height // models.latent_factor, request.width // models.latent_factor
+
+
+def _final_size(models: StableDiffusion, request: ImageRequest) -> tuple[int, int]:
+    """Height and width of the picture, in latents."""
+    scale = 1.0 if request.hires is None else request.hires.scale
+    height, width = (int(side * scale) // models.latent_factor for side in (request.height, request.width))
+    return height, width
+
+
+def _generators(requests: Sequence[ImageRequest]) -> list[torch.Generator]:
+    return [torch.Generator("cpu").manual_seed(request.seed) for request in requests]
+
+
+def _noise(models: StableDiffusion, size: tuple[int, int], generators: Sequence[torch.Generator]) -> Tensor:
+    shape = (models.unet.config.in_channels, *size)
     noise = torch.stack([torch.randn(shape, generator=generator) for generator in generators])
     return noise.to(models.device)
 

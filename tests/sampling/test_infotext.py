@@ -14,8 +14,9 @@ from PIL import Image
 
 from dbsweep.errors import DbsweepError, InputError
 from dbsweep.sampling.infotext import ImageInfo, format_info, parse_info, read, write_png
-from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.request import Hires, ImageRequest
 from dbsweep.sampling.schedulers import SAMPLERS
+from dbsweep.sampling.upscalers import UPSCALERS
 
 REQUEST = ImageRequest(
     "photo of (ohwx man:1.2), ink poster style",
@@ -63,13 +64,33 @@ def test_a_text_written_by_a1111_is_read() -> None:
         "Steps: 28, Sampler: Euler a, CFG scale: 8.5, Seed: 3, Size: 640x512, Model hash: e3b0c44298, Model: anything, "
         'Denoising strength: 0.7, Lora hashes: "one: 1a2b, two: 3c4d", Hires upscale: 2, Version: v1.6.0'
     )
-    assert info.request == ImageRequest("a cat\nsecond line", "dog,\nbird", 3, 8.5, 28, "Euler a", 640, 512)
-    assert info.extras == {
-        "Denoising strength": "0.7",
-        "Lora hashes": "one: 1a2b, two: 3c4d",
-        "Hires upscale": "2",
-        "Version": "v1.6.0",
-    }
+    request = ImageRequest("a cat\nsecond line", "dog,\nbird", 3, 8.5, 28, "Euler a", 640, 512, hires=Hires(2.0))
+    assert info.request == request
+    assert info.extras == {"Lora hashes": "one: 1a2b, two: 3c4d", "Version": "v1.6.0"}
+
+
+SECOND_PASS = (
+    "a cat\nSteps: 28, Sampler: Euler, CFG scale: 8, Seed: 3, Size: 640x512, Denoising strength: 0.55, Clip skip: 2, "
+    "Tiling: True, Hires upscale: 1.5, Hires steps: 10, Hires upscaler: Latent (nearest)"
+)
+
+
+def test_tiling_and_a_second_pass_are_told_as_a1111_tells_them() -> None:
+    hires = Hires(1.5, 10, 0.55, "Latent (nearest)")
+    request = ImageRequest("a cat", "", 3, 8.0, 28, "Euler", 640, 512, tiling=True, hires=hires)
+    assert format_info(ImageInfo(request, clip_skip=2)) == SECOND_PASS
+    assert parse_info(SECOND_PASS) == ImageInfo(request, clip_skip=2)
+    as_many = format_info(ImageInfo(replace(request, tiling=False, hires=replace(hires, steps=0))))
+    assert "Hires steps" not in as_many
+    assert "Tiling" not in as_many
+
+
+def test_what_is_told_of_another_second_pass_stays_as_it_is_told() -> None:
+    """A size in pixels in place of a scale, and the strength of what was drawn from a picture."""
+    told = "Denoising strength: 0.55, Hires resize: 1024x1024, Hires upscaler: Latent"
+    info = parse_info(f"a cat\nSteps: 28, Sampler: Euler, CFG scale: 8, Seed: 3, Size: 640x512, {told}")
+    assert info.request.hires is None
+    assert ", ".join(f"{key}: {value}" for key, value in info.extras.items()) == told
 
 
 @pytest.mark.parametrize(
@@ -99,10 +120,19 @@ PROMPT = (
         negative_prompt=PROMPT,
         seed=st.integers(0, 2**63 - 1),
         guidance_scale=st.floats(1, 1000, allow_nan=False),
-        num_inference_steps=st.integers(1, 1000),
+        num_inference_steps=st.integers(1, 50),
         sampler=st.sampled_from(sorted(SAMPLERS)),
         width=st.integers(1, 512).map(lambda n: n * 8),
         height=st.integers(1, 512).map(lambda n: n * 8),
+        tiling=st.booleans(),
+        hires=st.none()
+        | st.builds(
+            Hires,
+            scale=st.floats(1, 4),
+            steps=st.integers(0, 50),
+            denoising=st.floats(0.05, 1).filter(lambda denoising: denoising > 0.05),
+            upscaler=st.sampled_from(UPSCALERS),
+        ),
     ),
     model=LINE.filter(lambda text: not text.startswith('"')),
     batch=st.integers(2, 8),

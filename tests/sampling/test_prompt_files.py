@@ -36,6 +36,12 @@ def test_flags_are_a1111s(tmp_path: Path) -> None:
     assert asked.settings == DrawSettings("blurry, low", 12, 7, 9.5, 30, "Euler a", 512, 768)
 
 
+@pytest.mark.parametrize(("flags", "tiling"), [("--tiling true", True), ("--tiling false", False), ("", None)])
+def test_a_line_may_ask_for_tiling(tmp_path: Path, flags: str, tiling: bool | None) -> None:
+    (asked,) = read_prompts(write(tmp_path, f"--prompt a {flags}"))
+    assert asked.settings.tiling is tiling
+
+
 @pytest.mark.parametrize(("flags", "images"), [("--batch_size 4", 4), ("--n_iter 3", 3), ("", None)])
 def test_images_are_those_of_all_batches(tmp_path: Path, flags: str, images: int | None) -> None:
     (asked,) = read_prompts(write(tmp_path, f"--prompt a {flags}"))
@@ -47,9 +53,10 @@ def test_images_are_those_of_all_batches(tmp_path: Path, flags: str, images: int
     [
         ("--prompt a --stepz 3", r"night.txt line 2: unknown flag --stepz; did you mean --steps\?"),
         (
-            "--prompt a --tiling true",
-            r"night.txt line 2: unknown flag --tiling; known are --prompt, --negative_prompt, ",
+            "--prompt a --do_not_save_grid true",
+            r"night.txt line 2: unknown flag --do_not_save_grid; known are --prompt, --negative_prompt, ",
         ),
+        ("--prompt a --tiling yes", "night.txt line 2: --tiling must be true or false, got 'yes'"),
         ("--prompt a --steps many", "night.txt line 2: --steps must be a whole number, got 'many'"),
         ("--prompt a --cfg_scale x", "night.txt line 2: --cfg_scale must be a number, got 'x'"),
         ("--prompt a --n_iter 0", "night.txt line 2: --n_iter must be at least 1, got 0"),

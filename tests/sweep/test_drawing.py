@@ -15,7 +15,7 @@ from dbsweep.execution.drawing import picture_folder
 from dbsweep.execution.drawing.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
 from dbsweep.sampling.infotext import ImageInfo, read, read_text, write_png
-from dbsweep.sampling.request import ImageRequest
+from dbsweep.sampling.request import Hires, ImageRequest
 from dbsweep.sampling.sampler import Work, draw
 from dbsweep.sweep.answers import read_run
 from tests.sweep.trained import trained_models, trained_run
@@ -155,18 +155,35 @@ def test_what_is_said_beside_a_png_counts_before_what_it_tells(draws, tmp_path) 
     assert [(i.request.guidance_scale, i.request.seed) for i in infos] == [(3, before.seed), (3, before.seed + 1)]
 
 
+def test_a_tiled_picture_of_a_second_pass_is_drawn_and_drawn_again(draws, tmp_path) -> None:
+    hires = ("--hires-scale", 1.5, "--hires-steps", 1, "--denoising", 0.5, "--hires-upscaler", "latent-nearest")
+    (info,) = draws("--prompt", "a", "--images-per-prompt", 1, "--tiling", *hires)
+    assert (info.request.tiling, info.request.hires) == (True, Hires(1.5, 1, 0.5, "Latent (nearest)"))
+    (first,) = (tmp_path / "pics").iterdir()
+    kept = first.rename(tmp_path / "kept.png")
+    assert pixels(kept).shape == (96, 96, 3)
+    assert draws("--from", kept) == [info]
+    assert np.array_equal(pixels(first), pixels(kept))
+    first.unlink()
+    (other,) = draws("--from", kept, "--no-tiling", "--denoising", 0.9)
+    assert (other.request.tiling, other.request.hires) == (False, Hires(1.5, 1, 0.9, "Latent (nearest)"))
+
+
 def test_a_picture_of_another_model_or_program_is_told_of(dbsweep, run, tmp_path) -> None:
     image = np.zeros((64, 64, 3), np.uint8)
     request = ImageRequest("a", num_inference_steps=1, width=64, height=64)
-    for name, hash_, extras in (("other", "0123456789", {}), ("hires", "", {"Hires upscale": "2", "Version": "1.9"})):
+    for name, hash_, extras in (
+        ("other", "0123456789", {}),
+        ("faces", "", {"Face restoration": "GFPGAN", "Version": "1.9"}),
+    ):
         write_png(tmp_path / f"{name}.png", image, request, hash_, extras=extras)
-    pngs = ("--from", tmp_path / "other.png", "--from", tmp_path / "hires.png")
+    pngs = ("--from", tmp_path / "other.png", "--from", tmp_path / "faces.png")
     code, _, err = dbsweep("draw", run.path, *pngs, "--out", tmp_path / "pics")
     assert code == 0
     assert "other.png: was drawn by a model of hash 0123456789, and demo@" in err
     assert f" has {model_hash(run)}\n" in err
-    assert "hires.png: tells of what is not done here: Hires upscale\n" in err
-    assert "hires.png: was" not in err
+    assert "faces.png: tells of what is not done here: Face restoration\n" in err
+    assert "faces.png: was" not in err
     assert "other.png: tells" not in err
 
 
@@ -181,6 +198,15 @@ def test_a_picture_of_another_model_or_program_is_told_of(dbsweep, run, tmp_path
         (("--prompt", "a", "--cfg-scale", "nan"), "--prompt: guidance_scale must be at least 1, got nan"),
         (("--prompt", "a", "--width", "100"), "width must be a multiple of 8 pixels from 8 to 16,384, got 100"),
         (("--prompt", "a", "--sampler", "Eular"), "--prompt: unknown sampler 'Eular'; did you mean 'Euler'?"),
+        (
+            ("--prompt", "a", "--denoising", "0.5"),
+            "--prompt: hires steps, denoising and upscaler are those of a second",
+        ),
+        (("--prompt", "a", "--hires-scale", "0.5"), "--prompt: hires scale must be at least 1, got 0.5"),
+        (
+            ("--prompt", "a", "--hires-scale", "2", "--hires-upscaler", "latent-nearst"),
+            "--prompt: unknown hires upscaler 'latent-nearst'; did you mean 'Latent (nearest)'? (known: Latent, ",
+        ),
         (("--prompt", "a", "--images-per-prompt", "0"), "--images-per-prompt"),
         (("--prompt", "a", "--images-per-prompt", "1000001"), "--prompt: more than 1,000,000 pictures"),
         (("--prompt", "a" + "|b" * 20, "--matrix"), "--prompt: a matrix of 21 parts"),
