@@ -87,9 +87,7 @@ def _batches(pictures: Sequence[Picture], batch_size: int) -> Iterator[list[int]
     """Indices of pictures that can be drawn at once; the same whatever is there already."""
     groups: dict[tuple[object, ...], list[int]] = {}
     for index, picture in enumerate(pictures):
-        r = picture.request
-        key = (picture.clip_skip, r.sampler, r.num_inference_steps, r.width, r.height)
-        groups.setdefault(key, []).append(index)
+        groups.setdefault((picture.clip_skip, picture.request.together), []).append(index)
     for group in groups.values():
         for start in range(0, len(group), batch_size):
             yield group[start : start + batch_size]
