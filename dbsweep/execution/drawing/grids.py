@@ -14,6 +14,7 @@ from dbsweep.config.axes import LABELS, AxisKind, GridAxis, value_text
 from dbsweep.config.schema import Experiment, Grid
 from dbsweep.execution import loaded
 from dbsweep.execution.drawing.grid_merges import Merge, draw_merges
+from dbsweep.execution.drawing.picture_folder import draw_batches, is_there
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob
 from dbsweep.models.bundle import StableDiffusion
@@ -21,9 +22,11 @@ from dbsweep.models.restoring import read_weights
 from dbsweep.records.record import Scalar
 from dbsweep.records.results import GridImage, GridModel, GridModels
 from dbsweep.sampling.grammar import weight_words
-from dbsweep.sampling.infotext import write_png
-from dbsweep.sampling.request import ImageRequest
-from dbsweep.sampling.sampler import draw
+from dbsweep.sampling.infotext import ImageInfo, format_info, write_png
+from dbsweep.sampling.request import ImageRequest, Picture
+
+_BATCH = 16
+"""Pictures that are drawn at once, as when a checkpoint is looked at."""
 
 Cell = tuple[Scalar | None, Scalar | None, Scalar | None]
 """Values on x, y and z; None where there is no such axis. Those of an axis of checkpoints are their ids."""
@@ -95,13 +98,17 @@ def _pictures(grid: Grid, experiment: Experiment, models: GridModels, folder: Pa
 
 
 def _draw_all(job: SweepJob, pictures: Sequence[_Picture], networks: StableDiffusion, model_hash: str) -> None:
-    """All that one model draws."""
-    experiment = job.experiment
-    requests = [picture.request for picture in pictures]
-    images = draw(networks, requests, clip_skip=experiment.clip_skip, precision=experiment.evaluate.precision)
-    for picture, image in zip(pictures, images, strict=True):
-        picture.file.parent.mkdir(exist_ok=True)
-        write_png(picture.file, image, picture.request, model_hash, clip_skip=experiment.clip_skip)
+    """All that one model draws, but for what is there already: of a driver or worker that was killed."""
+    clip_skip = job.experiment.clip_skip
+    asked = [Picture(picture.request, clip_skip) for picture in pictures]
+    texts = [format_info(ImageInfo(picture.request, model_hash, clip_skip=clip_skip)) for picture in pictures]
+    missing = {index for index, text in enumerate(texts) if not is_there(pictures[index].file, text)}
+    precision = job.experiment.evaluate.precision
+    for images in draw_batches(networks, asked, missing, precision=precision, batch_size=_BATCH):
+        for index, image in images.items():
+            picture = pictures[index]
+            picture.file.parent.mkdir(exist_ok=True)
+            write_png(picture.file, image, picture.request, model_hash, clip_skip=clip_skip)
 
 
 def _load(job: SweepJob, model: GridModel) -> tuple[StableDiffusion, str]:

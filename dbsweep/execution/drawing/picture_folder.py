@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 
 from dbsweep.concepts.photos import is_whole
@@ -13,7 +14,7 @@ from dbsweep.errors import InputError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.sampling.infotext import ImageInfo, format_info, read_text, write_png
 from dbsweep.sampling.request import ImageRequest, Picture
-from dbsweep.sampling.sampler import draw
+from dbsweep.sampling.sampler import Image, draw
 
 _WORDS = 40
 """Characters of the prompt in a file's name."""
@@ -31,9 +32,6 @@ def draw_missing(
 ) -> int:
     """Draws those pictures that no PNG of the folder has the infotext of; each file appears whole or not at all.
 
-    Processors round differently for batches of different sizes, and some for other places in them. Therefore a batch
-    that lacks a picture is drawn as a whole, and of it what is missing is kept: the same call gives the same bits.
-
     Args:
         pictures: each once.
         model_hash: goes into the infotext.
@@ -47,20 +45,45 @@ def draw_missing(
     there = _whole_texts(folder, set(texts))
     total, drawn = sum(text not in there for text in texts), 0
     progress(drawn, total)
+    missing = {index for index, text in enumerate(texts) if text not in there}
+    for images in draw_batches(models, pictures, missing, precision=precision, batch_size=batch_size):
+        for index, image in images.items():
+            picture = pictures[index]
+            path = folder / picture_name(index, picture.request, texts[index])
+            write_png(path, image, picture.request, model_hash, clip_skip=picture.clip_skip)
+        drawn += len(images)
+        progress(drawn, total)
+    return drawn
+
+
+def draw_batches(
+    models: StableDiffusion,
+    pictures: Sequence[Picture],
+    missing: AbstractSet[int],
+    *,
+    precision: DrawingPrecision,
+    batch_size: int,
+) -> Iterator[dict[int, Image]]:
+    """Draws what is missing, and gives the pictures of each batch, by their places, when they are there.
+
+    Processors round differently for batches of different sizes, and some for other places in them. Therefore a batch
+    that lacks a picture is drawn as a whole, and of it what is missing is given: the same call gives the same bits.
+    """
     for batch in _batches(pictures, batch_size):
-        missing = [index for index in batch if texts[index] not in there]
-        if not missing:
+        if missing.isdisjoint(batch):
             continue
         clip_skip = pictures[batch[0]].clip_skip
         requests = [pictures[index].request for index in batch]
         images = draw(models, requests, batch_size=batch_size, clip_skip=clip_skip, precision=precision)
-        for index, image, request in zip(batch, images, requests, strict=True):
-            if index in missing:
-                path = folder / picture_name(index, request, texts[index])
-                write_png(path, image, request, model_hash, clip_skip=clip_skip)
-        drawn += len(missing)
-        progress(drawn, total)
-    return drawn
+        yield {index: image for index, image in zip(batch, images, strict=True) if index in missing}
+
+
+def is_there(path: Path, text: str) -> bool:
+    """Whether a file is an undamaged picture of this infotext."""
+    try:
+        return read_text(path) == text and is_whole(path)
+    except InputError:
+        return False
 
 
 def picture_name(index: int, request: ImageRequest, text: str) -> str:

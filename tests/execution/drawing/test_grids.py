@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision
 from dbsweep.execution.branch.work import run_branch
 from dbsweep.execution.drawing import grids as grids_room
+from dbsweep.execution.drawing import picture_folder
 from dbsweep.execution.drawing.grids import cell_requests, draw_grids
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.models.bundle import StableDiffusion
@@ -20,6 +22,7 @@ from dbsweep.models.restoring import read_weights, restore_base
 from dbsweep.records.events import CheckpointScored, Event
 from dbsweep.records.results import Checkpoint, GridImage, GridModel, GridModels
 from dbsweep.sampling.infotext import read
+from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
 from tests.execution.sweeps import make_experiment
 from tests.execution.tiny_sweep import make_branch
@@ -220,6 +223,38 @@ def test_a_grid_of_which_nothing_is_left_is_told_and_draws_nothing(tiny_job: Swe
     job = with_grids(tiny_job, {**texts, "x": CFG, "y": {"axis": "checkpoint", "values": [3]}})
     (grid,) = draw_grids(job, [GridModels(chosen=checkpoint, models=(), notes=("without epoch 3: …",))])
     assert (grid.paths, grid.notes) == ((), ("without epoch 3: …",))
+
+
+def test_after_a_kill_the_batches_that_lack_a_picture_are_drawn_bit_for_bit(
+    tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (checkpoint,) = trained(tiny_job, 1)
+    job = with_grids(tiny_job, {"prompt": "photo of ohwx man", "x": CFG, "seeds": list(range(9))})  # 18 pictures
+    drawn: list[int] = []
+
+    def killed_at_the_second(models: StableDiffusion, requests: list[ImageRequest], **options: Any) -> Any:
+        if len(drawn) == 1:
+            raise KeyboardInterrupt
+        drawn.append(len(requests))
+        return draw(models, requests, **options)
+
+    def counting(models: StableDiffusion, requests: list[ImageRequest], **options: Any) -> Any:
+        drawn.append(len(requests))
+        return draw(models, requests, **options)
+
+    monkeypatch.setattr(picture_folder, "draw", killed_at_the_second)
+    with pytest.raises(KeyboardInterrupt):
+        draw_grids(job, [models_of(checkpoint)])
+    monkeypatch.setattr(picture_folder, "draw", counting)
+    (grid,) = draw_grids(job, [models_of(checkpoint)])
+    assert drawn == [16, 2]
+    files = [job.run_folder / path for path in grid.paths]
+    before = [file.read_bytes() for file in files]
+    files[3].unlink()
+    files[17].write_bytes(before[17][:-100])
+    draw_grids(job, [models_of(checkpoint)])
+    assert drawn == [16, 2, 16, 2]
+    assert [file.read_bytes() for file in files] == before
 
 
 def test_drawn_again_with_other_values_no_picture_is_one_of_before(tiny_job: SweepJob) -> None:
