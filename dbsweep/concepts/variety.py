@@ -24,8 +24,9 @@ THUMBNAIL = 16
 """The same, at which photos are compared with each other."""
 
 DOUBLE = 0.9
-"""Correlation of two photos' grey pixels from which on they are nearly the same: of a photo and itself moved by 1% of
-its side it is 0.87 to 0.98 (seven pictures, by hand), of two of the twelve photos of `experiments/data/ohwx_man` 0.85 at most."""
+"""Correlation of two photos' grey pixels from which on they are nearly the same: of a photo and itself moved by 1%
+of its side it is 0.87 to 0.98 (seven pictures, by hand),
+of two of the photos of `experiments/data/ohwx_man` 0.85 at most."""
 ALIKE = 10.0
 """CIE76 difference of colours up to which they are alike; 2.3 is one that is just seen."""
 LIGHT_SPREAD = 10.0
