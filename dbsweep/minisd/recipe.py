@@ -22,7 +22,7 @@ class Recipe:
     denoiser_steps: int = 5_000
     denoiser_batch: int = 32
     """Pictures a step and worker."""
-    clip_steps: int = 4_000
+    clip_steps: int = 8_000
     clip_batch: int = 128
     """Pictures a step."""
     text_steps: int = 250

@@ -17,7 +17,7 @@ from dbsweep.minisd.folder import replace_folder, save_clip, save_pipeline
 from dbsweep.minisd.recipe import Recipe
 from dbsweep.minisd.tokenizer import build_tokenizer, save_tokenizer
 from dbsweep.minisd.train_autoencoder import autoencoder_loss
-from dbsweep.minisd.train_clip import clip_loss
+from dbsweep.minisd.train_clip import clip_loss, redraw_renders
 from dbsweep.minisd.train_decoder import decoder_loss, decoder_parts
 from dbsweep.minisd.train_denoiser import DenoiserData, denoiser_loss, encode_renders, scaling_factor
 from dbsweep.minisd.train_text import embed_renders, new_text_training, text_loss
@@ -93,7 +93,7 @@ def _train_autoencoder(recipe: Recipe, workers: Workers, folder: Path) -> None:
 
 def clip_stage(recipe: Recipe, out: Path) -> Path:
     """Return the folder of the open_clip model."""
-    renders_stage(recipe, out)
+    decoder_stage(recipe, out)
     tokenizer_stage(recipe, out)
     train_together(partial(_train_clip, recipe), out / "clip-training", 1)
     return out / "clip"
@@ -103,6 +103,9 @@ def _train_clip(recipe: Recipe, workers: Workers, folder: Path) -> None:
     out = folder.parent
     tokenizer = tokenizer_stage(recipe, out)
     renders = renders_stage(recipe, out)
+    vae = AutoencoderKL.from_pretrained(out / "vae").to(memory_format=torch.channels_last)
+    latents = encode_renders(vae, renders, out / "latents.npy", say)
+    redrawn = redraw_renders(vae, latents, out / "redrawn.npy", recipe.seed, say)
     torch.manual_seed(recipe.seed)
     model = new_clip()
 
@@ -110,7 +113,8 @@ def _train_clip(recipe: Recipe, workers: Workers, folder: Path) -> None:
         save_clip(out / "clip", averaged["clip"], tokenizer)
 
     loop = Loop(nn.ModuleDict({"clip": model}), recipe.clip_plan, folder, say, workers, on_save=save)
-    loop.run(clip_loss(model, renders, draw_samples(recipe.seed, len(renders)), tokenizer, recipe.clip_batch))
+    samples = draw_samples(recipe.seed, len(renders))
+    loop.run(clip_loss(model, renders, redrawn, samples, tokenizer, recipe.clip_batch))
 
 
 def text_stage(recipe: Recipe, out: Path) -> None:
