@@ -92,3 +92,49 @@ def test_the_front_labels_the_choice_and_fades_what_lost_the_prior() -> None:
     opacity = [float(d.get("fill-opacity", "")) for d in svg.findall("circle")]
     assert opacity[0] < opacity[1]
     assert [t.text for t in svg.findall("text") if t.get("class") == "label"] == ["t1, epoch 5"]
+
+
+def test_only_the_interval_that_is_drawn_needs_room() -> None:
+    """The band of the chosen trial lies within the frame; another's interval, which is not drawn, makes none wider."""
+    wide = (point(0, 0.5, 40.0), point(10, 0.6, 40.0))
+
+    def places(tone: str) -> list[float]:
+        svg = ET.fromstring(line_chart(Panel("Identity", "unit", None, (Curve("t1", tone, wide),))))
+        corners = [float(pair.split(",")[1]) for p in svg.iter("polygon") for pair in p.get("points", "").split()]
+        assert all(0 <= y <= HEIGHT for y in corners)
+        assert bool(corners) is (tone == "chosen")
+        return [float(dot.get("cy", "")) for dot in svg.iter("circle")]
+
+    assert abs(places("chosen")[0] - places("chosen")[1]) < 1.0
+    assert abs(places("plain")[0] - places("plain")[1]) > 10.0
+
+
+def test_the_chosen_epoch_has_its_line_and_bands_go_round_their_curve() -> None:
+    curve = Curve("t1", "chosen", (point(0, 0.2, 0.1), point(10, 0.6, 0.1), point(20, 0.7, 0.1)))
+    other = Curve("t2", "plain", (point(0, 0.2), point(10, 0.3), point(20, 0.4)))
+    svg = ET.fromstring(line_chart(Panel("Identity", "unit", 10, (other, curve))))
+    (line,) = [each for each in svg.iter("line") if each.get("class") == "here"]
+    (dot,) = [each for each in svg.iter("circle") if "here" in each.get("class", "")]
+    assert line.get("x1") == line.get("x2") == dot.get("cx")
+    (band,) = svg.iter("polygon")
+    across = [float(pair.split(",")[0]) for pair in band.get("points", "").split()]
+    assert across == [*across[:3], *reversed(across[:3])]  # there along the upper bound, back along the lower
+
+
+def test_one_checkpoint_is_a_dot_without_a_line_and_a_value_without_an_interval_has_no_band() -> None:
+    svg = ET.fromstring(line_chart(Panel("Identity", "unit", None, (Curve("t1", "chosen", (point(5, 0.5),)),))))
+    assert [len(list(svg.iter(tag))) for tag in ("circle", "polyline", "polygon")] == [1, 0, 0]
+
+
+def test_numbers_below_zero_have_a_true_minus_sign() -> None:
+    svg = line_chart(Panel("Identity", "unit", None, (Curve("t1", "plain", (point(0, -0.5), point(10, 0.5))),)))
+    labels = [text.text or "" for text in ET.fromstring(svg).iter("text")]
+    assert "−0.5" in labels
+    assert not any("-" in label for label in labels)
+
+
+def test_the_label_of_the_choice_stands_beside_its_dot() -> None:
+    svg = ET.fromstring(front_chart((FrontPoint(0.8, 0.3, 1.0, "chosen", "t1, epoch 5\nmore"),)))
+    (dot,), (label,) = svg.iter("circle"), (t for t in svg.iter("text") if t.get("class") == "label")
+    assert 0 < float(label.get("x", "")) - float(dot.get("cx", "")) < 20
+    assert abs(float(label.get("y", "")) - float(dot.get("cy", ""))) < 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Score
 from dbsweep.records.run import RunRecord
@@ -67,3 +68,42 @@ def test_the_front_has_each_checkpoint_once_and_the_chosen_last(record: RunRecor
     assert points[-1].tone == "chosen"
     best = record.choice.best
     assert points[-1].tip.startswith(f"{best.trial}, epoch {best.epoch}\n")
+
+
+def test_the_training_loss_is_the_whole_loss(record: RunRecord) -> None:
+    logs = {name: log.model_copy(update={"instance_loss": 0.9, "prior_loss": 0.8}) for name, log in record.logs.items()}
+    panel = panels(record.model_copy(update={"logs": logs}))[-1]
+    told = [(p.epoch, p.value, p.tip) for p in panel.curves[0].points]
+    assert told[0][0] == 10  # the base model was not trained
+    first = record.logs["b01-000120"].loss
+    assert told[0][1:] == (first, f"t001 and t002, epoch 10\nTraining loss {first:.4f}")
+
+
+def test_what_a_person_takes_of_a_shorter_trial_is_drawn_as_chosen(record: RunRecord) -> None:
+    assert record.choice is not None
+    mine = next(c for c in record.choice.candidates if c.trial == "t001")
+    overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
+    panel = panels(overruled)[1]
+    assert panel.chosen_epoch == mine.epoch
+    assert [c.trial for c in panel.curves if c.tone == "chosen"] == ["t002"]
+    assert panel.curves[-1].tone == "chosen"  # on top
+    points = front_points(overruled)
+    assert [p.tip.split("\n")[0] for p in points if p.tone == "chosen"] == [f"t001, epoch {mine.epoch}"]
+
+
+def test_the_front_is_drawn_above_what_it_beats_where_the_scores_put_it(record: RunRecord) -> None:
+    assert record.choice is not None
+    lost = record.choice.candidates[-1].model_copy(update={"style": math.nan})
+    candidates = (*record.choice.candidates[:-1], lost)
+    points = front_points(
+        record.model_copy(update={"choice": record.choice.model_copy(update={"candidates": candidates})})
+    )
+    told = {c.checkpoint: c for c in candidates if c.checkpoint != lost.checkpoint}
+    assert len(points) == len(told)
+    ranks = [("plain", "front", "chosen").index(p.tone) for p in points]
+    assert ranks == sorted(ranks)
+    assert set(ranks) == {0, 1, 2}
+    best = record.choice.best
+    assert (points[-1].identity, points[-1].style, points[-1].prior) == (best.identity, best.style, best.prior)
+    levels = f"Identity {best.identity:.2f} · style {best.style:.2f} · prior {best.prior:.2f}"
+    assert points[-1].tip == f"{best.trial}, epoch {best.epoch}\n{levels}\nUtility {best.utility:.2f}"

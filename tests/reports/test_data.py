@@ -102,3 +102,24 @@ def test_nothing_is_opened(record: RunRecord, tmp_path: Path) -> None:
     picture = data.chapters[0].strip.rows[0].pictures[0]
     assert picture is not None
     assert not picture.paths[0].exists()
+
+
+def test_where_nothing_is_shared_the_header_does_not_compare(record: RunRecord, run_folder: Path) -> None:
+    cost = record.plan.cost.model_copy(update={"steps_alone": record.plan.cost.steps_shared})
+    plain = record.model_copy(update={"plan": record.plan.model_copy(update={"cost": cost})})
+    assert dict(report_data(plain, run_folder).facts)["Sweep"] == "6 trials, 2,160 optimizer steps"
+
+
+def test_few_machines_are_named(record: RunRecord, run_folder: Path) -> None:
+    hosts = {f"b{i}": f"node{i}" for i in range(4)}
+    facts = dict(report_data(record.model_copy(update={"hosts": hosts}), run_folder).facts)
+    assert facts["Machines"] == "node0, node1, node2 and node3"
+
+
+def test_trials_that_never_began_behind_a_failure_are_lost_with_it(record: RunRecord, run_folder: Path) -> None:
+    states = {**record.states, "t001": TrialState.FAILED, "t002": TrialState.PENDING}
+    branches = {**record.branch_states, "b01": TrialState.FAILED}
+    (failure,) = report_data(
+        record.model_copy(update={"states": states, "branch_states": branches}), run_folder
+    ).failures
+    assert (failure.trials, failure.reason) == ("t001 and t002", "no reason was recorded")

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import Metric
+from dbsweep.records.results import Score
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
 from dbsweep.reports.decision import decision
 from dbsweep.reports.page import render_report
+from tests.reports.synthetic import with_two_subjects
 
 
 def test_base_and_chosen_are_paired_by_prompt_and_seed(record: RunRecord, run_folder: Path) -> None:
@@ -102,8 +107,87 @@ def test_runners_up_and_what_would_change_the_choice_are_told(
     assert told is not None
     assert told.changes == ("If style counted less, t001 won.",)
     assert told.runners_up[0].place == f"{best.trial}, epoch {best.epoch} ({best.checkpoint})"
-    assert told.runners_up[0].scores[0] == f"{best.utility:.2f}"
+    levels = (best.utility, best.identity, best.style, best.prior)
+    assert told.runners_up[0].scores == tuple(f"{level:.2f}" for level in levels)
+    assert [row.place for row in told.runners_up] == [f"{c.trial}, epoch {c.epoch} ({c.checkpoint})" for c in rows[:8]]
     assert [row.missing for row in told.runners_up[:2]] == ["style >= 0.95", ""]
     text = render_report(report_data(made, run_folder), tmp_path).read_text(encoding="utf-8")
     assert "If style counted less, t001 won." in text
     assert "misses style &gt;= 0.95" in text
+
+
+def test_what_the_person_takes_is_shown_and_what_dbsweep_recommends_is_named(
+    record: RunRecord, run_folder: Path
+) -> None:
+    assert record.choice is not None
+    best = record.choice.best
+    mine = next(c for c in record.choice.candidates if c.trial != best.trial and c.checkpoint != best.checkpoint)
+    overrule = Overrule(candidate=mine, because="her smile", time=0.0)
+    told = decision(record.model_copy(update={"overrule": overrule}), run_folder)
+    assert told is not None
+    assert told.overruled == (
+        f"Your choice, because: her smile. dbsweep recommends {best.trial}, epoch {best.epoch} ({best.checkpoint}), "
+        "and says of it:"
+    )
+    assert told.drawn == f"{best.trial}, epoch {best.epoch}"  # the grids
+    assert (told.trial, told.epoch, told.utility) == (mine.trial, mine.epoch, f"{mine.utility:.2f}")
+    assert told.scores[0].value == f"{record.scorecards[mine.checkpoint].value(Metric.IDENTITY):.2f}"
+    shown = [p.paths[0].name for concept in told.concepts for c in concept.comparisons for p in c.chosen]
+    assert shown
+    assert all(mine.checkpoint in name for name in shown)
+
+
+def test_the_choice_of_dbsweep_is_nobodys_overruling(record: RunRecord, run_folder: Path) -> None:
+    told = decision(record, run_folder)
+    assert told is not None
+    assert (told.overruled, told.drawn) == ("", "")
+
+
+def test_after_a_race_the_scores_are_over_all_its_images(record: RunRecord, run_folder: Path) -> None:
+    assert record.choice is not None
+    best = record.choice.best
+    first = record.scorecards[best.checkpoint]
+    identity = first.scores[Metric.IDENTITY].model_copy(update={"value": 0.123})
+    more = tuple(image.model_copy(update={"seed": image.seed + 100}) for image in first.images)
+    closer = first.model_copy(
+        update={"scores": {**first.scores, Metric.IDENTITY: identity}, "images": (*first.images, *more)}
+    )
+    told = decision(record.model_copy(update={"further": {4: {best.checkpoint: closer}}}), run_folder)
+    assert told is not None
+    assert told.images == "over 4 images a prompt"
+    assert (told.scores[0].name, told.scores[0].value) == ("Identity", "0.12")
+    assert told.smoothed.startswith(f"identity {best.identity:.2f}, ")  # what was compared, not the 0.12
+
+
+@pytest.mark.parametrize(
+    ("values", "span"),
+    [((-0.2, 0.4, 1.3), (0.0, 0.4, 1.0)), ((1.1, 1.2, 1.3), (1.0, 1.0, 1.0)), ((float("nan"),) * 3, (0.0, 0.0, 0.0))],
+)
+def test_the_bar_of_a_score_ends_where_its_frame_does(
+    record: RunRecord, run_folder: Path, values: tuple[float, float, float], span: tuple[float, float, float]
+) -> None:
+    assert record.choice is not None
+    key = record.choice.best.checkpoint
+    low, value, high = values
+    score = Score(low=low, value=value, high=high, samples=())
+    card = record.scorecards[key].model_copy(update={"scores": {**record.scorecards[key].scores, Metric.PRIOR: score}})
+    told = decision(record.model_copy(update={"scorecards": {**record.scorecards, key: card}}), run_folder)
+    assert told is not None
+    assert next(line.span for line in told.scores if line.name == "Prior") == span
+
+
+def test_each_subject_has_its_own_pictures(record: RunRecord, run_folder: Path) -> None:
+    told = decision(with_two_subjects(record, (0.8, 0.8)), run_folder)
+    assert told is not None
+    assert [(each.name, [c.prompt for c in each.comparisons]) for each in told.concepts] == [
+        (
+            f"{token} {noun}",
+            [
+                f"photo of {token} {noun}",
+                f"photo of {token} {noun}, ink poster style",
+                f"photo of {token} {noun}, pencil sketch style",
+                f"photo of {noun}",
+            ],
+        )
+        for token, noun in (("ohwx", "man"), ("zwx", "woman"))
+    ]

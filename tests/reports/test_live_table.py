@@ -101,7 +101,7 @@ def test_time_left_is_told_where_it_is_known():
     assert "elapsed 0:30 · about 1:30 of training left" in console.export_text()
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(5.4, "0:05"), (75, "1:15"), (3661, "1:01:01")])
+@pytest.mark.parametrize(("seconds", "text"), [(5.4, "0:05"), (59.6, "1:00"), (75, "1:15"), (3661, "1:01:01")])
 def test_duration(seconds, text):
     assert duration(seconds) == text
 
@@ -135,3 +135,27 @@ def test_no_column_comes_or_goes_as_branches_end():
     progress.add(scored("b01", 20))
     progress.add(BranchEnded(branch="b01", state=TrialState.COMPLETED, last_step=20))
     assert header(progress) == first
+
+
+def test_of_what_has_ended_the_best_comes_first():
+    progress = Progress(plan())
+    for name, worth in (("b01", 0.2), ("b02", 0.6)):
+        progress.add(BranchEnded(branch=name, state=TrialState.COMPLETED, last_step=20))
+        progress.branches[name].utility = worth
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=2, width=160))
+    text = console.export_text()
+    assert text.index("b02 ") < text.index("b01 ")
+    assert "more" not in text  # all are there
+
+
+def test_a_branch_that_forks_is_shown_at_its_fork_once_it_runs():
+    first, second = plan().branches
+    forked = second.model_copy(update={"parent": first.id, "fork_step": 5})
+    progress = Progress(plan().model_copy(update={"branches": (first, forked)}))
+    for steps in ("–/20", "5/20"):
+        console = Console(file=io.StringIO(), width=160, record=True)
+        console.print(render(progress, max_rows=2, width=160))
+        (line,) = [line for line in console.export_text().splitlines() if line.startswith("b02 ")]
+        assert steps in line.split()
+        progress.add(BranchStarted(branch="b02", host="here", pid=1))

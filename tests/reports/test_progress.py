@@ -60,3 +60,32 @@ def test_once_a_sweep_ends_nothing_new_begins():
     progress.add(BranchStarted(branch="b02", host="here", pid=1))  # on its way when Ctrl-C came
     progress.begin_phase("grids", 0, 1)
     assert (progress.phase, progress.phase_total, progress.eta_s) == ("stopping", 0, None)
+
+
+def test_time_left_counts_from_the_first_training_however_many_begin_later():
+    clock = Clock()
+    progress = Progress(plan(), clock)
+    clock.now += 500.0  # class images
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    clock.now += 20.0
+    progress.add(BranchStarted(branch="b02", host="here", pid=2))
+    clock.now += 10.0
+    progress.add(scored("b01", 10))
+    assert progress.eta_s == pytest.approx(30.0 * 3)
+
+
+def test_a_look_without_a_verdict_leaves_the_last_one():
+    progress = Progress(plan())
+    progress.add(scored("b01", 10))
+    told = progress.branches["b01"].verdict
+    progress.add(scored("b01", 20).model_copy(update={"verdict": None}))
+    assert progress.branches["b01"].verdict == told is not None
+
+
+def test_a_branch_that_forks_begins_at_its_fork_in_a_plan_that_has_grown_too():
+    first, second = plan().branches
+    forked = second.model_copy(update={"parent": first.id, "fork_step": 5})
+    grown = plan().model_copy(update={"branches": (first, forked)})
+    progress = Progress(plan().model_copy(update={"branches": (first,)}))
+    progress.extend(grown)
+    assert progress.branches[second.id].step == Progress(grown).branches[second.id].step == 5

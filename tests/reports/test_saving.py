@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from dbsweep.records.names import TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
@@ -51,3 +53,17 @@ def test_all_texts_tell_it(record: RunRecord, run_folder: Path):
     assert trials_text(stopped)[-1] == sentence
     assert sentence in best_text(stopped, run_folder)
     assert ("Saved by early ends", f"{saved} steps ({saved / planned:.0%})") in report_data(stopped, run_folder).facts
+
+
+@pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.INTERRUPTED, TrialState.RUNNING, TrialState.PENDING])
+def test_what_is_left_of_a_branch_that_was_not_ended_early_is_not_saved(record: RunRecord, state: TrialState):
+    branch = record.plan.branches[-1].id
+    left = ended_early(record, branch, 2)
+    left = left.model_copy(update={"branch_states": {**left.branch_states, branch: state}})
+    assert steps_saved(left) == 0
+
+
+def test_the_last_checkpoint_tells_how_far_a_branch_came_in_whatever_order_they_stand(record: RunRecord):
+    stopped = ended_early(record, record.plan.branches[-1].id, 3)
+    turned = stopped.model_copy(update={"checkpoints": dict(reversed(stopped.checkpoints.items()))})
+    assert steps_saved(turned) == steps_saved(stopped) > 0

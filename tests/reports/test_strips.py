@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import BASE
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.strips import FilmStrip, film_strips, settings_text, swept_settings
-from tests.reports.synthetic import STEPS_PER_EPOCH
+from tests.reports.synthetic import STEPS_PER_EPOCH, with_two_subjects
 
 
 @pytest.fixture
@@ -80,9 +81,17 @@ def test_only_the_chosen_checkpoint_is_marked_chosen(record: RunRecord, strips: 
     assert [strip.trial for strip in strips.values() if strip.holds_choice] == ["t004"]
 
 
-def test_a_fork_says_how_much_it_shares(record: RunRecord, run_folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("epochs", "longer", "told"), [(20, 1, "20 epochs are"), (1, 1, "epoch is"), (20, 2, "10 epochs are")]
+)
+def test_a_fork_says_how_much_it_shares(
+    record: RunRecord, run_folder: Path, epochs: int, longer: int, told: str
+) -> None:
+    """Where the batch size is swept, an epoch of its own may be `longer` than the plan's."""
     parent, child = record.plan.branches[:2]
-    forked = child.model_copy(update={"parent": parent.id, "fork_step": 20 * STEPS_PER_EPOCH})
+    milestones = tuple(m.model_copy(update={"epoch": m.epoch // longer}) for m in child.milestones)
+    fork = {"parent": parent.id, "fork_step": epochs * STEPS_PER_EPOCH, "milestones": milestones}
+    forked = child.model_copy(update=fork)
     paths = tuple(
         TrialPath(trial=p.trial, segments=((parent.id, forked.fork_step), *p.segments), end_step=p.end_step)
         if p.trial == "t004"
@@ -92,8 +101,8 @@ def test_a_fork_says_how_much_it_shares(record: RunRecord, run_folder: Path) -> 
     branches = (parent, forked, *record.plan.branches[2:])
     changed = record.model_copy(update={"plan": record.plan.model_copy(update={"paths": paths, "branches": branches})})
     strip = next(s for s in film_strips(changed, run_folder) if s.trial == "t004")
-    assert "Its first 20 epochs are shared with other trials, trained once." in strip.note
-    assert strip.columns[1].checkpoint.startswith(parent.id)
+    assert f"Its first {told} shared with other trials, trained once." in strip.note
+    assert (epochs < 10) or strip.columns[1].checkpoint.startswith(parent.id)
 
 
 def test_a_run_without_scorecards_has_no_strips(record: RunRecord, run_folder: Path) -> None:
@@ -104,3 +113,31 @@ def test_a_run_without_scorecards_has_no_strips(record: RunRecord, run_folder: P
 def test_settings_in_words_are_those_that_differ(record: RunRecord) -> None:
     assert swept_settings(record) == ("learning_rate", "epochs")
     assert settings_text(record, "t003") == "learning rate 2e-4 · epochs 20"
+
+
+def test_what_a_person_takes_of_a_shorter_trial_is_marked_in_the_strip_that_shows_it(
+    record: RunRecord, run_folder: Path
+) -> None:
+    assert record.choice is not None
+    mine = next(c for c in record.choice.candidates if c.trial == "t001")
+    overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
+    strips = film_strips(overruled, run_folder)
+    assert [(s.trial, c.checkpoint) for s in strips for c in s.columns if c.chosen] == [("t002", mine.checkpoint)]
+    assert [strip.trial for strip in strips if strip.holds_choice] == ["t002"]
+
+
+def test_with_several_concepts_each_row_says_whose_it_is(record: RunRecord, run_folder: Path) -> None:
+    strip = film_strips(with_two_subjects(record, (0.8, 0.8)), run_folder)[0]
+    assert [(row.kind, row.prompt) for row in strip.rows if row.kind.startswith("subject")] == [
+        ("subject (concept 1)", "photo of ohwx man"),
+        ("subject (concept 2)", "photo of zwx woman"),
+    ]
+
+
+def test_a_setting_that_a_trial_does_not_have_is_left_out_of_its_words(record: RunRecord) -> None:
+    trials = tuple(
+        t.model_copy(update={"settings": {k: v for k, v in t.settings.items() if t.id != "t003" or k != "epochs"}})
+        for t in record.plan.trials
+    )
+    without = record.model_copy(update={"plan": record.plan.model_copy(update={"trials": trials})})
+    assert settings_text(without, "t003") == "learning rate 2e-4"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import BASE, TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import trials_text
@@ -99,3 +100,31 @@ def test_a_trial_without_scores_comes_last_with_dashes(record: RunRecord) -> Non
     failed = next(row for row in rows if row.trial == "t001")
     assert [cell.text for cell in (*failed.scores, failed.best)] == ["–"] * 5
     assert failed.badge == ("failed", "failed")
+
+
+def test_what_a_person_takes_comes_first_whatever_it_is_worth(record: RunRecord) -> None:
+    assert record.choice is not None
+    mine = record.choice.candidates[-1]
+    rows = trial_table(
+        record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
+    ).rows
+    assert [row.trial for row in rows if row.chosen] == [rows[0].trial] == [mine.trial]
+    levels = (mine.utility, mine.identity, mine.style, mine.prior)
+    assert [cell.text for cell in rows[0].scores] == [f"{level:.2f}".replace("-0.00", "0.00") for level in levels]
+    assert rows[0].best.text == str(mine.epoch)
+
+
+def test_of_checkpoints_that_are_equally_good_the_earliest_is_the_best(record: RunRecord) -> None:
+    first, *others = record.checkpoints_of("t002")
+    cards = record.scorecards | {c.id: record.scorecards[first.id] for c in others}
+    rows = trial_table(record.model_copy(update={"choice": None, "scorecards": cards})).rows
+    assert [row.best.text for row in rows if row.trial == "t002"] == [str(first.epoch)]
+
+
+def test_what_has_no_number_sorts_below_all_that_has(record: RunRecord) -> None:
+    cards = {name: card for name, card in record.scorecards.items() if name == BASE or not name.startswith("b01")}
+    rows = trial_table(record.model_copy(update={"scorecards": cards})).rows
+    scored, bare = ([r for r in rows if (r.best.text == "–") is without] for without in (False, True))
+    assert {row.trial for row in bare} == {"t001", "t002"}
+    lowest = min(float(cell.sort) for row in scored for cell in row.scores)
+    assert all(float(cell.sort) < min(lowest, 0.0) for row in bare for cell in (*row.scores, row.best))

@@ -71,7 +71,9 @@ def test_moment_is_in_universal_time() -> None:
     ("state", "verdict", "badge"),
     [
         (TrialState.FAILED, VerdictState.READY, ("failed", "failed")),
+        (TrialState.INTERRUPTED, VerdictState.LEARNING, ("interrupted", "interrupted")),
         (TrialState.STOPPED, VerdictState.OVERTRAINED, ("overtrained", "overtrained")),
+        (TrialState.STOPPED, VerdictState.READY, ("ready", "ended early, ready")),  # outrun by another trial
         (TrialState.RUNNING, VerdictState.LEARNING, ("learning", "still learning")),
         (TrialState.PENDING, None, ("pending", "pending")),
     ],
@@ -84,6 +86,8 @@ def test_standing(state: TrialState, verdict: VerdictState | None, badge: tuple[
     ("state", "verdict", "word"),
     [
         (TrialState.PENDING, None, "pending"),
+        (TrialState.PENDING, VerdictState.LEARNING, "pending"),  # its parent was looked at
+        (TrialState.INTERRUPTED, VerdictState.READY, "interrupted"),
         (TrialState.RUNNING, VerdictState.LEARNING, "learning"),
         (TrialState.COMPLETED, VerdictState.READY, "ready"),
         (TrialState.STOPPED, VerdictState.OVERTRAINED, "overtrained"),
