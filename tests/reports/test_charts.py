@@ -81,7 +81,7 @@ def test_tips_are_escaped() -> None:
 
 
 def test_the_front_is_outlined_by_what_nothing_beats_in_both() -> None:
-    values = [(0.1, 0.99), (0.5, 0.9), (0.4, 0.8), (0.9, 0.5), (0.9, 0.4)]
+    values = [(0.1, 0.99), (0.5, 0.9), (0.4, 0.9), (0.4, 0.8), (0.9, 0.5), (0.9, 0.4)]
     points = [FrontPoint(identity, style, 1.0, "plain", "tip") for identity, style in values]
     assert outline(points) == ((0.9, 0.5), (0.5, 0.9), (0.1, 0.99))
 

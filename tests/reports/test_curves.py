@@ -107,3 +107,26 @@ def test_the_front_is_drawn_above_what_it_beats_where_the_scores_put_it(record: 
     assert (points[-1].identity, points[-1].style, points[-1].prior) == (best.identity, best.style, best.prior)
     levels = f"Identity {best.identity:.2f} · style {best.style:.2f} · prior {best.prior:.2f}"
     assert points[-1].tip == f"{best.trial}, epoch {best.epoch}\n{levels}\nUtility {best.utility:.2f}"
+
+
+def test_who_was_never_looked_at_has_no_curve_of_the_base_model_alone(record: RunRecord) -> None:
+    cards = {name: card for name, card in record.scorecards.items() if not name.startswith("b01")}
+    found = panels(record.model_copy(update={"scorecards": cards}))
+    assert {c.trial for c in found[1].curves} == {"t004", "t006"}
+
+
+def test_an_interval_to_one_side_is_told(record: RunRecord) -> None:
+    card = record.scorecards["b01-000120"]
+    perfect = card.model_copy(
+        update={"scores": {**card.scores, Metric.STYLE: Score(value=1.0, low=0.9, high=1.0, samples=())}}
+    )
+    style = panels(record.model_copy(update={"scorecards": {**record.scorecards, card.checkpoint: perfect}}))[2]
+    assert style.curves[0].points[1].tip.endswith("\nStyle 1.00 (0.90 to 1.00)")
+
+
+def test_the_chosen_dot_is_told_by_the_trial_that_was_chosen_though_others_share_it(record: RunRecord) -> None:
+    assert record.choice is not None
+    first = record.checkpoints_of("t001")[0].id
+    mine = next(c for c in record.choice.candidates if c.trial == "t002" and c.checkpoint == first)
+    overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
+    assert front_points(overruled)[-1].tip.startswith("t002, epoch 10\n")

@@ -29,6 +29,7 @@ def test_base_and_chosen_are_paired_by_prompt_and_seed(record: RunRecord, run_fo
         ("photo of man", "photo of man"),
     ]
     for c in concept.comparisons:
+        assert all(p.caption.startswith("base model · ") for p in c.base)
         assert [p.caption.split()[-1] for p in c.base] == [p.caption.split()[-1] for p in c.chosen]
         assert all(record.choice.best.checkpoint in p.paths[0].name for p in c.chosen)
         assert all(p.paths[0].name.startswith("base-") for p in c.base)

@@ -175,3 +175,12 @@ def test_of_a_grid_of_which_nothing_could_be_drawn_the_reason_stands(
     bare = grid.model_copy(update={"cells": cells, "checkpoints": (), "notes": notes})
     (table,) = grid_tables(record.model_copy(update={"grids": (bare,)}), run_folder)
     assert (table.prompt, table.notes, table.rows) == (grid.prompt, notes, ())
+
+
+def test_where_the_usual_cell_was_not_drawn_none_is_told(record: RunRecord, run_folder: Path) -> None:
+    (grid,) = record.grids
+    holes = tuple(tuple(() if x == 2 else cell for x, cell in enumerate(row)) for row in grid.cells[0])
+    (table,) = grid_tables(
+        record.model_copy(update={"grids": (grid.model_copy(update={"cells": (holes,)}),)}), run_folder
+    )
+    assert (table.usual, any(any(row.usual) for row in table.rows)) == ("", False)

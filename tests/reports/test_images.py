@@ -120,3 +120,15 @@ def test_photos_are_turned_upright(tmp_path: Path) -> None:
     upright = read_image(tmp_path / "photo.jpg")
     assert upright is not None
     assert upright.size == (20, 40)
+
+
+@pytest.mark.parametrize(("side", "large"), [(THUMBNAIL, False), (THUMBNAIL + 1, True)])
+def test_what_the_page_holds_whole_needs_no_original(side: int, large: bool, tmp_path: Path) -> None:
+    embedded = Album(tmp_path / "report").embed(Picture((drawn(tmp_path / "a.png", side),), "", ""), precious=True)
+    assert bool(embedded.originals) is large
+
+
+@pytest.mark.parametrize(("side", "hard"), [(128, True), (129, False)])
+def test_small_pictures_are_enlarged_with_hard_edges(side: int, hard: bool, tmp_path: Path) -> None:
+    embedded = Album(tmp_path).embed(Picture((drawn(tmp_path / "a.png", side),), "", ""))
+    assert embedded.pixelated is hard

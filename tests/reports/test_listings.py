@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 
 from dbsweep.errors import RunError
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.contract import best_json, runs_json
@@ -105,3 +107,80 @@ def test_runs_are_counted_and_an_empty_folder_is_said_to_be(record):
     assert row["best"] == (record.choice.best.checkpoint if record.choice else None)
     assert runs_text([record])[1].startswith(record.name)
     assert runs_text([])[0].startswith("No runs yet")
+
+
+def test_what_the_person_took_is_to_keep_and_dbsweeps_is_named_beside_it(record, tmp_path):
+    assert record.choice is not None
+    best, mine = record.choice.best, record.choice.candidates[-1]
+    overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="her smile", time=0.0)})
+    headline, _, because, recommends, reason, *rest = best_text(overruled, tmp_path)
+    assert headline == (
+        f"Run synthetic: keep {mine.checkpoint} (trial {mine.trial}, epoch {mine.epoch}, step {mine.step})"
+    )
+    assert because == "You chose it, because: her smile"
+    assert recommends == (
+        f"dbsweep recommends {best.checkpoint} (trial {best.trial}, epoch {best.epoch}, step {best.step}):"
+    )
+    assert reason == record.choice.reason
+    assert f"  weights  {tmp_path / record.checkpoints[mine.checkpoint].path}" in rest
+    (row,) = [line for line in trials_text(overruled) if line.endswith("chosen")]
+    assert row.split()[0] == mine.trial
+    assert row.split()[-3:-1] == [str(mine.epoch), f"{mine.utility:.2f}"]
+    (told,) = runs_json([overruled])
+    assert (told["best"], told["utility"]) == (mine.checkpoint, mine.utility)
+    assert best_json(overruled, tmp_path)["overrule"] == {
+        "because": "her smile",
+        "recommended": {"trial": best.trial, "checkpoint": best.checkpoint, "epoch": best.epoch},
+    }
+
+
+def test_a_candidates_scores_stand_below_their_names_and_the_front_has_a_star(record, tmp_path):
+    assert record.choice is not None
+    named = record.choice.best.model_copy(
+        update={"identity": 0.11, "style": 0.22, "prior": 0.33, "utility": 0.44, "on_front": True}
+    )
+    rows = (named, named.model_copy(update={"checkpoint": "b09-000012", "on_front": False}))
+    lines = best_text(
+        record.model_copy(update={"choice": record.choice.model_copy(update={"candidates": rows})}), tmp_path
+    )
+    (start,) = [number for number, line in enumerate(lines) if line.split()[:2] == ["checkpoint", "trial"]]
+    assert lines[start].split()[-4:] == ["identity", "style", "prior", "utility"]
+    assert [line.split()[-4:] for line in lines[start + 1 : start + 3]] == [["0.11", "0.22", "0.33", "0.44"]] * 2
+    assert [line.split()[0] for line in lines[start + 1 : start + 3]] == ["*", "b09-000012"]
+
+
+def test_what_was_ended_early_is_done_and_what_was_interrupted_has_not_failed(record):
+    states = dict(
+        zip(
+            record.states,
+            [
+                TrialState.COMPLETED,
+                TrialState.STOPPED,
+                TrialState.FAILED,
+                TrialState.INTERRUPTED,
+                *[TrialState.PENDING] * 2,
+            ],
+            strict=True,
+        )
+    )
+    (row,) = runs_json([record.model_copy(update={"states": states})])
+    assert (row["trials"], row["completed"], row["failed"]) == (6, 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("finished", "interrupted", "state"),
+    [(1.8e9, False, "finished"), (None, True, "interrupted"), (None, False, "running")],
+)
+def test_a_run_says_whether_it_goes_on(record, finished, interrupted, state):
+    told = record.model_copy(update={"finished": finished, "interrupted": interrupted})
+    assert runs_text([told])[1].split()[1] == state
+
+
+@pytest.mark.parametrize(("zone", "shown"), [("UTC0", "2026-11-22 14:20"), ("JST-9", "2026-11-22 23:20")])
+def test_a_run_started_by_the_clock_on_the_wall(record, zone, shown, monkeypatch):
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setenv("TZ", zone)
+        time.tzset()
+        line = runs_text([record])[1]
+    time.tzset()
+    assert shown in line

@@ -159,3 +159,12 @@ def test_a_branch_that_forks_is_shown_at_its_fork_once_it_runs():
         (line,) = [line for line in console.export_text().splitlines() if line.startswith("b02 ")]
         assert steps in line.split()
         progress.add(BranchStarted(branch="b02", host="here", pid=1))
+
+
+def test_long_settings_are_cut_before_the_scores_are_left_out():
+    more = {f"another_setting_{i}": i for i in range(6)}
+    first = branch("b01", (10, 20)).model_copy(update={"settings": {**branch("b01", (10,)).settings, **more}})
+    console = Console(file=io.StringIO(), width=130, record=True)
+    console.print(render(Progress(plan().model_copy(update={"branches": (first,)})), max_rows=2, width=130))
+    (header,) = [line for line in console.export_text().splitlines() if line.startswith("branch")]
+    assert header.split()[-5:] == ["identity", "style", "prior", "utility", "verdict"]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dbsweep.records.choice import Overrule
 from dbsweep.records.names import TrialState, VerdictState
 from dbsweep.records.results import Verdict
 from dbsweep.records.run import RunRecord
@@ -107,3 +108,11 @@ def test_the_verdict_on_the_kept_checkpoints_training_is_told_beside_it(
 def test_without_a_verdict_or_a_choice_there_is_nothing_to_say(record: RunRecord) -> None:
     assert verdict_sentence(record.model_copy(update={"verdicts": {}})) == ""
     assert verdict_sentence(record.model_copy(update={"choice": None})) == ""
+
+
+def test_the_verdict_is_on_what_the_person_keeps(record: RunRecord) -> None:
+    assert record.choice is not None
+    mine = next(c for c in record.choice.candidates if c.trial == "t001")
+    overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
+    evidence = record.verdicts["t001"].evidence
+    assert verdict_sentence(overruled) == f"Verdict on t001 while it trained: undertrained: {evidence}."

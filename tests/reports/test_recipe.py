@@ -107,3 +107,22 @@ def test_the_yaml_says_where_to_stop_under_a_schedule(record: RunRecord) -> None
 def test_no_choice_no_recipe(record: RunRecord) -> None:
     with pytest.raises(ValueError, match="has no choice to export or retrain"):
         retraining_yaml(record.model_copy(update={"choice": None}))
+
+
+def test_a_token_with_quotes_reaches_the_command_whole(record: RunRecord) -> None:
+    (man,) = Experiment.model_validate(record.experiment).model_dump(mode="json")["concepts"]
+    token = "o'h\"x"
+    concept = {
+        **man,
+        "instance_token": token,
+        "instance_prompt": f"photo of {token} man",
+        "sanity_prompts": [f"photo of {token} man, neon style"],
+    }
+    quoted = record.model_copy(update={"experiment": {**record.experiment, "concepts": [concept]}})
+    assert f"photo of {token} man" in shlex.split(draw_command(quoted, "quick")[1])
+
+
+def test_the_longest_name_leaves_room_for_again(record: RunRecord) -> None:
+    name = "n" * 64
+    again = Experiment.model_validate(yaml.safe_load(retraining_yaml(record.model_copy(update={"name": name}))))
+    assert again.name == "n" * 58 + "-again"

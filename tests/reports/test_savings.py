@@ -48,3 +48,9 @@ def test_many_trials_are_counted(record: RunRecord, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(savings_module, "_SHOWN", 2)
     (sentence,) = savings_sentences(short_of_memory(record, len(record.plan.trials)))
     assert sentence.startswith(f"t001, t002 and {len(record.plan.trials) - 2} more trials ran out of memory")
+
+
+def test_one_trial_more_is_counted_too(record: RunRecord, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(savings_module, "_SHOWN", 2)
+    (sentence,) = savings_sentences(short_of_memory(record, 3))
+    assert sentence.startswith("t001, t002 and 1 more trial ran out of memory")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dbsweep.records.names import TrialState, VerdictState
+from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.story import story
 from dbsweep.reports.strips import film_strips
@@ -57,3 +57,30 @@ def test_an_overtrained_trial_that_was_ended_says_how_much_was_left(record: RunR
     left = last.step - ended.checkpoints_of("t006")[-1].step
     (much,) = [c.sentence for c in story(ended, film_strips(ended, run_folder)) if c.title == "Too much"]
     assert much.endswith(f" It was ended there, {left:,} steps before its plan.")
+
+
+def test_a_style_falls_from_its_best_wherever_that_was(tmp_path: Path) -> None:
+    """4e-4 loses less than 8e-4 but for a checkpoint whose style is beyond the base model's."""
+    made = Synthetic(tmp_path, rates=(2e-4, 4e-4, 8e-4)).record
+    first = made.checkpoints_of("t004")[0].id
+    style = made.scorecards[first].scores[Metric.STYLE].model_copy(update={"value": 3.0})
+    card = made.scorecards[first].model_copy(update={"scores": {**made.scorecards[first].scores, Metric.STYLE: style}})
+    record = made.model_copy(update={"scorecards": {**made.scorecards, first: card}})
+    much = story(record, film_strips(record, tmp_path))[-1]
+    assert (much.title, much.strip.trial) == ("Too much", "t004")
+    assert "style falls from 3.00 to " in much.sentence
+
+
+def test_the_chosen_training_has_one_chapter_though_it_was_overtrained_later(
+    record: RunRecord, run_folder: Path
+) -> None:
+    verdicts = {**record.verdicts, "t004": record.verdicts["t006"]}
+    ready = {**verdicts, "t005": record.verdicts["t003"], "t006": record.verdicts["t003"]}
+    for judged, told in ((verdicts, ["t002", "t004", "t006"]), (ready, ["t002", "t004"])):
+        changed = record.model_copy(update={"verdicts": judged})
+        assert [c.strip.trial for c in story(changed, film_strips(changed, run_folder))] == told
+
+
+def test_who_was_ended_at_the_last_step_is_not_told_as_ended_before(record: RunRecord, run_folder: Path) -> None:
+    changed = record.model_copy(update={"states": {**record.states, "t006": TrialState.STOPPED}})
+    assert "It was ended there" not in story(changed, film_strips(changed, run_folder))[-1].sentence

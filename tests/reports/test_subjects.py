@@ -81,7 +81,25 @@ def test_what_cannot_be_measured_of_a_subject_is_null(record: RunRecord, run_fol
     both = with_two_subjects(record, (0.8, float("nan")))
     told = concept_rows(both)
     assert [row.scores[0][0] for row in told] == ["0.67", "–"]
+    assert told[1].scores[0][1] == ""  # no interval either
     concepts = best_json(both, run_folder)["concepts"]
     _, second = json.loads(json.dumps(concepts, allow_nan=False))
     assert second["scores"]["identity"] is None
     assert lagging_sentence(both) == ""
+
+
+def test_the_repeats_that_are_told_are_those_of_the_subject_that_is_behind(record: RunRecord) -> None:
+    both = with_two_subjects(record, (0.8, 0.4))
+    concepts = both.experiment["concepts"]
+    assert isinstance(concepts, list)
+    man, woman = concepts
+    repeated = {**both.experiment, "concepts": [{**man, "repeats": 2}, {**woman, "repeats": 3}]}
+    assert "(repeats of concepts[1], now 3)" in lagging_sentence(both.model_copy(update={"experiment": repeated}))
+
+
+def test_after_a_race_they_are_over_all_its_images(record: RunRecord) -> None:
+    alike, apart = (with_two_subjects(record, (0.8, second)) for second in (0.8, 0.4))
+    assert alike.kept is not None
+    key = alike.kept.checkpoint
+    raced = alike.model_copy(update={"further": {8: {key: apart.scorecards[key]}}})
+    assert [row.scores[0][0] for row in concept_rows(raced)] == ["0.67", "0.27"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.records.choice import Overrule
-from dbsweep.records.names import BASE, TrialState
+from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.listings import trials_text
 from dbsweep.reports.trials import trial_table
@@ -128,3 +128,13 @@ def test_what_has_no_number_sorts_below_all_that_has(record: RunRecord) -> None:
     assert {row.trial for row in bare} == {"t001", "t002"}
     lowest = min(float(cell.sort) for row in scored for cell in row.scores)
     assert all(float(cell.sort) < min(lowest, 0.0) for row in bare for cell in (*row.scores, row.best))
+
+
+def test_a_checkpoint_of_which_one_score_cannot_be_measured_may_be_the_best(record: RunRecord) -> None:
+    cards = dict(record.scorecards)
+    for name, card in record.scorecards.items():
+        style = card.scores[Metric.STYLE].model_copy(update={"value": float("nan")})
+        cards[name] = card.model_copy(update={"scores": {**card.scores, Metric.STYLE: style}})
+    rows = trial_table(record.model_copy(update={"choice": None, "scorecards": cards})).rows
+    assert {row.scores[2].text for row in rows} == {"–"}
+    assert all(row.scores[0].text != "–" and row.best.text != "–" for row in rows)

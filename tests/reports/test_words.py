@@ -47,6 +47,7 @@ LONG = "photo of ohwx man by Alphonse Mucha"
             [LONG, LONG.replace("Alphonse", "Ferdinand")],
             [LONG, LONG.replace("Alphonse", "Ferdinand")],
         ),  # or both were alike
+        (["x" * 28], ["x" * 28]),  # as much as there is room for
         ([LONG, LONG], ["photo of ohwx … Mucha"] * 2),  # they are
         ([], []),
     ],
