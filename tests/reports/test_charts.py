@@ -57,6 +57,7 @@ def test_a_line_chart_draws_values_inside_its_frame_with_their_tips() -> None:
     chosen = Curve("t1", "chosen", (point(0, 0.0), point(10, 0.9, 0.05, "t1, epoch 10\nIdentity 0.90")))
     other = Curve("t2", "overtrained", (point(0, 0.0), point(10, 0.4)))
     svg = ET.fromstring(line_chart(Panel("Identity", "unit", 10, (other, chosen))))
+    assert svg.get("viewBox") == f"0 0 {WIDTH} {HEIGHT}"
     dots = svg.findall(".//circle")
     assert len(dots) == 4
     assert all(0 <= float(d.get("cx", "")) <= WIDTH and 0 <= float(d.get("cy", "")) <= HEIGHT for d in dots)

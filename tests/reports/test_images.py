@@ -132,3 +132,11 @@ def test_what_the_page_holds_whole_needs_no_original(side: int, large: bool, tmp
 def test_small_pictures_are_enlarged_with_hard_edges(side: int, hard: bool, tmp_path: Path) -> None:
     embedded = Album(tmp_path).embed(Picture((drawn(tmp_path / "a.png", side),), "", ""))
     assert embedded.pixelated is hard
+
+
+def test_seeds_of_another_size_are_fitted_into_their_place(tmp_path: Path) -> None:
+    paths = (drawn(tmp_path / "a.png", 64), drawn(tmp_path / "b.png", 96, 1), drawn(tmp_path / "c.png", 64, 2))
+    sheet = decoded(Album(tmp_path).embed(Picture(paths, "", ""), precious=True).uri)
+    assert sheet.size == (3 * 64 + 2 * GAP, 64)
+    gap = np.asarray(sheet)[:, 2 * 64 + GAP : 2 * (64 + GAP), 3]
+    assert (gap == 0).all()

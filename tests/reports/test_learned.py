@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from dbsweep.records.choice import Overrule
-from dbsweep.records.names import VerdictState
+from dbsweep.records.names import Metric, VerdictState
 from dbsweep.records.results import Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
@@ -113,3 +113,21 @@ def test_what_the_sanity_prompts_alone_hold_back_is_told(record: RunRecord, plai
 def test_nothing_is_said_of_a_subject_that_has(record: RunRecord, run_folder: Path, identity: float) -> None:
     assert unlearned_sentence(with_identity(record, best=identity, others=0.2)) == ""
     assert unlearned_sentence(record.model_copy(update={"choice": None})) == ""
+
+
+def test_pictures_that_nobody_could_measure_have_no_part_in_it(record: RunRecord) -> None:
+    both = with_two_subjects(record, (0.6, 0.6))
+    assert both.kept is not None
+    key = both.kept.checkpoint
+    card = both.scorecards[key]
+    score = card.scores[Metric.IDENTITY]
+    _, *others = score.samples
+    unseen = card.model_copy(
+        update={
+            "scores": {**card.scores, Metric.IDENTITY: score.model_copy(update={"samples": (float("nan"), *others)})}
+        }
+    )
+    blind = both.model_copy(update={"scorecards": {**both.scorecards, key: unseen}})
+    assert "The instance prompt's pictures alone have 0." in unlearned_sentence(
+        with_identity(blind, best=0.47, others=0.2)
+    )

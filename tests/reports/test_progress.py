@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from dbsweep.config.choosing import Choosing
 from dbsweep.records.events import BranchEnded, BranchStarted
 from dbsweep.records.names import TrialState
 from dbsweep.reports.progress import Progress
+from dbsweep.selection.utility import utility_for
 from tests.reports.two_branches import Clock, plan, scored
 
 
@@ -89,3 +91,15 @@ def test_a_branch_that_forks_begins_at_its_fork_in_a_plan_that_has_grown_too():
     progress = Progress(plan().model_copy(update={"branches": (first,)}))
     progress.extend(grown)
     assert progress.branches[second.id].step == Progress(grown).branches[second.id].step == 5
+
+
+def test_scores_are_worth_what_this_sweeps_utility_says():
+    progress = Progress(plan())
+    progress.add(scored("b01", 10))
+    before = progress.branches["b01"].utility
+    assert before is not None
+    progress.utility = utility_for(Choosing.model_validate({"weights": {"identity": 4.0}}), None)
+    progress.add(scored("b01", 20))
+    after = progress.branches["b01"].utility
+    assert after is not None
+    assert after > before + 0.01  # identity is above the mean of the three

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from dbsweep.config.schema import Experiment, LearningRateSchedule, Train
+from dbsweep.records.choice import Overrule
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.recipe import draw_command, export_commands, retraining_yaml, shorten
 
@@ -126,3 +127,11 @@ def test_the_longest_name_leaves_room_for_again(record: RunRecord) -> None:
     name = "n" * 64
     again = Experiment.model_validate(yaml.safe_load(retraining_yaml(record.model_copy(update={"name": name}))))
     assert again.name == "n" * 58 + "-again"
+
+
+def test_what_the_person_took_is_what_is_trained_again(record: RunRecord) -> None:
+    assert record.choice is not None
+    mine = next(c for c in record.choice.candidates if c.trial == "t001")
+    overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
+    again = yaml.safe_load(retraining_yaml(overruled))
+    assert (again["train"]["learning_rate"], again["train"]["epochs"]) == (5e-5, mine.epoch)

@@ -21,6 +21,10 @@ def test_three_chapters_in_order(record: RunRecord, run_folder: Path) -> None:
     little, right, much = (chapter.sentence for chapter in chapters)
     assert little.startswith("t002 ends after 60 epochs with identity 0.58")
     assert right.startswith("t004 at epoch ")
+    best = record.kept
+    assert best is not None
+    assert right.endswith(f"style {best.style:.2f} and prior {best.prior:.2f} of the base model's, smoothed.")
+    assert f"{best.style:.2f}" != f"{best.prior:.2f}"
     assert "style falls from" in much
     assert f"overtrained from epoch {next(c.epoch for c in chapters[2].strip.columns if c.onset)} on" in much
 

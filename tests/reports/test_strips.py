@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dbsweep.records.choice import Overrule
-from dbsweep.records.names import BASE
+from dbsweep.records.names import BASE, Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.strips import FilmStrip, film_strips, settings_text, swept_settings
@@ -141,3 +141,12 @@ def test_a_setting_that_a_trial_does_not_have_is_left_out_of_its_words(record: R
     )
     without = record.model_copy(update={"plan": record.plan.model_copy(update={"trials": trials})})
     assert settings_text(without, "t003") == "learning rate 2e-4"
+
+
+def test_without_all_three_scores_there_is_no_utility(record: RunRecord, run_folder: Path) -> None:
+    first = record.checkpoints_of("t002")[0].id
+    card = record.scorecards[first]
+    without = card.model_copy(update={"scores": {m: s for m, s in card.scores.items() if m is not Metric.STYLE}})
+    changed = record.model_copy(update={"scorecards": {**record.scorecards, first: without}})
+    column = film_strips(changed, run_folder)[0].columns[1]
+    assert [text == "–" for text in column.scores] == [False, True, False, True]

@@ -36,10 +36,12 @@ def test_without_a_terminal_that_can_redraw_each_event_is_one_line(is_dumb: bool
     with view.showing(progress):
         view.on_phase("class images", 0, 12)
         view.on_phase("class images", 6, 12)
+        view.on_phase("[b]", 0, 0)
         view.on_event(scored("b01", 10))
         view.on_event(BranchEnded(branch="b01", state=TrialState.FAILED, last_step=10, reason="loss is NaN [red]"))
     assert out.getvalue().splitlines() == [
         "class images (12) …",
+        "[b] …",
         "b01: epoch 1, step 10, loss 0.1000, identity 0.75, style 0.50, prior 1.00 → ready",
         "b01: failed at step 10 (loss is NaN [red])",
     ]
