@@ -133,5 +133,9 @@ def test_all_sheets_of_a_report(record: RunRecord, run_folder: Path, tmp_path: P
     choice = opened(tmp_path / "choice.png")
     assert data.decision is not None
     last = data.decision.concepts[0].comparisons[-1].chosen[-1]
-    large = opened(last.paths[0]).resize((128, 128), Image.Resampling.NEAREST)
-    assert holds(choice, large)
+    before = data.decision.concepts[0].comparisons[0].base[0]
+    half = choice.width // 2
+    for picture, is_right in ((before, False), (last, True)):
+        large = opened(picture.paths[0]).resize((128, 128), Image.Resampling.NEAREST)
+        assert holds(choice.crop((0, 0, half, choice.height)), large) is not is_right
+        assert holds(choice.crop((half, 0, choice.width, choice.height)), large) is is_right

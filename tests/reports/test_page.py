@@ -267,7 +267,7 @@ def test_the_grids_tell_that_their_heads_say_which_checkpoint_draws(
     assert "epoch 40, chosen" in page.text
     heads = [attrs for tag, attrs in page.tags if tag == "th" and attrs.get("class") == "chosen"]
     assert len(heads) == 1
-    alone = rendered(record.model_copy(update={"grids": (several,)}), run_folder, tmp_path).text
+    alone = rendered(record.model_copy(update={"grids": (several, left)}), run_folder, tmp_path).text
     assert "The chosen checkpoint over its grid" not in alone
     assert "its heads say" not in alone
 
