@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from dbsweep.records.choice import Overrule
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Score
 from dbsweep.records.run import RunRecord
+from dbsweep.tracking.client import default_uri
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.tracking.records import STARTED, make_record
 from tests.tracking.store import SETTINGS, history, pictures, runs_in
@@ -100,3 +102,47 @@ def test_the_parent_has_the_scores_of_what_is_kept_and_of_what_the_person_keeps_
     parent = runs_in(output)["demo"]
     assert parent.data.tags["dbsweep.overrule.because"] == "sharper"
     assert history(output, parent.info.run_id, "utility")[0][0] == 0
+
+
+def test_a_choice_is_as_old_as_it_is_and_the_report_is_logged_again_once_it_is_drawn_again(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, real, logged = output / "demo", MlflowClient.log_artifacts, []
+
+    def log(self: MlflowClient, run_id: str, local: str, path: str) -> None:
+        logged.append(path)
+        real(self, run_id, local, path)
+
+    monkeypatch.setattr(MlflowClient, "log_artifacts", log)
+    record = make_record(folder, finished=True)
+    page = folder / "report" / "index.html"
+    page.parent.mkdir()
+    for text in ("first", "first", "second"):
+        if not page.is_file() or page.read_text() != text:
+            page.write_text(text)
+            os.utime(page, (STARTED + len(text), STARTED + len(text)))
+        assert MlflowTracker(SETTINGS, output).sync(record, folder).worked
+    assert logged.count("report") == 2
+    client = MlflowClient(tracking_uri=default_uri(output))
+    (point,) = client.get_metric_history(runs_in(output)["demo"].info.run_id, "identity")
+    assert point.timestamp == (STARTED + 60) * 1000
+
+
+def test_what_has_arrived_is_not_sent_again(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The store drops a metric that it has, so only what is sent tells; a late look sends its scores alone."""
+    folder, real = output / "demo", MlflowClient.log_batch
+    sent: list[tuple[str, str, int]] = []
+
+    def log(self: MlflowClient, run_id: str, **batch: Any) -> None:
+        sent.extend((run_id, metric.key, metric.step) for metric in batch.get("metrics", ()))
+        real(self, run_id, **batch)
+
+    monkeypatch.setattr(MlflowClient, "log_batch", log)
+    record = passing_over(make_record(folder), step=20)
+    unseen = record.model_copy(
+        update={"scorecards": {k: v for k, v in record.scorecards.items() if v.checkpoint != "b01-000020"}}
+    )
+    tracker = MlflowTracker(SETTINGS, output)
+    for told in (unseen, unseen, record, record):
+        assert tracker.sync(told, folder).worked
+    assert len(sent) == len(set(sent)) > 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from mlflow.tracking import MlflowClient
 
 from dbsweep.tracking.client import default_uri
@@ -13,14 +14,16 @@ from tests.tracking.records import STARTED, make_record
 from tests.tracking.store import SETTINGS, history, runs_in
 
 
-def test_of_two_runs_of_a_trial_the_one_that_has_more_stays(output: Path) -> None:
-    """A server that answered too late has made the run twice."""
-    folder = output / "demo"
-    MlflowTracker(SETTINGS, output).sync(make_record(folder, steps=2), folder)
+@pytest.mark.parametrize("same_tracker", [True, False])
+def test_of_two_runs_of_a_trial_the_one_that_has_more_stays(output: Path, same_tracker: bool) -> None:
+    """A server that answered too late has made the run twice: seen by who looks first, or at the end."""
+    folder, tracker = output / "demo", MlflowTracker(SETTINGS, output)
+    tracker.sync(make_record(folder, steps=2), folder)
     client, first = MlflowClient(tracking_uri=default_uri(output)), runs_in(output)["t002"]
     tags = {tag: first.data.tags[tag] for tag in (RUN_TAG, TRIAL_TAG)}
     spare = client.create_run(first.info.experiment_id, tags=tags, run_name="t002")
-    MlflowTracker(SETTINGS, output).sync(make_record(folder), folder)
+    tracker = tracker if same_tracker else MlflowTracker(SETTINGS, output)
+    tracker.sync(make_record(folder, finished=same_tracker), folder)
     assert client.get_run(spare.info.run_id).info.lifecycle_stage == "deleted"
     assert runs_in(output)["t002"].info.run_id == first.info.run_id
     assert [step for step, _ in history(output, first.info.run_id, "loss")] == [10, 20, 30]

@@ -101,3 +101,33 @@ def test_a_damaged_store_is_a_status(output: Path) -> None:
     status = MlflowTracker(SETTINGS, output).sync(make_record(output / "demo"), output / "demo")
     assert not status.worked
     assert "\n" not in status.reason
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "ended"),
+    [
+        (TrialState.COMPLETED, "FINISHED", True),
+        (TrialState.STOPPED, "FINISHED", True),
+        (TrialState.FAILED, "FAILED", True),
+        (TrialState.INTERRUPTED, "KILLED", True),
+        (TrialState.PENDING, "RUNNING", False),  # what it shares with another trial is there
+    ],
+)
+def test_a_trial_has_ended_as_mlflow_calls_it(output: Path, state: TrialState, status: str, ended: bool) -> None:
+    record = make_record(output / "demo", finished=True)
+    record = record.model_copy(update={"states": {**record.states, "t002": state}})
+    MlflowTracker(SETTINGS, output).sync(record, output / "demo")
+    info = runs_in(output)["t002"].info
+    assert (info.status, info.end_time) == (status, int((STARTED + 60) * 1000) if ended else None)
+
+
+def test_of_a_long_error_both_ends_are_told(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("cannot reach it " + "and so on " * 50 + "because no route to host")
+
+    monkeypatch.setattr(LoggedRun, "add_point", refuse)
+    reason = MlflowTracker(SETTINGS, output).sync(make_record(output / "demo"), output / "demo").reason
+    told = reason.partition("mlflow.db: ")[2]
+    assert told.startswith("cannot reach it ")
+    assert told.endswith("because no route to host")
+    assert len(told) <= 203
