@@ -8,8 +8,8 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 _NUMBER: Final = re.compile(r"[−-]?\d[\d.,]*(e-?\d+)?")
-_NONE: Final = ("–", "")
-"""Cells of a column of numbers that has none here."""
+_NONE: Final = "–"
+"""The cell of a column of numbers that has none here."""
 
 _HEAD: Final = 8
 """Characters of a column's name beyond which it takes another line, unless a cell is as wide."""
@@ -37,5 +37,5 @@ def _aligned(column: Sequence[str], *, right: bool) -> list[str]:
 
 
 def _is_numeric(column: Sequence[str]) -> bool:
-    numbers = [cell for cell in column if cell not in _NONE]
+    numbers = [cell for cell in column if cell != _NONE]
     return bool(numbers) and all(_NUMBER.fullmatch(cell) for cell in numbers)

@@ -53,7 +53,7 @@ class Embedded:
     @property
     def zoom(self) -> int:
         """How many times larger the viewer shows it, up to the size of a thumbnail; whole, for hard pixel edges."""
-        return max(THUMBNAIL // max(self.width, 1), 1)
+        return THUMBNAIL // max(self.width, 1)
 
     @property
     def pixelated(self) -> bool:

@@ -60,6 +60,9 @@ def test_the_front_is_of_what_can_be_measured(record, tmp_path):
     unknown = base.model_copy(update={"scores": {**base.scores, Metric.STYLE: style}})
     lines = best_text(record.model_copy(update={"scorecards": {**record.scorecards, BASE: unknown}}), tmp_path)
     assert any(line.endswith("(* on the front of identity and prior):") for line in lines)
+    (note,) = [line for line in lines if line.startswith("Note: ")]
+    assert "style" in note
+    assert not any(line.startswith("Note: ") for line in best_text(record, tmp_path))
 
 
 def test_a_runner_up_that_misses_a_constraint_says_so(record, tmp_path):

@@ -112,7 +112,8 @@ def test_without_a_verdict_or_a_choice_there_is_nothing_to_say(record: RunRecord
 
 def test_the_verdict_is_on_what_the_person_keeps(record: RunRecord) -> None:
     assert record.choice is not None
-    mine = next(c for c in record.choice.candidates if c.trial == "t001")
+    mine = min((c for c in record.choice.candidates if c.trial == "t006"), key=lambda c: c.step)
     overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
-    evidence = record.verdicts["t001"].evidence
-    assert verdict_sentence(overruled) == f"Verdict on t001 while it trained: undertrained: {evidence}."
+    verdict = record.verdicts["t006"]
+    said = f"overtrained from step {verdict.onset_step} on, after {mine.checkpoint}: {verdict.evidence}"
+    assert verdict_sentence(overruled) == f"Verdict on t006 while it trained: {said}."

@@ -11,7 +11,7 @@ from dbsweep.records.names import BASE, Metric
 from dbsweep.records.plan import TrialPath
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.strips import FilmStrip, film_strips, settings_text, swept_settings
-from tests.reports.synthetic import STEPS_PER_EPOCH, with_two_subjects
+from tests.reports.synthetic import STEPS_PER_EPOCH, Synthetic, with_two_subjects
 
 
 @pytest.fixture
@@ -150,3 +150,9 @@ def test_without_all_three_scores_there_is_no_utility(record: RunRecord, run_fol
     changed = record.model_copy(update={"scorecards": {**record.scorecards, first: without}})
     column = film_strips(changed, run_folder)[0].columns[1]
     assert [text == "–" for text in column.scores] == [False, True, False, True]
+
+
+def test_of_a_trial_that_shares_its_strip_with_none_no_end_is_told(tmp_path: Path) -> None:
+    alone = Synthetic(tmp_path, rates=(2e-4,), epochs=(20,), seeds=1).record
+    (strip,) = film_strips(alone, tmp_path)
+    assert [column.ends for column in strip.columns] == [()] * 3

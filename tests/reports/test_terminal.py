@@ -12,7 +12,7 @@ from dbsweep.records.events import BranchEnded, BranchStarted
 from dbsweep.records.names import TrialState
 from dbsweep.reports.progress import Progress
 from dbsweep.reports.terminal import LastingConsole, TerminalView
-from tests.reports.two_branches import plan, scored
+from tests.reports.two_branches import branch, plan, scored
 
 
 def test_the_view_grows_and_shrinks_with_its_terminal():
@@ -102,3 +102,14 @@ def test_what_stays_on_screen_tells_how_the_sweep_ended(error: type[BaseExceptio
         if error is not None:
             raise error
     assert f"{how} · elapsed" in out.getvalue()
+
+
+def test_a_sweep_of_many_branches_is_no_higher_than_its_terminal():
+    many = plan().model_copy(update={"branches": tuple(branch(f"b{i:02d}", (10, 20)) for i in range(40))})
+    console = Console(file=io.StringIO(), width=140, height=20, record=True)
+    view = TerminalView(console)
+    with view.showing(Progress(many)):
+        console.print(view._render())
+    lines = console.export_text().splitlines()
+    assert 12 < len(lines) <= 20
+    assert lines[-1].endswith(" more")
