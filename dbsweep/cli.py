@@ -6,6 +6,7 @@ import errno
 import os
 import sys
 import warnings
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -114,9 +115,16 @@ def _mendable(error: OSError) -> str | None:
         )
     if error.errno == errno.ENAMETOOLONG:
         return f"{error.filename} is too long a name ({error.strerror}): give a shorter one"
+    if error.filename is not None and (link := _broken_link(Path(os.fsdecode(error.filename)))) is not None:
+        return f"{link} is a link that leads nowhere, to {os.readlink(link)}: mend it, or name another place"
     if error.errno in _FULL:
         return f"no disk space left ({error.strerror}): free some and try again"
     return None
+
+
+def _broken_link(path: Path) -> Path | None:
+    """The link without a target, to a disk that is not there, say, by which a path goes; None if there is none."""
+    return next((each for each in (path, *path.parents) if each.is_symlink() and not each.exists()), None)
 
 
 def _stands_somewhere() -> bool:

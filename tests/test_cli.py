@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from typing import get_type_hints
 
 import pytest
+from PIL import Image
 from rich.console import Console
 from typer.models import OptionInfo
 
@@ -79,6 +81,15 @@ def test_options_are_not_named_by_their_metavar(command: Callable[..., None]):
             assert says_its_name or option.metavar != name.upper()
 
 
+@pytest.mark.parametrize("command", [each.name or each.callback.__name__ for each in app.registered_commands])
+def test_no_name_is_cut_in_the_help_of_a_terminal_of_80_columns(dbsweep, monkeypatch, command):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = dbsweep(command, "--help")
+    assert "--help" in out
+    cut = re.findall(r"\S+…", out)
+    assert [word for word in cut if "," not in word] == []  # of --steps,--num-inference-steps the first is whole
+
+
 @pytest.mark.parametrize(("words", "flag"), [(("run",), "--alone"), (("best",), "--json"), ((), "--version")])
 def test_a_flag_does_not_seem_to_take_a_value(dbsweep, words, flag):
     """typer 0.29 shows ``--alone <bool>``, and ``--alone true`` is refused."""
@@ -112,6 +123,17 @@ def test_a_name_that_is_too_long_is_one_message_and_exit_code_2(dbsweep, tmp_pat
     code, out, err = dbsweep("draw", "minisd", "--prompt", "a", "--out", tmp_path / name)
     assert (code, out) == (2, "")
     assert f"{name} is too long a name (File name too long): give a shorter one" in err
+
+
+@pytest.mark.parametrize("place", ["link", "link/sub"])
+def test_a_link_that_leads_nowhere_is_one_message_and_exit_code_2(dbsweep, tmp_path, place):
+    """To a disk that is not mounted, say."""
+    (tmp_path / "photos").mkdir()
+    Image.new("RGB", (64, 64)).save(tmp_path / "photos" / "a.png")
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    code, out, err = dbsweep("photos", tmp_path / "photos", tmp_path / place)
+    assert (code, out) == (2, "")
+    assert f"{tmp_path / 'link'} is a link that leads nowhere, to {tmp_path / 'gone'}: mend it, or name" in err
 
 
 AS_ON_WINDOWS = """

@@ -10,6 +10,7 @@ import typer
 from dbsweep.commands.interrupts import ended_as_by_ctrl_c
 from dbsweep.commands.options import RUNS, Runs
 from dbsweep.commands.output import print_lines, print_note
+from dbsweep.errors import InputError
 
 
 def draw_prompts(
@@ -55,9 +56,10 @@ def draw_prompts(
     width: Annotated[int | None, typer.Option(help="Pixels; default: as the model was trained.")] = None,
     height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
     clip_skip: Annotated[int | None, typer.Option(min=1, help="A1111's Clip skip; default: the run's.")] = None,
-    tiling: Annotated[
-        bool | None, typer.Option("--tiling/--no-tiling", help="Opposite edges join, for patterns.")
-    ] = None,
+    tiling: Annotated[bool, typer.Option("--tiling", metavar="", help="Opposite edges join, for patterns.")] = False,
+    no_tiling: Annotated[
+        bool, typer.Option("--no-tiling", metavar="", help="They do not, whatever the PNG of --from says.")
+    ] = False,
     hires_scale: Annotated[
         float | None, typer.Option(metavar="X", help="Hires fix: X times larger by a second pass.")
     ] = None,
@@ -83,6 +85,8 @@ def draw_prompts(
     from dbsweep.sampling.settings import DrawSettings
     from dbsweep.sweep.drawing import Asked, draw_pictures
 
+    if tiling and no_tiling:
+        raise InputError("--tiling and --no-tiling exclude each other: give one of them")
     settings = DrawSettings(
         negative_prompt=negative_prompt,
         images_per_prompt=images_per_prompt,
@@ -93,7 +97,7 @@ def draw_prompts(
         width=width,
         height=height,
         clip_skip=clip_skip,
-        tiling=tiling,
+        tiling=tiling or (False if no_tiling else None),
         hires_scale=hires_scale,
         hires_steps=hires_steps,
         denoising=denoising,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -52,7 +53,7 @@ def prepare_photos(
     face_detector: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="With --crop focal or --check: OpenCV's face_detection_yunet_*.onnx, to find faces."
+            metavar="FILE", help="With --crop focal or --check: YuNet of OpenCV's model zoo (.onnx), to find faces."
         ),
     ] = None,
     edges_weight: Annotated[
@@ -87,7 +88,7 @@ def prepare_photos(
         split=split,
         threshold=threshold,
         overlap=overlap,
-        boxes=dict(map(_box, boxes or ())),
+        boxes=_boxes(boxes or ()),
         focus=FocusWeights(edges_weight, entropy_weight),
     )
     try:
@@ -144,6 +145,16 @@ def _size(given: str) -> Size:
             f"--size must be pixels, multiples of 8 from 32 to 2048, such as 512 or 512x768, got {given!r}"
         )
     return sides[0], sides[1]
+
+
+def _boxes(given: Sequence[str]) -> dict[str, Box]:
+    """Boxes by the names of their photos; InputError for two of one photo, which has one window."""
+    boxes: dict[str, Box] = {}
+    for name, box in map(_box, given):
+        if name in boxes:
+            raise InputError(f"--box {name} is given twice, and a photo has one window: leave one of them out")
+        boxes[name] = box
+    return boxes
 
 
 def _box(given: str) -> tuple[str, Box]:

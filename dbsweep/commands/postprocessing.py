@@ -28,7 +28,7 @@ def upscale_pictures(
     visibility: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of a restored face in the picture.")] = 1.0,
     face_detector: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="face_detection_yunet_*.onnx of OpenCV's model zoo; finds the faces."),
+        typer.Option(metavar="FILE", help="YuNet of OpenCV's model zoo (.onnx); finds the faces."),
     ] = None,
     out: Annotated[
         Path, typer.Option(metavar="FOLDER", help="Folder of the PNG files; what it has already is not made again.")
