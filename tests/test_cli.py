@@ -13,6 +13,7 @@ from typing import get_type_hints
 import pytest
 from PIL import Image
 from rich.console import Console
+from typer.main import get_group
 from typer.models import OptionInfo
 
 from dbsweep import __version__
@@ -81,7 +82,7 @@ def test_options_are_not_named_by_their_metavar(command: Callable[..., None]):
             assert says_its_name or option.metavar != name.upper()
 
 
-@pytest.mark.parametrize("command", [each.name or each.callback.__name__ for each in app.registered_commands])
+@pytest.mark.parametrize("command", list(get_group(app).commands))
 def test_no_name_is_cut_in_the_help_of_a_terminal_of_80_columns(dbsweep, monkeypatch, command):
     monkeypatch.setenv("COLUMNS", "80")
     _, out, _ = dbsweep(command, "--help")
