@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from dbsweep.tracking.client import artifact_location, default_uri, ui_command
+from dbsweep.tracking.client import artifact_location, default_uri, set_environment, ui_command
 
 
 def test_the_default_store_does_not_depend_on_the_working_directory(
@@ -36,3 +37,9 @@ def test_one_command_shows_the_store(uri: str, command: str) -> None:
 def test_naming_a_store_does_not_import_mlflow() -> None:
     code = "import sys, dbsweep.tracking.mlflow_log as m; sys.exit('mlflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_the_person_has_set_for_mlflow_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "99")
+    set_environment()
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "99"
