@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from mlflow.tracking import MlflowClient
 
+from dbsweep.tracking import logged_runs
 from dbsweep.tracking.client import default_uri
 from dbsweep.tracking.entries import RUN_TAG, TRIAL_TAG
 from dbsweep.tracking.mlflow_log import MlflowTracker
@@ -37,3 +38,13 @@ def test_a_later_run_of_the_same_name_has_runs_of_its_own(output: Path) -> None:
     found = MlflowClient(tracking_uri=default_uri(output)).search_runs([experiment])
     names = sorted(run.info.run_name for run in found)
     assert names == ["demo", "demo", "t001", "t001", "t002", "t002"]
+
+
+def test_runs_that_the_store_tells_page_by_page_are_all_found(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logged_runs, "PAGE", 1)
+    for _ in range(2):
+        assert MlflowTracker(SETTINGS, output).sync(make_record(output / "demo", steps=1), output / "demo").worked
+    parent = runs_in(output)["demo"].info
+    found = MlflowClient(tracking_uri=default_uri(output)).search_runs([parent.experiment_id])
+    assert sorted(run.info.run_name for run in found) == ["demo", "t001", "t002"]
+    assert parent.start_time == STARTED * 1000
