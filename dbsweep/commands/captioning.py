@@ -86,7 +86,7 @@ def caption_photos(
         print_note("Stopped: all captions are whole, and the same command goes on.")
         raise typer.Exit(130) from None
     print_lines([f"{photo}: {caption}" for photo, caption in done.captions.items()])
-    there = f", {done.there:,} were there already" if done.there else ""
+    there = f", {done.there:,} there already" if done.there else ""
     print_note(f"{counted(len(done.captions), 'caption')} written{there}")
     for sentence in done.warnings:
         print_note(sentence)

@@ -110,6 +110,6 @@ def draw_prompts(
     except KeyboardInterrupt:
         print_note(f"Stopped: all pictures in {out} are whole, and the same command draws the rest.")
         raise typer.Exit(130) from None
-    there = f", {drawn.there:,} were there already" if drawn.there else ""
+    there = f", {drawn.there:,} there already" if drawn.there else ""
     print_note(f"{counted(drawn.new, 'picture')} drawn{there}")
     print_lines([str(out)])

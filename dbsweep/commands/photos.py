@@ -108,7 +108,7 @@ def prepare_photos(
     new, there = sum(len(each.new) for each in outcome.done), sum(len(each.there) for each in outcome.done)
     print_note(
         f"{counted(len(outcome.done), 'photo')} prepared: {counted(new, 'picture')} made in {destination}"
-        f"{f', {there:,} were there already' if there else ''}"
+        f"{f', {there:,} there already' if there else ''}"
     )
     if outcome.faults:
         raise InputError(

@@ -46,6 +46,6 @@ def upscale_pictures(
     except KeyboardInterrupt:
         print_note(f"Stopped: all pictures in {out} are whole, and the same command makes the rest.")
         raise typer.Exit(130) from None
-    there = f", {done.there:,} were there already" if done.there else ""
+    there = f", {done.there:,} there already" if done.there else ""
     print_note(f"{counted(done.new, 'picture')} written{there}")
     print_lines([str(out)])

@@ -43,7 +43,7 @@ def test_photos_are_prepared_and_told_one_by_one(dbsweep, source, tmp_path):
     code, out, err = dbsweep(*words)
     assert (code, out.count("there already")) == (0, 3)
     assert "0 pictures made in" in err
-    assert "10 were there already" in err
+    assert "10 there already" in err
 
 
 def test_an_interrupted_command_leaves_whole_pictures_and_goes_on(dbsweep, source, tmp_path, monkeypatch):

@@ -112,11 +112,11 @@ def test_captions_that_are_there_are_kept_and_not_looked_at_again(caption, photo
     _, err = caption()
     assert texts(photos).keys() == {"1.txt", "2.txt", "5.txt"}
     assert (texts(photos)["2.txt"], texts(photos)["5.txt"].strip() != "") == ("mine\n", True)
-    assert "2 captions written, 3 were there already\n" in err
+    assert "2 captions written, 3 there already\n" in err
     monkeypatch.setattr("dbsweep.captioning.sentences.load_sentence_captioner", lambda *_: pytest.fail("loaded"))
     out, err = caption()
     assert out == ""
-    assert "0 captions written, 5 were there already\n" in err
+    assert "0 captions written, 5 there already\n" in err
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_what_was_interrupted_goes_on(dbsweep, photos, git, monkeypatch) -> None
     assert (code, out) == (130, "")
     assert "Stopped: all captions are whole, and the same command goes on." in err
     assert texts(photos).keys() == {"1.txt", "2.txt"}
-    assert "3 captions written, 2 were there already" in dbsweep("caption", photos, "--model", git)[2]
+    assert "3 captions written, 2 there already" in dbsweep("caption", photos, "--model", git)[2]
     assert [*texts(photos).values()] == [f"{words}\n" for words in sentences(git, photos)]
 
 

@@ -107,7 +107,7 @@ def test_a_prompt_that_is_there_twice_is_drawn_once_and_told(dbsweep, run, tmp_p
     assert (code, len(list((tmp_path / "pics").iterdir()))) == (0, 2)
     assert "2 pictures asked for again will be drawn once; --iterate-seed gives each prompt seeds" in err
     assert "2 pictures drawn\n" in err
-    assert "0 pictures drawn, 2 were there already\n" in dbsweep("draw", run.path, *words)[2]
+    assert "0 pictures drawn, 2 there already\n" in dbsweep("draw", run.path, *words)[2]
 
 
 def test_many_prompts_share_the_passes_of_the_unet(draws, monkeypatch) -> None:
@@ -259,7 +259,7 @@ def test_an_interruption_is_told_with_how_to_go_on(dbsweep, run, tmp_path, monke
     assert (code, out) == (130, "")
     assert f"Stopped: all pictures in {tmp_path / 'pics'} are whole, and the same command draws the rest." in err
     assert len(list((tmp_path / "pics").iterdir())) == 2
-    assert "2 pictures drawn, 2 were there already" in dbsweep(*words)[2]
+    assert "2 pictures drawn, 2 there already" in dbsweep(*words)[2]
 
 
 def test_any_model_draws(draws, tiny_sd) -> None:

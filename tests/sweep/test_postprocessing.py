@@ -113,11 +113,11 @@ def test_what_is_there_is_not_made_again_and_what_is_missing_is(upscale, folder:
     (folder / "upscaled" / "a.png").unlink()
     before = stamps(folder / "upscaled")
     code, _, err = upscale("pics")
-    assert (code, err.endswith(" 1 picture written, 1 were there already")) == (0, True)
+    assert (code, err.endswith(" 1 picture written, 1 there already")) == (0, True)
     after = stamps(folder / "upscaled")
     assert (after["b.png"], sorted(after)) == (before["b.png"], ["a.png", "b.png"])
     code, out, err = upscale("pics")
-    assert (code, out, err) == (0, "upscaled\n", "0 pictures written, 2 were there already")
+    assert (code, out, err) == (0, "upscaled\n", "0 pictures written, 2 there already")
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_an_interruption_is_told_with_how_to_go_on(upscale, folder: Path, monkey
     assert (code, out) == (130, "")
     assert "Stopped: all pictures in upscaled are whole, and the same command makes the rest." in err
     assert os.listdir(folder / "upscaled") == ["a.png"]
-    assert upscale("pics")[2].endswith(" 1 picture written, 1 were there already")
+    assert upscale("pics")[2].endswith(" 1 picture written, 1 there already")
 
 
 def test_faces_are_restored_after_the_picture_was_enlarged(
