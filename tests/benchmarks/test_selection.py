@@ -93,7 +93,8 @@ def test_what_is_recorded_of_other_sweeps_is_what_their_curves_give(sweep_name: 
     recorded = Path(selection.__file__).parent / "results" / f"selection_{sweep_name}.json"
     assert recorded.read_bytes() == out.read_bytes()
     found = json.loads(out.read_text(encoding="utf-8"))
-    assert found["causes"]["right_rate"] == found["subjects"] == (20 if sweep_name == "other_styles" else 3)
+    # Of 141 the lower rate is chosen, also where the wanted styles are asked for.
+    assert (found["causes"]["right_rate"], found["subjects"]) == ((19, 20) if sweep_name == "other_styles" else (3, 3))
     if sweep_name == "lora":  # no training is overtrained there, so nothing can be ranked
         assert found["auc"] is None
         assert "auc cannot be told, wanted: at least 0.90" in found["missed"]
