@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 import typer
 
-from dbsweep.commands.interrupts import ended_as_by_ctrl_c
 from dbsweep.commands.output import print_lines, print_note
 
 
@@ -68,7 +67,7 @@ def caption_photos(
     """
     from dbsweep.captioning.telling import Telling
     from dbsweep.captioning.wording import Wording, parse_replacements
-    from dbsweep.commands.counting import counting
+    from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
     from dbsweep.errors import InputError
     from dbsweep.sweep.captioning import Asked, caption_folders
@@ -79,12 +78,8 @@ def caption_photos(
         if_there,
         class_word,
     )
-    try:
-        with ended_as_by_ctrl_c(lambda: None), counting("photo") as count:
-            done = caption_folders(folders, model, asked, batch_size=batch_size, note=print_note, progress=count)
-    except KeyboardInterrupt:
-        print_note("Stopped: all captions are whole, and the same command goes on.")
-        raise typer.Exit(130) from None
+    with making_many("photo", "all captions are whole, and the same command goes on.") as count:
+        done = caption_folders(folders, model, asked, batch_size=batch_size, note=print_note, progress=count)
     print_lines([f"{photo}: {caption}" for photo, caption in done.captions.items()])
     there = f", {done.there:,} there already" if done.there else ""
     print_note(f"{counted(len(done.captions), 'caption')} written{there}")

@@ -6,7 +6,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from dbsweep.commands.output import write_nowhere
+import typer
+
+from dbsweep.commands.interrupts import ended_as_by_ctrl_c
+from dbsweep.commands.output import print_note, write_nowhere
 from dbsweep.config.messages import counted
 from dbsweep.reports.words import duration
 
@@ -54,3 +57,19 @@ def counting(what: str, clock: Callable[[], float] = time.monotonic) -> Iterator
     finally:
         if bar.live.is_started:  # it ends with a line even where it never began
             bar.stop()
+
+
+@contextmanager
+def making_many(what: str, stopped: str) -> Iterator[Callable[[int, int], None]]:
+    """`counting`, which an interruption ends with a line and exit code 130.
+
+    Args:
+        what: one of the things: ``picture``.
+        stopped: what stays then, and how it goes on.
+    """
+    try:
+        with ended_as_by_ctrl_c(lambda: None), counting(what) as count:
+            yield count
+    except KeyboardInterrupt:
+        print_note(f"Stopped: {stopped}")
+        raise typer.Exit(130) from None

@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from dbsweep.commands.interrupts import ended_as_by_ctrl_c
 from dbsweep.commands.options import RUNS, Runs
 from dbsweep.commands.output import print_lines, print_note
 from dbsweep.errors import InputError
@@ -80,7 +79,7 @@ def draw_prompts(
     runs: Runs = RUNS,
 ) -> None:
     """Draw prompts with a run's checkpoint or any model; what was interrupted goes on by the same command."""
-    from dbsweep.commands.counting import counting
+    from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
     from dbsweep.sampling.settings import DrawSettings
     from dbsweep.sweep.drawing import Asked, draw_pictures
@@ -104,12 +103,8 @@ def draw_prompts(
         hires_upscaler=hires_upscaler,
     )
     asked = Asked(prompts or (), files or (), pngs or (), matrix, iterate_seed, settings)
-    try:
-        with ended_as_by_ctrl_c(lambda: None), counting("picture") as count:
-            drawn = draw_pictures(model, runs, out, asked, batch_size=batch_size, note=print_note, progress=count)
-    except KeyboardInterrupt:
-        print_note(f"Stopped: all pictures in {out} are whole, and the same command draws the rest.")
-        raise typer.Exit(130) from None
+    with making_many("picture", f"all pictures in {out} are whole, and the same command draws the rest.") as count:
+        drawn = draw_pictures(model, runs, out, asked, batch_size=batch_size, note=print_note, progress=count)
     there = f", {drawn.there:,} there already" if drawn.there else ""
     print_note(f"{counted(drawn.new, 'picture')} drawn{there}")
     print_lines([str(out)])

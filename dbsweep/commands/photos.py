@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from dbsweep.commands.interrupts import ended_as_by_ctrl_c
 from dbsweep.commands.output import print_lines, print_note
 from dbsweep.errors import InputError
 
@@ -74,7 +73,7 @@ def prepare_photos(
         return
     if destination is None:
         raise InputError("DESTINATION is missing: give another folder for the pictures, or --check to look at photos")
-    from dbsweep.commands.counting import counting
+    from dbsweep.commands.counting import making_many
     from dbsweep.concepts.focus import FocusWeights
     from dbsweep.concepts.preparation import Crop, Preparation
     from dbsweep.concepts.prepared import sentences
@@ -91,12 +90,10 @@ def prepare_photos(
         boxes=_boxes(boxes or ()),
         focus=FocusWeights(edges_weight, entropy_weight),
     )
-    try:
-        with ended_as_by_ctrl_c(lambda: None), counting("photo") as count:
-            outcome = preparing.prepare_photos(source, destination, asked, count, face_detector)
-    except KeyboardInterrupt:
-        print_note(f"Stopped: all pictures in {destination} are whole, and the same command makes the rest.")
-        raise typer.Exit(130) from None
+    with making_many(
+        "photo", f"all pictures in {destination} are whole, and the same command makes the rest."
+    ) as count:
+        outcome = preparing.prepare_photos(source, destination, asked, count, face_detector)
     print_lines([each.line for each in outcome.done])
     for sentence in sentences(outcome.done):
         print_note(f"note: {sentence}")

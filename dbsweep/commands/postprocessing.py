@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from dbsweep.commands.interrupts import ended_as_by_ctrl_c
 from dbsweep.commands.output import print_lines, print_note
 
 
@@ -35,17 +34,16 @@ def upscale_pictures(
     ] = Path("upscaled"),
 ) -> None:
     """Enlarge pictures, restore their faces, or both; what was interrupted goes on by the same command."""
-    from dbsweep.commands.counting import counting
+    from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
     from dbsweep.sweep.postprocessing import Postprocessing, postprocess_pictures
 
     asked = Postprocessing(upscaler, scale, tile, overlap, restore_faces, face_detector, visibility)
-    try:
-        with ended_as_by_ctrl_c(lambda: None), counting("picture" if upscaler is None else "tile") as count:
-            done = postprocess_pictures(paths, out, asked, note=print_note, progress=count)
-    except KeyboardInterrupt:
-        print_note(f"Stopped: all pictures in {out} are whole, and the same command makes the rest.")
-        raise typer.Exit(130) from None
+    with making_many(
+        "picture" if upscaler is None else "tile",
+        f"all pictures in {out} are whole, and the same command makes the rest.",
+    ) as count:
+        done = postprocess_pictures(paths, out, asked, note=print_note, progress=count)
     there = f", {done.there:,} there already" if done.there else ""
     print_note(f"{counted(done.new, 'picture')} written{there}")
     print_lines([str(out)])
