@@ -55,7 +55,7 @@ TIMES_AS_LONG: Final[Mapping[SweepName, int]] = {
 }
 """Epochs of a sweep, in `EPOCHS`."""
 MOST_IMAGES: Final = 16
-"""Seeds a prompt of the base model, and of what raced when the curves were made: more than a race draws by default."""
+"""Seeds a prompt of the base model, and of what raced when the curves were made: as many as a race draws by default."""
 
 
 def photo_count(seed: int) -> int:

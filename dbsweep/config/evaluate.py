@@ -69,11 +69,12 @@ class Race(Section):
 
     enabled: bool = Field(True, description="draw further images at the end of the sweep")
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(
-        8, description="most seeds a prompt, those of evaluate.images_per_prompt included"
+        16, description="most seeds a prompt, those of evaluate.images_per_prompt included"
     )
-    finalists: Annotated[int, Field(ge=2)] = Field(6, description="most checkpoints that get further images")
+    finalists: Annotated[int, Field(ge=2)] = Field(4, description="most checkpoints that get further images")
     error: Annotated[float, Field(gt=0.0, lt=0.5), NotBool] = Field(
-        0.05, description="chance that the best checkpoint is left out too early"
+        0.05,
+        description="chance that the best checkpoint is left out too early, with room for all that could be it",
     )
     tie: NotNegative = Field(0.01, description="difference of utility that does not matter: nothing is drawn for it")
 

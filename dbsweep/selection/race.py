@@ -41,7 +41,7 @@ class RaceSettings:
 
     error: float = 0.05
     tie: float = 0.01
-    finalists: int = 6
+    finalists: int = 4
     rounds: int = 1
     resamples: int = RESAMPLES
     seed: int = 0

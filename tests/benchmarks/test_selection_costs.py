@@ -19,12 +19,12 @@ def test_the_grid_trains_every_length_by_itself() -> None:
 
 def test_ours_trains_each_rate_once_and_ends_it_when_outrun_or_overtrained() -> None:
     """GENTLE: 40 * 6 + 4 * 100. HARD ends at its third checkpoint; by halving GENTLE does, too."""
-    assert tree(subject()).evaluations == 200 + 640 + (30 * 6 + 3 * 100)
-    assert tree(subject(), "every_halved").evaluations == 200 + 2 * (30 * 6 + 3 * 100)
+    assert tree(subject()).evaluations == 400 + 640 + (30 * 6 + 3 * 100)
+    assert tree(subject(), "every_halved").evaluations == 400 + 2 * (30 * 6 + 3 * 100)
     curves = sweep(trial(GENTLE + GENTLE[-1:] * 3), trial(HARD + HARD[-1:] * 3, rate=1e-4))
     truth = np.array([[0.2, 0.4, 0.7, 0.8, 0.8, 0.8, 0.8], [0.5, 0.6, 0.3, 0.1, 0.1, 0.1, 0.1]])
     judged = Judged(curves, truth, np.array([truth, truth]))
-    assert tree(judged).evaluations == 200 + (70 * 6 + 7 * 100) + (30 * 6 + 3 * 100)
+    assert tree(judged).evaluations == 400 + (70 * 6 + 7 * 100) + (30 * 6 + 3 * 100)
     assert steps_saved([judged]) == pytest.approx((140 / 100, 0.0))
     assert steps_saved([judged], "every_halved") == pytest.approx((140 / 100, 0.0))
 
@@ -37,7 +37,7 @@ def test_trials_without_class_images_cost_half_of_the_steps() -> None:
     alone = judged.ours["whole"]
     assert alone.ends == (3,) * 8
     assert tree(judged, "whole").evaluations == (
-        200 + 4 * (40 * 6 + 400) + 4 * (40 * 3 + 400) + alone.raced.images * 100 / 4
+        400 + 4 * (40 * 6 + 400) + 4 * (40 * 3 + 400) + alone.raced.images * 100 / 4
     )
 
 
@@ -66,7 +66,7 @@ def test_asha_ends_what_is_not_among_the_best() -> None:
 
 def test_ratios_and_what_the_choices_are_worth() -> None:
     found = costs([subject()])
-    assert found["cost_vs_grid"] == pytest.approx(2100 / 1320)
+    assert found["cost_vs_grid"] == pytest.approx(2100 / 1520)
     assert found["steps_vs_grid"] == pytest.approx(2 * (10 + 20 + 30 + 40) / (40 + 30))
     assert found["dbsweep_behind"] == 0.0
     assert found["cost_vs_asha"] > 1.0

@@ -59,8 +59,8 @@ def test_the_race_is_forecast_at_its_most():
     assert plain.seconds is not None
     assert found.seconds - plain.seconds == pytest.approx((36 + 24) * 40 * 0.01)
     assert plain.race_images == 0
-    six = cost(small(evaluate=evaluate, search={"learning_rate": [1e-6, 1e-5, 1e-4, 1e-3]}))
-    assert six.race_images == 6 * 3 * 6  # of eight checkpoints
+    four = cost(small(evaluate=evaluate, search={"learning_rate": [1e-6, 1e-5, 1e-4, 1e-3]}))
+    assert four.race_images == 4 * 3 * 6  # of eight checkpoints
     assert cost(small(evaluate=evaluate, search={"epochs": [2]})).race_images == 0  # one checkpoint races nobody
 
 

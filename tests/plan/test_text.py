@@ -33,8 +33,8 @@ def test_a_small_plan_word_for_word():
         "      steps 61–120         UNet and text encoder  t004",
         "",
         "steps   210 instead of 360 without sharing (1.7×)",
-        # 3 × 25 class images, 24 + 8 references, 7 or 12 evaluations of 12; six finalists draw 4 more of 3 prompts
-        "images  191 (without sharing 251), and at most 72 to tell the best apart",
+        # 3 × 25 class images, 48 + 16 references, 7 or 12 evaluations of 12; four finalists draw 12 more of 3 prompts
+        "images  223 (without sharing 283), and at most 144 to tell the best apart",
         "disk    11 GB (without sharing 14 GB)",  # 7 checkpoints, 2 forks, 2 to resume; 12 and 2
         "time    about 4 min (without sharing about 6 min)",
         "",
