@@ -23,9 +23,10 @@ from dbsweep.commands.runs import best, choose, list_runs, report, track, trials
 from dbsweep.commands.streams import outlive_readers
 from dbsweep.commands.sweeps import plan, resume, run
 from dbsweep.errors import DbsweepError, NoChoiceError
+from dbsweep.models.durable import is_full
+from dbsweep.models.places import broken_link
 
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 app = typer.Typer(
     name="dbsweep",
@@ -115,16 +116,11 @@ def _mendable(error: OSError) -> str | None:
         )
     if error.errno == errno.ENAMETOOLONG:
         return f"{error.filename} is too long a name ({error.strerror}): give a shorter one"
-    if error.filename is not None and (link := _broken_link(Path(os.fsdecode(error.filename)))) is not None:
-        return f"{link} is a link that leads nowhere, to {os.readlink(link)}: mend it, or name another place"
-    if error.errno in _FULL:
+    if error.filename is not None and (why := broken_link(Path(os.fsdecode(error.filename)))) is not None:
+        return why
+    if is_full(error):
         return f"no disk space left ({error.strerror}): free some and try again"
     return None
-
-
-def _broken_link(path: Path) -> Path | None:
-    """The link without a target, to a disk that is not there, say, by which a path goes; None if there is none."""
-    return next((each for each in (path, *path.parents) if each.is_symlink() and not each.exists()), None)
 
 
 def _stands_somewhere() -> bool:

@@ -4,7 +4,7 @@ DbsweepError
 ├── ConfigError        the experiment file or a `--set` override is wrong; carries every fault found
 ├── InputError         a photo, caption or folder that the experiment names cannot be used
 ├── ModelError         a base model, encoder or checkpoint cannot be loaded
-├── RunError           a run folder: unknown name, name already taken, damaged ledger
+├── RunError           a run folder: unknown name, name already taken, damaged ledger; a place that cannot be written
 │   ├── NoChoiceError  it is over, and none of its checkpoints could be chosen; exit code 1
 │   └── ChangedError   photos are others than the run began with; a sweep stops and can be resumed once they are back
 ├── ResourceError      not enough disk, memory, CPUs or GPUs for what was asked
@@ -61,7 +61,7 @@ class ModelError(DbsweepError):
 
 
 class RunError(DbsweepError):
-    """A run folder is missing, taken or damaged."""
+    """A run folder is missing, taken or damaged, or a place that was named cannot be written."""
 
 
 class NoChoiceError(RunError):

@@ -17,7 +17,7 @@ def write_whole(path: Path, content: bytes) -> None:
         DiskError: no space left on the disk; nothing is left behind.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    part = path.with_name(f".{uuid.uuid4().hex}.part")  # a longer name might be too long
     try:
         part.write_bytes(content)
         os.replace(part, path)

@@ -23,6 +23,7 @@ from dbsweep.concepts.preparation import Job, Piece
 from dbsweep.concepts.windows import CENTRE, enlargement
 from dbsweep.config.messages import counted, first_of
 from dbsweep.errors import InputError
+from dbsweep.models.places import refusing
 
 KEY = "dbsweep photos"
 """The text of a PNG that tells what it was made of (`Job.key`)."""
@@ -107,7 +108,7 @@ def prepare(job: Job, folder: Path, find_faces: FindFaces | None = None) -> Prep
 
     Raises:
         InputError: the photo, its mask or its caption cannot be read.
-        DiskError: no space left.
+        RunError, DiskError: a picture or caption cannot be written.
     """
     text = find_text(job.photo)
     missing = [piece for piece in job.pieces if made_of(folder / piece.name) != job.key]
@@ -178,7 +179,8 @@ class _Maker:
         told, file = PngImagePlugin.PngInfo(), io.BytesIO()
         told.add_text(KEY, self._job.key)
         (ImageOps.mirror(picture) if piece.flipped else picture).save(file, "PNG", pnginfo=told)
-        write_whole(path, file.getvalue())
+        with refusing(path):
+            write_whole(path, file.getvalue())
 
 
 def _transparent(picture: Image.Image, alpha: npt.NDArray[np.uint8]) -> Image.Image:
@@ -198,10 +200,11 @@ def _write_captions(text: str, pictures: Sequence[Path]) -> tuple[str, ...]:
     """Captions beside pictures; the names of those that were there and say something else, and are left so."""
     others = []
     for path in (picture.with_suffix(".txt") for picture in pictures):
-        if not path.exists():
-            write_whole(path, text.encode())
-        elif path.read_text(encoding="utf-8", errors="replace").split() != text.split():
-            others.append(path.name)
+        with refusing(path):  # it may also be there and not to be read
+            if not path.exists():
+                write_whole(path, text.encode())
+            elif path.read_text(encoding="utf-8", errors="replace").split() != text.split():
+                others.append(path.name)
     return tuple(others)
 
 

@@ -16,6 +16,7 @@ from dbsweep.concepts.files import write_whole
 from dbsweep.concepts.photos import list_photos
 from dbsweep.config.messages import counted, first_of
 from dbsweep.errors import InputError
+from dbsweep.models.places import refusing
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def caption_folders(
     Raises:
         InputError: a folder has no photos, two of them would share a caption, or one that is there cannot be read.
         ModelError: the model is no captioner, or cannot be loaded.
+        RunError, DiskError: a caption cannot be written; those before it are whole.
         ResourceError: there is no memory for one photo.
     """
     photos = [photo for folder in dict.fromkeys(folders) for photo in list_photos(folder)]
@@ -94,7 +96,7 @@ def caption_folders(
         elif not said:
             wordless.append(seen.photo.name)
         elif text != there[seen.photo]:
-            write_whole(seen.photo.with_suffix(".txt"), f"{text}\n".encode())
+            _write(seen.photo.with_suffix(".txt"), text)
             captions[seen.photo] = text
     stayed = len(photos) - len(captions) - len(wordless) - len(unreadable)
     warnings = (*_of_wordless(wordless), *folder_warnings(photos, asked.class_word))
@@ -120,6 +122,11 @@ def _look_at(
         yield from ((seen, captioner.says_tags) for seen in batch)
         done += len(batch)
         progress(done, len(photos))
+
+
+def _write(path: Path, text: str) -> None:
+    with refusing(path, "captions lie beside photos; make their folder writable, or caption a copy of it"):
+        write_whole(path, f"{text}\n".encode())
 
 
 def _of_wordless(names: Sequence[str]) -> Iterator[str]:

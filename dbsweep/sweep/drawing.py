@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dbsweep.config.messages import counted
 from dbsweep.errors import DbsweepError, InputError
+from dbsweep.models.places import make_folder
 from dbsweep.sampling.infotext import ImageInfo, read
 from dbsweep.sampling.prompt_files import AskedPrompt, read_prompts
 from dbsweep.sampling.prompt_matrix import matrix_prompts
@@ -68,13 +69,13 @@ def draw_pictures(
 
     Raises:
         InputError: there is nothing to draw, or what is asked for cannot be drawn.
-        RunError, ModelError: there is no such model.
-        ResourceError: there is no memory for one picture.
+        RunError, ModelError: there is no such model, or the folder cannot be written.
+        ResourceError: there is no memory for one picture, or no space on the disk.
     """
     drawing = find_drawing_model(model, runs)
     prompts, infos = list(_prompts(asked)), _infos(asked.pngs)
     _pictures(prompts, infos, asked, drawing.settings)  # refused before a model is loaded
-    refuse_files(out)
+    make_folder(out)
     note(f"Loading {drawing.found.name}")
     loaded = drawing.load()
     from dbsweep.execution.drawing.picture_folder import draw_missing
@@ -89,7 +90,6 @@ def draw_pictures(
     for path, info in infos:
         for line in _differences(info, loaded.model_hash, drawing.found.name):
             note(f"{path}: {line}")
-    out.mkdir(parents=True, exist_ok=True)
     new = draw_missing(
         loaded.models,
         pictures,
@@ -174,10 +174,3 @@ def _differences(info: ImageInfo, model_hash: str, name: str) -> Iterator[str]:
 
 _SILENT = ("Version",)
 """Keys of an infotext that change no picture."""
-
-
-def refuse_files(out: Path) -> None:
-    """InputError unless it is a folder or can become one."""
-    there = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise InputError(f"--out {out}: {there} is a file; give a folder")

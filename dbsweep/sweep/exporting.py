@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dbsweep.errors import RunError
 from dbsweep.execution.folder import RunFolder
+from dbsweep.models.places import refusing
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.sweep.answers import find_checkpoint, refuse_lost
@@ -81,15 +81,6 @@ def export_checkpoint(
         origin = origin.model_copy(update={"kohya": told})
     with refusing(out):
         return _write(models, manifest, origin, out, form, precision)
-
-
-@contextmanager
-def refusing(out: Path) -> Iterator[None]:
-    """Turns what the system says against a path into one line."""
-    try:
-        yield
-    except OSError as error:
-        raise RunError(f"{out} cannot be written ({error.strerror or error}): give another path") from error
 
 
 def new_path(out: Path, form: Format) -> Path:

@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from dbsweep.errors import InputError, RunError
 from dbsweep.models.hash_cache import FileHashes, file_hashes
+from dbsweep.models.places import refusing
 from dbsweep.models.sources import is_hub_id
 from dbsweep.sweep.answers import find_run
-from dbsweep.sweep.exporting import PrecisionName, new_path, origin_of, refusing
+from dbsweep.sweep.exporting import PrecisionName, new_path, origin_of
 from dbsweep.sweep.found_models import FoundModel, find_model
 from dbsweep.sweep.kohya_training import named_model
 from dbsweep.sweep.preflight import check_model
@@ -141,11 +142,13 @@ def _difference(trained: FoundModel, base: FoundModel, folder: Path, *, whole: b
 
     models = _load(base, note)
     base_part = _part(base, models)
-    aside = set_aside(models, base.name, folder / "base.safetensors")
+    with refusing(folder):
+        aside = set_aside(models, base.name, folder / "base.safetensors")
     del models  # before the next one comes
     models = _load(trained, note)
     trained_part = _part(trained, models)
-    weights = take_difference(models, trained.name, aside, folder / "difference.safetensors")
+    with refusing(folder):
+        weights = take_difference(models, trained.name, aside, folder / "difference.safetensors")
     if weights.changes_vae:
         note(f"{trained.name} has another VAE than {base.name}: the difference is added to the VAE too")
     return _Difference(weights, trained_part, base_part, _origin(trained, whole=whole))

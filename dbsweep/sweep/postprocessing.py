@@ -15,7 +15,7 @@ from dbsweep.config.messages import counted, first_of
 from dbsweep.errors import InputError
 from dbsweep.models.face_detector import check_network, check_opencv, load_detector
 from dbsweep.models.hash_cache import file_hashes
-from dbsweep.sweep.drawing import refuse_files
+from dbsweep.models.places import make_folder, refuse_files, refusing
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
@@ -75,7 +75,8 @@ def postprocess_pictures(
     Raises:
         InputError: there is nothing to do, names clash, or pictures could not be read; the others are done then.
         ModelError: a file is no such model.
-        ResourceError: there is no memory for it.
+        RunError: the folder cannot be written.
+        ResourceError: there is no memory for it, or no space on the disk.
     """
     _check(asked)
     refuse_files(out)
@@ -102,7 +103,7 @@ def postprocess_pictures(
             " folder, or remove what is there"
         )
     if missing:
-        unread += _process(missing, asked, note, progress)
+        unread += _process(missing, out, asked, note, progress)
     if unread:
         of = counted(len(targets), "picture")
         raise InputError("\n  ".join((f"{len(unread)} of {of} left out, the others are in {out}", *unread)))
@@ -166,12 +167,14 @@ def _sha256(path: Path) -> str:
 
 def _process(
     missing: Sequence[tuple[Path, Path, str]],
+    out: Path,
     asked: Postprocessing,
     note: Callable[[str], None],
     progress: Callable[[int, int], None],
 ) -> list[str]:
     """Why pictures could not be read, one line each; all others are done."""
     upscaler, restorer = _load(asked, note)
+    make_folder(out)
     from dbsweep.postprocess.pictures import read_picture, with_pixels, write_picture
 
     scale = float(asked.scale or (upscaler.scale if upscaler is not None else 1))
@@ -196,7 +199,8 @@ def _process(
         if restorer is not None:
             pixels, count = restorer.restore(pixels)
             faceless += [source.name] if count == 0 else []
-        write_picture(target, with_pixels(picture, pixels), done, made)
+        with refusing(target):
+            write_picture(target, with_pixels(picture, pixels), done, made)
         work.finish(source)
     if faceless:
         note(f"No face was found in {counted(len(faceless), 'picture')} ({first_of(faceless)})")

@@ -15,6 +15,7 @@ from dbsweep.concepts.variety import Look, look_at
 from dbsweep.config.messages import did_you_mean, first_of
 from dbsweep.errors import InputError
 from dbsweep.models.hashes import file_sha256
+from dbsweep.models.places import make_folder, refuse_files
 
 DETECTOR = "--face-detector"
 """What the network is called in messages."""
@@ -53,7 +54,7 @@ def prepare_photos(
     Raises:
         InputError: the folders are not two, hold no photos, or pictures would get in each other's way.
         ModelError, ResourceError: the network is none, or OpenCV is not installed.
-        DiskError: no space left; what is made is whole.
+        RunError, DiskError: the second folder cannot be written, or no space is left; what is made is whole.
     """
     if face_detector is not None and asked.crop is not Crop.FOCAL:
         raise InputError(f"{DETECTOR} finds what windows lie around: add --crop focal, or leave it out")
@@ -76,7 +77,7 @@ def prepare_photos(
             faults.append(str(error))
     refuse_same_names(jobs)
     _refuse_others(jobs, destination)
-    destination.mkdir(parents=True, exist_ok=True)
+    make_folder(destination)
     done: list[Prepared] = []
     progress(0, len(jobs))
     for number, job in enumerate(jobs, 1):
@@ -141,9 +142,7 @@ def _refuse_one_folder(source: Path, destination: Path) -> None:
     if one.is_relative_to(other) or other.is_relative_to(one):
         inner, outer = (source, destination) if one.is_relative_to(other) else (destination, source)
         raise InputError(f"{inner} lies in {outer}: give two folders of which none lies in the other")
-    there = next(path for path in (destination, *destination.absolute().parents) if path.exists())
-    if not there.is_dir():
-        raise InputError(f"{destination} cannot be a folder, for {there} is a file: give another")
+    refuse_files(destination)
 
 
 def _refuse_others(jobs: Sequence[Job], destination: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -95,6 +97,55 @@ def test_folders_that_are_not_two_are_refused(dbsweep, source, tmp_path, destina
     assert (code, out) == (2, "")
     assert message in err
     assert pictures(source) == before
+
+
+@pytest.mark.parametrize("place", ["x", "self/x/y"])
+def test_a_folder_that_cannot_be_made_is_one_message(dbsweep, source, place):
+    code, out, err = dbsweep("photos", source, Path("/proc", place))
+    assert (code, out) == (2, "")
+    assert err == f"dbsweep: /proc/{place} cannot be written (No such file or directory): give another folder\n"
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EIO, "1.png cannot be written (Input/output error): give another path"),
+        (errno.EROFS, "1.png cannot be written (Read-only file system): give another path"),
+        (errno.ENOSPC, "no space left for"),
+    ],
+)
+def test_a_disk_that_takes_no_more_ends_it_and_what_is_made_is_whole(
+    dbsweep, source, tmp_path, monkeypatch, number, message
+):
+    def refuse(part, path, replace=os.replace):
+        if path.name == "1.png":
+            raise OSError(number, os.strerror(number), part)
+        replace(part, path)
+
+    monkeypatch.setattr("os.replace", refuse)
+    code, out, err = dbsweep("photos", source, tmp_path / "out", "--size", "64")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert pictures(tmp_path / "out") == ["0.png"]
+
+
+def test_a_caption_that_cannot_be_written_is_one_message(dbsweep, source, tmp_path):
+    (source / "0.txt").write_text("a man")
+    (tmp_path / "out" / "0.txt").mkdir(parents=True)
+    code, _, err = dbsweep("photos", source, tmp_path / "out", "--size", "64")
+    assert code == 2
+    assert f"{tmp_path / 'out' / '0.txt'} cannot be written (Is a directory): give another path" in err
+
+
+def test_a_photo_of_a_long_name_is_prepared_unless_a_file_would_have_too_long_a_one(dbsweep, source, tmp_path):
+    name = f"{'n' * 241}.png"
+    (source / "0.png").rename(source / name)
+    assert dbsweep("photos", source, tmp_path / "out", "--size", "64")[0] == 0
+    assert pictures(tmp_path / "out") == ["1.png", "2.png", name]
+    (source / name).rename(source / f"n{name}")
+    code, _, err = dbsweep("photos", source, tmp_path / "more", "--size", "64")
+    assert code == 2
+    assert "-masklabel.png is too long a name (File name too long): give a shorter one" in err
 
 
 def test_pictures_of_others_are_never_overwritten(dbsweep, source, tmp_path):

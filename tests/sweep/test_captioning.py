@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -221,6 +222,17 @@ def test_a_caption_is_never_half_written(dbsweep, photos, git, monkeypatch) -> N
     assert f"no space left for {photos}/1.txt" in err
     assert texts(photos) == {"1.txt": "mine\n"}
     assert len(list(photos.iterdir())) == 6
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(errno.EROFS, "Read-only file system"), (errno.EIO, "Input/output error")]
+)
+def test_a_folder_that_takes_no_captions_is_one_message(dbsweep, photos, git, monkeypatch, number, reason) -> None:
+    monkeypatch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(OSError(number, os.strerror(number))))
+    code, out, err = dbsweep("caption", photos, "--model", git)
+    assert (code, out) == (2, "")
+    assert f"{photos}/1.txt cannot be written ({reason}): captions lie beside photos; make" in " ".join(err.split())
+    assert len(list(photos.iterdir())) == 5
 
 
 def test_what_cannot_be_captioned_is_told_before_anything_is_loaded(refused, photos, git, tagger, tmp_path) -> None:

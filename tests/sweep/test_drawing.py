@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -242,7 +244,30 @@ def test_a_file_in_place_of_the_folder_is_told(dbsweep, run, tmp_path) -> None:
     for out in (tmp_path / "file", tmp_path / "file" / "pics"):
         code, _, err = dbsweep("draw", run.path, "--prompt", "a", "--out", out)
         assert code == 2
-        assert f"--out {out}: {tmp_path / 'file'} is a file; give a folder" in " ".join(err.split())
+        assert f"{out} cannot be a folder, for {tmp_path / 'file'} is a file: give another" in " ".join(err.split())
+
+
+def test_a_folder_that_cannot_be_made_is_told_before_a_model_is_loaded(refused) -> None:
+    message = "/proc/x cannot be written (No such file or directory): give another folder"
+    assert refused("--prompt", "a", "--out", "/proc/x") == f"dbsweep: {message}"
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EACCES, ".png cannot be written (Permission denied): give another path"),
+        (errno.ENOSPC, ".png; free some and try again"),
+    ],
+)
+def test_a_disk_that_takes_no_pictures_is_one_message(dbsweep, run, tmp_path, monkeypatch, number, message) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number))  # of an open file: without its name
+
+    monkeypatch.setattr("PIL.Image.Image.save", refuse)
+    code, out, err = dbsweep("draw", run.path, "--prompt", "a", "--out", tmp_path / "pics")
+    assert (code, out) == (2, "")
+    assert message in " ".join(err.split())
+    assert list((tmp_path / "pics").iterdir()) == []
 
 
 def test_an_interruption_is_told_with_how_to_go_on(dbsweep, run, tmp_path, monkeypatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 
 from dbsweep import cli
@@ -344,6 +345,33 @@ def test_best_exports_the_same_weights(run, export, capsys, monkeypatch, tmp_pat
     assert "Run demo: the best is b03-000024, not your subject yet" in capsys.readouterr().out
     assert export("", "--format", "diffusers", "--out", tmp_path / "b")[0] == 0
     assert load_base(str(tmp_path / "a")).sha256 == load_base(str(tmp_path / "b")).sha256
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EFBIG, r"m\S* cannot be written \(File too large\): give another path"),
+        (errno.ENOSPC, r"no disk space left to write \S*m"),
+    ],
+)
+@pytest.mark.parametrize("form", ["single-file", "diffusers"])
+def test_a_disk_that_takes_no_more_is_one_message(export, tmp_path, monkeypatch, form, number, message):
+    def refuse(*_, **__):
+        raise SafetensorError(f"I/O error: {os.strerror(number)} (os error {number})")
+
+    monkeypatch.setattr("dbsweep.models.safetensors_file.save_file", refuse)
+    code, out, err = export("", "--out", tmp_path / "m", "--format", form)
+    assert (code, out) == (2, "")
+    assert re.search(message, " ".join(err.split()))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("form", ["single-file", "diffusers", "lora", "peft"])
+@pytest.mark.parametrize("place", ["x", "self/x/m"])
+def test_below_proc_nothing_can_be_written(export, lora, form, place):
+    code, out, err = export(lora if form in ("lora", "peft") else "", "--out", f"/proc/{place}", "--format", form)
+    assert (code, out) == (2, "")
+    assert re.search(rf"/proc/{place}\S* cannot be written \(No such file or directory\): give", " ".join(err.split()))
 
 
 @pytest.mark.parametrize("form", ["single-file", "diffusers"])

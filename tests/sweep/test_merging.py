@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 from diffusers import StableDiffusionPipeline
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 
 from dbsweep import __version__
 from dbsweep.execution.folder import RunFolder
@@ -246,6 +249,39 @@ def test_wrong_input_is_one_message_and_leaves_nothing(
     assert message in one_line(err)
     assert "Traceback" not in err
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EFBIG, " cannot be written (File too large): give another path"),
+        (errno.ENOSPC, "no disk space left to write"),
+    ],
+)
+@pytest.mark.parametrize("file", ["base.safetensors", "difference.safetensors", "mix.safetensors"])
+def test_a_disk_that_takes_no_more_is_one_message_and_leaves_nothing(
+    merge, run, custom, tmp_path, monkeypatch, file, number, message
+):
+    """Of FAT, which takes 4 GiB of a file, or full; whichever of the files is the one."""
+
+    def refuse(tensors, path, metadata=None, save=save_file):
+        if file in path.name:
+            raise SafetensorError(f"I/O error: {os.strerror(number)} (os error {number})")
+        save(tensors, path, metadata=metadata)
+
+    monkeypatch.setattr("dbsweep.models.safetensors_file.save_file", refuse)
+    code, out, err = merge(custom, run.path, "--out", tmp_path / "mix")
+    assert (code, out) == (2, "")
+    assert message in one_line(err)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["x", "self/x/mix"])
+def test_a_path_that_cannot_be_written_is_said_before_a_model_is_loaded(merge, run, custom, place):
+    code, out, err = merge(custom, run.path, "--out", Path("/proc", place))
+    assert (code, out) == (2, "")
+    assert f"/proc/{place} cannot be written (No such file or directory): give another path" in one_line(err)
+    assert "Loading" not in err
 
 
 @pytest.fixture(scope="module")

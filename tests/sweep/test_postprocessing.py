@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -213,6 +214,34 @@ def test_an_interruption_is_told_with_how_to_go_on(upscale, folder: Path, monkey
     assert upscale("pics")[2].endswith(" 1 picture written, 1 there already")
 
 
+def test_a_folder_that_cannot_be_made_is_one_message(upscale, folder: Path) -> None:
+    code, out, err = upscale("pics", "--out", "/proc/x")
+    assert (code, out) == (2, "")
+    assert "/proc/x cannot be written (No such file or directory): give another folder" in err
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [
+        (errno.EIO, "upscaled/b.png cannot be written (Input/output error): give another path"),
+        (errno.ENOSPC, "no disk space left to write upscaled/b.png; free some"),
+    ],
+)
+def test_a_disk_that_takes_no_more_is_one_message(
+    number: int, message: str, upscale, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(temporary: Path, path: Path, replace=os.replace) -> None:
+        if path.name == "b.png":
+            raise OSError(number, os.strerror(number), temporary)
+        replace(temporary, path)
+
+    monkeypatch.setattr("os.replace", refuse)
+    code, out, err = upscale("pics")
+    assert (code, out) == (2, "")
+    assert message in err
+    assert [path.name for path in (folder / "upscaled").iterdir()] == ["a.png"]
+
+
 def test_faces_are_restored_after_the_picture_was_enlarged(
     dbsweep, folder: Path, models: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,7 +301,7 @@ def test_faces_alone_leave_the_size(dbsweep, folder: Path, models: Path, monkeyp
         (("pics", "--upscaler", "U", "--visibility", "2"), "--visibility"),
         (("nowhere", "--upscaler", "U"), "there is no picture or folder 'nowhere': check the path"),
         (("empty", "--upscaler", "U"), "no photos in empty"),
-        (("pics", "--upscaler", "U", "--out", "empty/file"), "--out empty/file: empty/file is a file; give a folder"),
+        (("pics", "--upscaler", "U", "--out", "empty/file"), "empty/file cannot be a folder, for empty/file is a file"),
         (("pics", "--upscaler", "R"), "(RestoreFormer) restores faces and makes nothing larger"),
         (("pics", "--upscaler", "pics/a.png"), "--upscaler: pics/a.png is no model file"),
     ],

@@ -12,6 +12,7 @@ from dbsweep.concepts.photos import is_whole
 from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.errors import InputError
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.places import refusing
 from dbsweep.sampling.infotext import ImageInfo, format_info, read_text, write_png
 from dbsweep.sampling.request import ImageRequest, Picture
 from dbsweep.sampling.sampler import Image, draw
@@ -40,6 +41,9 @@ def draw_missing(
 
     Returns:
         How many were drawn.
+
+    Raises:
+        RunError, DiskError: a picture cannot be written; those before it are whole.
     """
     texts = [format_info(ImageInfo(p.request, model_hash, clip_skip=p.clip_skip)) for p in pictures]
     there = _whole_texts(folder, set(texts))
@@ -50,7 +54,8 @@ def draw_missing(
         for index, image in images.items():
             picture = pictures[index]
             path = folder / picture_name(index, picture.request, texts[index])
-            write_png(path, image, picture.request, model_hash, clip_skip=picture.clip_skip)
+            with refusing(path):
+                write_png(path, image, picture.request, model_hash, clip_skip=picture.clip_skip)
         drawn += len(images)
         progress(drawn, total)
     return drawn
