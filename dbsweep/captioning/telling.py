@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dbsweep.errors import InputError
+from dbsweep.config.unread import refuse_unread
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Telling:
 
     def sentences(self, model: str) -> SentenceSettings:
         """The settings of a captioner; InputError, naming the model, for what is said of tags."""
-        _refuse(
+        refuse_unread(
             {"--threshold": self.threshold, "--character-threshold": self.character_threshold},
             f"for taggers, and {model} says sentences",
         )
@@ -55,15 +55,9 @@ class Telling:
 
     def tags(self, model: str) -> TagSettings:
         """The settings of a tagger, characters as all others unless it is said; InputError for what is of sentences."""
-        _refuse(
+        refuse_unread(
             {"--max-tokens": self.max_tokens, "--beams": self.beams, "--prompt": self.prompt},
             f"for models that say sentences, and {model} is a tagger",
         )
         threshold = TagSettings().threshold if self.threshold is None else self.threshold
         return TagSettings(threshold, threshold if self.character_threshold is None else self.character_threshold)
-
-
-def _refuse(options: dict[str, object], reason: str) -> None:
-    for option, value in options.items():
-        if value is not None:
-            raise InputError(f"{option} {value}: is {reason}; leave it out")

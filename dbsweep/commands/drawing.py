@@ -81,11 +81,19 @@ def draw_prompts(
     """Draw prompts with a run's checkpoint or any model; what was interrupted goes on by the same command."""
     from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
+    from dbsweep.config.unread import refuse_unread
     from dbsweep.sampling.settings import DrawSettings
     from dbsweep.sweep.drawing import Asked, draw_pictures
 
     if tiling and no_tiling:
         raise InputError("--tiling and --no-tiling exclude each other: give one of them")
+    if not pngs:
+        refuse_unread({"--no-tiling": no_tiling}, "for what a PNG of --from says, and nothing else tiles unasked")
+    if pngs and not prompts and not files:
+        of_prompts = {"--matrix": matrix, "--iterate-seed": iterate_seed}
+        refuse_unread(of_prompts, "for prompts, and a PNG of --from has one of its own")
+    if negative_prompt and not files and cfg_scale == 1.0:  # a line may have a scale of its own
+        refuse_unread({"--negative-prompt": negative_prompt}, "not read at --cfg-scale 1", "give more, or leave it out")
     settings = DrawSettings(
         negative_prompt=negative_prompt,
         images_per_prompt=images_per_prompt,

@@ -9,6 +9,7 @@ import typer
 
 from dbsweep.commands.options import RUNS, Runs
 from dbsweep.commands.output import print_lines, print_note
+from dbsweep.config.unread import refuse_unread
 
 if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.sweep.exporting import Format, PrecisionName
@@ -52,6 +53,8 @@ def export_model(
     runs: Runs = RUNS,
 ) -> None:
     """Write a checkpoint as a model for other programs."""
+    if form != "lora":
+        refuse_unread({"--no-captions": no_captions}, f"for --format lora, and files of {form} tell no captions")
     write_model(checkpoint, runs, out, form, precision, not no_captions)
 
 

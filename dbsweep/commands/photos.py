@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from dbsweep.commands.output import print_lines, print_note
+from dbsweep.config.unread import refuse_unread
 from dbsweep.errors import InputError
 
 if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.concepts.windows import Box
     from dbsweep.plan.buckets import Size
+    from dbsweep.sweep.preparing import Outcome
 
 
 def prepare_photos(
@@ -23,14 +25,15 @@ def prepare_photos(
         Path | None, typer.Argument(metavar="DESTINATION", help="Another folder, of the pictures.")
     ] = None,
     size: Annotated[
-        str, typer.Option(metavar="PIXELS", help="As `train.resolution`: a square's side, or 512x768.")
-    ] = "512",
+        str | None,
+        typer.Option(metavar="PIXELS", help="As `train.resolution`: a square's side, or 512x768; default: 512."),
+    ] = None,
     crop: Annotated[
-        Literal["centre", "focal", "none"],
+        Literal["centre", "focal", "none"] | None,
         typer.Option(
-            help="Of a photo of another shape: the middle, what stands out in it (a face first), or all of it."
+            help="Of a photo of another shape: the middle (default), what stands out (a face first), or all of it."
         ),
-    ] = "centre",
+    ] = None,
     boxes: Annotated[
         list[str] | None,
         typer.Option(
@@ -43,11 +46,13 @@ def prepare_photos(
         bool, typer.Option("--split", metavar="", help="Long photos become several pictures, side by side.")
     ] = False,
     threshold: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="With --split: photos of which one picture shows no more.")
-    ] = 0.5,
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="With --split: photos of which one picture shows no more; default: 0.5."),
+    ] = None,
     overlap: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="With --split: share of a picture that the next shows too.")
-    ] = 0.2,
+        float | None,
+        typer.Option(min=0.0, max=0.9, help="With --split: share of a picture that the next shows too; default: 0.2."),
+    ] = None,
     flip: Annotated[bool, typer.Option("--flip", metavar="", help="A mirrored copy of each picture too.")] = False,
     face_detector: Annotated[
         Path | None,
@@ -56,44 +61,63 @@ def prepare_photos(
         ),
     ] = None,
     edges_weight: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="With --crop focal: how much corners and edges count.")
-    ] = 0.5,
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="With --crop focal: how much corners and edges count; default: 0.5."),
+    ] = None,
     entropy_weight: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="With --crop focal: how much the liveliest part counts.")
-    ] = 0.15,
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="With --crop focal: how much the liveliest part counts; default: 0.15."),
+    ] = None,
     check: Annotated[
         bool, typer.Option("--check", metavar="", help="Make nothing; tell what many photos of SOURCE have in common.")
     ] = False,
 ) -> None:
     """Crop and resize photos for training, with their masks and captions, into another folder."""
+    of_pictures = {"--size": size, "--crop": crop, "--box": boxes, "--split": split, "--flip": flip}
+    of_split = {"--threshold": threshold, "--overlap": overlap}
+    of_focal = {"--edges-weight": edges_weight, "--entropy-weight": entropy_weight}
     if check:
         if destination is not None:
             raise InputError(f"--check makes nothing: give SOURCE alone, got {str(destination)!r} too")
+        refuse_unread({**of_pictures, **of_split, **of_focal}, "for pictures that are made, and --check makes none")
         _check(source, face_detector)
         return
     if destination is None:
         raise InputError("DESTINATION is missing: give another folder for the pictures, or --check to look at photos")
+    if not split:
+        refuse_unread(of_split, "for photos that are split", "add --split, or leave it out")
+    if crop != "focal":
+        refuse_unread(of_focal, "for what stands out", "add --crop focal, or leave it out")
     from dbsweep.commands.counting import making_many
     from dbsweep.concepts.focus import FocusWeights
     from dbsweep.concepts.preparation import Crop, Preparation
-    from dbsweep.concepts.prepared import sentences
-    from dbsweep.config.messages import counted, first_of
     from dbsweep.sweep import preparing
 
     asked = Preparation(
-        size=_size(size),
-        crop=Crop(crop),
+        size=_size("512" if size is None else size),
+        crop=Crop.CENTRE if crop is None else Crop(crop),
         flip=flip,
         split=split,
-        threshold=threshold,
-        overlap=overlap,
+        threshold=Preparation.threshold if threshold is None else threshold,
+        overlap=Preparation.overlap if overlap is None else overlap,
         boxes=_boxes(boxes or ()),
-        focus=FocusWeights(edges_weight, entropy_weight),
+        focus=FocusWeights(
+            edges=FocusWeights().edges if edges_weight is None else edges_weight,
+            entropy=FocusWeights().entropy if entropy_weight is None else entropy_weight,
+        ),
     )
     with making_many(
         "photo", f"all pictures in {destination} are whole, and the same command makes the rest."
     ) as count:
         outcome = preparing.prepare_photos(source, destination, asked, count, face_detector)
+    _tell(outcome, destination)
+
+
+def _tell(outcome: Outcome, destination: Path) -> None:
+    """Says what was done with each photo, and at the end what could not be: InputError."""
+    from dbsweep.concepts.prepared import sentences
+    from dbsweep.config.messages import counted, first_of
+
     print_lines([each.line for each in outcome.done])
     for sentence in sentences(outcome.done):
         print_note(f"note: {sentence}")

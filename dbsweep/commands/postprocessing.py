@@ -19,12 +19,19 @@ def upscale_pictures(
     scale: Annotated[
         float | None, typer.Option(min=0.1, max=16.0, help="Times as wide and high; default: the model's own factor.")
     ] = None,
-    tile: Annotated[int, typer.Option(min=0, help="Pixels of a tile, fewer where memory is short; 0: no tiles.")] = 320,
-    overlap: Annotated[int, typer.Option(min=0, help="Pixels that neighbouring tiles share.")] = 32,
+    tile: Annotated[
+        int | None,
+        typer.Option(min=0, help="Pixels of a tile, fewer where memory is short; 0: no tiles; default: 320."),
+    ] = None,
+    overlap: Annotated[
+        int | None, typer.Option(min=0, help="Pixels that neighbouring tiles share; default: 32.")
+    ] = None,
     restore_faces: Annotated[
         Path | None, typer.Option(metavar="FILE", help="A model that restores faces: GFPGAN, RestoreFormer.")
     ] = None,
-    visibility: Annotated[float, typer.Option(min=0.0, max=1.0, help="Share of a restored face in the picture.")] = 1.0,
+    visibility: Annotated[
+        float | None, typer.Option(min=0.0, max=1.0, help="Share of a restored face in the picture; default: 1.")
+    ] = None,
     face_detector: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="YuNet of OpenCV's model zoo (.onnx); finds the faces."),
@@ -36,9 +43,25 @@ def upscale_pictures(
     """Enlarge pictures, restore their faces, or both; what was interrupted goes on by the same command."""
     from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
+    from dbsweep.config.unread import refuse_unread
     from dbsweep.sweep.postprocessing import Postprocessing, postprocess_pictures
 
-    asked = Postprocessing(upscaler, scale, tile, overlap, restore_faces, face_detector, visibility)
+    if upscaler is None:
+        refuse_unread({"--tile": tile, "--overlap": overlap}, "for --upscaler", "add that, or leave it out")
+    if tile == 0:
+        refuse_unread({"--overlap": overlap}, "what tiles share, and --tile 0 makes none")
+    if restore_faces is None:
+        of_faces = {"--face-detector": face_detector, "--visibility": visibility}
+        refuse_unread(of_faces, "for --restore-faces", "add that, or leave it out")
+    asked = Postprocessing(
+        upscaler,
+        scale,
+        tile=Postprocessing.tile if tile is None else tile,
+        overlap=Postprocessing.overlap if overlap is None else overlap,
+        restorer=restore_faces,
+        detector=face_detector,
+        visibility=Postprocessing.visibility if visibility is None else visibility,
+    )
     with making_many(
         "picture" if upscaler is None else "tile",
         f"all pictures in {out} are whole, and the same command makes the rest.",

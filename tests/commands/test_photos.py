@@ -187,6 +187,11 @@ def test_a_caption_file_of_the_folder_that_cannot_be_read_is_told_once(dbsweep, 
     [
         (("--size", "500"), "--size must be pixels, multiples of 8 from 32 to 2048, such as 512 or 512x768, got '500'"),
         (("--size", "512x"), "got '512x'"),
+        (("--size", ""), "got ''"),
+        (("--threshold", "0.3"), "--threshold 0.3: is for photos that are split; add --split, or leave it out"),
+        (("--overlap", "0", "--crop", "focal"), "--overlap 0.0: is for photos that are split; add --split, or"),
+        (("--edges-weight", "1"), "--edges-weight 1.0: is for what stands out; add --crop focal, or leave it out"),
+        (("--entropy-weight", "0", "--crop", "none"), "--entropy-weight 0.0: is for what stands out; add --crop focal"),
         (("--box", "0.png"), "--box must be PHOTO=LEFT,TOP,WIDTH or"),
         (("--box", "0.png=0,0,9", "--box", "0.png=9,0,9"), "--box 0.png is given twice, and a photo has one window"),
         (("--box", "0.png=1,2"), "got '0.png=1,2'"),
@@ -267,6 +272,34 @@ def test_check_names_every_photo_that_cannot_be_read(dbsweep, source):
     assert (code, out) == (2, "")
     assert "1.png cannot be read (not an image); photo" in err
     assert err.endswith("2.png cannot be read (not an image): mend or remove them\n")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--size", "96"),
+        ("--crop", "none"),
+        ("--box", "0.png=1,2,3"),
+        ("--split",),
+        ("--flip",),
+        ("--threshold", "0.5"),
+        ("--overlap", "0.5"),
+        ("--edges-weight", "0.5"),
+        ("--entropy-weight", "0.5"),
+    ],
+)
+def test_what_pictures_would_be_made_with_says_nothing_to_check(dbsweep, source, words):
+    code, out, err = dbsweep("photos", source, "--check", *words)
+    assert (code, out) == (2, "")
+    assert f"{' '.join(words)}: is for pictures that are made, and --check makes none; leave it out" in err
+
+
+def test_what_is_not_said_of_splitting_and_focal_points_is_what_is_written(dbsweep, source, tmp_path):
+    Image.open(source / "0.png").resize((200, 80)).save(source / "0.png")
+    words = ("--size", "64", "--crop", "focal", "--split")
+    assert dbsweep("photos", source, tmp_path / "out", *words)[0] == 0
+    said = ("--threshold", "0.5", "--overlap", "0.2", "--edges-weight", "0.5", "--entropy-weight", "0.15")
+    assert dbsweep("photos", source, tmp_path / "out", *words, *said)[1].count("there already") == 3
 
 
 @pytest.mark.parametrize(

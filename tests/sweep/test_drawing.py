@@ -212,6 +212,13 @@ def test_a_picture_of_another_model_or_program_is_told_of(dbsweep, run, tmp_path
         (("--prompt", "a", "--images-per-prompt", "0"), "--images-per-prompt"),
         (("--prompt", "a", "--images-per-prompt", "1000001"), "--prompt: more than 1,000,000 pictures"),
         (("--prompt", "a", "--tiling", "--no-tiling"), "--tiling and --no-tiling exclude each other"),
+        (("--prompt", "a", "--no-tiling"), "--no-tiling: is for what a PNG of --from says, and nothing else tiles"),
+        (("--from", "a.png", "--matrix"), "--matrix: is for prompts, and a PNG of --from has one of its own; leave it"),
+        (("--from", "a.png", "--iterate-seed"), "--iterate-seed: is for prompts, and a PNG of --from has one of its"),
+        (
+            ("--prompt", "a", "--negative-prompt", "ink", "--cfg-scale", "1"),
+            "--negative-prompt ink: is not read at --cfg-scale 1; give more, or leave it out",
+        ),
         (("--prompt", "a" + "|b" * 20, "--matrix"), "--prompt: a matrix of 21 parts"),
         (("--prompt", "a\udcff"), "is not UTF-8"),
         (("--prompts", "none.txt"), "none.txt: cannot be read"),

@@ -310,6 +310,8 @@ def test_a_target_that_cannot_be_written_is_one_message(export, tmp_path, monkey
         ("-nowhere", (), "no run 'demo-nowhere' in "),
         ("", ("--format", "onnx"), "onnx"),
         ("", ("--precision", "fp8"), "fp8"),
+        ("", ("--no-captions",), "--no-captions: is for --format lora, and files of single-file tell no captions"),
+        ("", ("--no-captions", "--format", "peft"), "--no-captions: is for --format lora, and files of peft tell no"),
     ],
 )
 def test_wrong_input_is_one_message_and_exit_code_2(export, tmp_path, suffix, words, message):

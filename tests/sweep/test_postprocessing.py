@@ -292,6 +292,11 @@ def test_faces_alone_leave_the_size(dbsweep, folder: Path, models: Path, monkeyp
     [
         (("pics",), "there is nothing to do: give --upscaler, --restore-faces or both"),
         (("pics", "--restore-faces", "R", "--scale", "2"), "--scale needs --upscaler"),
+        (("pics", "--restore-faces", "R", "--tile", "64"), "--tile 64: is for --upscaler; add that, or leave it out"),
+        (("pics", "--restore-faces", "R", "--overlap", "0"), "--overlap 0: is for --upscaler; add that, or leave it"),
+        (("pics", "--upscaler", "U", "--tile", "0", "--overlap", "8"), "--overlap 8: is what tiles share, and --tile"),
+        (("pics", "--upscaler", "U", "--face-detector", "y"), "--face-detector y: is for --restore-faces; add that"),
+        (("pics", "--upscaler", "U", "--visibility", "0"), "--visibility 0.0: is for --restore-faces; add that, or"),
         (("pics", "--restore-faces", "R"), "--restore-faces needs --face-detector, the file that finds them"),
         (("pics", "--restore-faces", "R", "--face-detector", "none.onnx"), "--face-detector: there is no file 'none"),
         (("pics", "--upscaler", "none.pth"), "model file none.pth: cannot be read (No such file or directory)"),
