@@ -15,6 +15,7 @@ from dbsweep.sampling.prompt_matrix import matrix_prompts
 from dbsweep.sampling.request import Picture
 from dbsweep.sampling.settings import DrawSettings, settings_of
 from dbsweep.sweep.drawing_models import find_drawing_model
+from dbsweep.sweep.drawing_room import refuse_too_large
 
 _MOST = 1_000_000
 """Pictures of one command; more are a slip."""
@@ -82,6 +83,7 @@ def draw_pictures(
 
     wanted = _pictures(prompts, infos, asked, loaded.settings)
     pictures = list(dict.fromkeys(wanted))
+    refuse_too_large(pictures, loaded.models, drawing.precision)
     if len(pictures) < len(wanted):
         note(
             f"{counted(len(wanted) - len(pictures), 'picture')} asked for again will be drawn once; --iterate-seed"

@@ -53,4 +53,15 @@ def drawing_memory(training: TrainingMemory, size: ModelSize, resolution: int, *
 
 def picture_bytes(size: ModelSize, resolution: int) -> int:
     """What drawing one square picture makes at most, in float32."""
-    return _WIDEST * _FLOAT * size.vae_features * resolution**2
+    return pixel_bytes(size.vae_features, resolution**2)
+
+
+def pixel_bytes(vae_features: int, pixels: int, number_bytes: int = _FLOAT) -> int:
+    """What the VAE makes of a picture on the way.
+
+    Args:
+        vae_features: as in `ModelSize`.
+        pixels: of the picture.
+        number_bytes: of what it computes in.
+    """
+    return _WIDEST * number_bytes * vae_features * pixels

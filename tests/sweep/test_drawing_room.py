@@ -1,0 +1,69 @@
+"""A picture that takes more than there is is refused before it is drawn, where running out ends the process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+
+from dbsweep.errors import ResourceError
+from dbsweep.sampling.request import Hires, ImageRequest, Picture
+from dbsweep.sweep.drawing_room import refuse_too_large
+
+NEEDED = 3 * 4 * 48 * 6400**2
+"""Three float32 tensors of 48 features at full resolution."""
+
+
+def models(device: str = "cpu") -> Any:
+    """What is asked of a model with MiniSD's VAE."""
+    config = SimpleNamespace(block_out_channels=[16, 48, 96, 128])
+    return SimpleNamespace(device=torch.device(device), vae=SimpleNamespace(config=config))
+
+
+def picture(side: int, scale: float | None = None) -> Picture:
+    return Picture(ImageRequest("a", width=side, height=side, hires=None if scale is None else Hires(scale)))
+
+
+@pytest.fixture
+def free(monkeypatch: pytest.MonkeyPatch) -> Any:
+    return lambda count: monkeypatch.setattr("dbsweep.sweep.drawing_room.free_bytes", lambda: count)
+
+
+@pytest.mark.parametrize("large", [picture(64, 100.0), picture(6400)])
+def test_the_largest_picture_decides(free, large: Picture) -> None:
+    free(NEEDED)
+    refuse_too_large([picture(64), large, picture(512)], models(), "auto")
+    free(NEEDED - 1)
+    message = r"^drawing a picture of 6400×6400 pixels takes 22\.0 GB beside the model, and 22\.0 GB are free: give a"
+    with pytest.raises(ResourceError, match=message):
+        refuse_too_large([picture(64), large, picture(512)], models(), "auto")
+
+
+def test_half_precision_takes_half(free) -> None:
+    free(NEEDED // 2)
+    refuse_too_large([picture(6400)], models(), "bf16")
+    with pytest.raises(ResourceError, match="pixels takes"):
+        refuse_too_large([picture(6400)], models(), "fp32")
+
+
+def test_a_gpu_says_itself_when_it_is_full(free) -> None:
+    free(0)
+    refuse_too_large([picture(6400)], models("cuda"), "fp32")
+
+
+def test_where_nobody_knows_what_is_free_nothing_is_refused(free) -> None:
+    free(None)
+    refuse_too_large([picture(6400)], models(), "fp32")
+
+
+def test_minisd_by_a_hundred_is_told_and_nothing_is_drawn(dbsweep, free, monkeypatch, tmp_path: Path) -> None:
+    free(16 * 2**30)
+    monkeypatch.setattr("dbsweep.execution.drawing.picture_folder.draw", lambda *_, **__: pytest.fail("drawn"))
+    words = ("--prompt", "a", "--hires-scale", "100", "--out", tmp_path / "pics")
+    code, out, err = dbsweep("draw", "minisd", *words)
+    assert (code, out) == (2, "")
+    assert "drawing a picture of 6400×6400 pixels takes 22.0 GB beside the model, and 16.0 GB are free: give a" in err
+    assert list((tmp_path / "pics").iterdir()) == []
