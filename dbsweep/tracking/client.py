@@ -36,8 +36,8 @@ def ui_command(uri: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """The text with user and password taken out of its addresses."""
-    return re.sub(r"://[^/@\s]+@", "://", text)
+    """The text with user and password, which may hold an ``@``, taken out of its addresses."""
+    return re.sub(r"://[^/?#\s]+@", "://", text)
 
 
 def set_environment() -> None:

@@ -14,11 +14,20 @@ SETTINGS = Tracking()
 
 
 def runs_in(output: Path) -> dict[str, Any]:
+    return {run.info.run_name: run for run in _runs(output)}
+
+
+def run_names(output: Path) -> list[str]:
+    """Of two runs for one trial the name is there twice."""
+    return [run.info.run_name for run in _runs(output)]
+
+
+def _runs(output: Path) -> list[Any]:
     client = MlflowClient(tracking_uri=default_uri(output))
     experiment = client.get_experiment_by_name("dbsweep")
     assert experiment is not None
     assert experiment.artifact_location == (output / "mlartifacts").as_uri()
-    return {run.info.run_name: run for run in client.search_runs([experiment.experiment_id])}
+    return list(client.search_runs([experiment.experiment_id]))
 
 
 def history(output: Path, run_id: str, metric: str) -> list[tuple[int, float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from urllib.error import URLError
 
 import pytest
 
@@ -112,6 +114,26 @@ def test_a_server_that_is_away_is_told_of_at_once() -> None:
     assert told is not None
     assert told.startswith(f"MLflow at http://127.0.0.1:{port}: ")
     assert "refused" in told
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        (ssl.SSLCertVerificationError("certificate verify failed: self-signed certificate"), None),
+        (ssl.SSLError("unsafe legacy renegotiation"), None),
+        (socket.gaierror("Name or service not known"), "MLflow at https://server: Name or service not known"),
+    ],
+)
+def test_whose_certificate_is_trusted_is_left_to_mlflow(
+    monkeypatch: pytest.MonkeyPatch, reason: OSError, told: str | None
+) -> None:
+    """By MLFLOW_TRACKING_INSECURE_TLS or a bundle of the person's own, which are not looked at here."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise URLError(reason)
+
+    monkeypatch.setattr("urllib.request.urlopen", refuse)
+    assert absence("https://me:secret@server", patience_s=60.0) == told
 
 
 def test_a_server_that_never_answers_is_not_waited_for() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from dbsweep.tracking.client import artifact_location, default_uri, set_environment, ui_command
+from dbsweep.tracking.client import artifact_location, default_uri, set_environment, ui_command, without_password
 
 
 def test_the_default_store_does_not_depend_on_the_working_directory(
@@ -32,6 +32,24 @@ def test_the_default_store_does_not_depend_on_the_working_directory(
 )
 def test_one_command_shows_the_store(uri: str, command: str) -> None:
     assert ui_command(uri) == command
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("http://me:secret@server:5000/x", "http://server:5000/x"),
+        ("postgresql+psycopg://me:secret@server/runs", "postgresql+psycopg://server/runs"),
+        ("https://token@server", "https://server"),
+        ("https://me:sec@ret@server/x", "https://server/x"),
+        ("https://me:s%40cret@server?x=a@b", "https://server?x=a@b"),
+        ("at http://me:secret@one, then http://me:other@two", "at http://one, then http://two"),
+        ("http://server/me@home", "http://server/me@home"),
+        ("sqlite:////home/me@work/mlflow.db", "sqlite:////home/me@work/mlflow.db"),
+        ("write to me@server, not http://server", "write to me@server, not http://server"),
+    ],
+)
+def test_who_asks_is_taken_out_of_addresses_and_nothing_else_out_of_a_text(text: str, expected: str) -> None:
+    assert without_password(text) == expected
 
 
 def test_naming_a_store_does_not_import_mlflow() -> None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
+from mlflow.tracking import MlflowClient
 
 from dbsweep import __version__
 from dbsweep.config.schema import Tracking
@@ -14,7 +16,7 @@ from dbsweep.records.names import TrialState
 from dbsweep.tracking.logged import LoggedRun
 from dbsweep.tracking.mlflow_log import MlflowTracker
 from tests.tracking.records import STARTED, make_record
-from tests.tracking.store import SETTINGS, history, runs_in
+from tests.tracking.store import SETTINGS, history, run_names, runs_in
 
 
 def test_a_run_and_its_trials(output: Path) -> None:
@@ -65,6 +67,26 @@ def test_whatever_a_client_raises_is_a_status_and_the_rest_is_logged_later(
     assert status.reason == f"MLflow at {tracker.uri}: {told}"
     assert tracker.sync(record, output / "demo").worked
     assert history(output, runs_in(output)["t001"].info.run_id, "identity") == [(10, 0.1), (20, 0.2)]
+
+
+def test_a_run_that_arrived_though_the_server_did_not_say_so_is_not_made_again(
+    output: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is asked of the store after any error: what this process knows may be less."""
+    made = MlflowClient.create_run
+
+    def answer_too_late(self: MlflowClient, *args: Any, **options: Any) -> Any:
+        run = made(self, *args, **options)
+        if options["run_name"] == "t001":
+            raise TimeoutError("no answer")
+        return run
+
+    record, tracker = make_record(output / "demo"), MlflowTracker(SETTINGS, output)
+    with monkeypatch.context() as slow:
+        slow.setattr(MlflowClient, "create_run", answer_too_late)
+        assert not tracker.sync(record, output / "demo").worked
+    assert tracker.sync(record, output / "demo").worked
+    assert sorted(run_names(output)) == ["demo", "t001", "t002"]
 
 
 def test_the_end_brings_choice_report_and_states(output: Path) -> None:
