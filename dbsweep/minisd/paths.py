@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-WEIGHTS: Final = Path(__file__).parent / "weights"
+from dbsweep.models.single_file.embedded import PIPELINE
+
+WEIGHTS: Final = PIPELINE.parent
 MAX_BYTES: Final = 24_000_000
 """All shipped weights together stay under this."""
 
 
 def pipeline_path() -> Path:
     """Return the folder of the shipped diffusers pipeline; `StableDiffusionPipeline.from_pretrained` reads it."""
-    return WEIGHTS / "pipeline"
+    return PIPELINE
 
 
 def clip_path() -> Path:

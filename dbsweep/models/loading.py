@@ -23,6 +23,7 @@ from dbsweep.models.hub import CONFIG_FILES, VAE_CONFIG, VAE_WEIGHTS, WEIGHTS, d
 from dbsweep.models.quiet import without_reports
 from dbsweep.models.refusals import read_or_refuse, refuse_lacking, refuse_misfits, without_numbers
 from dbsweep.models.single_file.config import config_beside, find_config
+from dbsweep.models.single_file.embedded import PIPELINE
 from dbsweep.models.single_file.reading import read_networks, read_single_file, read_tensors, read_vae
 from dbsweep.models.sources import (
     BaseSource,
@@ -110,8 +111,8 @@ def _load_file(path: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffus
     networks = read_networks(file, folder, dtype, with_vae=base.vae is None)
     if base.vae is not None:
         networks["vae"] = _other_vae(base, folder, dtype)
-    # A folder that somebody put there knows better than a guess from the weights.
-    told = {} if folder == config_beside(path) else {"prediction_type": file.family.prediction_type}
+    # A folder that somebody put there, and MiniSD's own, know better than a guess from the weights.
+    told = {} if folder in (config_beside(path), PIPELINE) else {"prediction_type": file.family.prediction_type}
     return _bundle(networks, folder, base, scheduler=told)
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from huggingface_hub import try_to_load_from_cache
 
-from dbsweep.models.single_file.config import is_sd2_file
+from dbsweep.errors import ModelError
+from dbsweep.models.single_file.config import is_minisd_file, is_sd2_file
+from dbsweep.models.single_file.embedded import PIPELINE
 from dbsweep.models.sources import is_hub_id
 
 
@@ -18,7 +21,8 @@ def native_size(source: str) -> int | None:
     pipelines take it for the default height.
 
     Args:
-        source: a diffusers folder, a single file with such a folder beside it, or a hub id that lies in the cache.
+        source: a diffusers folder, a single file with such a folder beside it or of MiniSD, or a hub id that lies in
+            the cache.
     """
     folder = _folder(source)
     latent, blocks = _read(folder, "unet", "sample_size"), _read(folder, "vae", "block_out_channels")
@@ -57,7 +61,12 @@ def _folder(source: str) -> Path:
     if not path.exists() and is_hub_id(source):
         cached = try_to_load_from_cache(source, "unet/config.json")
         return Path(cached).parents[1] if isinstance(cached, str) else path
-    return path.with_suffix("") if path.is_file() else path
+    if not path.is_file():
+        return path
+    with suppress(ModelError):  # what is damaged `check_source` tells
+        if not path.with_suffix("").is_dir() and is_minisd_file(path):
+            return PIPELINE
+    return path.with_suffix("")
 
 
 def _read(folder: Path, network: str, field: str) -> object:

@@ -10,6 +10,7 @@ import yaml
 
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import CONFIG_FILES, download, find_cached
+from dbsweep.models.single_file.embedded import PIPELINE, is_minisd
 from dbsweep.models.single_file.kinds import (
     EMA_PREFIX,
     UNET_PREFIX,
@@ -58,6 +59,11 @@ def _shapes(path: Path) -> Mapping[str, Sequence[int]]:
     return check_safetensors(path) if path.suffix == ".safetensors" else dict.fromkeys(names_in_pickle(path), ())
 
 
+def is_minisd_file(path: Path) -> bool:
+    """Whether a single file is of MiniSD, whose configuration comes with dbsweep."""
+    return is_minisd(_shapes(path))
+
+
 def config_beside(path: Path) -> Path:
     """Where somebody may have put the diffusers folder of a single file."""
     return path.with_suffix("")
@@ -96,9 +102,9 @@ def files_beside(path: Path) -> list[Path]:
 
 
 def find_config(path: Path, *, sd2: bool) -> Path:
-    """The diffusers folder with a single file's configuration: the one beside it, or else the hub's of its family.
+    """The diffusers folder with a single file's configuration: beside it, the package's of MiniSD, or the hub's.
 
-    The hub is asked only where its cache on this machine has none.
+    The hub is asked for its family's, and only where its cache on this machine has none.
 
     Raises:
         ModelError: there is none, or it lacks parts.
@@ -107,6 +113,8 @@ def find_config(path: Path, *, sd2: bool) -> Path:
     if any((beside / name).exists() for name in ("model_index.json", "unet")):  # not a run or pictures of that name
         check_folder(beside, needs_weights=False)
         return beside
+    if is_minisd_file(path):
+        return PIPELINE
     hub_ids = SD2_CONFIGS if sd2 else SD1_CONFIGS
     for hub_id in hub_ids:
         with suppress(ModelError):  # what is there may lack parts
