@@ -1,26 +1,15 @@
-"""What writing captions asks of a model, whether it says sentences or tags, and the errors of loading one."""
+"""What writing captions asks of a model, whether it says sentences or tags, and what it cannot be."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pickle import UnpicklingError
-from typing import Protocol, TypeVar
+from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from PIL import Image
-from safetensors import SafetensorError
 
 from dbsweep.errors import ModelError, ResourceError
-from dbsweep.models.device_memory import is_out_of_memory
 from dbsweep.models.refusals import without_numbers
-
-Loaded = TypeVar("Loaded")
-
-_ERRORS = (
-    *(OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError, MemoryError),
-    *(SafetensorError, UnpicklingError),
-)
-"""What damaged files, or those of another model, raise in transformers, timm and torch."""
 
 
 class Captioner(Protocol):
@@ -32,22 +21,6 @@ class Captioner(Protocol):
 
     def describe(self, images: Sequence[Image.Image]) -> list[tuple[str, ...]]:
         """The sentence of each image (RGB, of any size), or its tags; nothing where it has nothing to say."""
-
-
-def load_or_refuse(name: str, load: Callable[[], Loaded]) -> Loaded:
-    """What ``load`` returns, read from files or moved to a device.
-
-    Raises:
-        ResourceError: there is no memory for it.
-        ModelError: its files cannot be read.
-    """
-    try:
-        return load()
-    except _ERRORS as error:
-        if is_out_of_memory(error):
-            raise no_memory(f"while model {name} was loaded") from error
-        reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
-        raise ModelError(f"model {name}: cannot be loaded ({reason}); get its files again") from error
 
 
 def refuse_no_numbers(name: str, model: torch.nn.Module) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
@@ -10,7 +9,7 @@ from typing import Any, Final, Literal, TypeAlias
 from dbsweep.captioning.tags import TAG_FILE
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import ANY_MODEL_WEIGHTS, MODEL_WEIGHTS, download
-from dbsweep.models.sources import is_hub_id
+from dbsweep.models.network_folder import CONFIG, local_folder, read_config
 
 Kind: TypeAlias = Literal["git", "blip", "blip-2", "florence2", "tagger"]
 
@@ -23,12 +22,14 @@ KINDS: Final[dict[Kind, str]] = {
 }
 """What people call them; the keys but for the last are ``model_type`` in a ``config.json``."""
 
-_CONFIG = "config.json"
 _FILES = (
-    *(_CONFIG, "generation_config.json", "*processor_config.json", "tokenizer*", "special_tokens_map.json"),
+    *(CONFIG, "generation_config.json", "*processor_config.json", "tokenizer*", "special_tokens_map.json"),
     *("added_tokens.json", "vocab.*", "merges.txt", TAG_FILE),
 )
-_TAKE = "take one such as microsoft/git-large-coco, or SmilingWolf/wd-vit-tagger-v3 for tags"
+_TAKE = (
+    "take one such as microsoft/git-large-coco or florence-community/Florence-2-large, or SmilingWolf/wd-vit-tagger-v3"
+    " for tags"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,26 +66,15 @@ def find_captioner(name: str) -> FoundCaptioner:
         ModelError: it is none, lacks files, wants code of its own to be run, or is not to be had.
         DiskError: as `dbsweep.models.hub.download`.
     """
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if not any(any(folder.glob(pattern)) for pattern in ANY_MODEL_WEIGHTS[0]):
-            raise ModelError(f"model {name}: the folder has no weights ({' or '.join(ANY_MODEL_WEIGHTS[0])}); {_TAKE}")
+    folder = local_folder(name, "captioner", _TAKE)
+    if folder is not None:
         return FoundCaptioner(name, _kind(folder, name), folder)
-    if folder.exists():
-        raise ModelError(f"model {name}: is a file; give the folder of a captioner, or a hub id")
-    if not is_hub_id(name):
-        raise ModelError(f"model {name}: no such folder, and not a hub id (owner/name); check the path")
-    configured = download(name, (_CONFIG, TAG_FILE), f"model {name}", later=ANY_MODEL_WEIGHTS)
+    configured = download(name, (CONFIG, TAG_FILE), f"model {name}", later=ANY_MODEL_WEIGHTS)
     return FoundCaptioner(name, _kind(configured, name), None)
 
 
 def _kind(folder: Path, name: str) -> Kind:
-    config = _read_config(folder, name)
-    if "auto_map" in config:
-        raise ModelError(
-            f"model {name}: wants code of its own to be run, which is never done here; {_TAKE}, or"
-            " florence-community/Florence-2-large where it is a Florence-2"
-        )
+    config = read_config(folder, name, "captioner", _TAKE)
     if "architecture" in config or (folder / TAG_FILE).is_file():
         return _tagger(folder, name, config)
     model_type = config.get("model_type", "nameless")
@@ -93,7 +83,7 @@ def _kind(folder: Path, name: str) -> Kind:
             return kind
     *several, last = KINDS.values()
     raise ModelError(
-        f"model {name}: its {_CONFIG} tells of a {model_type} model, which writes no captions; {', '.join(several)} and"
+        f"model {name}: its {CONFIG} tells of a {model_type} model, which writes no captions; {', '.join(several)} and"
         f" {last} do: {_TAKE}"
     )
 
@@ -101,22 +91,9 @@ def _kind(folder: Path, name: str) -> Kind:
 def _tagger(folder: Path, name: str, config: dict[str, Any]) -> Kind:
     if "architecture" not in config:
         raise ModelError(
-            f"model {name}: its {_CONFIG} tells of no timm model (architecture), as those of SmilingWolf's v3 taggers"
+            f"model {name}: its {CONFIG} tells of no timm model (architecture), as those of SmilingWolf's v3 taggers"
             f" do; {_TAKE}"
         )
     if not (folder / TAG_FILE).is_file():
         raise ModelError(f"model {name}: it has no {TAG_FILE}, so nobody knows its tags; get that file, or {_TAKE}")
     return "tagger"
-
-
-def _read_config(folder: Path, name: str) -> dict[str, Any]:
-    """ModelError unless it is there and holds an object."""
-    try:
-        content = json.loads((folder / _CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"model {name}: it has no {_CONFIG}, so it is no captioner; {_TAKE}") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"model {name}: its {_CONFIG} cannot be read as JSON ({error}); get it again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"model {name}: its {_CONFIG} is not a model's; get it again")
-    return content

@@ -18,12 +18,12 @@ from transformers import (
     GitForCausalLM,
     GitProcessor,
 )
-from transformers.utils import logging
 
-from dbsweep.captioning.captioner import load_or_refuse, refuse_no_numbers
+from dbsweep.captioning.captioner import refuse_no_numbers
 from dbsweep.captioning.model_files import Kind
 from dbsweep.captioning.telling import SentenceSettings
 from dbsweep.errors import InputError, ModelError
+from dbsweep.models.network_loading import load_or_refuse, load_pretrained
 from dbsweep.models.quiet import without_reports
 
 _CLASSES: Final[dict[Kind, tuple[Any, Any]]] = {
@@ -105,14 +105,9 @@ def load_sentence_captioner(
     if not any((folder / file).is_file() for file in _WORDS):
         raise ModelError(f"model {name}: has no words, it lacks {' or '.join(_WORDS)}; get its tokenizer too")
     model_class, processor_class = _CLASSES[kind]
-    logging.disable_progress_bar()
+    model = load_pretrained(name, model_class, folder)
     with without_reports():
-        model, found = load_or_refuse(
-            name, lambda: model_class.from_pretrained(folder, dtype=torch.float32, output_loading_info=True)
-        )
         processor = load_or_refuse(name, lambda: processor_class.from_pretrained(folder))
-    if missing := sorted(found["missing_keys"]):  # transformers only warns, and makes them up at random
-        raise ModelError(f"model {name}: lacks {len(missing)} of its weights, such as {missing[0]}; get it again")
     refuse_no_numbers(name, model)
     load_or_refuse(name, lambda: model.to(device))
     return SentenceCaptioner(kind, model, processor, settings)

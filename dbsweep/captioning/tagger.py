@@ -12,10 +12,11 @@ from PIL import Image
 from safetensors.torch import load_file
 from timm.data import create_transform, resolve_data_config
 
-from dbsweep.captioning.captioner import load_or_refuse, refuse_no_numbers
+from dbsweep.captioning.captioner import refuse_no_numbers
 from dbsweep.captioning.tags import TAG_FILE, Tag, chosen_tags, read_tags
 from dbsweep.captioning.telling import TagSettings
 from dbsweep.errors import ModelError
+from dbsweep.models.network_loading import load_or_refuse
 
 _WEIGHTS = "model.safetensors"
 _BGR = [2, 1, 0]

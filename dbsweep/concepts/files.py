@@ -22,7 +22,8 @@ def write_whole(path: Path, content: bytes) -> None:
         part.write_bytes(content)
         os.replace(part, path)
     except OSError as error:
-        part.unlink(missing_ok=True)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise DiskError(f"no space left for {path} ({len(content)} bytes): free some disk space") from error
         raise
+    finally:
+        part.unlink(missing_ok=True)  # after an interruption too

@@ -44,7 +44,7 @@ def read_or_refuse(source: str, part: str, read: Callable[[], T]) -> T:
     try:
         return read()
     except LOADING_ERRORS as error:
-        refused = next((each for each in _chain(error) if isinstance(each, pickle.UnpicklingError)), None)
+        refused = next((each for each in causes(error) if isinstance(each, pickle.UnpicklingError)), None)
         if refused is not None:
             raise ModelError(
                 f"base model {source}: {part} refused, {pickle_fault(refused)}; use .safetensors files"
@@ -63,7 +63,7 @@ def pickle_fault(error: pickle.UnpicklingError) -> str:
     return f"it is a pickle that holds code besides weights: it asks for {asked[1]}"
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """The error and those that it was raised for: diffusers says of a refused pickle only that it cannot be loaded."""
     at: BaseException | None = error
     while at is not None:

@@ -1,0 +1,54 @@
+"""A network that a person names by a folder or a hub id, and that is no Stable Diffusion; needs no torch."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from dbsweep.errors import ModelError
+from dbsweep.models.hub import ANY_MODEL_WEIGHTS
+from dbsweep.models.sources import is_hub_id
+
+CONFIG = "config.json"
+
+
+def local_folder(name: str, kind: str, take: str) -> Path | None:
+    """The folder of that name, if it has weights; None for a hub id.
+
+    Args:
+        kind: what it should be: ``captioner``.
+        take: what messages advise in its place.
+
+    Raises:
+        ModelError: it is neither, or has no weights.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        if not any(any(folder.glob(pattern)) for pattern in ANY_MODEL_WEIGHTS[0]):
+            raise ModelError(f"model {name}: the folder has no weights ({' or '.join(ANY_MODEL_WEIGHTS[0])}); {take}")
+        return folder
+    if folder.exists():
+        raise ModelError(f"model {name}: is a file; give the folder of a {kind}, or a hub id")
+    if not is_hub_id(name):
+        raise ModelError(f"model {name}: no such folder, and not a hub id (owner/name); check the path")
+    return None
+
+
+def read_config(folder: Path, name: str, kind: str, take: str) -> dict[str, Any]:
+    """What a network's ``config.json`` says; arguments as `local_folder`.
+
+    Raises:
+        ModelError: it is not there, cannot be read, or asks for code that comes with the weights.
+    """
+    try:
+        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"model {name}: it has no {CONFIG}, so it is no {kind}; {take}") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"model {name}: its {CONFIG} cannot be read as JSON ({error}); get it again") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"model {name}: its {CONFIG} is not a model's; get it again")
+    if "auto_map" in content:
+        raise ModelError(f"model {name}: wants code of its own to be run, which is never done here; {take}")
+    return content
