@@ -14,6 +14,7 @@ import typer
 from dbsweep import __version__
 from dbsweep.commands.captioning import caption_photos
 from dbsweep.commands.drawing import draw_prompts
+from dbsweep.commands.ideas import find_ideas
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models, merge_models
 from dbsweep.commands.output import print_note
@@ -62,6 +63,7 @@ app.command()(best)
 app.command("export")(export_model)
 app.command("merge")(merge_models)
 app.command("draw")(draw_prompts)
+app.command("ideas")(find_ideas)
 app.command("upscale")(upscale_pictures)
 app.command("caption")(caption_photos)
 app.command()(choose)

@@ -22,7 +22,7 @@ RANKS: tuple[frozenset[str], ...] = (
     frozenset({"plan", "selection"}),
     frozenset({"models"}),
     frozenset({"concepts", "sampling"}),
-    frozenset({"training", "scoring", "postprocess", "captioning", "minisd"}),
+    frozenset({"training", "scoring", "postprocess", "captioning", "prompting", "minisd"}),
     frozenset({"execution", "tracking", "reports"}),
     frozenset({"sweep"}),
     frozenset({"commands"}),

@@ -31,6 +31,11 @@ def print_lines(lines: Sequence[str]) -> None:
     _write(sys.stdout, lines)
 
 
+def print_whole(lines: Sequence[str]) -> None:
+    """Writes lines that are copied from a terminal: it breaks them itself, and copies them as one."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+
+
 def print_note(text: str) -> None:
     """Writes a sentence, or several lines, to stderr: what is said beside the answer."""
     _write(sys.stderr, text.splitlines())

@@ -74,6 +74,15 @@ def read_prompts(file: Path) -> tuple[AskedPrompt, ...]:
     return prompts
 
 
+def prompt_line(prompt: str) -> str:
+    """The line that `read_prompts` reads as this prompt, of which it says no settings.
+
+    The prompt is one line itself, and not blank. What would be flags is quoted, behind a space: a value that begins
+    with ``--`` would be a flag too.
+    """
+    return f"--prompt {shlex.quote(f' {prompt}')}" if prompt.startswith("--") else prompt
+
+
 def _asked(line: str, place: str) -> AskedPrompt:
     if not line.startswith("--"):
         return AskedPrompt(line, DrawSettings(), place)

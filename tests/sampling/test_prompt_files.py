@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dbsweep.errors import InputError
-from dbsweep.sampling.prompt_files import read_prompts
+from dbsweep.sampling.prompt_files import prompt_line, read_prompts
 from dbsweep.sampling.settings import DrawSettings
 
 
@@ -86,3 +88,19 @@ def test_a_bad_file_is_named(tmp_path: Path, content: str | bytes, message: str)
         read_prompts(write(tmp_path, content))
     with pytest.raises(InputError, match=r"none.txt: cannot be read \(No such file or directory\)"):
         read_prompts(tmp_path / "none.txt")
+
+
+@given(st.text(min_size=1).map(lambda text: " ".join(text.split())).filter(lambda text: text and "\0" not in text))
+@example("--prompt")
+@example('--steps 3 of the man\'s "hat"')
+@example("-- $HOME")
+def test_a_line_that_is_written_is_read_again(tmp_path_factory: pytest.TempPathFactory, prompt: str) -> None:
+    file = tmp_path_factory.getbasetemp() / "written.txt"
+    try:
+        content = f"{prompt_line('photo of man')}\n{prompt_line(prompt)}\n".encode()
+    except UnicodeEncodeError:
+        return  # half of a pair of surrogates, which is no text
+    file.write_bytes(content)
+    first, asked = read_prompts(file)
+    assert (first.prompt, asked.prompt.strip()) == ("photo of man", prompt)
+    assert asked.settings == DrawSettings()
