@@ -53,7 +53,7 @@ def _outliving(stream: io.TextIOWrapper) -> io.TextIOWrapper:
         io.BufferedWriter(_Outliving(stream.fileno(), "wb", closefd=False)),
         encoding=stream.encoding,
         errors=stream.errors,
-        line_buffering=stream.line_buffering,
+        line_buffering=stream.line_buffering or stream.write_through,  # PYTHONUNBUFFERED, as in many containers
     )
 
 

@@ -80,3 +80,18 @@ def test_no_file_gets_the_number_of_a_closed_stream(closed: str) -> None:
     """SQLite's could, and a library that prints would write into the ledger."""
     done = subprocess.run(f"{shlex.join([sys.executable, '-c', CHILD])} {closed}", shell=True, check=False)
     assert done.returncode > 2
+
+
+def test_an_answer_stands_before_what_is_said_after_it_in_a_log_of_both() -> None:
+    """As containers keep them, which ask Python not to hold lines back."""
+    code = """
+import sys
+from dbsweep.commands.streams import outlive_readers
+outlive_readers()
+print("answer")
+print("note", file=sys.stderr)
+"""
+    unbuffered = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+    done = subprocess.run([sys.executable, "-c", code], check=True, env=unbuffered, **both)  # type: ignore[call-overload]
+    assert done.stdout == "answer\nnote\n"
