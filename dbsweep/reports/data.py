@@ -12,6 +12,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.curves import FrontPoint, Panel, front_points, panels
 from dbsweep.reports.decision import Decision, decision
 from dbsweep.reports.grids import GridTable, grid_tables
+from dbsweep.reports.legends import Key, curve_keys, front_keys
 from dbsweep.reports.saving import steps_saved
 from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.story import Chapter, story
@@ -44,6 +45,7 @@ class ReportData:
         progress: what is still to come; empty when the run is finished.
         decision: None while nothing can be recommended.
         chapters: the strips of the story; strips: all others.
+        curve_keys, front_keys: what the colours of `panels` and `front` mean.
         strips_left_out: strips that the page has no room for.
         notes: the plan's sentences for the person, trials that ran out of memory, and what this base model and
             encoder cannot measure.
@@ -56,7 +58,9 @@ class ReportData:
     chapters: tuple[Chapter, ...]
     table: TrialTable
     panels: tuple[Panel, ...]
+    curve_keys: tuple[Key, ...]
     front: tuple[FrontPoint, ...]
+    front_keys: tuple[Key, ...]
     grids: tuple[GridTable, ...]
     strips: tuple[FilmStrip, ...]
     strips_left_out: int
@@ -85,6 +89,7 @@ def report_data(record: RunRecord, run_folder: Path, handle: str | None = None) 
     """
     folder = run_folder.resolve()
     strips = film_strips(record, folder)
+    curves, front = panels(record), front_points(record)
     chapters = story(record, strips)
     told = {chapter.strip.trial for chapter in chapters}
     others = [strip for strip in strips if strip.trial not in told]
@@ -96,8 +101,10 @@ def report_data(record: RunRecord, run_folder: Path, handle: str | None = None) 
         decision=decision(record, folder, handle),
         chapters=chapters,
         table=trial_table(record),
-        panels=panels(record),
-        front=front_points(record),
+        panels=curves,
+        curve_keys=curve_keys(curves),
+        front=front,
+        front_keys=front_keys(front),
         grids=grid_tables(record, folder),
         strips=tuple(others[:room]),
         strips_left_out=max(len(others) - room, 0),
