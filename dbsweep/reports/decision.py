@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 
 from dbsweep.concepts.photos import list_photos
@@ -14,6 +13,7 @@ from dbsweep.records.choice import Candidate, Choice, Overrule
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import SampleImage, Score, Scorecard
 from dbsweep.records.run import RunRecord
+from dbsweep.reports.gauges import Gauge, gauge, scale_sentence, top
 from dbsweep.reports.learned import is_not_there, unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
 from dbsweep.reports.race import race_sentence
@@ -56,12 +56,12 @@ class ConceptPictures:
 
 @dataclass(frozen=True, slots=True)
 class ScoreLine:
-    """One score in plain words; `span` is (low, value, high) clipped to 0–1, for the bar."""
+    """One score in plain words, and its bar."""
 
     name: str
     value: str
     interval: str
-    span: tuple[float, float, float]
+    gauge: Gauge
     meaning: str
 
 
@@ -87,6 +87,7 @@ class Decision:
         verdict: on its training; may be empty.
         is_there: whether it has learned the subject, or a person has taken it.
         lagging: which subject is behind the others in it, and what to do; may be empty.
+        scale: where the bars of `scores` end, in words; empty where that is 1.
         rows: its scores concept by concept, where there are several.
         formula: what the utility is; changes: what would change dbsweep's choice.
         runners_up: candidates by utility.
@@ -113,6 +114,7 @@ class Decision:
     formula: str
     settings: tuple[tuple[str, str], ...]
     scores: tuple[ScoreLine, ...]
+    scale: str
     rows: tuple[ConceptRow, ...]
     concepts: tuple[ConceptPictures, ...]
     exports: tuple[tuple[str, str], ...]
@@ -144,6 +146,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
     if choice is None or best is None:
         return None
     card = record.scorecards.get(best.checkpoint)
+    scores = _shown_scores(record.card_of(best.checkpoint) if card is not None else None)
     checkpoint = record.checkpoints.get(best.checkpoint)
     settings = record.settings_of(best.trial)
     given = chosen_train(record).model_dump(mode="json", exclude_defaults=True, exclude=set(settings))
@@ -165,7 +168,8 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         images=_images(record.card_of(best.checkpoint)) if card is not None else "",
         smoothed=_smoothed(best, record.card_of(best.checkpoint)) if card is not None else "",
         settings=tuple((setting_name(name), setting(value)) for name, value in {**settings, **given}.items()),
-        scores=_score_lines(record.card_of(best.checkpoint) if card is not None else None),
+        scores=_score_lines(scores),
+        scale=scale_sentence(top(scores.values())),
         rows=concept_rows(record),
         concepts=_concepts(record, card, f"{best.trial}, epoch {best.epoch}", run_folder),
         exports=(*export_commands(record, handle or record.name), draw_command(record, handle or record.name)),
@@ -203,24 +207,22 @@ def _runner_up(row: Candidate) -> RunnerUp:
     return RunnerUp(place, tuple(number(value) for value in scores), row.on_front, ", ".join(row.unmet))
 
 
-def _score_lines(card: Scorecard | None) -> tuple[ScoreLine, ...]:
-    scores = card.scores if card is not None else {}
+def _shown_scores(card: Scorecard | None) -> dict[Metric, Score]:
+    return {m: card.scores[m] for m in MEANINGS if m in card.scores} if card is not None else {}
+
+
+def _score_lines(scores: dict[Metric, Score]) -> tuple[ScoreLine, ...]:
+    end = top(scores.values())
     return tuple(
         ScoreLine(
             name=METRIC_NAMES[metric],
-            value=number(scores[metric].value),
-            interval=f"{number(scores[metric].low)} to {number(scores[metric].high)}",
-            span=_span(scores[metric]),
-            meaning=meaning,
+            value=number(score.value),
+            interval=f"{number(score.low)} to {number(score.high)}",
+            gauge=gauge(score, end),
+            meaning=MEANINGS[metric],
         )
-        for metric, meaning in MEANINGS.items()
-        if metric in scores
+        for metric, score in scores.items()
     )
-
-
-def _span(score: Score) -> tuple[float, float, float]:
-    low, value, high = (min(max(x, 0.0), 1.0) if isfinite(x) else 0.0 for x in (score.low, score.value, score.high))
-    return low, value, high
 
 
 def _concepts(record: RunRecord, card: Scorecard | None, where: str, run_folder: Path) -> tuple[ConceptPictures, ...]:

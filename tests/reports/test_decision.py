@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from dbsweep.records.choice import Overrule
 from dbsweep.records.names import Metric
-from dbsweep.records.results import Score
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.data import report_data
 from dbsweep.reports.decision import decision
+from dbsweep.reports.gauges import gauge, top
 from dbsweep.reports.page import render_report
 from tests.reports.synthetic import with_two_subjects
 
@@ -56,10 +54,11 @@ def test_scores_come_with_their_interval(record: RunRecord, run_folder: Path) ->
     told = decision(record, run_folder)
     assert told is not None
     assert record.choice is not None
-    score = record.scorecards[record.choice.best.checkpoint].scores[Metric.PRIOR]
+    scores = record.scorecards[record.choice.best.checkpoint].scores
+    score, end = scores[Metric.PRIOR], top(scores.values())
     line = next(line for line in told.scores if line.name == "Prior")
     assert (line.value, line.interval) == (f"{score.value:.2f}", f"{score.low:.2f} to {score.high:.2f}")
-    assert line.span == (min(score.low, 1.0), score.value, min(score.high, 1.0))
+    assert line.gauge == gauge(score, end)
 
 
 def test_the_page_tells_of_what_the_utility_is_where_the_measured_scores_read_otherwise(
@@ -158,23 +157,6 @@ def test_after_a_race_the_scores_are_over_all_its_images(record: RunRecord, run_
     assert told.images == "over 4 images a prompt"
     assert (told.scores[0].name, told.scores[0].value) == ("Identity", "0.12")
     assert told.smoothed.startswith(f"identity {best.identity:.2f}, ")  # what was compared, not the 0.12
-
-
-@pytest.mark.parametrize(
-    ("values", "span"),
-    [((-0.2, 0.4, 1.3), (0.0, 0.4, 1.0)), ((1.1, 1.2, 1.3), (1.0, 1.0, 1.0)), ((float("nan"),) * 3, (0.0, 0.0, 0.0))],
-)
-def test_the_bar_of_a_score_ends_where_its_frame_does(
-    record: RunRecord, run_folder: Path, values: tuple[float, float, float], span: tuple[float, float, float]
-) -> None:
-    assert record.choice is not None
-    key = record.choice.best.checkpoint
-    low, value, high = values
-    score = Score(low=low, value=value, high=high, samples=())
-    card = record.scorecards[key].model_copy(update={"scores": {**record.scorecards[key].scores, Metric.PRIOR: score}})
-    told = decision(record.model_copy(update={"scorecards": {**record.scorecards, key: card}}), run_folder)
-    assert told is not None
-    assert next(line.span for line in told.scores if line.name == "Prior") == span
 
 
 def test_each_subject_has_its_own_pictures(record: RunRecord, run_folder: Path) -> None:
