@@ -24,7 +24,7 @@ VISIBLE = 0.005
 
 
 def loss_sentence(loss: Loss, before: Scorecard, after: Scorecard, epochs: tuple[int, int]) -> str:
-    """``style fell from 0.82 to 0.41 of the base's between epoch 40 and 60 (95% CI of the drop 0.31–0.50) while …``.
+    """``style fell from 0.82 to 0.41 of the base's between epoch 40 and 60 (95% interval of the drop …) while …``.
 
     Args:
         loss: between the two cards, of which `before` may be the base model's (epoch 0).
@@ -46,13 +46,14 @@ def _seen(value: float) -> float:
 def _interval_of_drop(loss: Loss, start: float) -> str:
     low, high = min(loss.low, start), min(loss.high, start)  # more than all of it cannot be lost
     if start - low < VISIBLE:
-        return " (95% CI of the drop: all of it)"
+        return " (95% interval of the drop: all of it)"
     if low <= 0.0:  # of two or three images alone, where the alarm knows the scatter of all checkpoints
         interval = f"{round(low, 2) + 0.0:.2f} to {high:.2f}"
         return (
-            f" (95% CI of the drop {interval} by these two alone; by all checkpoints together it is more than chance)"
+            f" (95% interval of the drop {interval} by these two alone; by all checkpoints together it is more than "
+            "chance)"
         )
-    return f" (95% CI of the drop {low:.2f}–{high:.2f})"
+    return f" (95% interval of the drop {low:.2f} to {high:.2f})"
 
 
 def _identity_words(before: Scorecard, after: Scorecard, unfair: Unfair) -> str:
@@ -65,7 +66,7 @@ def _identity_words(before: Scorecard, after: Scorecard, unfair: Unfair) -> str:
 
 
 def levels(card: Scorecard, metrics: Sequence[Metric]) -> str:
-    """``identity 0.70 (0.62–0.78), style 0.90 (0.81–0.99)``: means with their 95% intervals, where they have any."""
+    """``identity 0.70 (0.62 to 0.78), style 0.90 (0.81 to 0.99)``: means with their 95% intervals, if they have any."""
     return ", ".join(f"{metric.value} {_level(card.scores[metric])}" for metric in metrics)
 
 
@@ -73,7 +74,7 @@ def _level(score: Score) -> str:
     value = f"{_seen(score.value):.2f}"
     if not math.isfinite(score.high - score.low) or score.high - score.low < VISIBLE:
         return value
-    return f"{value} ({_seen(score.low):.2f}–{_seen(score.high):.2f})"
+    return f"{value} ({_seen(score.low):.2f} to {_seen(score.high):.2f})"
 
 
 def listed(metrics: Sequence[Metric]) -> str:

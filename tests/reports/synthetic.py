@@ -187,7 +187,7 @@ class Synthetic:
 
     def _verdict(self, learned: float, onset: int | None) -> Verdict:
         if onset is not None:
-            evidence = "style fell from 0.98 to 0.41 of the base's (95% CI of the drop 0.31 to 0.50)"
+            evidence = "style fell from 0.98 to 0.41 of the base's (95% interval of the drop 0.31 to 0.50)"
             return Verdict(state=VerdictState.OVERTRAINED, onset_step=onset, evidence=evidence)
         state = VerdictState.READY if learned > 0.7 else VerdictState.UNDERTRAINED
         return Verdict(state=state, onset_step=None, evidence=f"identity is {learned:.2f} at the end")

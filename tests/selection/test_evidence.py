@@ -15,12 +15,12 @@ from tests.selection.curves import NAN, Level, base_card, card, flat_card, steps
         (
             [(0.8, 0.8, 0.9), (0.79, 0.82, 0.9), (0.8, 0.41, 0.9)],
             "style fell from 0.82 to 0.41 of the base's between epoch 20 and 30 "
-            "(95% CI of the drop 0.41–0.41) while identity rose 0.01",
+            "(95% interval of the drop 0.41 to 0.41) while identity rose 0.01",
         ),
         (
             [(0.8, 0.8, 0.9), (0.7, 0.8, 0.3)],
             "prior fell from 0.90 to 0.30 of the base's between epoch 10 and 20 "
-            "(95% CI of the drop 0.60–0.60) while identity fell 0.10",
+            "(95% interval of the drop 0.60 to 0.60) while identity fell 0.10",
         ),
         (
             [(NAN, NAN, NAN)],
@@ -34,33 +34,33 @@ from tests.selection.curves import NAN, Level, base_card, card, flat_card, steps
         ),
         (
             [(0.8, 0.8, 0.9), (-0.6, -0.4, 0.9)],
-            "style fell from 0.80 to nothing of the base's between epoch 10 and 20 (95% CI of the drop: all of it) "
-            "while identity fell from 0.80 to nothing",
+            "style fell from 0.80 to nothing of the base's between epoch 10 and 20 (95% interval of the drop: all of "
+            "it) while identity fell from 0.80 to nothing",
         ),
         (
             [(-0.3, 0.4, 0.9), (-0.9, 0.2, 0.9)],
-            "style fell from 1.00 to 0.40 of the base's between epoch 0 and 10 (95% CI of the drop 0.60–0.60) "
+            "style fell from 1.00 to 0.40 of the base's between epoch 0 and 10 (95% interval of the drop 0.60 to 0.60) "
             "while neither shows the subject",
         ),
         (
             [(0.8, 0.8, 0.9), (0.801, 0.4, 0.9)],
-            "style fell from 0.80 to 0.40 of the base's between epoch 10 and 20 (95% CI of the drop 0.40–0.40) "
-            "while identity stayed at 0.80",
+            "style fell from 0.80 to 0.40 of the base's between epoch 10 and 20 (95% interval of the drop 0.40 to "
+            "0.40) while identity stayed at 0.80",
         ),
         (
             [(0.9, 0.15, 0.9)],
-            "style fell from 1.00 to 0.15 of the base's between epoch 0 and 10 (95% CI of the drop 0.85–0.85) "
+            "style fell from 1.00 to 0.15 of the base's between epoch 0 and 10 (95% interval of the drop 0.85 to 0.85) "
             "while identity rose 0.90, which does not pay for the last of it",
         ),
         # Half of 0.7 - 0.23 is paid; the utility falls from 3/(2/.6 + 1) = 0.69 to 3/(1/.85 + .7/.1955 + 1) = 0.52.
         (
             [(0.6, 0.9, 0.9), (0.85, 0.23, 0.9)],
-            "style fell from 0.90 to 0.23 of the base's between epoch 10 and 20 (95% CI of the drop 0.67–0.67) "
-            "while identity rose 0.25, which is worth less than what was lost",
+            "style fell from 0.90 to 0.23 of the base's between epoch 10 and 20 (95% interval of the drop 0.67 to "
+            "0.67) while identity rose 0.25, which is worth less than what was lost",
         ),
         (
             [(-0.9, 0.9, 0.9), (-0.1, 0.15, 0.9)],
-            "style fell from 1.00 to 0.15 of the base's between epoch 0 and 20 (95% CI of the drop 0.85–0.85) "
+            "style fell from 1.00 to 0.15 of the base's between epoch 0 and 20 (95% interval of the drop 0.85 to 0.85) "
             "while neither shows the subject",
         ),
         ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at epoch 10; 0.50 of identity is asked for"),
@@ -77,7 +77,7 @@ def test_no_more_is_lost_than_there_was() -> None:
     fallen = flat_card("b", 0.8, 0.0, 0.9)
     evidence = judge([(120, card("a", samples)), (240, fallen)], base_card(), finished=False, steps_per_epoch=12)
     assert "style fell from 0.60 to nothing of the base's between epoch 10 and 20" in evidence.evidence
-    assert "–0.60) while" in evidence.evidence
+    assert " to 0.60) while" in evidence.evidence
 
 
 def test_an_interval_that_holds_no_fall_says_why_the_fall_is_told_all_the_same() -> None:
@@ -88,8 +88,8 @@ def test_an_interval_that_holds_no_fall_says_why_the_fall_is_told_all_the_same()
     cards = [(120 * place, card(f"c{place}", row)) for place, row in enumerate(rows, start=1)]
     base = card("base", {Metric.IDENTITY: [0.0] * 2, Metric.STYLE: [1.0] * 2, Metric.PRIOR: [1.0] * 2})
     assert judge(cards, base, finished=True, steps_per_epoch=12).evidence == (
-        "style fell from 0.80 to 0.10 of the base's between epoch 10 and 70 (95% CI of the drop -0.57 to 0.80 by these "
-        "two alone; by all checkpoints together it is more than chance) while identity stayed at 0.80"
+        "style fell from 0.80 to 0.10 of the base's between epoch 10 and 70 (95% interval of the drop -0.57 to 0.80 by "
+        "these two alone; by all checkpoints together it is more than chance) while identity stayed at 0.80"
     )
 
 
@@ -98,8 +98,8 @@ def test_levels_come_with_their_intervals() -> None:
     score = scored.scores[Metric.IDENTITY].model_copy(update={"low": 0.62, "high": 0.78})
     scored = scored.model_copy(update={"scores": {**scored.scores, Metric.IDENTITY: score}})
     evidence = judge([(120, scored)], base_card(), finished=False, steps_per_epoch=12).evidence
-    assert evidence.startswith("identity 0.70 (0.62–0.78), style 0.90, prior 0.95 at epoch 10;")
+    assert evidence.startswith("identity 0.70 (0.62 to 0.78), style 0.90, prior 0.95 at epoch 10;")
     lone = scored.scores[Metric.PRIOR].model_copy(update={"low": NAN, "high": NAN})
     scored = scored.model_copy(update={"scores": {**scored.scores, Metric.PRIOR: lone}})
     evidence = judge([(120, scored)], base_card(), finished=False, steps_per_epoch=12).evidence
-    assert evidence.startswith("identity 0.70 (0.62–0.78), style 0.90, prior 0.95 at epoch 10;")
+    assert evidence.startswith("identity 0.70 (0.62 to 0.78), style 0.90, prior 0.95 at epoch 10;")
