@@ -19,7 +19,7 @@ from dbsweep.reports.story import Chapter, story
 from dbsweep.reports.strips import FilmStrip, film_strips
 from dbsweep.reports.tokens import token_sentences
 from dbsweep.reports.trials import TrialTable, trial_table
-from dbsweep.reports.words import duration, listing, moment
+from dbsweep.reports.words import as_sentence, duration, listing, moment
 from dbsweep.selection.unmeasurable import unmeasurable
 
 STRIPS_SHOWN = 40
@@ -41,7 +41,8 @@ class ReportData:
     """What the report shows, in the page's order.
 
     Attributes:
-        facts: (name, value) pairs of the header: base model, when, where, how much.
+        facts: (name, value) pairs of the header, what was swept: base model, subject, how much.
+        course: likewise, how it went: when, how long, what was saved, where.
         progress: what is still to come; empty when the run is finished.
         decision: None while nothing can be recommended.
         chapters: the strips of the story; strips: all others.
@@ -53,6 +54,7 @@ class ReportData:
 
     name: str
     facts: tuple[tuple[str, str], ...]
+    course: tuple[tuple[str, str], ...]
     progress: str
     decision: Decision | None
     chapters: tuple[Chapter, ...]
@@ -97,6 +99,7 @@ def report_data(record: RunRecord, run_folder: Path, handle: str | None = None) 
     return ReportData(
         name=record.name,
         facts=_facts(record),
+        course=_course(record),
         progress=_progress(record, handle or record.name),
         decision=decision(record, folder, handle),
         chapters=chapters,
@@ -109,7 +112,7 @@ def report_data(record: RunRecord, run_folder: Path, handle: str | None = None) 
         strips=tuple(others[:room]),
         strips_left_out=max(len(others) - room, 0),
         failures=_failures(record),
-        notes=(*record.plan.notes, *savings_sentences(record), *_of_the_base(record)),
+        notes=tuple(map(as_sentence, (*record.plan.notes, *savings_sentences(record), *_of_the_base(record)))),
     )
 
 
@@ -126,12 +129,15 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     work = f"{counted(len(plan.trials), 'trial')}, {counted(cost.steps_shared, 'optimizer step')}"
     if cost.steps_shared < cost.steps_alone:
         work += f" ({cost.steps_alone:,} if each trained alone)"
-    facts = [("Base model", experiment.base_model), ("Subject", subjects), ("Sweep", work)]
-    facts.append(("Started", moment(record.started)))
+    return ("Base model", experiment.base_model), ("Subject", subjects), ("Sweep", work)
+
+
+def _course(record: RunRecord) -> tuple[tuple[str, str], ...]:
+    facts = [("Started", moment(record.started))]
     if record.finished is not None:
         facts.append(("Took", duration(record.finished - record.started)))
     if saved := steps_saved(record):
-        facts.append(("Saved by early ends", f"{counted(saved, 'step')} ({saved / cost.steps_shared:.0%})"))
+        facts.append(("Saved by early ends", f"{counted(saved, 'step')} ({saved / record.plan.cost.steps_shared:.0%})"))
     if record.hosts:
         facts.append(("Machine" if len(set(record.hosts.values())) == 1 else "Machines", _hosts(record)))
     return tuple(facts)

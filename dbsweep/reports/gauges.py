@@ -48,5 +48,5 @@ def gauge(score: Score, end: float) -> Gauge:
 
 
 def scale_sentence(end: float) -> str:
-    """``bars end at 1.25, with a line at 1``; empty where they end at 1."""
-    return f"bars end at {number(end)}, with a line at 1" if end > 1.0 else ""
+    """``bars to 1.25, line at 1``; empty where they end at 1."""
+    return f"bars to {number(end)}, line at 1" if end > 1.0 else ""

@@ -22,9 +22,9 @@ def is_unlearned(record: RunRecord, candidate: Candidate) -> bool:
     return candidate.identity < asked_identity(record)
 
 
-def identity_below(record: RunRecord, candidate: Candidate) -> str:
-    """The identity of a checkpoint that has not learned the subject, where two decimals would deny that."""
-    told, asked = number(candidate.identity), number(asked_identity(record))
+def identity_below(record: RunRecord, identity: float) -> str:
+    """The identity of what has not learned the subject, in words where two decimals would deny that."""
+    told, asked = number(identity), number(asked_identity(record))
     return f"just below {asked}" if told == asked else told
 
 
@@ -39,7 +39,7 @@ def unlearned_sentence(record: RunRecord) -> str:
     if choice is None or not is_unlearned(record, choice.best):
         return ""
     sentence = (
-        f"This is not your subject yet: identity is {identity_below(record, choice.best)}, and "
+        f"This is not your subject yet: identity is {identity_below(record, choice.best.identity)}, and "
         f"{asked_identity(record):.2f} counts as learned (verdict.ready_identity).{_held_back(record, choice.best)}"
     )
     if all(is_unlearned(record, candidate) for candidate in choice.candidates):

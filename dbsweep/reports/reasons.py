@@ -32,7 +32,7 @@ def _end(record: RunRecord, trial: str) -> str:
 
 
 def reasons(record: RunRecord) -> list[str]:
-    """``t001, t002: overtrained from step 48 on: style fell from …``: trials that have it in common share a line."""
+    """``t001, t002: overtrained from epoch 4 on: style fell from …``: trials that have it in common share a line."""
     trials: dict[str, list[str]] = {}
     for trial in record.plan.trials:
         if said := _said(record, trial.id):
@@ -47,8 +47,14 @@ def _said(record: RunRecord, trial: str) -> str:
 
 def _verdict_words(record: RunRecord, trial: str) -> str:
     verdict = record.verdicts[trial]
-    since = "" if verdict.onset_step is None else f" from step {verdict.onset_step} on"
+    since = "" if verdict.onset_step is None else f" from {_onset(record, trial, verdict.onset_step)} on"
     return f"{VERDICT_NAMES[verdict.state]}{since}"
+
+
+def _onset(record: RunRecord, trial: str, step: int) -> str:
+    """``epoch 4``, as pictures and evidence have it; the step where no checkpoint tells the epoch."""
+    epochs = {checkpoint.step: checkpoint.epoch for checkpoint in record.checkpoints_of(trial)}
+    return f"epoch {epochs[step]}" if step in epochs else f"step {step}"
 
 
 def verdict_sentence(record: RunRecord) -> str:
@@ -59,7 +65,6 @@ def verdict_sentence(record: RunRecord) -> str:
         return ""
     side = ""
     if verdict.onset_step is not None:
-        kept = best.checkpoint  # by its name: a person may have taken another than the one that is spoken of before
-        side = f", after {kept}" if best.step < verdict.onset_step else f", {kept} included"
+        side = f", not yet at epoch {best.epoch}" if best.step < verdict.onset_step else f", at epoch {best.epoch} too"
     told = f"{_verdict_words(record, best.trial)}{side}: {reason(record, best.trial)}"
     return f"Verdict on {best.trial} while it trained: {told}."

@@ -10,8 +10,9 @@ from dbsweep.config.messages import counted
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.learned import asked_identity, identity_below, is_unlearned
-from dbsweep.reports.strips import FilmStrip
+from dbsweep.reports.strips import FilmStrip, settings_text
 from dbsweep.reports.words import number
+from dbsweep.selection.evidence import VISIBLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +21,16 @@ class Chapter:
 
     Attributes:
         title: ``Too little``, ``Right`` (``Not there yet``, ``Recommended``) or ``Too much``; tone: its CSS class.
-        sentence: what is to be seen in the pictures.
+        settings: of the trial that is spoken of, which may be a shorter one than the strip's.
+        sentence: what is to be seen in the pictures, by the scores below them.
+        evidence: of the verdict, which is of its own two checkpoints; empty of the choice, whose verdict stands there.
     """
 
     title: str
     tone: str
+    settings: str
     sentence: str
+    evidence: str
     strip: FilmStrip
 
 
@@ -38,12 +43,17 @@ def story(record: RunRecord, strips: Iterable[FilmStrip]) -> tuple[Chapter, ...]
     much = _clearest(record, others, VerdictState.OVERTRAINED, lambda s: _fall(_scores(record, s, Metric.STYLE)))
     chapters = []
     if little is not None:
-        chapters.append(Chapter("Too little", "undertrained", _little_sentence(record, little), little))
+        chapters.append(_chapter("Too little", "undertrained", _little_sentence(record, little), little))
     if chosen is not None:
         chapters.append(_chosen_chapter(record, chosen))
     if much is not None:
-        chapters.append(Chapter("Too much", "overtrained", _much_sentence(record, much), much))
+        chapters.append(_chapter("Too much", "overtrained", _much_sentence(record, much), much))
     return tuple(chapters)
+
+
+def _chapter(title: str, tone: str, sentence: str, strip: FilmStrip) -> Chapter:
+    evidence = f"Its verdict while it trained: {strip.evidence}." if strip.evidence else ""
+    return Chapter(title, tone, strip.settings, sentence, evidence, strip)
 
 
 def _clearest(
@@ -57,8 +67,13 @@ def _clearest(
 
 
 def _scores(record: RunRecord, strip: FilmStrip, metric: Metric) -> list[float]:
-    cards = [record.scorecards[c.checkpoint] for c in strip.columns if c.checkpoint in record.scorecards]
-    return [card.value(metric) for card in cards if metric in card.scores]
+    return [value for _, value in _course(record, strip, metric)]
+
+
+def _course(record: RunRecord, strip: FilmStrip, metric: Metric) -> list[tuple[int, float]]:
+    """(epoch, value) as they stand below the pictures."""
+    cards = [(c.epoch, record.card_of(c.checkpoint)) for c in strip.columns if c.checkpoint in record.scorecards]
+    return [(epoch, card.value(metric)) for epoch, card in cards if metric in card.scores]
 
 
 def _fall(values: list[float]) -> float:
@@ -66,7 +81,7 @@ def _fall(values: list[float]) -> float:
 
 
 def _little_sentence(record: RunRecord, strip: FilmStrip) -> str:
-    identity = number(_scores(record, strip, Metric.IDENTITY)[-1])
+    identity = identity_below(record, _scores(record, strip, Metric.IDENTITY)[-1])
     last = strip.columns[-1].epoch
     return f"{strip.trial} ends after {counted(last, 'epoch')} with identity {identity}: the subject has not arrived."
 
@@ -78,18 +93,22 @@ def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
     if not math.isfinite(best.identity):
         title, looks = "Recommended", "cannot be told from others by its identity"
     if is_unlearned(record, best):
-        asked = f"identity {identity_below(record, best)}, and {asked_identity(record):.2f} is asked for"
+        asked = f"identity {identity_below(record, best.identity)}, and {asked_identity(record):.2f} is asked for"
         title, looks = "Not there yet", f"does not look like the subject yet ({asked})"
     kept = f"style {number(best.style)} and prior {number(best.prior)} of the base model's, smoothed"
-    return Chapter(title, "chosen", f"{best.trial} at epoch {best.epoch} {looks}, and has {kept}.", strip)
+    sentence = f"{best.trial} at epoch {best.epoch} {looks}, and has {kept}."
+    return Chapter(title, "chosen", settings_text(record, best.trial), sentence, "", strip)
 
 
 def _much_sentence(record: RunRecord, strip: FilmStrip) -> str:
-    styles = _scores(record, strip, Metric.STYLE)
+    styles = _course(record, strip, Metric.STYLE)
+    (first, best), (last, end) = max(styles, key=lambda point: point[1]), styles[-1]
+    start = f"epoch {first}" if first > 0 else "the base model"
+    left = number(end) if end >= VISIBLE else "nothing"
     onset = next((column.epoch for column in strip.columns if column.onset), None)
     since = f" from epoch {onset} on" if onset is not None else ""
     return (
-        f"{strip.trial} is overtrained{since}: style falls from {number(max(styles))} to {number(styles[-1])}, "
+        f"{strip.trial} is overtrained{since}: style falls from {number(best)} at {start} to {left} at epoch {last}, "
         f"so the sanity prompts come to look like the photos, whatever else they ask for.{_end(record, strip)}"
     )
 

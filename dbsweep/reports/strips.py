@@ -85,7 +85,8 @@ def film_strips(record: RunRecord, run_folder: Path) -> tuple[FilmStrip, ...]:
     families: dict[str, list[str]] = {}
     for trial, head in heads(record.plan).items():
         families.setdefault(head, []).append(trial)
-    strips = (_strip(record, run_folder, head, tuple(members)) for head, members in families.items())
+    order = [trial.id for trial in record.plan.trials if trial.id in families]
+    strips = (_strip(record, run_folder, head, tuple(families[head])) for head in order)
     return tuple(strip for strip in strips if strip.rows)
 
 
@@ -194,7 +195,7 @@ def _note(record: RunRecord, head: str, members: tuple[str, ...]) -> str:
     sentences = []
     if shorter:
         verb = "is" if len(shorter) == 1 else "are"
-        sentences.append(f"{listing(shorter)} {verb} this same training, ended earlier.")
+        sentences.append(f"{listing(shorter)} {verb} the same training as {head}, ended earlier.")
     segments = record.plan.path_of(head).segments
     if len(segments) > 1:
         own = next(branch for branch in record.plan.branches if branch.id == segments[-1][0])

@@ -55,6 +55,13 @@ def number(value: float) -> str:
     return f"{rounded:.2f}".replace("-", "−")
 
 
+def as_sentence(note: str) -> str:
+    """A note that stands alone: `trained twice` → `Trained twice.`; names of trials and settings keep their letters."""
+    first = note.partition(" ")[0].rstrip(":,")
+    start = note[:1].upper() + note[1:] if first.isalpha() else note
+    return start if start.endswith((".", "!", "?")) else f"{start}."
+
+
 def listing(names: Iterable[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *rest, last = names

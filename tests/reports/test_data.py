@@ -14,10 +14,13 @@ from tests.reports.test_tokens import base
 
 
 def test_the_header(record: RunRecord, run_folder: Path) -> None:
-    assert dict(report_data(record, run_folder).facts) == {
+    data = report_data(record, run_folder)
+    assert dict(data.facts) == {
         "Base model": "minisd",
         "Subject": "ohwx man",
         "Sweep": "6 trials, 2,160 optimizer steps (2,880 if each trained alone)",
+    }
+    assert dict(data.course) == {
         "Started": "22 November 2026, 14:20 UTC",
         "Took": "5 min 31 s",
         "Machine": "workstation",
@@ -26,8 +29,8 @@ def test_the_header(record: RunRecord, run_folder: Path) -> None:
 
 def test_many_machines_are_counted(record: RunRecord, run_folder: Path) -> None:
     hosts = {f"b{i}": f"node{i}" for i in range(6)}
-    facts = dict(report_data(record.model_copy(update={"hosts": hosts}), run_folder).facts)
-    assert facts["Machines"] == "node0, node1, node2 and 3 more"
+    course = dict(report_data(record.model_copy(update={"hosts": hosts}), run_folder).course)
+    assert course["Machines"] == "node0, node1, node2 and 3 more"
 
 
 def test_every_strip_is_shown_once(record: RunRecord, run_folder: Path) -> None:
@@ -97,6 +100,12 @@ def test_the_notes_tell_whether_the_base_model_knows_the_token(record: RunRecord
     assert any(note.startswith("The base model already draws something of its own for 'neon'") for note in notes)
 
 
+def test_notes_are_sentences(record: RunRecord, run_folder: Path) -> None:
+    plan = record.plan.model_copy(update={"notes": ("scheduler outrun: ends some", "grace_epochs has no effect")})
+    notes = report_data(record.model_copy(update={"plan": plan}), run_folder).notes
+    assert notes == ("Scheduler outrun: ends some.", "grace_epochs has no effect.")
+
+
 def test_nothing_is_opened(record: RunRecord, tmp_path: Path) -> None:
     data = report_data(record, tmp_path / "elsewhere")
     picture = data.chapters[0].strip.rows[0].pictures[0]
@@ -112,8 +121,8 @@ def test_where_nothing_is_shared_the_header_does_not_compare(record: RunRecord, 
 
 def test_few_machines_are_named(record: RunRecord, run_folder: Path) -> None:
     hosts = {f"b{i}": f"node{i}" for i in range(4)}
-    facts = dict(report_data(record.model_copy(update={"hosts": hosts}), run_folder).facts)
-    assert facts["Machines"] == "node0, node1, node2 and node3"
+    course = dict(report_data(record.model_copy(update={"hosts": hosts}), run_folder).course)
+    assert course["Machines"] == "node0, node1, node2 and node3"
 
 
 def test_trials_that_never_began_behind_a_failure_are_lost_with_it(record: RunRecord, run_folder: Path) -> None:

@@ -54,7 +54,7 @@ def test_a_score_stands_on_the_scale_and_says_where_it_was_cut(
 
 def test_a_scale_that_goes_beyond_1_is_told() -> None:
     assert scale_sentence(1.0) == ""
-    assert scale_sentence(1.25) == "bars end at 1.25, with a line at 1"
+    assert scale_sentence(1.25) == "bars to 1.25, line at 1"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_the_page_shows_that_a_score_is_above_1(
     card = record.scorecards[key].model_copy(update={"scores": {**scores, Metric.PRIOR: score(*prior)}})
     changed = record.model_copy(update={"scorecards": {**record.scorecards, key: card}})
     page = render_report(report_data(changed, run_folder), tmp_path).read_text(encoding="utf-8")
-    assert (f"bars end at {ends}" in page) is bool(ends)
+    assert (f"bars to {ends}, line at 1" in page) is bool(ends)
     (bar,) = re.findall(r'<dt>Prior</dt>\s*<dd>.*?<span class="gauge([^"]*)"[^>]*>(.*?)</span>', page, re.DOTALL)
     assert bar[0] == arrow
     assert re.findall(r'<u style="left:([^"]*)">', bar[1]) == ([line] if line else [])

@@ -154,6 +154,37 @@ def test_on_a_phone_a_trial_keeps_its_name_beside_its_verdict(
     assert re.search(r"\.sortable tr > :first-child \{ position: static;", printed)  # paper is narrow too
 
 
+def test_notes_have_a_heading(record: RunRecord, run_folder: Path, tmp_path: Path) -> None:
+    plan = record.plan.model_copy(update={"notes": ("scheduler outrun: ends some",)})
+    text = rendered(record.model_copy(update={"plan": plan}), run_folder, tmp_path).text
+    assert "Notes Scheduler outrun: ends some." in text
+    assert "notes" not in rendered(record, run_folder, tmp_path).values("class")
+
+
+def test_when_and_where_begin_a_line_of_the_header(page: Document) -> None:
+    """The last fact, mostly the machine, never stands alone on a line."""
+    facts = page.text.index("Sweep 6 trials")
+    assert facts < page.text.index("Started 22 November") < page.text.index("Machine workstation")
+    assert page.values("class").count("course") == 1
+
+
+def test_a_table_that_scrolls_is_reached_by_the_keyboard(page: Document) -> None:
+    places = [attrs for _, attrs in page.tags if attrs.get("class") == "scroll"]
+    assert len(places) > 4
+    assert all((place.get("tabindex"), place.get("role")) == ("0", "region") for place in places)
+    assert all(place.get("aria-label") for place in places)
+
+
+def test_a_setting_is_not_broken_from_its_value(page: Document, record: RunRecord) -> None:
+    assert "learning rate 2e-4" in page.text
+    assert page.values("class").count("unbroken") == 2 * 3  # learning rate and epochs of each strip
+
+
+def test_heads_of_tables_begin_alike(page: Document) -> None:
+    heads = page.text.split("Scores of each trial's best checkpoint")[1].split("Why")[0].split("trained. ")[1]
+    assert heads.strip() == "Trial Learning rate Epochs Verdict Utility Identity Style Prior Best epoch"
+
+
 def test_tables_are_styled_and_their_heads_say_of_what(page: Document) -> None:
     assert all(attrs.get("class") for tag, attrs in page.tags if tag == "table")
     assert all(attrs.get("scope") for tag, attrs in page.tags if tag == "th")

@@ -69,7 +69,7 @@ def test_trials_and_their_json_say_why(record: RunRecord) -> None:
 def test_trials_that_have_a_reason_in_common_share_a_line(record: RunRecord) -> None:
     same = dict.fromkeys(("t003", "t005", "t006"), LOST)
     lines = reasons(record.model_copy(update={"verdicts": same}))
-    assert lines == ["t003, t005, t006: overtrained from step 120 on: style fell from 0.9 to 0.3"]
+    assert lines == ["t003, t005, t006: overtrained from epoch 10 on: style fell from 0.9 to 0.3"]
     nothing = record.model_copy(update={"verdicts": {}})
     assert reasons(nothing) == []
     assert "Why:" not in trials_text(nothing)
@@ -84,25 +84,29 @@ def test_a_trial_that_was_outrun_does_not_seem_to_go_on(record: RunRecord, run_f
     assert [s.evidence for s in data.strips if s.trial == "t006"] == [row.evidence]
 
 
-@pytest.mark.parametrize(("steps", "side"), [(1, ", after {}"), (0, ", {} included"), (None, "")])
+@pytest.mark.parametrize(("steps", "side"), [(12, ", not yet at epoch {}"), (0, ", at epoch {} too"), (None, "")])
 def test_the_verdict_on_the_kept_checkpoints_training_is_told_beside_it(
     record: RunRecord, run_folder: Path, steps: int | None, side: str
 ) -> None:
     best = record.kept
     assert best is not None
-    onset = None if steps is None else best.step + steps
+    onset = None if steps is None else best.step + 10 * steps
     state = VerdictState.READY if onset is None else VerdictState.OVERTRAINED
     verdict = Verdict(state=state, onset_step=onset, evidence="identity 0.80 at epoch 60")
     judged = record.model_copy(update={"verdicts": {best.trial: verdict}})
-    word = "ready" if onset is None else f"overtrained from step {onset} on"
-    sentence = (
-        f"Verdict on {best.trial} while it trained: {word}{side.format(best.checkpoint)}: identity 0.80 at epoch 60."
-    )
+    word = "ready" if onset is None else f"overtrained from epoch {onset // 12} on"
+    sentence = f"Verdict on {best.trial} while it trained: {word}{side.format(best.epoch)}: identity 0.80 at epoch 60."
     assert verdict_sentence(judged) == sentence
     assert sentence in best_text(judged, run_folder)
     decision = report_data(judged, run_folder).decision
     assert decision is not None
     assert decision.verdict == sentence
+
+
+def test_an_onset_without_a_checkpoint_is_told_by_its_step(record: RunRecord) -> None:
+    lost = LOST.model_copy(update={"onset_step": 125})
+    (line,) = reasons(record.model_copy(update={"verdicts": {"t003": lost}}))
+    assert line == "t003: overtrained from step 125 on: style fell from 0.9 to 0.3"
 
 
 def test_without_a_verdict_or_a_choice_there_is_nothing_to_say(record: RunRecord) -> None:
@@ -115,5 +119,6 @@ def test_the_verdict_is_on_what_the_person_keeps(record: RunRecord) -> None:
     mine = min((c for c in record.choice.candidates if c.trial == "t006"), key=lambda c: c.step)
     overruled = record.model_copy(update={"overrule": Overrule(candidate=mine, because="sharper", time=0.0)})
     verdict = record.verdicts["t006"]
-    said = f"overtrained from step {verdict.onset_step} on, after {mine.checkpoint}: {verdict.evidence}"
+    onset = (verdict.onset_step or 0) // 12
+    said = f"overtrained from epoch {onset} on, not yet at epoch {mine.epoch}: {verdict.evidence}"
     assert verdict_sentence(overruled) == f"Verdict on t006 while it trained: {said}."

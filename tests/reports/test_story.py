@@ -25,7 +25,10 @@ def test_three_chapters_in_order(record: RunRecord, run_folder: Path) -> None:
     assert best is not None
     assert right.endswith(f"style {best.style:.2f} and prior {best.prior:.2f} of the base model's, smoothed.")
     assert f"{best.style:.2f}" != f"{best.prior:.2f}"
-    assert "style falls from" in much
+    style = [record.scorecards[c.checkpoint].value(Metric.STYLE) for c in chapters[2].strip.columns]
+    assert max(style) == style[0] == 1.0
+    assert style[-1] < 0.005
+    assert "style falls from 1.00 at the base model to nothing at epoch 60, so" in much
     assert f"overtrained from epoch {next(c.epoch for c in chapters[2].strip.columns if c.onset)} on" in much
 
 
@@ -72,7 +75,55 @@ def test_a_style_falls_from_its_best_wherever_that_was(tmp_path: Path) -> None:
     record = made.model_copy(update={"scorecards": {**made.scorecards, first: card}})
     much = story(record, film_strips(record, tmp_path))[-1]
     assert (much.title, much.strip.trial) == ("Too much", "t004")
-    assert "style falls from 3.00 to " in much.sentence
+    end = made.scorecards[made.checkpoints_of("t004")[-1].id].value(Metric.STYLE)
+    assert f"style falls from 3.00 at epoch 10 to {end:.2f} at epoch 60, " in much.sentence
+
+
+def test_the_verdicts_evidence_is_told_as_that_beside_the_scores_below_the_pictures(
+    record: RunRecord, run_folder: Path
+) -> None:
+    """Its fall is between two checkpoints, that of the sentence from the best to the last."""
+    little, right, much = story(record, film_strips(record, run_folder))
+    assert much.evidence == f"Its verdict while it trained: {record.verdicts['t006'].evidence}."
+    assert little.evidence == f"Its verdict while it trained: {record.verdicts['t002'].evidence}."
+    assert right.evidence == ""  # the choice has it
+
+
+def test_the_scores_of_a_sentence_are_those_below_its_pictures(record: RunRecord, run_folder: Path) -> None:
+    """Of a checkpoint that was in the race, over all its images."""
+    first = record.checkpoints_of("t006")[0].id
+    style = record.scorecards[first].scores[Metric.STYLE].model_copy(update={"value": 1.5})
+    card = record.scorecards[first].model_copy(
+        update={"scores": {**record.scorecards[first].scores, Metric.STYLE: style}}
+    )
+    raced = record.model_copy(update={"further": {4: {first: card}}})
+    much = story(raced, film_strips(raced, run_folder))[-1]
+    assert "style falls from 1.50 at epoch 10 to " in much.sentence
+    assert [column.scores[1] for column in much.strip.columns if column.checkpoint == first] == ["1.50"]
+
+
+def test_a_chapter_has_the_settings_of_the_trial_that_it_speaks_of(record: RunRecord, run_folder: Path) -> None:
+    """t003 is t004, ended earlier."""
+    assert record.choice is not None
+    shorter = next(c for c in record.choice.candidates if c.trial == "t003")
+    chosen = record.model_copy(update={"choice": record.choice.model_copy(update={"best": shorter})})
+    right = next(c for c in story(chosen, film_strips(chosen, run_folder)) if c.tone == "chosen")
+    assert right.sentence.startswith("t003 at epoch ")
+    assert (right.settings, right.strip.settings) == (
+        "learning rate 2e-4 · epochs 20",
+        "learning rate 2e-4 · epochs 60",
+    )
+
+
+def test_an_identity_that_is_asked_for_by_two_decimals_alone_is_just_below(record: RunRecord, run_folder: Path) -> None:
+    last = record.checkpoints_of("t002")[-1].id
+    identity = record.scorecards[last].scores[Metric.IDENTITY].model_copy(update={"value": 0.498})
+    card = record.scorecards[last].model_copy(
+        update={"scores": {**record.scorecards[last].scores, Metric.IDENTITY: identity}}
+    )
+    changed = record.model_copy(update={"scorecards": {**record.scorecards, last: card}})
+    little = story(changed, film_strips(changed, run_folder))[0]
+    assert little.sentence.startswith("t002 ends after 60 epochs with identity just below 0.50: ")
 
 
 def test_the_chosen_training_has_one_chapter_though_it_was_overtrained_later(

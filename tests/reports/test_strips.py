@@ -25,7 +25,7 @@ def test_one_strip_for_each_training_not_for_each_trial(strips: dict[str, FilmSt
         "t004": ("t004", "t003"),
         "t006": ("t006", "t005"),
     }
-    assert strips["t002"].note == "t001 is this same training, ended earlier."
+    assert strips["t002"].note == "t001 is the same training as t002, ended earlier."
 
 
 def test_columns_run_from_the_base_model_to_the_last_checkpoint(strips: dict[str, FilmStrip]) -> None:
@@ -103,6 +103,12 @@ def test_a_fork_says_how_much_it_shares(
     strip = next(s for s in film_strips(changed, run_folder) if s.trial == "t004")
     assert f"Its first {told} shared with other trials, trained once." in strip.note
     assert (epochs < 10) or strip.columns[1].checkpoint.startswith(parent.id)
+
+
+def test_strips_stand_in_the_order_of_the_trials_that_they_are_named_after(record: RunRecord, run_folder: Path) -> None:
+    turned = record.plan.model_copy(update={"trials": record.plan.trials[::-1]})
+    strips = film_strips(record.model_copy(update={"plan": turned}), run_folder)
+    assert [strip.trial for strip in strips] == ["t006", "t004", "t002"]
 
 
 def test_a_run_without_scorecards_has_no_strips(record: RunRecord, run_folder: Path) -> None:

@@ -5,7 +5,17 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.records.names import TrialState, VerdictState
-from dbsweep.reports.words import duration, in_a_word, listing, moment, number, setting_name, shortened, standing
+from dbsweep.reports.words import (
+    as_sentence,
+    duration,
+    in_a_word,
+    listing,
+    moment,
+    number,
+    setting_name,
+    shortened,
+    standing,
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +37,21 @@ def test_number(value: float, text: str) -> None:
 )
 def test_setting_name(dotted: str, text: str) -> None:
     assert setting_name(dotted) == text
+
+
+@pytest.mark.parametrize(
+    ("note", "sentence"),
+    [
+        ("scheduler outrun: ends some", "Scheduler outrun: ends some."),
+        ("t001 ran out of memory", "t001 ran out of memory."),
+        ("grace_epochs has no effect", "grace_epochs has no effect."),
+        ("'ohwx' means nothing", "'ohwx' means nothing."),
+        ("72 checkpoints", "72 checkpoints."),
+        ("It is said.", "It is said."),
+    ],
+)
+def test_as_sentence(note: str, sentence: str) -> None:
+    assert as_sentence(note) == sentence
 
 
 @pytest.mark.parametrize(("names", "text"), [(["a"], "a"), (["a", "b"], "a and b"), (["a", "b", "c"], "a, b and c")])
