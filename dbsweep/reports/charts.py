@@ -9,7 +9,9 @@ from typing import Final
 
 from markupsafe import Markup
 
+from dbsweep.config.messages import counted
 from dbsweep.reports.curves import LOSSES, Curve, FrontPoint, Panel, Point
+from dbsweep.reports.labels import label_place
 
 WIDTH: Final = 400
 HEIGHT: Final = 248
@@ -70,15 +72,18 @@ def line_chart(panel: Panel) -> Markup:
             )
         )
     parts += [_curve(curve, x, y, panel.chosen_epoch) for curve in panel.curves]
-    return _svg(WIDTH, HEIGHT, f"{panel.title} over epochs", parts)
+    here = [p.tip for c in panel.curves if c.tone == "chosen" for p in c.points if p.epoch == panel.chosen_epoch]
+    chosen = "".join(f"; chosen: {tip}" for tip in here).replace("\n", ", ")
+    curves = counted(len(panel.curves), "curve")
+    return _svg(WIDTH, HEIGHT, f"{panel.title} over epochs, {curves}{chosen}", parts)
 
 
 def front_chart(points: Sequence[FrontPoint]) -> Markup:
     """Identity against style, one dot a checkpoint; fainter dots have lost more of the prior."""
     x = Scale(*span((p.identity for p in points), within=(0.0, 1.0)), _LEFT, FRONT_WIDTH - FRONT_RIGHT)
-    y = Scale(*span((p.style for p in points), within=(0.0, 1.0)), FRONT_HEIGHT - _BOTTOM - 8, _TOP)
+    y = Scale(*span((p.style for p in points), within=(0.0, 1.0)), FRONT_HEIGHT - _BOTTOM - 8, _TOP + 16)
     parts = [_axes(x, y, FRONT_WIDTH - FRONT_RIGHT + _RIGHT, FRONT_HEIGHT - 8)]
-    parts += [_text(x.end, FRONT_HEIGHT - 4, "identity →", "end"), _text(_LEFT + 8, _TOP + 8, "↑ style", "start")]
+    parts += [_text(x.end, FRONT_HEIGHT - 4, "identity →", "end"), _text(0, _TOP, "↑ style", "start")]
     parts.append(_path([(x(a), y(b)) for a, b in outline(points)], "edge"))
     for p in points:
         radius = {"plain": 4, "front": 5, "chosen": 8}[p.tone]
@@ -88,12 +93,18 @@ def front_chart(points: Sequence[FrontPoint]) -> Markup:
                 '<circle class="dot {}" cx="{:.1f}" cy="{:.1f}" r="{}" fill-opacity="{:.2f}" data-tip="{}"/>'
             ).format(p.tone, x(p.identity), y(p.style), radius, fill, p.tip)
         )
-    parts += [
-        _text(x(p.identity) + 14, y(p.style) + 4, p.tip.split("\n")[0], "start", "label")
-        for p in points
-        if p.tone == "chosen"
-    ]
-    return _svg(FRONT_WIDTH, FRONT_HEIGHT, "Identity against style of all checkpoints", parts)
+    parts += [_front_label(p, points, x, y) for p in points if p.tone == "chosen"]
+    chosen = "".join(f"; chosen: {p.tip}" for p in points if p.tone == "chosen").replace("\n", ", ")
+    return _svg(
+        FRONT_WIDTH, FRONT_HEIGHT, f"Identity against style of {counted(len(points), 'checkpoint')}{chosen}", parts
+    )
+
+
+def _front_label(chosen: FrontPoint, points: Sequence[FrontPoint], x: Scale, y: Scale) -> Markup:
+    words = chosen.tip.split("\n")[0]
+    dots = [(x(p.identity), y(p.style)) for p in points if p is not chosen]
+    at = label_place(words, (x(chosen.identity), y(chosen.style)), dots, (FRONT_WIDTH, FRONT_HEIGHT - _BOTTOM))
+    return _text(at.x, at.y, words, at.anchor, "label")
 
 
 def outline(points: Sequence[FrontPoint]) -> tuple[tuple[float, float], ...]:

@@ -134,6 +134,27 @@ def test_numbers_below_zero_have_a_true_minus_sign() -> None:
     assert not any("-" in label for label in labels)
 
 
+def test_the_label_of_the_choice_covers_no_other_dot() -> None:
+    near = [FrontPoint(0.83 + i / 50, 0.8, 1.0, "front", "tip") for i in range(5)]
+    svg = ET.fromstring(front_chart((*near, FrontPoint(0.8, 0.8, 1.0, "chosen", "t1, epoch 5"))))
+    dots = [float(dot.get("cy", "")) for dot in svg.iter("circle")]
+    (label,) = (t for t in svg.iter("text") if t.get("class") == "label")
+    assert min(abs(float(label.get("y", "")) - y) for y in dots) > 12
+    (style,) = (t for t in svg.iter("text") if t.text == "↑ style")
+    assert float(style.get("y", "")) < min(dots)
+
+
+def test_charts_tell_in_words_what_they_show() -> None:
+    chosen = Curve("t1", "chosen", (point(0, 0.0), point(10, 0.9, tip="t1, epoch 10\nIdentity 0.90")))
+    other = Curve("t2", "plain", (point(0, 0.0), point(10, 0.4)))
+    panel = ET.fromstring(line_chart(Panel("Identity", "", 10, (other, chosen))))
+    assert panel.get("aria-label") == "Identity over epochs, 2 curves; chosen: t1, epoch 10, Identity 0.90"
+    bare = ET.fromstring(line_chart(Panel("Identity", "", None, (other,))))
+    assert bare.get("aria-label") == "Identity over epochs, 1 curve"
+    front = ET.fromstring(front_chart((FrontPoint(0.8, 0.3, 1.0, "chosen", "t1, epoch 5\nUtility 0.9"),)))
+    assert front.get("aria-label") == "Identity against style of 1 checkpoint; chosen: t1, epoch 5, Utility 0.9"
+
+
 def test_the_label_of_the_choice_stands_beside_its_dot() -> None:
     svg = ET.fromstring(front_chart((FrontPoint(0.8, 0.3, 1.0, "chosen", "t1, epoch 5\nmore"),)))
     (dot,), (label,) = svg.iter("circle"), (t for t in svg.iter("text") if t.get("class") == "label")
