@@ -42,7 +42,7 @@ class ReportData:
 
     Attributes:
         facts: (name, value) pairs of the header, what was swept: base model, subject, how much.
-        course: likewise, how it went: when, how long, what was saved, where.
+        course: likewise, how it went: when, how long, where.
         progress: what is still to come; empty when the run is finished.
         decision: None while nothing can be recommended.
         chapters: the strips of the story; strips: all others.
@@ -129,15 +129,16 @@ def _facts(record: RunRecord) -> tuple[tuple[str, str], ...]:
     work = f"{counted(len(plan.trials), 'trial')}, {counted(cost.steps_shared, 'optimizer step')}"
     if cost.steps_shared < cost.steps_alone:
         work += f" ({cost.steps_alone:,} if each trained alone)"
-    return ("Base model", experiment.base_model), ("Subject", subjects), ("Sweep", work)
+    facts = [("Base model", experiment.base_model), ("Subject", subjects), ("Sweep", work)]
+    if saved := steps_saved(record):
+        facts.append(("Saved by early ends", f"{counted(saved, 'step')} ({saved / cost.steps_shared:.0%})"))
+    return tuple(facts)
 
 
 def _course(record: RunRecord) -> tuple[tuple[str, str], ...]:
     facts = [("Started", moment(record.started))]
     if record.finished is not None:
         facts.append(("Took", duration(record.finished - record.started)))
-    if saved := steps_saved(record):
-        facts.append(("Saved by early ends", f"{counted(saved, 'step')} ({saved / record.plan.cost.steps_shared:.0%})"))
     if record.hosts:
         facts.append(("Machine" if len(set(record.hosts.values())) == 1 else "Machines", _hosts(record)))
     return tuple(facts)

@@ -16,7 +16,7 @@ from dbsweep.records.run import RunRecord
 from dbsweep.reports.gauges import Gauge, gauge, scale_sentence, top
 from dbsweep.reports.learned import is_not_there, unlearned_sentence
 from dbsweep.reports.pictures import KIND_NAMES, Picture, PromptKey, images_by_prompt, picture_of
-from dbsweep.reports.race import race_sentence
+from dbsweep.reports.race import order_words, race_sentence
 from dbsweep.reports.reasons import verdict_sentence
 from dbsweep.reports.recipe import chosen_train, draw_command, export_commands, retraining_yaml
 from dbsweep.reports.subjects import ConceptRow, concept_rows, lagging_sentence
@@ -90,7 +90,7 @@ class Decision:
         scale: where the bars of `scores` end, in words; empty where that is 1.
         rows: its scores concept by concept, where there are several.
         formula: what the utility is; changes: what would change dbsweep's choice.
-        runners_up: candidates by utility.
+        runners_up: candidates by utility; order: what comes before that, in words; may be empty.
         settings: (name, value) of every setting of its trial, and of those of the training that are not the default.
         exports: (what it gives, command) that take the weights out of the run, or draw with them; recipe: an
             experiment file that trains them again.
@@ -108,6 +108,7 @@ class Decision:
     lagging: str
     changes: tuple[str, ...]
     runners_up: tuple[RunnerUp, ...]
+    order: str
     utility: str
     images: str
     smoothed: str
@@ -163,6 +164,7 @@ def decision(record: RunRecord, run_folder: Path, handle: str | None = None) -> 
         lagging=lagging_sentence(record),
         changes=choice.changes,
         runners_up=tuple(_runner_up(row) for row in choice.candidates[:RUNNERS_UP]),
+        order=order_words(record),
         formula=choice.formula,
         utility=number(best.utility),
         images=_images(record.card_of(best.checkpoint)) if card is not None else "",

@@ -16,7 +16,7 @@ from dbsweep.reports.columns import table
 from dbsweep.reports.contract import runs_json
 from dbsweep.reports.kept import chosen, kept
 from dbsweep.reports.learned import is_not_there, unlearned_sentence
-from dbsweep.reports.race import race_sentence
+from dbsweep.reports.race import order_words, race_sentence
 from dbsweep.reports.reasons import reasons, verdict_sentence
 from dbsweep.reports.recipe import draw_command, export_commands
 from dbsweep.reports.saving import saving_sentence
@@ -50,7 +50,7 @@ def best_text(record: RunRecord, run_folder: Path, handle: str | None = None) ->
         *_concepts(record),
         *(["What would change it:", *(f"- {sentence}" for sentence in choice.changes), ""] if choice.changes else []),
         *(f"Note: {sentence}" for sentence in unmeasurable(record.scorecards[BASE])),
-        f"The best by the {choice.formula} (* on the front of {_front(record)}):",
+        f"The best by the {choice.formula} ({'; '.join(filter(None, (_front(record), order_words(record))))}):",
         *table(_CANDIDATE_HEADER, (_candidate_row(c) for c in choice.candidates[:RUNNERS_UP])),
         "",
         *(f"  {name:<26} {setting(value)}" for name, value in settings.items()),
@@ -68,9 +68,9 @@ def _headline(record: RunRecord) -> str:
 
 
 def _front(record: RunRecord) -> str:
-    """What the front is of: what cannot be measured has no part in it."""
+    """What the stars say, and what the front is of: what cannot be measured has no part in it."""
     missing = utility_for(Choosing(), record.scorecards[BASE]).unmeasurable
-    return listing(metric.value for metric in JUDGED if metric not in missing)
+    return f"* on the front of {listing(metric.value for metric in JUDGED if metric not in missing)}"
 
 
 def _concepts(record: RunRecord) -> list[str]:

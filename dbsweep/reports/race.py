@@ -14,3 +14,8 @@ def race_sentence(record: RunRecord) -> str:
     rounds = [f"{len(cards)} with {count}" for count, cards in sorted(record.further.items())]
     listed = rounds[0] if len(rounds) == 1 else f"{', '.join(rounds[:-1])} and {rounds[-1]}"
     return f"Of {looked} checkpoints those that could still win drew more images a prompt: {listed}."
+
+
+def order_words(record: RunRecord) -> str:
+    """What the order of candidates is by, before their utility: who was looked at less closely may seem better."""
+    return "finalists of the race first" if record.further else ""

@@ -39,7 +39,7 @@ def test_a_small_plan_word_for_word():
         "time    about 4 min (without sharing about 6 min)",
         "",
         "note: scheduler outrun: from epoch 10 on branches are ended that another one has surely outrun by the same "
-        "epoch, so all figures are upper bounds",
+        "epoch, so the plan's figures are upper bounds",
         "note: 2 of 4 trials have fewer than 3 checkpoints, too few to see when overtraining begins; "
         "lower evaluate.every_epochs (10)",
         "note: 7 checkpoints of 1.0 GB, 2 of them with 1.0 GB of state to fork from; 2 states of 1.0 GB to resume from",

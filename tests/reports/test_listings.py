@@ -12,6 +12,7 @@ from dbsweep.records.choice import Overrule
 from dbsweep.records.names import BASE, Metric, TrialState
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.contract import best_json, runs_json
+from dbsweep.reports.data import report_data
 from dbsweep.reports.listings import best_text, runs_text, trials_text
 from tests.reports.synthetic import Synthetic
 
@@ -63,6 +64,17 @@ def test_the_front_is_of_what_can_be_measured(record, tmp_path):
     (note,) = [line for line in lines if line.startswith("Note: ")]
     assert "style" in note
     assert not any(line.startswith("Note: ") for line in best_text(record, tmp_path))
+
+
+def test_the_order_of_candidates_is_told_where_there_was_a_race(record, tmp_path):
+    assert record.choice is not None
+    best = record.choice.best.checkpoint
+    raced = record.model_copy(update={"further": {4: {best: record.scorecards[best]}}})
+    for told, ending in ((raced, "and prior; finalists of the race first):"), (record, "and prior):")):
+        (title,) = [line for line in best_text(told, tmp_path) if line.startswith("The best by the ")]
+        assert title.endswith(ending)
+    decisions = [report_data(told, tmp_path).decision for told in (raced, record)]
+    assert [each.order for each in decisions if each is not None] == ["finalists of the race first", ""]
 
 
 def test_a_runner_up_that_misses_a_constraint_says_so(record, tmp_path):

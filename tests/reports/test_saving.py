@@ -52,7 +52,7 @@ def test_all_texts_tell_it(record: RunRecord, run_folder: Path):
     sentence = f"Ending trials early saved {saved:,} of {planned:,} optimizer steps ({saved / planned:.0%})."
     assert trials_text(stopped)[-1] == sentence
     assert sentence in best_text(stopped, run_folder)
-    assert ("Saved by early ends", f"{saved} steps ({saved / planned:.0%})") in report_data(stopped, run_folder).course
+    assert ("Saved by early ends", f"{saved} steps ({saved / planned:.0%})") in report_data(stopped, run_folder).facts
 
 
 @pytest.mark.parametrize("state", [TrialState.FAILED, TrialState.INTERRUPTED, TrialState.RUNNING, TrialState.PENDING])
