@@ -41,7 +41,7 @@ def test_who_ran_out_and_what_was_done_is_said_everywhere(record: RunRecord, tmp
     assert sentence.endswith("ran out of memory and went on with gradient_checkpointing true")
     assert trials_json(run)[0]["savings"] == {"gradient_checkpointing": True}
     assert trials_text(run)[-1] == f"note: {sentence}"
-    assert sentence in report_data(run, tmp_path).notes
+    assert f"{sentence}." in report_data(run, tmp_path).notes
 
 
 def test_many_trials_are_counted(record: RunRecord, monkeypatch: pytest.MonkeyPatch):
