@@ -34,7 +34,7 @@ def curve_keys(panels: Sequence[Panel]) -> tuple[Key, ...]:
     if VerdictState.UNDERTRAINED in tones:
         keys.append(Key(VerdictState.UNDERTRAINED.value, VERDICT_NAMES[VerdictState.UNDERTRAINED]))
     if tones - _NAMED:
-        keys.append(Key("plain", "the others" if keys else "all trials"))
+        keys.append(Key("plain", "the others" if keys else "the trials"))
     return tuple(keys)
 
 

@@ -28,7 +28,7 @@ def told(keys: tuple[Key, ...]) -> list[tuple[str, str]]:
         (["collapsed", "chosen"], [*CHOSEN, ("overtrained", "collapsed")]),
         (["collapsed", "overtrained"], [("overtrained", "overtrained or collapsed")]),
         (["undertrained", "learning"], [("undertrained", "undertrained"), ("plain", "the others")]),
-        (["plain", "ready"], [("plain", "all trials")]),
+        (["plain", "ready"], [("plain", "the trials")]),
         ([], []),
     ],
 )
