@@ -44,6 +44,17 @@ def test_errors_name_the_model(error, cause, kind: type[DbsweepError], message: 
         load_or_refuse("some", lambda: raising(error, cause))
 
 
+@pytest.mark.parametrize("error", [OSError("a\n b"), AttributeError("a b"), RuntimeError("a b"), KeyError("a b")])
+def test_damaged_files_are_one_line(error: Exception) -> None:
+    message = rf"^model git: cannot be loaded \({type(error).__name__}: '?a b'?\); get its files again$"
+    with pytest.raises(ModelError, match=message):
+        load_or_refuse("git", lambda: raising(error))
+
+
+def test_what_can_be_loaded_is_given() -> None:
+    assert load_or_refuse("git", lambda: 7) == 7
+
+
 def test_a_fault_of_ours_is_none_of_the_files() -> None:
     with pytest.raises(ZeroDivisionError, match="ours"):
         load_or_refuse("some", lambda: raising(ZeroDivisionError("ours")))
