@@ -9,6 +9,7 @@ from pathlib import Path
 from dbsweep.concepts.files import write_whole
 from dbsweep.config.messages import counted
 from dbsweep.errors import InputError
+from dbsweep.models.places import make_folder, refusing
 from dbsweep.prompting.model_files import find_language_model
 from dbsweep.prompting.settings import IdeaSettings
 from dbsweep.prompting.wording import as_prompt
@@ -52,13 +53,16 @@ def find_all_ideas(
     Raises:
         InputError: there is no prompt, one is empty, or has no room for more; the file is there already; or the model
             has no idea.
+        RunError, DiskError: the file cannot be written, or no space is left.
         ModelError: the model is none that goes on with texts, or cannot be loaded.
         ResourceError: there is no memory for one idea.
     """
     prompts = list(dict.fromkeys(_prompts(asked)))
     if not prompts:
         raise InputError("there is no prompt to go on with: give one, or a file of them by --prompts")
-    _refuse_there(asked.out)
+    if asked.out is not None:
+        _refuse_there(asked.out)
+        make_folder(asked.out.parent)  # before the model is fetched and loaded
     found = find_language_model(model, tokenizer)
     note(f"Loading {model}")
     from dbsweep.execution.loaded import device
@@ -79,7 +83,8 @@ def find_all_ideas(
     if not ideas:
         raise InputError(f"{model} goes on with no words that could be kept: raise --max-tokens, or take another model")
     distinct = tuple(dict.fromkeys(ideas))
-    _write(distinct, asked.out)
+    if asked.out is not None:
+        _write(distinct, asked.out)
     return distinct
 
 
@@ -103,17 +108,12 @@ def _prompts(asked: Asked) -> Iterator[str]:
         yield as_prompt(prompt)
 
 
-def _refuse_there(out: Path | None) -> None:
-    """InputError if there is something where the file should be written, or no folder could be."""
-    if out is None:
-        return
+def _refuse_there(out: Path) -> None:
+    """InputError if there is something where the file should be written."""
     if out.is_dir():
         raise InputError(f"--out {out}: is a folder; name a file in it, such as {out / 'ideas.txt'}")
     if out.exists():
         raise InputError(f"--out {out}: is there already, and nothing is overwritten; name another file, or remove it")
-    there = next(path for path in out.absolute().parents if path.exists())
-    if not there.is_dir():
-        raise InputError(f"--out {out}: {there} is a file, and no folder; name another place")
 
 
 def _tell_few(prompt: str, found: int, settings: IdeaSettings, note: Callable[[str], None]) -> None:
@@ -124,7 +124,7 @@ def _tell_few(prompt: str, found: int, settings: IdeaSettings, note: Callable[[s
         )
 
 
-def _write(ideas: Sequence[str], out: Path | None) -> None:
+def _write(ideas: Sequence[str], out: Path) -> None:
     _refuse_there(out)  # once more: finding them took its time
-    if out is not None:
+    with refusing(out):
         write_whole(out, "".join(f"{prompt_line(idea)}\n" for idea in ideas).encode())

@@ -103,7 +103,8 @@ def test_what_is_there_is_not_overwritten(ideas, refused, tmp_path, monkeypatch)
     out.write_text("mine\n")
     assert f"--out {out}: is there already, and nothing is overwritten; name" in refused(PROMPT, "--out", out)
     assert f"--out {tmp_path}: is a folder; name a file in it, such as" in refused(PROMPT, "--out", tmp_path)
-    assert f"{out} is a file, and no folder" in refused(PROMPT, "--out", out / "more.txt")
+    assert f"{out} cannot be a folder, for {out} is a file: give another" in refused(PROMPT, "--out", out / "more.txt")
+    assert "/proc/no cannot be written (No such file" in refused(PROMPT, "--out", "/proc/no/ideas.txt")
     assert out.read_text() == "mine\n"
 
 
