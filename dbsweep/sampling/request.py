@@ -106,6 +106,12 @@ class ImageRequest:
         return self.sampler, self.num_inference_steps, self.width, self.height, self.tiling, self.hires
 
     @property
+    def final_size(self) -> tuple[int, int]:
+        """Width and height that the last pass aims at, pixels; what is written is rounded down to whole latents."""
+        scale = 1.0 if self.hires is None else self.hires.scale
+        return int(self.width * scale), int(self.height * scale)
+
+    @property
     def is_guided(self) -> bool:
         """Whether classifier-free guidance acts."""
         return self.guidance_scale > 1.0

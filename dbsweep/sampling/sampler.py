@@ -255,9 +255,8 @@ def _size(models: StableDiffusion, request: ImageRequest) -> tuple[int, int]:
 
 def _final_size(models: StableDiffusion, request: ImageRequest) -> tuple[int, int]:
     """Height and width of the picture, in latents."""
-    scale = 1.0 if request.hires is None else request.hires.scale
-    height, width = (int(side * scale) // models.latent_factor for side in (request.height, request.width))
-    return height, width
+    width, height = request.final_size
+    return height // models.latent_factor, width // models.latent_factor
 
 
 def _generators(requests: Sequence[ImageRequest]) -> list[torch.Generator]:

@@ -79,11 +79,12 @@ def draw_pictures(
     make_folder(out)
     note(f"Loading {drawing.found.name}")
     loaded = drawing.load()
-    from dbsweep.execution.drawing.picture_folder import draw_missing
+    from dbsweep.execution.drawing.picture_folder import draw_missing, find_missing
 
     wanted = _pictures(prompts, infos, asked, loaded.settings)
     pictures = list(dict.fromkeys(wanted))
-    refuse_too_large(pictures, loaded.models, drawing.precision)
+    missing = find_missing(pictures, out, loaded.model_hash)
+    refuse_too_large((pictures[index] for index in missing), loaded.models, drawing.precision)
     if len(pictures) < len(wanted):
         note(
             f"{counted(len(wanted) - len(pictures), 'picture')} asked for again will be drawn once; --iterate-seed"
@@ -92,16 +93,17 @@ def draw_pictures(
     for path, info in infos:
         for line in _differences(info, loaded.model_hash, drawing.found.name):
             note(f"{path}: {line}")
-    new = draw_missing(
+    draw_missing(
         loaded.models,
         pictures,
+        missing,
         out,
         model_hash=loaded.model_hash,
         precision=drawing.precision,
         batch_size=batch_size,
         progress=progress,
     )
-    return Drawn(new, len(pictures) - new)
+    return Drawn(len(missing), len(pictures) - len(missing))
 
 
 def _prompts(asked: Asked) -> Iterator[AskedPrompt]:

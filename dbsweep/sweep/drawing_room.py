@@ -6,6 +6,7 @@ machine crawl: there the largest picture is compared with what is free.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from dbsweep.errors import ResourceError
 from dbsweep.models.free_memory import free_bytes
 from dbsweep.plan.memory.drawing import pixel_bytes
 from dbsweep.plan.memory.forecast import gigabytes
-from dbsweep.sampling.request import ImageRequest, Picture
+from dbsweep.sampling.request import Picture
 
 # torch takes seconds to import: after the checks.
 if TYPE_CHECKING:
@@ -25,10 +26,11 @@ def refuse_too_large(pictures: Iterable[Picture], models: StableDiffusion, preci
     """ResourceError if on the CPU the largest picture takes more than is free, drawn alone, whatever else is needed."""
     from dbsweep.sampling.precision import drawing_dtype
 
+    sizes = [picture.request.final_size for picture in pictures]
     free = free_bytes() if models.device.type == "cpu" else None
-    if free is None:
+    if free is None or not sizes:
         return
-    width, height = max(map(_sides, (picture.request for picture in pictures)), key=lambda sides: sides[0] * sides[1])
+    width, height = max(sizes, key=math.prod)
     features = max(models.vae.config.block_out_channels[:2])
     needed = pixel_bytes(features, width * height, drawing_dtype(precision, models.device).itemsize)
     if needed > free:
@@ -36,9 +38,3 @@ def refuse_too_large(pictures: Iterable[Picture], models: StableDiffusion, preci
             f"drawing a picture of {width}×{height} pixels takes {gigabytes(needed)} beside the model, and"
             f" {gigabytes(free)} are free: give a smaller size or hires scale, or draw where there is more memory"
         )
-
-
-def _sides(request: ImageRequest) -> tuple[int, int]:
-    """Width and height of the picture that is written, pixels."""
-    scale = 1.0 if request.hires is None else request.hires.scale
-    return int(request.width * scale), int(request.height * scale)

@@ -100,6 +100,12 @@ def test_what_can_be_drawn_at_once(changes: dict[str, Any], together: bool) -> N
     assert (one.together == replace(one, **changes).together) is together
 
 
+@pytest.mark.parametrize(("scale", "size"), [(None, (72, 64)), (1.0, (72, 64)), (1.3, (93, 83))])
+def test_a_second_pass_makes_both_sides_longer(scale: float | None, size: tuple[int, int]) -> None:
+    hires = None if scale is None else Hires(scale)
+    assert ImageRequest("a", width=72, height=64, hires=hires).final_size == size
+
+
 def test_guidance_acts_above_1() -> None:
     assert [ImageRequest("a", guidance_scale=scale).is_guided for scale in (1.0, 1.01)] == [False, True]
 

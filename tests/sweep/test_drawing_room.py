@@ -67,3 +67,15 @@ def test_minisd_by_a_hundred_is_told_and_nothing_is_drawn(dbsweep, free, monkeyp
     assert (code, out) == (2, "")
     assert "drawing a picture of 6400×6400 pixels takes 22.0 GB beside the model, and 16.0 GB are free: give a" in err
     assert list((tmp_path / "pics").iterdir()) == []
+
+
+def test_what_is_there_already_needs_no_memory(dbsweep, free, tmp_path: Path) -> None:
+    words = ("draw", "minisd", "--prompt", "a", "--steps", "1", "--images-per-prompt", "1", "--out", tmp_path / "pics")
+    free(None)
+    assert dbsweep(*words)[0] == 0
+    free(0)
+    code, out, err = dbsweep(*words)
+    assert (code, out) == (0, f"{tmp_path / 'pics'}\n"), err
+    code, out, err = dbsweep(*words, "--prompt", "b")
+    assert (code, out) == (2, "")
+    assert "drawing a picture of 64×64 pixels takes" in err

@@ -21,35 +21,41 @@ _WORDS = 40
 """Characters of the prompt in a file's name."""
 
 
+def find_missing(pictures: Sequence[Picture], folder: Path, model_hash: str) -> set[int]:
+    """Places of those pictures that no undamaged PNG of the folder has the infotext of, whatever its name.
+
+    Args:
+        model_hash: goes into the infotext.
+    """
+    texts = _infotexts(pictures, model_hash)
+    there = _whole_texts(folder, set(texts))
+    return {index for index, text in enumerate(texts) if text not in there}
+
+
 def draw_missing(
     models: StableDiffusion,
     pictures: Sequence[Picture],
+    missing: AbstractSet[int],
     folder: Path,
     *,
     model_hash: str,
     precision: DrawingPrecision = "auto",
     batch_size: int = 8,
     progress: Callable[[int, int], None],
-) -> int:
-    """Draws those pictures that no PNG of the folder has the infotext of; each file appears whole or not at all.
+) -> None:
+    """Draws those pictures that are missing; each file appears whole or not at all.
 
     Args:
         pictures: each once.
-        model_hash: goes into the infotext.
+        missing, model_hash: as of `find_missing`.
         batch_size: pictures that are drawn at once; fewer where memory is short.
         progress: called with how many have been drawn and how many there are to draw, first with 0.
-
-    Returns:
-        How many were drawn.
 
     Raises:
         RunError, DiskError: a picture cannot be written; those before it are whole.
     """
-    texts = [format_info(ImageInfo(p.request, model_hash, clip_skip=p.clip_skip)) for p in pictures]
-    there = _whole_texts(folder, set(texts))
-    total, drawn = sum(text not in there for text in texts), 0
-    progress(drawn, total)
-    missing = {index for index, text in enumerate(texts) if text not in there}
+    texts, drawn = _infotexts(pictures, model_hash), 0
+    progress(drawn, len(missing))
     for images in draw_batches(models, pictures, missing, precision=precision, batch_size=batch_size):
         for index, image in images.items():
             picture = pictures[index]
@@ -57,8 +63,7 @@ def draw_missing(
             with refusing(path):
                 write_png(path, image, picture.request, model_hash, clip_skip=picture.clip_skip)
         drawn += len(images)
-        progress(drawn, total)
-    return drawn
+        progress(drawn, len(missing))
 
 
 def draw_batches(
@@ -96,6 +101,10 @@ def picture_name(index: int, request: ImageRequest, text: str) -> str:
     words = re.sub(r"[^A-Za-z0-9]+", "-", request.prompt)[:_WORDS].strip("-")
     digest = hashlib.sha256(text.encode()).hexdigest()[:8]
     return "-".join(part for part in (f"{index + 1:05d}", words, str(request.seed), digest) if part) + ".png"
+
+
+def _infotexts(pictures: Sequence[Picture], model_hash: str) -> list[str]:
+    return [format_info(ImageInfo(p.request, model_hash, clip_skip=p.clip_skip)) for p in pictures]
 
 
 def _whole_texts(folder: Path, wanted: set[str]) -> set[str]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from dbsweep.execution.drawing import picture_folder
-from dbsweep.execution.drawing.picture_folder import draw_missing
+from dbsweep.execution.drawing.picture_folder import draw_missing, find_missing
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
 from dbsweep.sampling.infotext import ImageInfo, format_info, read, read_text
@@ -35,8 +35,11 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
 
 def fill(models: StableDiffusion, wanted: list[Picture], folder: Path, **options: Any) -> int:
+    """How many were drawn."""
     options = {"model_hash": "0123456789", "batch_size": 2, "progress": lambda *_: None, **options}
-    return draw_missing(models, wanted, folder, **options)
+    missing = find_missing(wanted, folder, options["model_hash"])
+    draw_missing(models, wanted, missing, folder, **options)
+    return len(missing)
 
 
 def content(folder: Path) -> dict[str, bytes]:
