@@ -14,6 +14,8 @@ _STEP: Final = 0.25
 """What the end of the scale is a multiple of."""
 _MOST: Final = 2.0
 """Where the scale ends at most: one wild score leaves the others their room."""
+_ROUNDING: Final = 1e-9
+"""By which a score may miss an end of the bar and is still on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +39,14 @@ class Gauge:
 def top(scores: Iterable[Score]) -> float:
     """Where the scale ends that all bars share: 1, or the quarter that holds the highest interval, at most 2."""
     highest = max((score.high for score in scores if math.isfinite(score.high)), default=1.0)
-    return min(max(math.ceil(highest / _STEP - 1e-9) * _STEP, 1.0), _MOST)
+    return min(max(math.ceil((highest - _ROUNDING) / _STEP) * _STEP, 1.0), _MOST)
 
 
 def gauge(score: Score, end: float) -> Gauge:
     """A score on a bar from 0 to `end`."""
     ends = [value if math.isfinite(value) else 0.0 for value in (score.low, score.value, score.high)]
     low, value, high = (min(max(each / end, 0.0), 1.0) for each in ends)
-    return Gauge(low, value, high, 1.0 / end, min(ends) < 0.0, max(ends) > end)
+    return Gauge(low, value, high, 1.0 / end, min(ends) < -_ROUNDING, max(ends) > end + _ROUNDING)
 
 
 def scale_sentence(end: float) -> str:

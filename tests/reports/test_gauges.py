@@ -26,6 +26,7 @@ def score(low: float, value: float, high: float) -> Score:
     [
         ((0.4, 0.9), 1.0),
         ((0.9, 1.0), 1.0),
+        ((1.0 + 1e-12,), 1.0),
         ((1.01,), 1.25),
         ((1.25, 0.3), 1.25),
         ((7.0,), 2.0),
@@ -43,6 +44,9 @@ def test_the_scale_ends_behind_the_highest_interval(highs: tuple[float, ...], en
         ((0.2, 0.4, 0.6), 1.0, Gauge(0.2, 0.4, 0.6, 1.0, is_below=False, is_above=False)),
         ((0.5, 1.0, 1.25), 1.25, Gauge(0.4, 0.8, 1.0, 0.8, is_below=False, is_above=False)),
         ((-0.2, 0.5, 2.5), 2.0, Gauge(0.0, 0.25, 1.0, 0.5, is_below=True, is_above=True)),
+        ((-1e-12, 0.5, 1.0 + 1e-12), 1.0, Gauge(0.0, 0.5, 1.0, 1.0, is_below=False, is_above=False)),
+        ((-3.0, -2.0, -1.0), 1.0, Gauge(0.0, 0.0, 0.0, 1.0, is_below=True, is_above=False)),
+        ((NAN, 0.5, NAN), 1.0, Gauge(0.0, 0.5, 0.0, 1.0, is_below=False, is_above=False)),
         ((NAN, NAN, NAN), 1.0, Gauge(0.0, 0.0, 0.0, 1.0, is_below=False, is_above=False)),
     ],
 )
