@@ -36,7 +36,7 @@ def check_uri(uri: str, field: str) -> None:
         InputError: MLflow does not know such addresses, or what is logged there would not be kept.
     """
     try:
-        wrong = _wrong(uri, urlsplit(uri))
+        wrong = _wrong(uri, urlsplit(without_password(uri)))
     except ValueError as error:  # brackets or a port that are none
         wrong = f"must be an address ({error})"
     if wrong:

@@ -37,6 +37,7 @@ def ui_command(uri: str) -> str:
 
 def without_password(text: str) -> str:
     """The text with user and password, which may hold an ``@``, taken out of its addresses."""
+    text = re.sub(r"(sql(?:\+\w+)?://)[^/:@\s]*:[^@\s]*@", r"\1", text)  # SQLAlchemy lets a password hold / ? # too
     return re.sub(r"://[^/?#\s]+@", "://", text)
 
 

@@ -28,6 +28,7 @@ from dbsweep.tracking.address import absence, check_uri
         "sqlite:////tmp/mlflow.db",
         "sqlite:///mlflow.db",
         "postgresql+psycopg://me:secret@server/runs",
+        "postgresql://me:a/password#of?all@server:5432/runs",  # as SQLAlchemy takes it
         "mysql://server/runs",
         "databricks",
         "databricks://profile",
@@ -51,6 +52,10 @@ def test_an_address_that_may_be_a_store_is_taken(uri: str) -> None:
         ("http://my server", "must name a server"),
         ("http://server:99999", "Port out of range"),
         ("http://[server", "Invalid IPv6 URL"),
+        (
+            "postgresql://me:sec/ret@server:mlflow/runs",
+            "(Port could not be cast to integer value as 'mlflow'), got 'pos",
+        ),
         ("postgresql://me:secret@server:mlflow/runs", "must be an address (Port could not be cast to integer"),
         ("./mlruns", "must not be a folder, where MLflow keeps nothing"),
         ("file:///mlruns", "must not be a folder, where MLflow keeps nothing"),
