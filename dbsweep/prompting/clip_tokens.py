@@ -10,7 +10,8 @@ from pathlib import Path
 from transformers import CLIPTokenizer
 from transformers.convert_slow_tokenizer import bytes_to_unicode
 
-from dbsweep.errors import ResourceError
+from dbsweep.config.messages import shown
+from dbsweep.errors import InputError, ResourceError
 from dbsweep.sampling.grammar import Fragment, parse
 
 _MERGES = 48_894
@@ -22,6 +23,17 @@ def count_tokens(prompt: str) -> int:
     tokenizer = _tokenizer()
     texts = [part.text for part in parse(prompt) if isinstance(part, Fragment)]
     return sum(len(tokenizer(text, add_special_tokens=False, verbose=False).input_ids) for text in texts)
+
+
+def room_behind(prompt: str, most: int) -> int:
+    """Tokens that may follow a prompt, 1 or more; InputError where it has as many as are allowed already."""
+    tokens = count_tokens(prompt)
+    if tokens >= most:
+        raise InputError(
+            f"{shown(prompt)} has {tokens:,} tokens, so --max-tokens {most} leaves no room behind it: give more, or a"
+            " shorter prompt"
+        )
+    return most - tokens
 
 
 @lru_cache(maxsize=1)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from dbsweep.errors import InputError, ResourceError
+from dbsweep.errors import ResourceError
 from dbsweep.models.batches import in_batches
 from dbsweep.prompting.chances import chance
-from dbsweep.prompting.clip_tokens import count_tokens
+from dbsweep.prompting.clip_tokens import count_tokens, room_behind
 from dbsweep.prompting.language_model import LanguageModel, Said
 from dbsweep.prompting.settings import IdeaSettings
 from dbsweep.prompting.wording import fitting, tidy
@@ -39,12 +39,7 @@ def find_ideas(
         InputError: the prompt has as many tokens as are allowed already.
         ResourceError: there is no memory for one.
     """
-    room = settings.max_tokens - count_tokens(prompt)
-    if room < 1:
-        raise InputError(
-            f"{prompt!r} has {settings.max_tokens - room} tokens, so --max-tokens {settings.max_tokens} leaves no room"
-            " behind it: give more, or a shorter prompt"
-        )
+    room = room_behind(prompt, settings.max_tokens)
     words = plain_text(prompt)
 
     def say(attempts: Sequence[int]) -> list[Said]:

@@ -64,6 +64,10 @@ def find_all_ideas(
         _refuse_there(asked.out)
         make_folder(asked.out.parent)  # before the model is fetched and loaded
     found = find_language_model(model, tokenizer)
+    from dbsweep.prompting.clip_tokens import room_behind
+
+    for prompt in prompts:  # all of them, before the first is gone on with
+        room_behind(prompt, asked.settings.max_tokens)
     note(f"Loading {model}")
     from dbsweep.execution.loaded import device
     from dbsweep.prompting.ideas import find_ideas

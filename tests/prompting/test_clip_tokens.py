@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dbsweep.prompting.clip_tokens import _tokenizer, count_tokens
+from dbsweep.errors import InputError
+from dbsweep.prompting.clip_tokens import _tokenizer, count_tokens, room_behind
 from dbsweep.prompting.settings import CLIP_TOKENS
 from dbsweep.sampling.conditioning import CHUNK_TOKENS, make_chunks
 
@@ -40,3 +41,11 @@ def test_what_fits_is_drawn_as_one_chunk() -> None:
         prompt = "photo of (man:1.2)" + " hat" * (count - 3)
         assert count_tokens(prompt) == count
         assert len(make_chunks(prompt, models)) == (1 if count <= CLIP_TOKENS else 2)
+
+
+def test_what_may_follow_a_prompt_is_what_it_leaves() -> None:
+    assert room_behind("a (photo:1.3)", 3) == 1
+    with pytest.raises(
+        InputError, match=r"^'a photo of' has 3 tokens, so --max-tokens 3 leaves no room behind it: giv"
+    ):
+        room_behind("a photo of", 3)
