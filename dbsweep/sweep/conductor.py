@@ -65,6 +65,7 @@ class Conductor:
             KeyboardInterrupt: stopped by the person; the ledger says how far it came.
         """
         with self._view.showing(self._progress):
+            self._tell("starting the workers")  # Ray takes a while
             prepared = self._prepare(backend)
             for sentence in (*token_sentences(prepared.base), *unmeasurable(prepared.base)):
                 self._view.note(sentence)

@@ -165,6 +165,20 @@ def test_the_wait_for_the_first_worker_has_a_name(tmp_path):
     assert lines[first - 1] == "starting to train …"
 
 
+def test_the_wait_before_anything_is_drawn_has_a_name(tmp_path):
+    out = io.StringIO()
+    seen: list[str] = []
+
+    class _Late(SimulatedBackend):
+        def prepare(self, job: SweepJob, on_progress: OnProgress) -> Prepared:
+            seen.append(out.getvalue())
+            return super().prepare(job, on_progress)
+
+    view = TerminalView(Console(file=out, width=200))
+    run_experiment(load_experiment(write_experiment(tmp_path)), lambda *_: _Late(curve), view)
+    assert seen[0].splitlines()[-1] == "starting the workers …"
+
+
 def test_ctrl_c_keeps_what_is_done_and_resume_ends_as_if_nothing_had_happened(tmp_path):
     undisturbed, _, _ = run(tmp_path / "a", curve)
     out = io.StringIO()
