@@ -68,9 +68,10 @@ def _headline(record: RunRecord) -> str:
 
 
 def _front(record: RunRecord) -> str:
-    """What the stars say, and what the front is of: what cannot be measured has no part in it."""
+    """What the stars say: it is on the front, in which what cannot be measured has no part."""
     missing = utility_for(Choosing(), record.scorecards[BASE]).unmeasurable
-    return f"* on the front of {listing(metric.value for metric in JUDGED if metric not in missing)}"
+    measured = listing(metric.value for metric in JUDGED if metric not in missing)
+    return f"* nothing beats it in {measured} at once"
 
 
 def _concepts(record: RunRecord) -> list[str]:

@@ -11,9 +11,10 @@ def race_sentence(record: RunRecord) -> str:
     if not record.further:
         return ""
     looked = len([key for key in record.scorecards if key != BASE])
-    rounds = [f"{len(cards)} with {count}" for count, cards in sorted(record.further.items())]
+    rounds = [f"{len(cards)} up to {count}" for count, cards in sorted(record.further.items())]
+    rounds[0] += " a prompt"
     listed = rounds[0] if len(rounds) == 1 else f"{', '.join(rounds[:-1])} and {rounds[-1]}"
-    return f"Of {looked} checkpoints those that could still win drew more images a prompt: {listed}."
+    return f"Of {looked} checkpoints those that could still win drew more images: {listed}."
 
 
 def order_words(record: RunRecord) -> str:

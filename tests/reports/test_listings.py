@@ -55,12 +55,15 @@ def test_the_text_names_the_checkpoints_that_one_could_take_instead(record, tmp_
 
 
 def test_the_front_is_of_what_can_be_measured(record, tmp_path):
-    assert any(line.endswith("(* on the front of identity, style and prior):") for line in best_text(record, tmp_path))
+    assert any(
+        line.endswith("(* nothing beats it in identity, style and prior at once):")
+        for line in best_text(record, tmp_path)
+    )
     base = record.scorecards[BASE]
     style = base.scores[Metric.STYLE].model_copy(update={"value": float("nan")})
     unknown = base.model_copy(update={"scores": {**base.scores, Metric.STYLE: style}})
     lines = best_text(record.model_copy(update={"scorecards": {**record.scorecards, BASE: unknown}}), tmp_path)
-    assert any(line.endswith("(* on the front of identity and prior):") for line in lines)
+    assert any(line.endswith("(* nothing beats it in identity and prior at once):") for line in lines)
     (note,) = [line for line in lines if line.startswith("Note: ")]
     assert "style" in note
     assert not any(line.startswith("Note: ") for line in best_text(record, tmp_path))
@@ -70,7 +73,7 @@ def test_the_order_of_candidates_is_told_where_there_was_a_race(record, tmp_path
     assert record.choice is not None
     best = record.choice.best.checkpoint
     raced = record.model_copy(update={"further": {4: {best: record.scorecards[best]}}})
-    for told, ending in ((raced, "and prior; finalists of the race first):"), (record, "and prior):")):
+    for told, ending in ((raced, "at once; finalists of the race first):"), (record, "at once):")):
         (title,) = [line for line in best_text(told, tmp_path) if line.startswith("The best by the ")]
         assert title.endswith(ending)
     decisions = [report_data(told, tmp_path).decision for told in (raced, record)]
