@@ -150,7 +150,7 @@ def _check(source: Path, face_detector: Path | None) -> None:
     told = list(variety(looks))
     print_lines(told)
     faces = ", their faces" if face_detector is not None else "; --face-detector FILE looks at faces too"
-    nothing = "" if told else ": nothing of it is alike in many"
+    nothing = "" if told else ": nothing is alike in many of them"
     print_note(
         f"{counted(len(looks), 'photo')} compared by their pixels, colours at edges and below, brightness, days{faces}"
         f"{nothing}"

@@ -251,7 +251,7 @@ def test_check_tells_what_photos_have_in_common_and_makes_nothing(dbsweep, sourc
 def test_check_is_silent_where_photos_differ_and_looks_at_faces_where_it_can(dbsweep, source, tmp_path, monkeypatch):
     code, out, err = dbsweep("photos", source, "--check")
     assert (code, out) == (0, "")
-    assert "--face-detector FILE looks at faces too: nothing of it is alike in many" in err
+    assert "--face-detector FILE looks at faces too: nothing is alike in many of them" in err
     for index in range(3, 5):
         noise = np.random.default_rng(index).integers(0, 256, (10, 10, 3), dtype=np.uint8)
         Image.fromarray(noise).resize((100, 100)).save(source / f"{index}.png")
