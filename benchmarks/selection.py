@@ -186,6 +186,14 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+def _run_ours(subjects: Sequence[Judged]) -> None:
+    """What `measure` begins with, and says nothing of: some seconds a subject."""
+    for number, subject in enumerate(subjects, start=1):
+        ways = len(subject.ours)
+        _say(f"subject {subject.curves.seed}, {number} of {len(subjects)}: chosen in {ways} ways of running dbsweep")
+    _say("comparing with other rules, races and costs")
+
+
 def _curves(options: argparse.Namespace) -> list[SubjectCurves]:
     if options.curves is not None:
         curves = read_curves(options.curves)
@@ -229,7 +237,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             f"{len(curves)} subjects are trained, {unfinished} are not yet; at least two are needed, and all asked for"
         )
         return 2
-    result = measure([judged(each) for each in curves])
+    subjects = [judged(each) for each in curves]
+    _run_ours(subjects)
+    result = measure(subjects)
     result["missed"] = missed(result)
     text = json.dumps(_without_nan(result), indent=1)
     if options.out is not None:
