@@ -44,9 +44,9 @@ def without_race(job: SweepJob) -> SweepJob:
 
 def test_the_base_model_draws_the_seeds_of_the_whole_race(tiny_job: SweepJob) -> None:
     run = RunFolder(tiny_job.run_folder)
-    assert len(Reference.load(run.reference).seeds) == 8
-    assert len(list(run.base_images.glob("[0-9]*.png"))) == 2 * 8
-    assert len(list(run.base_images.glob("token-*.png"))) == 8
+    assert len(Reference.load(run.reference).seeds) == 16
+    assert len(list(run.base_images.glob("[0-9]*.png"))) == 2 * 16
+    assert len(list(run.base_images.glob("token-*.png"))) == 16
     card = Scorecard.model_validate_json(run.base_scorecard.read_text())
     assert {image.seed for image in card.images} == set(evaluation_seeds(tiny_job.experiment)), "as the checkpoints'"
 
