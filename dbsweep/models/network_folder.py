@@ -41,14 +41,27 @@ def read_config(folder: Path, name: str, kind: str, take: str) -> dict[str, Any]
     Raises:
         ModelError: it is not there, cannot be read, or asks for code that comes with the weights.
     """
-    try:
-        content = json.loads((folder / CONFIG).read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"model {name}: it has no {CONFIG}, so it is no {kind}; {take}") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"model {name}: its {CONFIG} cannot be read as JSON ({error}); get it again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"model {name}: its {CONFIG} is not a model's; get it again")
+    content = read_object(folder / CONFIG, f"model {name}", f", so it is no {kind}; {take}")
     if "auto_map" in content:
         raise ModelError(f"model {name}: wants code of its own to be run, which is never done here; {take}")
+    return content
+
+
+def read_object(file: Path, what: str, without: str) -> dict[str, Any]:
+    """What a model's file says that holds a JSON object.
+
+    Args:
+        what: the model, as messages begin; without: how the one ends that says that there is no such file.
+
+    Raises:
+        ModelError: it is not there, or cannot be read.
+    """
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ModelError(f"{what}: it has no {file.name}{without}") from error
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{what}: its {file.name} cannot be read as JSON ({error}); get it again") from error
+    if not isinstance(content, dict):
+        raise ModelError(f"{what}: its {file.name} is not a model's; get it again")
     return content

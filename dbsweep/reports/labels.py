@@ -25,14 +25,17 @@ class Place:
 
     def covered(self, width: float, dots: Sequence[tuple[float, float]]) -> int:
         """How many dots lie below a label of this width."""
-        left = self.x - {"start": 0.0, "middle": width / 2, "end": width}[self.anchor]
+        left = self._left(width)
         top, bottom = self.y - _HEIGHT * 3 / 4 - _REACH, self.y + _HEIGHT / 4 + _REACH
         return sum(left - _REACH < x < left + width + _REACH and top < y < bottom for x, y in dots)
 
     def is_within(self, width: float, frame: tuple[float, float]) -> bool:
         """Whether a label of this width lies within a frame of (width, height)."""
-        left = self.x - {"start": 0.0, "middle": width / 2, "end": width}[self.anchor]
+        left = self._left(width)
         return left >= 0.0 and left + width <= frame[0] and _HEIGHT <= self.y <= frame[1] - _HEIGHT / 4
+
+    def _left(self, width: float) -> float:
+        return self.x - {"start": 0.0, "middle": width / 2, "end": width}[self.anchor]
 
 
 def label_place(

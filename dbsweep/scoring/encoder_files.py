@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import download
+from dbsweep.models.network_folder import read_object
 from dbsweep.scoring.encoder_source import HUB, LOCAL, OPEN_CLIP_CONFIG, encoder_source, hub_id_of, model_and_tag
 
 DINO_FILES = ("config.json", "preprocessor_config.json")
 _WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 _DINO_WEIGHTS = ("*.safetensors", "*.bin")
+
+_ANOTHER = "; check that it is the right model"
+"""What to do where a file of a model is not there."""
 
 
 def check_encoder(name: str, field: str) -> None:
@@ -40,7 +42,7 @@ def check_encoder(name: str, field: str) -> None:
         what = f"{field} {name}, which is {hub_id} on the hub"
         download(hub_id, (OPEN_CLIP_CONFIG,), what, later=(_WEIGHTS,))
         return  # open_clip itself has its configuration
-    if "model_cfg" not in _read_config(folder / OPEN_CLIP_CONFIG, f"{field} {name}"):
+    if "model_cfg" not in read_object(folder / OPEN_CLIP_CONFIG, f"{field} {name}", _ANOTHER):
         raise ModelError(f"{field} {name}: not an open_clip model, its {OPEN_CLIP_CONFIG} has no model_cfg")
 
 
@@ -59,7 +61,7 @@ def check_dino(name: str) -> None:
         raise ModelError(f"{what}: there is no such folder")
     else:
         folder = download(name, DINO_FILES, what, later=(_DINO_WEIGHTS,))
-    config, _ = (_read_config(folder / file, what) for file in DINO_FILES)
+    config, _ = (read_object(folder / file, what, _ANOTHER) for file in DINO_FILES)
     if config.get("model_type") != "dinov2":
         raise ModelError(f"{what}: not a DINOv2, its {DINO_FILES[0]} tells of a {config.get('model_type')} model")
 
@@ -67,16 +69,3 @@ def check_dino(name: str) -> None:
 def _check_weights(folder: Path, patterns: Sequence[str], what: str) -> None:
     if not any(any(folder.glob(pattern)) for pattern in patterns):
         raise ModelError(f"{what}: the folder has no weights ({', '.join(patterns)})")
-
-
-def _read_config(file: Path, what: str) -> dict[str, Any]:
-    """ModelError unless it is there and holds an object."""
-    try:
-        content = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise ModelError(f"{what}: it has no {file.name}; check that it is the right model") from error
-    except (OSError, ValueError) as error:
-        raise ModelError(f"{what}: its {file.name} cannot be read as JSON ({error}); get it again") from error
-    if not isinstance(content, dict):
-        raise ModelError(f"{what}: its {file.name} is not a model's; get it again")
-    return content

@@ -130,7 +130,7 @@ def lost_of_200(finalists: int) -> int:
                 value = float(samples.mean())
                 scores[metric] = Score(value=value, low=value, high=value, samples=tuple(samples.tolist()))
             cards.append(Scorecard(checkpoint=str(place), scores=scores, images=()))
-        staying = race(cards, Utility(), RaceSettings(finalists=finalists, resamples=1000))
+        staying = race(cards, Utility(), RaceSettings(finalists=finalists, resamples=2000))
         best = max(range(6), key=lambda place: Utility().value_of(cards[place]))
         lost += "0" not in staying if staying else best != 0
     return lost
