@@ -68,6 +68,11 @@ class Train(Optimization, LoraSettings, Compute):
         return self.cuda_graphs and not (self.gradient_checkpointing and self.lora_dropout > 0.0)
 
     @property
+    def frozen_in_half(self) -> bool:
+        """Whether a UNet's weights that do not train are held in half precision; a DoRA measures them in float32."""
+        return self.lora_rank > 0 and self.precision != "fp32" and not self.lora_dora
+
+    @property
     def peak_learning_rates(self) -> tuple[float, float]:
         """Of UNet and text encoder, before the schedule."""
         scale = self.batch_size * self.gradient_accumulation if self.scale_lr else 1

@@ -18,7 +18,7 @@ def restore_base(models: StableDiffusion) -> None:
     Raises:
         ModelError: the files have changed.
     """
-    remove_adapters(models.networks)
+    _without_training(models)
     fresh = load_base(models.source, dtype=models.dtype)
     if fresh.sha256 != models.sha256:
         raise ModelError(f"base model {models.source}: its files changed since they were loaded; start again")
@@ -33,10 +33,17 @@ def read_weights(folder: Path, models: StableDiffusion) -> None:
         ModelError: not a finished checkpoint, damaged, or of another base model, whose files may have changed.
     """
     manifest = manifest_for(folder, models)
-    remove_adapters(models.networks)
+    _without_training(models)
     if manifest.lora is not None or (TEXT_ENCODER not in manifest.files and _has_other_text_encoder(models)):
         restore_base(models)
     read_onto_base(folder, models)
+
+
+def _without_training(models: StableDiffusion) -> None:
+    """Takes off what training a LoRA leaves: adapters, and half precision, which never was the autoencoder's."""
+    remove_adapters(models.networks)
+    for network in (models.unet, models.text_encoder):
+        network.to(models.vae.dtype)
 
 
 def _has_other_text_encoder(models: StableDiffusion) -> bool:

@@ -30,9 +30,10 @@ def drawing_dtype(precision: DrawingPrecision, device: torch.device) -> torch.dt
 def converted(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
     """The models with copies of UNet and VAE in another dtype; the same models where they have it already.
 
-    The text encoder stays as it is: prompts are few, and what it makes of them is converted.
+    Weights that have it are not copied, such as those that a LoRA in training holds in half precision. The text encoder
+    stays as it is: prompts are few, and what it makes of them is converted.
     """
-    if models.dtype is dtype:
+    if all(each.dtype is dtype for network in (models.unet, models.vae) for each in network.parameters()):
         return models
     return dataclasses.replace(models, unet=_copy(models.unet, dtype), vae=_copy(models.vae, dtype))
 

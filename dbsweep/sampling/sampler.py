@@ -45,8 +45,12 @@ class Work:
     unet_evaluations: int = 0
 
 
-class _NotInHalf(Exception):
-    """A batch in half precision came out as what is not finite, or the copies leave no memory for a single image."""
+class _NotFinite(Exception):
+    """A batch in half precision came out as what is not finite."""
+
+
+class _NoRoomBesideCopies(Exception):
+    """Copies in another precision than the weights' leave no memory for a single image."""
 
 
 def draw(
@@ -70,8 +74,8 @@ def draw(
         batch_size: images at once; guided ones take two places in the UNet's batch.
         clip_skip: as in `encode_prompts`.
         precision: of UNet and VAE, as in `evaluate.precision`. Latents, and what the sampler does to them, are float32
-            in any case. What is not finite in half precision is drawn in float32, and so is all that follows it; all is
-            where there is no memory for copies in half precision beside the weights.
+            in any case. What is not finite in half precision is drawn in float32, and so is all that follows it. Where
+            there is no memory for copies beside the weights, all is drawn in the weights' own precision.
         progress: called with the number of images done so far, after each batch.
         work: where to add what this drawing costs.
 
@@ -87,13 +91,17 @@ def draw(
     with models.evaluating():
         texts = _encode_all(models, requests, clip_skip)
         waiting = list(_batches(requests, batch_size))
-        drawing = _drawing(models, drawing_dtype(precision, models.device))
+        drawing, leanest = _drawing(models, drawing_dtype(precision, models.device)), models.dtype
         while waiting:
             batch = waiting.pop(0)
             try:
-                drawn = _try(drawing, [requests[index] for index in batch], texts, work)
-            except _NotInHalf:
-                drawing, waiting = converted(models, torch.float32), [batch, *waiting]
+                drawn = _try(drawing, [requests[index] for index in batch], texts, work, leanest)
+            except _NotFinite:
+                leanest = torch.float32
+                drawing, waiting = converted(models, leanest), [batch, *waiting]
+                continue
+            except _NoRoomBesideCopies:
+                drawing, waiting = converted(models, leanest), [batch, *waiting]
                 continue
             if drawn is None:
                 waiting = list(_cut([batch, *waiting], (len(batch) + 1) // 2))
@@ -112,7 +120,7 @@ def _drawing(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
         if not is_out_of_memory(error):
             raise
     release_memory()
-    return models
+    return converted(models, models.dtype)
 
 
 def _encode_all(models: StableDiffusion, requests: Sequence[ImageRequest], clip_skip: int) -> dict[str, Tensor]:
@@ -137,12 +145,20 @@ def _cut(batches: Sequence[list[int]], largest: int) -> Iterator[list[int]]:
 
 
 def _try(
-    models: StableDiffusion, requests: Sequence[ImageRequest], texts: Mapping[str, Tensor], work: Work
+    models: StableDiffusion,
+    requests: Sequence[ImageRequest],
+    texts: Mapping[str, Tensor],
+    work: Work,
+    leanest: torch.dtype,
 ) -> list[Image] | None:
     """The images of one batch; None if there is no memory for so many.
 
+    Args:
+        leanest: in which networks take least memory beside those that train.
+
     Raises:
-        _NotInHalf: half precision was not enough.
+        _NotFinite: half precision was not enough.
+        _NoRoomBesideCopies: for a single image, in another dtype than the leanest.
     """
     try:
         with tiled(models) if requests[0].tiling else nullcontext():
@@ -150,8 +166,8 @@ def _try(
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        if len(requests) == 1 and models.dtype is not torch.float32:
-            raise _NotInHalf from error
+        if len(requests) == 1 and models.dtype is not leanest:
+            raise _NoRoomBesideCopies from error
         if len(requests) == 1:
             size = "{1}×{0}".format(*(side * models.latent_factor for side in _final_size(models, requests[0])))
             raise ResourceError(
@@ -275,7 +291,7 @@ def _decode(models: StableDiffusion, latents: Tensor) -> list[Image]:
     for part in (latents / models.vae.config.scaling_factor).split(max(1, DECODE_PIXELS // pixels)):
         decoded = models.vae.decode(part.to(models.dtype), return_dict=False)[0].float()
         if models.dtype is not torch.float32 and not torch.isfinite(decoded).all():
-            raise _NotInHalf
+            raise _NotFinite
         scaled = ((decoded / 2 + 0.5).clamp(0, 1) * 255).round().to(torch.uint8)
         images.extend(scaled.permute(0, 2, 3, 1).contiguous().cpu().numpy())
     return images

@@ -31,3 +31,17 @@ def begin_lora(networks: Mapping[str, nn.Module], shape: AdapterShape, seed: int
         with torch.random.fork_rng():
             torch.manual_seed(key(seed, Purpose.LORA, *name.encode()) % 2**63)
             add_adapters({name: network}, shape)
+
+
+def hold_in_half(unet: nn.Module, dtype: torch.dtype) -> None:
+    """Rounds, in place, what of a UNet does not train and autocast would round in every pass: half the memory, the
+    same bits.
+
+    That is what linear layers and convolutions have; norms go on with float32 ones. Drawing and restoring make whole
+    networks of it (`dbsweep.sampling.precision.converted`, `dbsweep.models.restoring`).
+    """
+    for layer in unet.modules():
+        if isinstance(layer, (nn.Linear, nn.Conv2d)):
+            for parameter in layer.parameters(recurse=False):
+                if not parameter.requires_grad:
+                    parameter.data = parameter.data.to(dtype)

@@ -13,6 +13,7 @@ from dbsweep.config.schema import Train
 from dbsweep.errors import DivergedError, TrialError
 from dbsweep.models.adapters import is_adapter, remove_adapters, weight_tensors
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.models.precision import Precision
 from dbsweep.records.results import StepLog
 from dbsweep.training.attention import set_attention
 from dbsweep.training.average import WeightAverage
@@ -21,7 +22,7 @@ from dbsweep.training.data import ConceptData
 from dbsweep.training.determinism import same_bits
 from dbsweep.training.gradients import Gradients
 from dbsweep.training.log import LOG, Meter
-from dbsweep.training.lora import begin_lora, lora_shape
+from dbsweep.training.lora import begin_lora, hold_in_half, lora_shape
 from dbsweep.training.memory import forget_peak_memory
 from dbsweep.training.norms import set_half_norms
 from dbsweep.training.optimizer import drop_parameters, estimate, make_optimizer, set_learning_rates
@@ -42,7 +43,8 @@ class Trainer:
 
     Args:
         models: weights become float32 where they are not. A LoRA is laid around them, so they must then be the base
-            model's; one that is there is taken off.
+            model's; one that is there is taken off. Around a LoRA the UNet's become half precision where passes are
+            (`Train.frozen_in_half`).
         steps_per_epoch: as planned; must agree with the data.
         total_steps: of the whole trial; linear and cosine schedules depend on it.
         text_encoder_steps: the text encoder trains while ``step < text_encoder_steps``. From then on it is outside
@@ -87,6 +89,8 @@ class Trainer:
         )
         if self.lora is not None:
             begin_lora(self._trained, self.lora, train.seed)
+        if train.frozen_in_half:
+            hold_in_half(models.unet, Precision(train.precision).dtype)
         self._trains: Callable[[str], bool] = is_adapter if self.lora is not None else lambda _: True
         self._gradients = Gradients(  # of networks with their adapters, which lie around them now
             models, concepts, train, self._prompts, self._precision, steps_per_epoch=steps_per_epoch

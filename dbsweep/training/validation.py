@@ -95,11 +95,11 @@ def _loss(
     latents = latent.to(models.device).expand_as(noise)
     states, mask = prompts.encode([prompt] * LEVELS)
     noisy = objective.add_noise(latents, noise, timesteps)
-    dtype = models.unet.dtype
-    context = states.to(dtype)
-    prediction = with_room(  # as who scores has just looked at the checkpoint
-        lambda: models.unet(
-            noisy.to(dtype), timesteps, encoder_hidden_states=context, encoder_attention_mask=mask, return_dict=False
-        )[0]
-    )
+    half = torch.autocast(models.device.type, models.dtype, enabled=models.dtype is not torch.float32)
+    with half:  # of weights that a LoRA in training holds so
+        prediction = with_room(  # as who scores has just looked at the checkpoint
+            lambda: models.unet(
+                noisy, timesteps, encoder_hidden_states=states, encoder_attention_mask=mask, return_dict=False
+            )[0]
+        )
     return float(functional.mse_loss(prediction.float(), objective.target(latents, noise, timesteps)))

@@ -14,6 +14,7 @@ from dbsweep.models.checkpoints import CheckpointManifest, write_checkpoint
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.loading import load_base
 from dbsweep.models.restoring import read_weights, restore_base
+from dbsweep.training.lora import hold_in_half
 
 
 def test_restore_undoes_training(tiny_sd: Path) -> None:
@@ -47,3 +48,19 @@ def test_a_text_encoder_that_was_not_trained_is_the_bases_again(tiny_sd: Path, t
             parameter.mul_(0.99)
     read_weights(tmp_path / "frozen", models)
     assert all(torch.equal(a, b) for a, b in zip(base, models.text_encoder.state_dict().values(), strict=True))
+
+
+def test_what_a_lora_has_held_in_half_precision_is_the_bases_again(tiny_sd: Path, tmp_path: Path) -> None:
+    """Also under a checkpoint of whole networks, and when the base itself draws."""
+    models = load_base(str(tiny_sd))
+    trained = {"unet": models.unet, "text_encoder": models.text_encoder}
+    before = weights_sha256(trained)
+    manifest = CheckpointManifest(id="b01-000012", step=12, epoch=1, base_sha256=models.sha256)
+    write_checkpoint(tmp_path / "whole", unet=models.unet, text_encoder=None, state=None, manifest=manifest)
+    hold_in_half(models.unet.requires_grad_(False), torch.bfloat16)
+    assert weights_sha256(trained) != before
+    read_weights(tmp_path / "whole", models)
+    assert weights_sha256(trained) == before
+    hold_in_half(models.unet, torch.bfloat16)
+    restore_base(models)
+    assert weights_sha256(trained) == before

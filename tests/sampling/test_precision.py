@@ -9,12 +9,14 @@ import numpy as np
 import pytest
 import torch
 
+from dbsweep.errors import ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.making_room import Movable
 from dbsweep.sampling import sampler as sampler_module
 from dbsweep.sampling.precision import converted, drawing_dtype
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import Image, Work, draw
+from dbsweep.training.lora import hold_in_half
 from tests.models.on_device import OnDevice
 
 REQUEST = ImageRequest("photo of ohwx man", "", seed=7, num_inference_steps=3, sampler="Euler", width=64, height=64)
@@ -68,12 +70,69 @@ CUDA_SAYS = "CUDA out of memory. Tried to allocate 2.00 GiB."
 def test_without_memory_for_copies_the_weights_themselves_draw(
     models: StableDiffusion, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def no_room(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
-        raise torch.OutOfMemoryError(CUDA_SAYS)
-
     exact = draw(models, REQUESTS, precision="fp32")
-    monkeypatch.setattr(sampler_module, "converted", no_room)
+    no_copies(monkeypatch)
     assert np.array_equal(draw(models, REQUESTS, precision="fp16"), exact)
+
+
+def no_copies(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is no memory for weights in another precision than the UNet has them in."""
+
+    def no_room(models: StableDiffusion, dtype: torch.dtype) -> StableDiffusion:
+        if dtype is not models.dtype:
+            raise torch.OutOfMemoryError(CUDA_SAYS)
+        return converted(models, dtype)
+
+    monkeypatch.setattr(sampler_module, "converted", no_room)
+
+
+@pytest.fixture
+def held(models: StableDiffusion) -> StableDiffusion:
+    """The models with a UNet held in half precision, as while a LoRA trains."""
+    unet = copy.deepcopy(models.unet).requires_grad_(False)
+    hold_in_half(unet, torch.bfloat16)
+    return replace(models, unet=unet)
+
+
+def test_a_unet_in_half_precision_draws_without_a_copy_of_it(models: StableDiffusion, held: StableDiffusion) -> None:
+    drawing = converted(held, torch.bfloat16)
+    copied = {key for key, value in drawing.unet.state_dict().items()
+              if value.data_ptr() != held.unet.state_dict()[key].data_ptr()}  # fmt: skip
+    assert drawing.unet.dtype is drawing.vae.dtype is torch.bfloat16
+    assert copied == {key for key, value in held.unet.state_dict().items() if value.dtype is torch.float32} != set()
+    assert np.array_equal(draw(held, REQUESTS, precision="bf16"), draw(models, REQUESTS, precision="bf16"))
+
+
+def test_a_unet_in_half_precision_draws_in_any(models: StableDiffusion, held: StableDiffusion) -> None:
+    exact = draw(models, REQUESTS, precision="fp32")
+    for precision in ("fp32", "fp16"):
+        assert mean_difference(exact, draw(held, REQUESTS, precision=precision)) < 4.0
+
+
+def test_without_memory_for_copies_a_unet_in_half_precision_draws_in_its_own(
+    models: StableDiffusion, held: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = draw(models, REQUESTS, precision="bf16")
+    no_copies(monkeypatch)
+    assert np.array_equal(draw(held, REQUESTS, precision="fp16"), expected)
+
+
+def test_what_is_too_large_and_not_finite_in_half_is_told(
+    held: StableDiffusion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """float32 takes more than there is, and the UNet's own precision is not enough: nothing is tried for ever."""
+    tried: list[torch.dtype] = []
+
+    def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
+        tried.append(models.dtype)
+        if models.dtype is torch.float32:
+            raise torch.OutOfMemoryError(CUDA_SAYS)
+        raise sampler_module._NotFinite
+
+    monkeypatch.setattr(sampler_module, "_decode", decode)
+    with pytest.raises(ResourceError, match="out of memory while drawing one image of 64×64"):
+        draw(held, [REQUEST], precision="bf16")
+    assert tried == [torch.bfloat16, torch.float32]
 
 
 def test_copies_that_leave_no_memory_for_one_image_make_room(

@@ -19,6 +19,7 @@ from dbsweep.models.loading import load_base
 from dbsweep.models.restoring import read_weights
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
+from dbsweep.training import trainer as trainer_module
 from dbsweep.training.trainer import Trainer
 from tests.models.diffusers_lora import with_lora
 from tests.training.dreambooth import ALWAYS, PHOTOS, concept, distance, fresh_models, make_trainer, settings
@@ -152,6 +153,71 @@ def test_the_adapter_of_a_checkpoint_can_be_exported(tiny_sd: Path, tmp_path: Pa
     read = fresh_models(tiny_sd)
     read_weights(tmp_path / "c", read)
     assert distance(merged.unet, read.unet, fresh_models(tiny_sd).unet) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("changes", "text_encoder_steps"),
+    [({}, 2), ({"lora_targets": "convolution", "gradient_checkpointing": True, "lora_dropout": 0.1}, 0)],
+    ids=str,
+)
+def test_a_unet_held_in_half_precision_trains_the_same_bits(
+    tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, object], text_encoder_steps: int
+) -> None:
+    """Autocast rounds what does not train in every pass; here it is rounded once."""
+    train = settings(lora_rank=2, precision="bf16", learning_rate=0.02, **changes)
+    held = make_trainer(fresh_models(tiny_sd), train, text_encoder_steps)
+    monkeypatch.setattr(trainer_module, "hold_in_half", lambda *_: None)
+    whole = make_trainer(fresh_models(tiny_sd), train, text_encoder_steps)
+    assert held.train_until(4).loss == whole.train_until(4).loss
+    assert len(held.state()) > 0
+    assert all(torch.equal(value, whole.state()[key]) for key, value in held.state().items())
+
+
+def in_half(network: nn.Module) -> set[str]:
+    return {name for name, value in network.state_dict().items() if value.dtype is torch.bfloat16}
+
+
+def test_what_autocast_rounds_and_does_not_train_is_held_in_half_precision(tiny_sd: Path) -> None:
+    models = fresh_models(tiny_sd)
+    make_trainer(models, settings(lora_rank=2, lora_targets="convolution", precision="bf16"))
+    norms = {name for name, layer in models.unet.named_modules() if isinstance(layer, (nn.GroupNorm, nn.LayerNorm))}
+    kept = {key for key in models.unet.state_dict() if ".lora_" in key or key.rpartition(".")[0] in norms}
+    assert in_half(models.unet) == models.unet.state_dict().keys() - kept
+    assert len(kept) > len(norms) > 0
+    assert not in_half(models.text_encoder) | in_half(models.vae)
+
+
+@pytest.mark.parametrize(
+    "changes", [{}, {"precision": "bf16", "lora_dora": True}, {"precision": "bf16", "lora_rank": 0}]
+)
+def test_other_trainings_hold_float32(tiny_sd: Path, changes: dict[str, object]) -> None:
+    """A DoRA's lengths are those of the weights; whole networks train them."""
+    models = fresh_models(tiny_sd)
+    make_trainer(models, settings(**{"lora_rank": 2, **changes}))
+    assert not in_half(models.unet)
+
+
+def test_a_lora_in_half_precision_draws_what_its_checkpoint_does(tiny_sd: Path, tmp_path: Path) -> None:
+    """Up to the rounding of the base model's weights; the checkpoint is laid around those of its file."""
+    models = fresh_models(tiny_sd)
+    [untrained] = draw(models, [REQUEST])
+    trainer = make_trainer(models, settings(lora_rank=2, learning_rate=0.02, precision="bf16"))
+    trainer.train_until(5)
+    [drawn], [in_bf16] = draw(models, [REQUEST]), draw(models, [REQUEST], precision="bf16")
+    write(trainer, models, tmp_path / "c")
+    read_weights(tmp_path / "c", models)
+    assert models.unet.dtype is torch.float32
+    other = fresh_models(tiny_sd)
+    read_weights(tmp_path / "c", other)
+    assert all(torch.equal(value, models.unet.state_dict()[key]) for key, value in other.unet.state_dict().items())
+    [expected] = draw(models, [REQUEST])
+    assert mean_difference(drawn, expected) < 0.1 * mean_difference(untrained, expected)
+    assert mean_difference(in_bf16, expected) < 0.3 * mean_difference(untrained, expected)
+
+
+def mean_difference(first: np.ndarray, second: np.ndarray) -> float:
+    """In levels of 255."""
+    return float(np.abs(first.astype(float) - second.astype(float)).mean())
 
 
 def test_a_network_that_had_a_lora_trains_whole_again(tiny_sd: Path) -> None:

@@ -1,8 +1,8 @@
 """The memory that drawing a checkpoint takes between steps, in the leanest way that the sampler falls back to.
 
-That is one picture at a time, computed by the float32 weights themselves (copies in half precision need less from 1112
-pixels a side on, of SD 1), while on a GPU those who score wait in the host's memory (`dbsweep.models.making_room`).
-Gradients are gone by then; moments and average stay, for the steps that follow.
+That is one picture at a time, computed by the weights themselves (copies of float32 ones in half precision need less
+from 1112 pixels a side on, of SD 1), while on a GPU those who score wait in the host's memory
+(`dbsweep.models.making_room`). Gradients are gone by then; moments and average stay, for the steps that follow.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _WIDEST = 3
 """Tensors of the VAE's widest features that are there at once: a residual block's input, its norm's output and what is
 activated of that. The UNet's pass over a guided picture takes a third of it, of SD 1 and SD 2."""
 
-_FLOAT = 4
+_FLOAT, _HALF = 4, 2
 
 
 class DrawingMemory(Memory):
@@ -22,7 +22,7 @@ class DrawingMemory(Memory):
 
     Attributes:
         weights, moments, average, reserve: as while training.
-        picture: what the VAE makes of its latents on the way.
+        picture: what the VAE makes of its latents on the way, and its copy beside a UNet in half precision.
         scoring: of those who score, where they cannot leave.
     """
 
@@ -34,18 +34,24 @@ class DrawingMemory(Memory):
     reserve: int
 
 
-def drawing_memory(training: TrainingMemory, size: ModelSize, resolution: int, *, on_gpu: bool) -> DrawingMemory:
+def drawing_memory(
+    training: TrainingMemory, size: ModelSize, resolution: int, *, on_gpu: bool, in_half: bool = False
+) -> DrawingMemory:
     """What drawing a trial's checkpoints takes.
 
     Args:
         training: what its training takes.
         resolution: at which all checkpoints are drawn.
+        in_half: the UNet is held in half precision (`Train.frozen_in_half`).
     """
+    picture = picture_bytes(size, resolution)
+    if in_half:
+        picture = pixel_bytes(size.vae_features, resolution**2, _HALF) + _HALF * size.vae
     return DrawingMemory(
         weights=training.weights,
         moments=training.moments,
         average=training.average,
-        picture=picture_bytes(size, resolution),
+        picture=picture,
         scoring=0 if on_gpu else training.scoring,
         reserve=training.reserve,
     )

@@ -46,7 +46,7 @@ def _case_text(experiment: Experiment, case: Case, device: Device) -> str:
     if means := list(_means(experiment, case, device)):
         advice = f"what makes it fit: {'; or '.join(means)}"
     elif (together := _together(experiment, case, device)) is not None:
-        advice = f"what makes it fit, all together: {together}"
+        advice = f"what makes it fit{together}"
     else:
         advice = f"only {_least(case)} may make it fit"
     return f"{need}: does not fit and will probably run out of memory; {advice}"
@@ -95,7 +95,7 @@ def _means(experiment: Experiment, case: Case, device: Device) -> Iterator[str]:
 
 
 def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
-    """What makes a case fit where nothing does alone, without what is not needed; None if nothing can."""
+    """What makes a case fit where none of `_means` does, without what is not needed; None if nothing can."""
     train = case.train
     smallest = smallest_passes(train) if not left_alone(experiment) & {"batch_size", "gradient_accumulation"} else {}
     changes: list[dict[str, Scalar]] = [
@@ -103,7 +103,8 @@ def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
         smallest,
         {"lora_rank": train.lora_rank or _SMALL_LORA},
         {_ENCODER: SMALL_ENCODER},
-        {"precision": "fp32"},  # of one photo's pass, copies in half precision cost more than they save
+        # Of whole networks and one photo's pass, copies in half precision cost more than they save.
+        {"precision": device.half if device.half is not None and train.lora_rank > 0 else "fp32"},
         {"text_encoder_ratio": 0.0},
     ]
 
@@ -118,7 +119,7 @@ def _together(experiment: Experiment, case: Case, device: Device) -> str | None:
         return None
     changed = [(name, value) for change in changes for name, value in change.items()]
     named = (savings_text({name if name == _ENCODER else f"train.{name}": value}) for name, value in changed)
-    return f"{', '.join(named)} ({gigabytes(total)})"
+    return f"{', all together' if len(changes) > 1 else ''}: {', '.join(named)} ({gigabytes(total)})"
 
 
 def _alone(experiment: Experiment, case: Case, changes: Mapping[str, Scalar]) -> Experiment:

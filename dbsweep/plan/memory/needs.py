@@ -28,7 +28,7 @@ step of as many images, so a batch size that is written is kept by them."""
 
 _EXACT = (
     "resolution", "batch_size", "gradient_accumulation", "precision", "gradient_checkpointing", "optimizer",
-    "lora_rank", "lora_targets",
+    "lora_rank", "lora_targets", "lora_dora",
 )  # fmt: skip
 _OR_NOT = ("class_images_per_instance", "prior_loss_weight", "ema_decay")
 """Swept settings that the need of memory depends on; of the second kind, on whether they are 0."""
@@ -105,7 +105,8 @@ def cases_of(experiment: Experiment) -> tuple[Case, ...]:
     cases = []
     for train, label in zip(distinct.values(), labels, strict=True):
         training = training_memory(train, size, prompts=prompts_of(experiment, train), scoring_bytes=scoring)
-        cases.append(Case(train, training, drawing_memory(training, size, drawn_at, on_gpu=on_gpu), label))
+        drawing = drawing_memory(training, size, drawn_at, on_gpu=on_gpu, in_half=train.frozen_in_half)
+        cases.append(Case(train, training, drawing, label))
     return tuple(cases)
 
 
@@ -134,6 +135,7 @@ def _described(train: Train) -> tuple[str, ...]:
         "with an average" if train.ema_decay > 0.0 else "without an average",
         f"lora_rank {train.lora_rank}",
         f"lora_targets {train.lora_targets}" if train.lora_rank > 0 else "whole networks",
+        f"lora_dora {str(train.lora_dora).lower()}",
     )
 
 

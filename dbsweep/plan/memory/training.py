@@ -32,11 +32,11 @@ peft turns the input of each layer into float32, and autocast makes a copy of it
 saved tensors 0.97, 1.16 and 1.29."""
 
 COPIED_FOR_LORA = 0.2
-"""Share of the weights whose half-precision copies are there when most is, where a LoRA's activations are recomputed:
-autocast remembers copies of what trains alone, and others go with their part of the network. Of SD 1, by a count of all
-living tensors."""
+"""Share of the float32 weights whose half-precision copies are there when most is, where a LoRA's activations are
+recomputed: autocast remembers copies of what trains alone, and others go with their part of the network. Of SD 1, by a
+count of all living tensors."""
 
-_FLOAT, _HALF = 4, 2  # weights, gradients and averages are float32 in any case
+_FLOAT, _HALF = 4, 2  # gradients and averages are float32 in any case
 
 
 class Memory(Record):
@@ -61,7 +61,7 @@ class TrainingMemory(Memory):
     """Bytes of device memory by what they hold, at the fullest moment of a step.
 
     Attributes:
-        weights: of UNet, text encoder and VAE, in float32.
+        weights: of UNet, text encoder and VAE, in float32 but for a UNet that a LoRA holds in half precision.
         gradients_and_activations: of what trains, and what a pass keeps for its way back, half-precision copies of
             the weights among it.
         moments: what the optimizer keeps.
@@ -96,7 +96,7 @@ def training_memory(train: Train, size: ModelSize, *, prompts: int, scoring_byte
     # One copy of all that trains: diffusers' average takes all differences at once, and so does Prodigy.
     for_a_moment = _FLOAT * trained if train.ema_decay > 0.0 or train.optimizer == "prodigy" else 0
     return TrainingMemory(
-        weights=_FLOAT * (size.unet + size.text_encoder + size.vae),
+        weights=(_HALF if train.frozen_in_half else _FLOAT) * size.unet + _FLOAT * (size.text_encoder + size.vae),
         gradients_and_activations=both,
         moments=round(MOMENTS_BYTES[train.optimizer] * trained),
         average=_FLOAT * trained if train.ema_decay > 0.0 else 0,
@@ -122,6 +122,6 @@ def pass_bytes(train: Train, size: ModelSize, *, prompts: int) -> int:
     if text_trains:
         kept += min(prompts, images) * text_bytes(size.text_shape, half=half, checkpointing=checkpointing)
     if half:
-        copied = size.unet + (size.text_encoder if text_trains else 0)
+        copied = (0 if train.frozen_in_half else size.unet) + (size.text_encoder if text_trains else 0)
         kept += _HALF * copied * (COPIED_FOR_LORA if lora and checkpointing else 1.0)
     return round(kept)
