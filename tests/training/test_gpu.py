@@ -12,6 +12,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.tensor_tree import read_tree, write_tree
+from dbsweep.training import trainer as trainer_module
 from dbsweep.training.attention import check_xformers
 from dbsweep.training.determinism import same_bits
 from dbsweep.training.passes import Pass, Replayed
@@ -100,6 +101,25 @@ def test_the_weights_are_the_cpu_s_up_to_rounding(tiny_sd: Path, way: str, furth
     gpu.to("cpu")
     assert 0.0 < distance(gpu.unet, cpu.unet, start.unet) < furthest
     assert 0 < log.memory_bytes < 2**30
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_a_unet_held_in_half_precision_gives_the_gradients_of_a_whole_one(
+    tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, precision: str
+) -> None:
+    """By attention's plain kernel, to the bit."""
+
+    def found() -> dict[str, torch.Tensor]:
+        train = settings(lora_rank=2, lora_targets="convolution", precision=precision, cuda_graphs=False)
+        trainer = make_trainer(on_gpu(tiny_sd), train)
+        with same_bits(True), sdpa_kernel(SDPBackend.MATH):
+            trainer._gradients.of_step(0, trainer._parameters)
+        return {trainer._names[each]: each.grad.cpu() for each in trainer._parameters if each.grad is not None}
+
+    held = found()
+    monkeypatch.setattr(trainer_module, "hold_in_half", lambda *_: None)
+    assert differing(held, found()) == []
+    assert len(held) > 0
 
 
 def test_torch_s_compiler_trains_the_same_weights(tiny_sd: Path) -> None:
