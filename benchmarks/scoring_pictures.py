@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dbsweep.sampling.sampler import Image
+from dbsweep.sampling.denoising import Image
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,9 @@ from dbsweep.minisd.subject import draw_subject, write_subject_photos
 from dbsweep.models.restoring import read_weights
 from dbsweep.records.plan import Milestone
 from dbsweep.records.results import SampleImage, Scorecard
+from dbsweep.sampling.denoising import Work
 from dbsweep.sampling.request import ImageRequest
-from dbsweep.sampling.sampler import Work, draw
+from dbsweep.sampling.sampler import draw
 from dbsweep.scoring.reference import Reference, build_reference
 from dbsweep.scoring.scorecard import score_base, score_checkpoint
 

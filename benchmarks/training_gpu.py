@@ -43,8 +43,9 @@ from dbsweep.errors import DbsweepError
 from dbsweep.models.adapters import remove_adapters
 from dbsweep.plan.memory.sizes import SD1
 from dbsweep.plan.memory.training import training_memory
+from dbsweep.sampling.denoising import Work
 from dbsweep.sampling.request import ImageRequest
-from dbsweep.sampling.sampler import Work, draw
+from dbsweep.sampling.sampler import draw
 
 BATCHES: Final = (1, 4, 16, 32)
 PEER_BATCHES: Final = (1, 4, 16)

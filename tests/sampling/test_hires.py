@@ -15,11 +15,12 @@ from torch import Tensor
 
 from dbsweep.errors import DbsweepError
 from dbsweep.models.bundle import StableDiffusion
+from dbsweep.sampling.denoising import Work
 from dbsweep.sampling.hires import begin_late
 from dbsweep.sampling.request import Hires, ImageRequest
-from dbsweep.sampling.sampler import Work, draw
+from dbsweep.sampling.sampler import draw
 from dbsweep.sampling.schedulers import SAMPLERS, make_scheduler
-from tests.sampling.test_sampler import REQUEST, ROUNDING, furthest
+from tests.sampling.pictures import REQUEST, ROUNDING, furthest
 
 HIRES = Hires(scale=1.5, steps=4, denoising=0.6)
 OWN_MEMORY = ("LMS", "LMS Karras", "PLMS")

@@ -12,10 +12,12 @@ import torch
 from dbsweep.errors import ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.making_room import Movable
+from dbsweep.sampling import denoising
 from dbsweep.sampling import sampler as sampler_module
+from dbsweep.sampling.denoising import Image, NotFinite, Work
 from dbsweep.sampling.precision import converted, drawing_dtype
 from dbsweep.sampling.request import ImageRequest
-from dbsweep.sampling.sampler import Image, Work, draw
+from dbsweep.sampling.sampler import draw
 from dbsweep.training.lora import hold_in_half
 from tests.models.on_device import OnDevice
 
@@ -127,9 +129,9 @@ def test_what_is_too_large_and_not_finite_in_half_is_told(
         tried.append(models.dtype)
         if models.dtype is torch.float32:
             raise torch.OutOfMemoryError(CUDA_SAYS)
-        raise sampler_module._NotFinite
+        raise NotFinite
 
-    monkeypatch.setattr(sampler_module, "_decode", decode)
+    monkeypatch.setattr(sampler_module, "decode", decode)
     with pytest.raises(ResourceError, match="out of memory while drawing one image of 64×64"):
         draw(held, [REQUEST], precision="bf16")
     assert tried == [torch.bfloat16, torch.float32]
@@ -146,9 +148,9 @@ def test_copies_that_leave_no_memory_for_one_image_make_room(
             raise torch.OutOfMemoryError(CUDA_SAYS)
         return real(models, latents)
 
-    real = sampler_module._decode
+    real = denoising.decode
     exact = draw(models, REQUESTS, precision="fp32", batch_size=1)
-    monkeypatch.setattr(sampler_module, "_decode", decode)
+    monkeypatch.setattr(sampler_module, "decode", decode)
     assert np.array_equal(draw(models, REQUESTS, precision="fp16"), exact)
     assert tried == [(torch.float16, 2), (torch.float16, 1), (torch.float32, 1), (torch.float32, 1)]
 

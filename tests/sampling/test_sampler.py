@@ -1,4 +1,4 @@
-"""Our batched sampler draws what diffusers' pipeline draws, whatever shares the batch."""
+"""Images do not depend on what shares their batch, and less memory means fewer of them at once."""
 
 from __future__ import annotations
 
@@ -8,87 +8,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from diffusers import StableDiffusionPipeline
 
 from dbsweep.errors import DbsweepError, ResourceError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
 from dbsweep.models.making_room import Movable
-from dbsweep.sampling import conditioning
+from dbsweep.sampling import conditioning, denoising
 from dbsweep.sampling import sampler as sampler_module
-from dbsweep.sampling.request import ImageRequest
-from dbsweep.sampling.sampler import Image, Work, draw
-from dbsweep.sampling.schedulers import SAMPLERS, make_scheduler
+from dbsweep.sampling.denoising import Image
+from dbsweep.sampling.sampler import draw
 from tests.models.on_device import OnDevice
-from tests.tiny_models import write_pipeline
-
-REQUEST = ImageRequest(
-    "photo of ohwx man", "red hair", seed=7, num_inference_steps=5, sampler="Euler", width=64, height=64
-)
-# One level of 255, where float rounding crosses a half.
-ROUNDING = 1
-
-
-def furthest(first: Image, second: Image) -> int:
-    """Largest difference of two images in levels of 255."""
-    return int(np.abs(first.astype(int) - second.astype(int)).max())
-
-
-def drawn_by_diffusers(folder: Path, request: ImageRequest) -> Image:
-    pipeline = StableDiffusionPipeline.from_pretrained(folder)
-    pipeline.set_progress_bar_config(disable=True)
-    pipeline.scheduler = make_scheduler(request.sampler, pipeline.scheduler.config)
-    images = pipeline(
-        request.prompt,
-        negative_prompt=request.negative_prompt,
-        num_inference_steps=request.num_inference_steps,
-        guidance_scale=request.guidance_scale,
-        height=request.height,
-        width=request.width,
-        generator=torch.Generator().manual_seed(request.seed),
-        output_type="np",
-    ).images
-    drawn: Image = (images[0] * 255).round().astype(np.uint8)
-    return drawn
-
-
-@pytest.mark.parametrize("sampler", sorted(SAMPLERS))
-def test_one_image_is_what_diffusers_draws(models: StableDiffusion, tiny_sd: Path, sampler: str) -> None:
-    request = replace(REQUEST, sampler=sampler)
-    theirs = drawn_by_diffusers(tiny_sd, request)
-    assert theirs.std() > 5  # the tiny model's images are not flat, so equality means something
-    assert furthest(draw(models, [request])[0], theirs) <= ROUNDING
-
-
-@pytest.mark.parametrize(
-    "change", [{"guidance_scale": 1.0}, {"width": 128}, {"negative_prompt": ""}, {"num_inference_steps": 1}]
-)
-def test_settings_mean_what_diffusers_means(models: StableDiffusion, tiny_sd: Path, change: dict[str, object]) -> None:
-    request = replace(REQUEST, **change)  # type: ignore[arg-type]
-    assert furthest(draw(models, [request])[0], drawn_by_diffusers(tiny_sd, request)) <= ROUNDING
+from tests.sampling.pictures import REQUEST, ROUNDING, furthest
 
 
 def test_clip_skip_draws_from_another_layer(models: StableDiffusion) -> None:
     """Its text embeddings are compared in the tests of conditioning: diffusers cannot skip with these transformers."""
     assert furthest(*(draw(models, [REQUEST], clip_skip=skip)[0] for skip in (1, 2))) > ROUNDING
-
-
-def test_images_larger_than_the_vae_decodes_at_once_are_decoded_one_by_one(
-    models: StableDiffusion, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pair = [REQUEST, replace(REQUEST, seed=8)]
-    together = draw(models, pair)
-    monkeypatch.setattr(sampler_module, "DECODE_PIXELS", 64 * 64 - 1)
-    assert max(map(furthest, draw(models, pair), together)) <= ROUNDING
-
-
-def test_v_prediction_is_respected(tmp_path: Path) -> None:
-    folder = write_pipeline(tmp_path / "v", prediction_type="v_prediction")
-    models = load_base(str(folder))
-    ours = draw(models, [REQUEST])[0]
-    assert furthest(ours, drawn_by_diffusers(folder, REQUEST)) <= ROUNDING
-    epsilon = replace(models, scheduler_config={**models.scheduler_config, "prediction_type": "epsilon"})
-    assert furthest(ours, draw(epsilon, [REQUEST])[0]) > ROUNDING
 
 
 LONG = "photo of a man with " + ", ".join(["red hair"] * 12)  # more than 75 tokens of the tiny vocabulary
@@ -129,20 +64,6 @@ def test_the_global_random_state_is_neither_used_nor_changed(models: StableDiffu
     assert torch.equal(before, torch.get_rng_state())
     torch.manual_seed(2)
     assert np.array_equal(first, draw(models, [request])[0])
-
-
-def test_work_counts_unet_evaluations(models: StableDiffusion) -> None:
-    work = Work()
-    # 3 guided images cost 2 evaluations a step, 1 unguided costs 1: 5 steps of one call of 7.
-    draw(
-        models,
-        [REQUEST, replace(REQUEST, seed=8), replace(REQUEST, seed=9), replace(REQUEST, guidance_scale=1.0)],
-        work=work,
-    )
-    assert work == Work(unet_calls=5, unet_evaluations=35)
-    # Heun evaluates twice a step but for the last: 2·5 - 1.
-    draw(models, [replace(REQUEST, sampler="Heun", guidance_scale=1.0)], work=work)
-    assert work == Work(unet_calls=14, unet_evaluations=44)
 
 
 def test_each_text_is_encoded_once(models: StableDiffusion, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,8 +127,8 @@ def test_out_of_memory_halves_the_batch_for_all_that_follow(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return real(models, latents)
 
-    real = sampler_module._decode
-    monkeypatch.setattr(sampler_module, "_decode", decode)
+    real = denoising.decode
+    monkeypatch.setattr(sampler_module, "decode", decode)
     drawn = draw(models, requests)
     assert tried == [6, 3, 2, 1, 2, 1]
     assert all(furthest(*pair) <= ROUNDING for pair in zip(drawn, expected, strict=True))
@@ -229,8 +150,8 @@ def test_who_scores_makes_room_before_fewer_are_drawn_at_once(
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return real(models, latents)
 
-    real = sampler_module._decode
-    monkeypatch.setattr(sampler_module, "_decode", decode)
+    real = denoising.decode
+    monkeypatch.setattr(sampler_module, "decode", decode)
     for room, tries in (
         (8000, [(4, 4000)]),
         (4000, [(4, 4000), (4, 0)]),
@@ -249,7 +170,7 @@ def test_another_error_is_no_lack_of_memory(models: StableDiffusion, monkeypatch
     def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
         raise RuntimeError("a size that does not match")
 
-    monkeypatch.setattr(sampler_module, "_decode", decode)
+    monkeypatch.setattr(sampler_module, "decode", decode)
     with pytest.raises(RuntimeError, match="a size that does not match"):
         draw(models, [REQUEST, replace(REQUEST, seed=8)])
 
@@ -258,7 +179,7 @@ def test_no_memory_for_one_image_is_an_error(models: StableDiffusion, monkeypatc
     def decode(models: StableDiffusion, latents: torch.Tensor) -> list[Image]:
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
 
-    monkeypatch.setattr(sampler_module, "_decode", decode)
+    monkeypatch.setattr(sampler_module, "decode", decode)
     with pytest.raises(
         ResourceError, match=r"drawing one image of 64×64; what helps: .*train.resolution.*train.optimizer adamw_8bit"
     ):

@@ -13,11 +13,12 @@ import torch
 from dbsweep.minisd.paths import pipeline_path
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
-from dbsweep.sampling import sampler as sampler_module
+from dbsweep.sampling import denoising
+from dbsweep.sampling.denoising import Image
 from dbsweep.sampling.request import Hires, ImageRequest
-from dbsweep.sampling.sampler import Image, draw
+from dbsweep.sampling.sampler import draw
 from dbsweep.sampling.tiling import tiled
-from tests.sampling.test_sampler import REQUEST, ROUNDING, furthest
+from tests.sampling.pictures import REQUEST, ROUNDING, furthest
 
 TILED = replace(REQUEST, tiling=True)
 
@@ -29,9 +30,9 @@ def rolled(models: StableDiffusion, request: ImageRequest, monkeypatch: pytest.M
         drawn: torch.Tensor = real(*args)
         return drawn.roll((drawn.shape[-2] // 2, drawn.shape[-1] // 2), dims=(-2, -1))
 
-    real = sampler_module._noise
+    real = denoising._noise
     with monkeypatch.context() as patch:
-        patch.setattr(sampler_module, "_noise", noise)
+        patch.setattr(denoising, "_noise", noise)
         image = draw(models, [request])[0]
     return np.roll(image, (image.shape[0] // 2, image.shape[1] // 2), axis=(0, 1))
 

@@ -16,9 +16,10 @@ from dbsweep.config.loading import load_experiment
 from dbsweep.execution.drawing import picture_folder
 from dbsweep.execution.drawing.evaluation import draw_evaluation
 from dbsweep.execution.folder import RunFolder
+from dbsweep.sampling.denoising import Work
 from dbsweep.sampling.infotext import ImageInfo, read, read_text, write_png
 from dbsweep.sampling.request import Hires, ImageRequest
-from dbsweep.sampling.sampler import Work, draw
+from dbsweep.sampling.sampler import draw
 from dbsweep.sweep.answers import read_run
 from tests.sweep.trained import trained_models, trained_run
 

@@ -13,9 +13,10 @@ from dbsweep.config.evaluate import DrawingPrecision
 from dbsweep.errors import InputError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.places import refusing
+from dbsweep.sampling.denoising import Image
 from dbsweep.sampling.infotext import ImageInfo, format_info, read_text, write_png
 from dbsweep.sampling.request import ImageRequest, Picture
-from dbsweep.sampling.sampler import Image, draw
+from dbsweep.sampling.sampler import draw
 
 _WORDS = 40
 """Characters of the prompt in a file's name."""

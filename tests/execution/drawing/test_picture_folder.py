@@ -11,9 +11,10 @@ from dbsweep.execution.drawing import picture_folder
 from dbsweep.execution.drawing.picture_folder import draw_missing, find_missing
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.loading import load_base
+from dbsweep.sampling.denoising import Work
 from dbsweep.sampling.infotext import ImageInfo, format_info, read, read_text
 from dbsweep.sampling.request import ImageRequest, Picture
-from dbsweep.sampling.sampler import Work, draw
+from dbsweep.sampling.sampler import draw
 
 
 @pytest.fixture(scope="module")
