@@ -19,6 +19,7 @@ from pydantic import (
     WrapValidator,
 )
 
+from dbsweep.config.addresses import without_password
 from dbsweep.config.messages import shown
 
 
@@ -104,7 +105,7 @@ def _storage(uri: str) -> str:
     address = urlsplit(uri)
     if not address.scheme and not uri.startswith("/"):
         raise ValueError(f"must be an absolute path or a URI (s3://bucket/folder, file:///mnt/shared), got {uri!r}")
-    if address.username is not None and address.scheme not in ("abfs", "abfss"):
+    if without_password(uri) != uri and address.scheme not in ("abfs", "abfss"):
         raise ValueError("must not hold a user name or password: give the machines a role or set their environment")
     return uri
 

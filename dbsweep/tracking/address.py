@@ -13,8 +13,8 @@ from typing import Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import SplitResult, urlsplit
 
+from dbsweep.config.addresses import is_password_legible, without_password
 from dbsweep.errors import InputError
-from dbsweep.tracking.client import without_password
 
 DATABASES: Final = ("sqlite", "postgresql", "mysql", "mssql")
 """Schemes of databases that MLflow knows, a driver's name after a plus left out."""
@@ -50,6 +50,8 @@ def _wrong(uri: str, address: SplitResult) -> str:
     """Why the address is none; empty if it may be one."""
     kind = address.scheme.partition("+")[0]
     if kind in ("http", "https"):
+        if not is_password_legible(uri):
+            return "must have / ? # in its password written as %2F %3F %23"
         named = address.hostname and address.port != 0 and not any(letter.isspace() for letter in uri)
         return "" if named else "must name a server"
     if kind in DATABASES:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dbsweep.config.addresses import without_password
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -30,15 +31,11 @@ def default_uri(output: Path) -> str:
 
 def ui_command(uri: str) -> str:
     """The one command that opens MLflow's pages about a store, or the address of a server that shows them itself."""
+    shown = without_password(uri)
     if uri.startswith(("http://", "https://")):
-        return f"open {without_password(uri)} in a browser"
-    return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(uri)}"
-
-
-def without_password(text: str) -> str:
-    """The text with user and password, which may hold an ``@``, taken out of its addresses."""
-    text = re.sub(r"(sql(?:\+\w+)?://)[^/:@\s]*:[^@\s]*@", r"\1", text)  # SQLAlchemy lets a password hold / ? # too
-    return re.sub(r"://[^/?#\s]+@", "://", text)
+        return f"open {shown} in a browser"
+    command = f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(shown)}"
+    return command if shown == uri else f"{command} (with your user and password in the address)"
 
 
 def set_environment() -> None:

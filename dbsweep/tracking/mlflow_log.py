@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from dbsweep.config.addresses import without_password
 from dbsweep.config.schema import Tracking
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Trial
 from dbsweep.records.run import RunRecord
-from dbsweep.tracking.client import default_uri, without_password
+from dbsweep.tracking.client import default_uri
 from dbsweep.tracking.entries import STATUS, kept_scores, run_params, run_tags, trial_points, trial_tags
 from dbsweep.tracking.logged_runs import LoggedRuns
 
@@ -64,7 +65,7 @@ class MlflowTracker:
         except Exception as error:  # noqa: BLE001  (beside MLflow's and SQL's: protobuf's, S3's, GCS's, a plugin's own)
             if self._runs is not None:
                 self._runs.forget()
-            return SyncStatus(without_password(f"MLflow at {self.uri}: {_one_line(error)}"))
+            return SyncStatus(f"MLflow at {without_password(self.uri)}: {_one_line(error)}")
         return SyncStatus()
 
 
@@ -94,7 +95,7 @@ def _sync_trial(runs: LoggedRuns, record: RunRecord, trial: Trial, run_folder: P
 
 def _one_line(error: Exception) -> str:
     """Its beginning says what was tried, its end why it did not work; a single word is told with the error's kind."""
-    text = " ".join(str(error).split()).rstrip(".")
+    text = " ".join(without_password(str(error)).split()).rstrip(".")  # before it is cut, maybe in a password
     if " " not in text:
         text = f"{type(error).__name__} {text}".rstrip()
     return text if len(text) <= 200 else f"{text[:80]} … {text[-120:]}"

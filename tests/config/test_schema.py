@@ -21,6 +21,11 @@ TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got "
             "must be an absolute path or a URI (s3://bucket/folder, file:///mnt/shared), got 'shared/runs'",
         ),
         (
+            "storage: s3://key:sec/ret@bucket/runs",
+            "storage",
+            "must not hold a user name or password: give the machines a role or set their environment",
+        ),
+        (
             "storage: s3://key:secret@bucket/runs",
             "storage",
             "must not hold a user name or password: give the machines a role or set their environment",

@@ -153,3 +153,12 @@ def test_of_a_long_error_both_ends_are_told(output: Path, monkeypatch: pytest.Mo
     assert told.startswith("cannot reach it ")
     assert told.endswith("because no route to host")
     assert len(told) <= 203
+
+
+def test_a_long_error_is_not_cut_in_the_middle_of_a_password(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(f"cannot reach http://me:{'secret' * 30}@server, no route to host")
+
+    monkeypatch.setattr(LoggedRun, "add_point", refuse)
+    reason = MlflowTracker(SETTINGS, output).sync(make_record(output / "demo"), output / "demo").reason
+    assert reason.endswith("cannot reach http://server, no route to host")
