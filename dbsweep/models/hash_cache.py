@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 
-from dbsweep.errors import ModelError
+from dbsweep.errors import DiskError, ModelError
 from dbsweep.models.durable import new_file
 
 OLD_OFFSET, OLD_LENGTH = 0x100000, 0x10000
@@ -37,22 +39,24 @@ def default_cache() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "dbsweep" / "hashes"
 
 
-def file_hashes(path: Path, cache: Path | None = None) -> FileHashes:
+def file_hashes(path: Path, folder: Path | None = None) -> FileHashes:
     """Hashes of a file, from the cache unless its path, size or time of change are new to it.
 
     Any number of processes may ask at once: each file has an entry of its own, which is replaced in one step.
+    A cache that cannot be read or written only costs the next reading, and is warned of.
 
     Args:
-        cache: folder of the entries; None is `default_cache`.
+        folder: of the entries; None is `default_cache`.
 
     Raises:
         ModelError: the file cannot be read.
     """
+    folder = default_cache() if folder is None else folder
     try:
         path = path.resolve(strict=True)
         stat = path.stat()
         known = {"path": str(path), "size": stat.st_size, "mtime_ns": stat.st_mtime_ns}
-        entry = (default_cache() if cache is None else cache) / f"{hashlib.sha256(bytes(path)).hexdigest()[:32]}.json"
+        entry = folder / f"{hashlib.sha256(bytes(path)).hexdigest()[:32]}.json"
         found = _read(entry, known)
         if found is None:
             found = _compute(path)
@@ -69,7 +73,7 @@ def _read(entry: Path, known: dict[str, object]) -> FileHashes | None:
         if {key: content[key] for key in known} != known:
             return None
         return FileHashes(content["sha256"], content["old"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError):  # writing tells what is the matter with the cache
         return None
 
 
@@ -81,12 +85,21 @@ def _compute(path: Path) -> FileHashes:
 
 
 def _write(entry: Path, content: dict[str, object]) -> None:
-    """Keeps an entry; a cache that cannot be written, as on a read-only home, only costs the next reading."""
-    if not os.access(_existing(entry.parent), os.W_OK):
-        return
-    with new_file(entry) as temporary:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+    """Keeps an entry, or warns that there is none."""
+    try:
+        with new_file(entry) as temporary:
+            temporary.write_text(json.dumps(content), encoding="utf-8")
+    except OSError as error:
+        _tell_once(entry.parent, error.strerror or str(error))
+    except DiskError:
+        _tell_once(entry.parent, "no disk space left")
 
 
-def _existing(folder: Path) -> Path:
-    return folder if folder.exists() else _existing(folder.parent)
+@cache
+def _tell_once(folder: Path, reason: str) -> None:
+    logging.getLogger(__name__).warning(
+        "the cache of model hashes %s cannot be written (%s), so model files are read whole each time: make it "
+        "writable, or set XDG_CACHE_HOME to a folder that is",
+        folder,
+        reason,
+    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -96,3 +97,25 @@ def test_the_cache_is_the_persons(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     assert default_cache() == tmp_path / "home" / ".cache" / "dbsweep" / "hashes"
+
+
+def test_without_a_cache_that_can_be_written_the_hashes_are_the_same_and_it_is_said_once(
+    model: Path, tmp_path: Path, reads: list[Path], caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "a file").touch()
+    folder = tmp_path / "a file" / "dbsweep" / "hashes"
+    assert file_hashes(model, folder) == file_hashes(model, folder) == file_hashes(model, tmp_path / "cache")
+    assert len(reads) == 3
+    [told] = caplog.messages
+    assert told.startswith(f"the cache of model hashes {folder} cannot be written (Not a directory), so model files")
+
+
+def test_a_full_disk_of_the_cache_costs_the_next_reading_alone(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("dbsweep.models.durable.flush", full)
+    assert file_hashes(model, tmp_path / "cache").sha256 == hashlib.sha256(CONTENT).hexdigest()
+    assert "cannot be written (no disk space left)" in caplog.text
