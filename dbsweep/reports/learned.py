@@ -8,7 +8,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.records.choice import Candidate
 from dbsweep.records.names import Metric, PromptKind, VerdictState
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.words import number
+from dbsweep.reports.words import numbers
 from dbsweep.selection.unmeasurable import asked_images
 
 
@@ -22,10 +22,9 @@ def is_unlearned(record: RunRecord, candidate: Candidate) -> bool:
     return candidate.identity < asked_identity(record)
 
 
-def identity_below(record: RunRecord, identity: float) -> str:
-    """The identity of what has not learned the subject, in words where two decimals would deny that."""
-    told, asked = number(identity), number(asked_identity(record))
-    return f"just below {asked}" if told == asked else told
+def told_and_asked(record: RunRecord, identity: float) -> tuple[str, str]:
+    """An identity and what is asked for, in figures that show whether it is enough."""
+    return numbers(identity, asked_identity(record))
 
 
 def is_not_there(record: RunRecord) -> bool:
@@ -38,9 +37,10 @@ def unlearned_sentence(record: RunRecord) -> str:
     choice = record.choice
     if choice is None or not is_unlearned(record, choice.best):
         return ""
+    told, asked = told_and_asked(record, choice.best.identity)
     sentence = (
-        f"This is not your subject yet: identity is {identity_below(record, choice.best.identity)}, and "
-        f"{asked_identity(record):.2f} counts as learned (verdict.ready_identity).{_held_back(record, choice.best)}"
+        f"This is not your subject yet: identity is {told}, and {asked} counts as learned (verdict.ready_identity)."
+        f"{_held_back(record, choice.best)}"
     )
     if all(is_unlearned(record, candidate) for candidate in choice.candidates):
         sentence += f" No checkpoint of this sweep is there: {_advice(record)}."
@@ -57,8 +57,9 @@ def _held_back(record: RunRecord, candidate: Candidate) -> str:
     plain = [v for i, v in zip(images, score.samples, strict=False) if i.kind is PromptKind.INSTANCE and np.isfinite(v)]
     if len(plain) == len(images) or not plain or np.mean(plain) < asked_identity(record):
         return ""
+    told, _ = told_and_asked(record, float(np.mean(plain)))
     return (
-        f" The instance prompt's pictures alone have {number(float(np.mean(plain)))}, the sanity prompts' show less of"
+        f" The instance prompt's pictures alone have {told}, the sanity prompts' show less of"
         " it: where you teach a style, let them ask for other things and for no other technique."
     )
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from dbsweep.config.messages import counted
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.learned import asked_identity, identity_below, is_unlearned
+from dbsweep.reports.learned import is_unlearned, told_and_asked
 from dbsweep.reports.strips import FilmStrip, settings_text
-from dbsweep.reports.words import number
+from dbsweep.reports.words import number, numbers
 from dbsweep.selection.evidence import VISIBLE
 
 
@@ -81,7 +81,7 @@ def _fall(values: list[float]) -> float:
 
 
 def _little_sentence(record: RunRecord, strip: FilmStrip) -> str:
-    identity = identity_below(record, _scores(record, strip, Metric.IDENTITY)[-1])
+    identity, _ = told_and_asked(record, _scores(record, strip, Metric.IDENTITY)[-1])
     last = strip.columns[-1].epoch
     return f"{strip.trial} ends after {counted(last, 'epoch')} with identity {identity}: the subject has not arrived."
 
@@ -93,8 +93,9 @@ def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
     if not math.isfinite(best.identity):
         title, looks = "Recommended", "cannot be told from others by its identity"
     if is_unlearned(record, best):
-        asked = f"identity {identity_below(record, best.identity)}, and {asked_identity(record):.2f} is asked for"
-        title, looks = "Not there yet", f"does not look like the subject yet ({asked})"
+        told, asked = told_and_asked(record, best.identity)
+        looks = f"does not look like the subject yet (identity {told}, and {asked} is asked for)"
+        title = "Not there yet"
     kept = f"style {number(best.style)} and prior {number(best.prior)} of the base model's, smoothed"
     sentence = f"{best.trial} at epoch {best.epoch} {looks}, and has {kept}."
     return Chapter(title, "chosen", settings_text(record, best.trial), sentence, "", strip)
@@ -104,11 +105,11 @@ def _much_sentence(record: RunRecord, strip: FilmStrip) -> str:
     styles = _course(record, strip, Metric.STYLE)
     (first, best), (last, end) = max(styles, key=lambda point: point[1]), styles[-1]
     start = f"epoch {first}" if first > 0 else "the base model"
-    left = number(end) if end >= VISIBLE else "nothing"
+    top, left = numbers(best, end) if end >= VISIBLE else (number(best), "nothing")
     onset = next((column.epoch for column in strip.columns if column.onset), None)
     since = f" from epoch {onset} on" if onset is not None else ""
     return (
-        f"{strip.trial} is overtrained{since}: style falls from {number(best)} at {start} to {left} at epoch {last}, "
+        f"{strip.trial} is overtrained{since}: style falls from {top} at {start} to {left} at epoch {last}, "
         f"so the sanity prompts come to look like the photos, whatever else they ask for.{_end(record, strip)}"
     )
 

@@ -10,7 +10,7 @@ from dbsweep.config.schema import Experiment
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Score, Scorecard
 from dbsweep.records.run import RunRecord
-from dbsweep.reports.words import number
+from dbsweep.reports.words import number, numbers
 from dbsweep.selection.concept_cards import concept_cards, lag
 from dbsweep.selection.utility import JUDGED
 
@@ -48,7 +48,7 @@ def lagging_sentence(record: RunRecord) -> str:
     if found is None or record.kept is None:
         return ""
     behind, ahead = (experiment.concepts[place] for place in (found.behind, found.ahead))
-    values = [number(cards[place].value(Metric.IDENTITY)) for place in (found.behind, found.ahead)]
+    values = numbers(*(cards[place].value(Metric.IDENTITY) for place in (found.behind, found.ahead)))
     return (
         f"{_name(behind)} is clearly behind {_name(ahead)} in {record.kept.trial}, epoch {record.kept.epoch}: identity "
         f"{values[0]} against {values[1]} (95% interval of the difference {number(found.low)} to "

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Final
 
+from dbsweep.config.figures import apart, figure
 from dbsweep.records.names import Metric, TrialState, VerdictState
 
 METRIC_NAMES: Final[Mapping[Metric, str]] = MappingProxyType(
@@ -51,8 +52,15 @@ def number(value: float) -> str:
     """A score with two decimals and a true minus sign; a dash where there is none (NaN)."""
     if not math.isfinite(value):
         return "–"
-    rounded = round(value, 2) + 0.0  # no "-0.00"
-    return f"{rounded:.2f}".replace("-", "−")
+    return figure(value, 2).replace("-", "−")
+
+
+def numbers(value: float, other: float) -> tuple[str, str]:
+    """Two scores as `number` has them, with as many decimals as it takes to tell them apart."""
+    if not math.isfinite(value - other):
+        return number(value), number(other)
+    first, second = apart(value, other)
+    return first.replace("-", "−"), second.replace("-", "−")
 
 
 def as_sentence(note: str) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
+from dbsweep.config.figures import apart
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Score, Scorecard
 from dbsweep.selection.overtraining import Loss, Unfair
@@ -32,9 +33,9 @@ def loss_sentence(loss: Loss, before: Scorecard, after: Scorecard, epochs: tuple
     """
     end = _seen(after.value(loss.metric))
     start = _seen(after.value(loss.metric) + loss.drop)
-    fell = f"to {end:.2f}" if end >= VISIBLE else "to nothing"
+    from_, to = apart(start, end) if end >= VISIBLE else (f"{start:.2f}", "nothing")
     return (
-        f"{loss.metric.value} fell from {start:.2f} {fell} of the base's between epoch {epochs[0]} and {epochs[1]}"
+        f"{loss.metric.value} fell from {from_} to {to} of the base's between epoch {epochs[0]} and {epochs[1]}"
         f"{_interval_of_drop(loss, start)} while {_identity_words(before, after, loss.unfair)}"
     )
 
@@ -65,16 +66,16 @@ def _identity_words(before: Scorecard, after: Scorecard, unfair: Unfair) -> str:
     return f"identity rose {end - start:.2f}{_UNFAIR[unfair]}" if end > start else f"identity fell {start - end:.2f}"
 
 
-def levels(card: Scorecard, metrics: Sequence[Metric]) -> str:
+def levels(card: Scorecard, metrics: Sequence[Metric], places: int = 2) -> str:
     """``identity 0.70 (0.62 to 0.78), style 0.90 (0.81 to 0.99)``: means with their 95% intervals, if they have any."""
-    return ", ".join(f"{metric.value} {_level(card.scores[metric])}" for metric in metrics)
+    return ", ".join(f"{metric.value} {_level(card.scores[metric], places)}" for metric in metrics)
 
 
-def _level(score: Score) -> str:
-    value = f"{_seen(score.value):.2f}"
+def _level(score: Score, places: int) -> str:
+    value = f"{_seen(score.value):.{places}f}"
     if not math.isfinite(score.high - score.low) or score.high - score.low < VISIBLE:
         return value
-    return f"{value} ({_seen(score.low):.2f} to {_seen(score.high):.2f})"
+    return f"{value} ({_seen(score.low):.{places}f} to {_seen(score.high):.{places}f})"
 
 
 def listed(metrics: Sequence[Metric]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dbsweep.config.choosing import Constraint
+from dbsweep.config.figures import apart, decimals, figure
 from dbsweep.config.messages import counted
 from dbsweep.records.choice import Candidate, Reweighted, Rival
 from dbsweep.records.names import Metric
@@ -68,7 +69,8 @@ def _chosen(outcome: Outcome) -> str:
         said = [f"{level:g} of {metric.value}" for metric, level in enough.items() if level < 1.0]
         rest = f"; {' and '.join(said)} {'is' if len(said) == 1 else 'are'} enough" if said else ""
         mean = f"their harmonic mean (style times identity{rest})"
-    return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels} (smoothed); {mean} is {best.utility:.2f}."
+    told, _ = apart(best.utility, outcome.ranked[0].utility)
+    return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels} (smoothed); {mean} is {told}."
 
 
 def _level(row: Candidate, metric: Metric) -> float:
@@ -95,8 +97,9 @@ def _rank(outcome: Outcome) -> str:
         if top.unmet:
             return f"Of {compared} it comes nearest to the constraints."
         return f"That is the highest of {among}, and no earlier one of the same training is shown to be as good."
+    told, _ = apart(top.utility, best.utility)
     return (
-        f"The highest of {among} is {top.utility:.2f} at step {top.step} of the same training; step {best.step} is the "
+        f"The highest of {among} is {told} at step {top.step} of the same training; step {best.step} is the "
         f"earliest that is no worse but for chance (standard error {outcome.back.error:.3f}) and loses next to nothing "
         f"(expected loss {outcome.back.expected_loss:.3f}), and less training is safer."
     )
@@ -115,9 +118,7 @@ def _constraints(outcome: Outcome) -> list[str]:
 
 def _short(limit: Constraint, value: float) -> str:
     """A value that is not allowed, with as many decimals as it takes to see that."""
-    if math.isnan(value):
-        return "not a number"
-    return f"{value:.2f}" if limit.shortfall(round(value, 2)) > 0.0 else f"{value:.4f}"
+    return "not a number" if math.isnan(value) else figure(value, decimals(value, limit.limit))
 
 
 def what_would_change(
@@ -144,9 +145,8 @@ def what_would_change(
             span = f"between {_FACTORS[min(tried)]} and {_FACTORS[max(tried)]}"
             sentences.append(f"No weight alone changes it, {span}.")
     if unconstrained is not None:
-        sentences.append(
-            f"Without the constraints {_place(unconstrained)} with {unconstrained.utility:.2f} would be chosen."
-        )
+        told, _ = apart(unconstrained.utility, outcome.best.utility)
+        sentences.append(f"Without the constraints {_place(unconstrained)} with {told} would be chosen.")
     return tuple(sentences)
 
 
@@ -169,7 +169,8 @@ def _rival(rival: Rival, outcome: Outcome) -> str:
     if rival.needs is None:
         return f"{lead}."
     metric, value = rival.needs
-    return f"{lead}. It would draw level with {metric.value} {value:.2f} instead of {_level(row, metric):.2f}."
+    needed, has = apart(value, _level(row, metric))
+    return f"{lead}. It would draw level with {metric.value} {needed} instead of {has}."
 
 
 def _signed(value: float) -> str:

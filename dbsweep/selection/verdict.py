@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from dbsweep.config.figures import decimals, figure
 from dbsweep.records.names import Metric, VerdictState
 from dbsweep.records.results import Scorecard, Verdict
 from dbsweep.selection.evidence import levels, listed, loss_sentence
@@ -99,14 +100,16 @@ def _progress(
         return Verdict(state=unready, onset_step=None, evidence="no checkpoint has been scored yet")
     step, card = cards[-1]
     identity = card.value(Metric.IDENTITY)
-    measured = levels(card, [metric for metric in JUDGED if math.isfinite(card.value(metric))])
     if not math.isfinite(identity):
         reason = "the encoder does not tell the photos from the base model's class images"
         if _faceless(card):
             reason = f"{card.value(Metric.FACES):.0%} of the pictures at epoch {step // steps_per_epoch} show a face"
         evidence = f"identity cannot be measured: {reason}"
         return Verdict(state=unready, onset_step=None, evidence=evidence)
-    asked = f"{measured} at epoch {step // steps_per_epoch}; {settings.ready_identity:.2f} of identity is asked for"
+    places = decimals(identity, settings.ready_identity)
+    measured = levels(card, [metric for metric in JUDGED if math.isfinite(card.value(metric))], places)
+    wanted = figure(settings.ready_identity, places)
+    asked = f"{measured} at epoch {step // steps_per_epoch}; {wanted} of identity is asked for"
     if identity >= settings.ready_identity:
         return Verdict(state=VerdictState.READY, onset_step=None, evidence=asked)
     advice = ": train longer or with a higher learning rate" if finished else ""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dbsweep.config.figures import apart
 from dbsweep.errors import InputError, ModelError, ResourceError
 from dbsweep.sweep.named_models import base_source, custom_source, resolve_encoder, with_base_of_base
 
@@ -195,9 +196,10 @@ def check_disk(output: Path, needed_bytes: int) -> None:
         existing = existing.parent
     if not existing.is_dir() or not os.access(existing, os.W_OK):
         raise InputError(f"output {str(output)!r} cannot be written: choose another folder with --set output=FOLDER")
-    free = shutil.disk_usage(existing).free
-    if free < needed_bytes + RESERVE_BYTES:
+    free, needed = shutil.disk_usage(existing).free, needed_bytes + RESERVE_BYTES
+    if free < needed:
+        told, has = apart(needed / 2**30, free / 2**30, least=1)
         raise ResourceError(
-            f"the sweep needs about {needed_bytes / 2**30:.1f} GiB and {existing} has {free / 2**30:.1f} GiB free: "
+            f"the sweep needs about {told} GiB, a reserve included, and {existing} has {has} GiB free: "
             f"free some, choose another disk with --set output=FOLDER, or raise evaluate.every_epochs"
         )

@@ -90,9 +90,9 @@ def test_more_training_is_no_advice_for_what_was_spoilt_by_it(
 
 def test_an_identity_that_rounds_to_what_is_asked_is_said_to_be_below(record: RunRecord, run_folder: Path) -> None:
     close = with_identity(record, best=0.497, others=0.2)
-    assert "identity is just below 0.50, and 0.50 counts as learned" in unlearned_sentence(close)
+    assert "identity is 0.497, and 0.500 counts as learned" in unlearned_sentence(close)
     (chapter,) = [c for c in story(close, film_strips(close, run_folder)) if c.tone == "chosen"]
-    assert "(identity just below 0.50, and 0.50 is asked for)" in chapter.sentence
+    assert "(identity 0.497, and 0.500 is asked for)" in chapter.sentence
 
 
 def test_what_cannot_be_measured_is_not_said_to_look_like_the_subject(record: RunRecord, run_folder: Path) -> None:

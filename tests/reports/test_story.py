@@ -115,7 +115,7 @@ def test_a_chapter_has_the_settings_of_the_trial_that_it_speaks_of(record: RunRe
     )
 
 
-def test_an_identity_that_is_asked_for_by_two_decimals_alone_is_just_below(record: RunRecord, run_folder: Path) -> None:
+def test_an_identity_that_is_asked_for_by_two_decimals_alone_has_more(record: RunRecord, run_folder: Path) -> None:
     last = record.checkpoints_of("t002")[-1].id
     identity = record.scorecards[last].scores[Metric.IDENTITY].model_copy(update={"value": 0.498})
     card = record.scorecards[last].model_copy(
@@ -123,7 +123,7 @@ def test_an_identity_that_is_asked_for_by_two_decimals_alone_is_just_below(recor
     )
     changed = record.model_copy(update={"scorecards": {**record.scorecards, last: card}})
     little = story(changed, film_strips(changed, run_folder))[0]
-    assert little.sentence.startswith("t002 ends after 60 epochs with identity just below 0.50: ")
+    assert little.sentence.startswith("t002 ends after 60 epochs with identity 0.498: ")
 
 
 def test_the_chosen_training_has_one_chapter_though_it_was_overtrained_later(

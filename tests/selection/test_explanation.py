@@ -34,6 +34,14 @@ def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None
     assert "all above 0; this is only the nearest to the constraints." in choose(rows[:1], utility=limited).reason
 
 
+def test_what_constraints_cost_is_seen_in_the_figures() -> None:
+    """3 / (1/.8 + 1/.64 + 1/.8) = 0.7385 and 3 / (1/.8 + 1/.648 + 1/.799) = 0.742, both 0.74."""
+    rows = [candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 100, 0.8, 0.81, 0.799)]
+    limited = utility_for(Choosing(enough_style=1.0, enough_prior=1.0, constraints=("prior >= 0.8",)), None)
+    choice = choose(rows, utility=limited)
+    assert "(step 100) with 0.742 would be chosen." in choice.changes[-1]
+
+
 def test_the_reason_says_how_much_is_enough() -> None:
     """3 / (1/.8 + 1/.8 + 1) = 0.86: 0.75 of style and 0.6 of prior are whole."""
     utility = utility_for(Choosing(enough_style=0.7, enough_prior=0.5), None)

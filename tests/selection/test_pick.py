@@ -48,6 +48,13 @@ def test_an_earlier_checkpoint_of_the_same_training_wins_where_it_costs_next_to_
     assert choose(close(0.05)).best.step == 300  # by default half of that is the most
 
 
+def test_what_the_earlier_one_costs_is_seen_in_the_figures() -> None:
+    """3 / (1/.8 + 1/.636 + 1/.8) = 0.7367 and 3 / (1/.8 + 1/.64 + 1/.8) = 0.7385, both 0.74."""
+    wobble = np.tile([0.05, -0.05], 4)
+    reason = choose([styled(200, 0.795 + wobble), styled(300, 0.8 - wobble)], settings=FAST).reason
+    assert "their harmonic mean (style times identity) is 0.737. The highest of 2 checkpoints is 0.738 at" in reason
+
+
 @pytest.mark.parametrize("settings", [ChoiceSettings(standard_errors=0.0), ChoiceSettings(tolerance=0.0)])
 def test_either_setting_turns_it_off(settings: ChoiceSettings) -> None:
     assert choose(close(0.05), settings=settings).best.step == 300

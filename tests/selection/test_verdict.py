@@ -41,6 +41,19 @@ def test_an_undertrained_trial_gets_advice() -> None:
     assert verdict.evidence.endswith("0.50 of identity is asked for: train longer or with a higher learning rate")
 
 
+@pytest.mark.parametrize(
+    ("identity", "state", "told"),
+    [
+        (0.496, VerdictState.LEARNING, "identity 0.496, style 0.900, prior 0.900 at epoch 10; 0.500 of identity is"),
+        (0.504, VerdictState.READY, "identity 0.504, style 0.900, prior 0.900 at epoch 10; 0.500 of identity is"),
+        (0.5, VerdictState.READY, "identity 0.50, style 0.90, prior 0.90 at epoch 10; 0.50 of identity is"),
+    ],
+)
+def test_whether_identity_is_enough_is_seen_in_the_figures(identity: float, state: VerdictState, told: str) -> None:
+    verdict = judge(steps((identity, 0.9, 0.9)), base_card(), finished=False, steps_per_epoch=12)
+    assert (verdict.state, verdict.evidence) == (state, f"{told} asked for")
+
+
 def with_quality(scored: Scorecard, quality: float) -> Scorecard:
     value = Score(value=quality, low=quality, high=quality, samples=(quality,) * 4)
     return scored.model_copy(update={"scores": {**scored.scores, Metric.QUALITY: value}})

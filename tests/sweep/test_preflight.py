@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import Mock
 
 import numpy as np
@@ -213,6 +214,15 @@ def test_eyes_for_identity_that_are_not_there_are_missed_before_anything_is_writ
     with pytest.raises(ModelError, match=message):
         begin(experiment)
     assert not (tmp_path / "runs").exists()
+
+
+def test_what_a_full_disk_lacks_is_seen_in_the_figures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = 10 * 2**30 + preflight.RESERVE_BYTES - 2**20
+    monkeypatch.setattr("dbsweep.sweep.preflight.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    with pytest.raises(
+        ResourceError, match=r"needs about 10\.250 GiB, a reserve included, and .* has 10\.249 GiB free"
+    ):
+        preflight.check_disk(tmp_path, 10 * 2**30)
 
 
 def test_a_full_disk_is_found_before_anything_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

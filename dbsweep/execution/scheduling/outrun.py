@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from dbsweep.config.figures import apart
 from dbsweep.config.schema import Experiment
 from dbsweep.config.search import SchedulerName
 from dbsweep.execution.jobs import BranchJob
@@ -57,9 +58,10 @@ class Outrun:
         gain = may_gain(way, self._longest, self._utility)
         if not surely_better(leader, own, gain, self._utility):
             return None
+        had, reached = apart(leader.utility, own.utility + gain, least=3)
         return (
             f"{SchedulerName.OUTRUN}: utility {own.utility:.3f} by epoch {looked}, where {leader.checkpoint} "
-            f"had {leader.utility:.3f} and {own.utility + gain:.3f} may be reached"
+            f"had {had} and {reached} may be reached"
         )
 
     def _way(self, branch: str) -> list[Row]:
