@@ -9,6 +9,7 @@ from dbsweep.models.batches import in_batches
 from dbsweep.prompting.chances import chance
 from dbsweep.prompting.clip_tokens import count_tokens, room_behind
 from dbsweep.prompting.language_model import LanguageModel, Said
+from dbsweep.prompting.scripts import begins_anew
 from dbsweep.prompting.settings import IdeaSettings
 from dbsweep.prompting.wording import fitting, tidy
 from dbsweep.sampling.grammar import plain_text
@@ -18,6 +19,9 @@ _AT_ONCE = 10
 
 _ATTEMPTS = 5
 """For each idea that is asked for; a model that then has not enough repeats itself."""
+
+_IN_VAIN = 20
+"""Attempts in a row without anything new, after which the next is not likely to be new either."""
 
 
 def find_ideas(
@@ -33,7 +37,7 @@ def find_ideas(
         progress: called with how many have been found.
 
     Returns:
-        As many as are asked for; fewer where the model has no others.
+        As many as are asked for; fewer where the model says nothing new any more.
 
     Raises:
         InputError: the prompt has as many tokens as are allowed already.
@@ -46,14 +50,22 @@ def find_ideas(
         return model.say(words, [chance(settings.seed, attempt) for attempt in attempts], room, settings)
 
     found: dict[str, str] = {}
+    in_vain = 0
     for said in _attempts(say, settings.count):
-        idea = fitting(prompt, tidy(said.text), settings.max_tokens, count_tokens, is_whole=said.is_whole)
+        idea, before = _idea(prompt, said, settings.max_tokens), len(found)
         if idea is not None:
             found.setdefault(idea.casefold(), idea)
         progress(len(found))
-        if len(found) == settings.count:
+        in_vain = in_vain + 1 if len(found) == before else 0
+        if len(found) == settings.count or in_vain == _IN_VAIN:
             break
     return tuple(found.values())
+
+
+def _idea(prompt: str, said: Said, most: int) -> str | None:
+    """The prompt and what was said behind it; None where no words are left, or they only make its last word longer."""
+    words = tidy(said.text)
+    return fitting(prompt, words, most, count_tokens, is_whole=said.is_whole) if begins_anew(words) else None
 
 
 def _attempts(say: Callable[[Sequence[int]], list[Said]], count: int) -> Iterator[Said]:

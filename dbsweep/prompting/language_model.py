@@ -24,6 +24,7 @@ from dbsweep.models.quiet import without_reports
 from dbsweep.models.refusals import without_numbers
 from dbsweep.prompting.chances import ChosenByChance
 from dbsweep.prompting.model_files import FoundLanguageModel
+from dbsweep.prompting.scripts import begins_anew, may_begin_anew
 from dbsweep.prompting.settings import IdeaSettings
 
 
@@ -125,9 +126,11 @@ class LanguageModel:
         (first, *_) = self._tokenizer("a", add_special_tokens=False).input_ids or [0]
         before = self._text([first])
         pieces = (self._text([first, token]).removeprefix(before) for token in range(len(self._tokenizer)))
-        return [
-            token for token, piece in enumerate(pieces) if not piece or piece[0].isalnum() or piece[0] in "-_\ufffd"
-        ]
+        return [token for token, piece in enumerate(pieces) if not begins_anew(piece) and not self._may(token, piece)]
+
+    def _may(self, token: int, piece: str) -> bool:
+        """Whether a token that is the beginning of a letter may be one that begins a word."""
+        return piece.startswith("\ufffd") and may_begin_anew(self._tokenizer.convert_ids_to_tokens(token))
 
 
 def _ends(*named: int | Sequence[int] | None) -> tuple[int, ...]:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from dbsweep.prompting.scripts import without_last_word
+
 _BRACKET = re.compile(r"\\.|[()\[\]]")
-_LOOSE_ENDS = " ,;:|/\\&+-"
+_COMMAS = ",，、،"
+_LOOSE_ENDS = f" ;:|/\\&+-；：{_COMMAS}"
 """With what no idea ends."""
 
 
@@ -53,17 +56,18 @@ def fitting(prompt: str, said: str, most: int, count: Callable[[str], int], *, i
         said: as `tidy` gives it.
         most: of the tokens that ``count`` finds in a prompt.
         is_whole: whether the model had come to its end. What is cut ends with its last comma, or where it has none
-            with its last whole word, so that no half phrase is left.
+            with its last whole word, so that no half phrase is left; scripts without spaces are cut between letters.
     """
     if not is_whole:
-        said = said.rpartition(" ")[0]
+        said = without_last_word(said)
     while said and count(prompt + _ended(said, is_whole)) > most:
-        said, is_whole = said.rpartition(" ")[0], False
+        said, is_whole = without_last_word(said), False
     said = _ended(said, is_whole)
     return prompt + said if any(letter.isalnum() for letter in said) else None
 
 
 def _ended(said: str, is_whole: bool) -> str:
-    if not is_whole and "," in said.lstrip(_LOOSE_ENDS):
-        said = said.rpartition(",")[0]
+    last = max(map(said.rfind, _COMMAS))
+    if not is_whole and said[: last + 1].strip(_LOOSE_ENDS):
+        said = said[:last]
     return partnered(said).rstrip(_LOOSE_ENDS)

@@ -123,8 +123,8 @@ def _refuse_there(out: Path) -> None:
 def _tell_few(prompt: str, found: int, settings: IdeaSettings, note: Callable[[str], None]) -> None:
     if found < settings.count:
         note(
-            f"{counted(found, 'idea')} and not {settings.count:,} for {prompt!r}: the model has no others at these"
-            " settings; raise --temperature or --top-k, or take another --seed"
+            f"{counted(found, 'idea')} and not {settings.count:,} for {prompt!r}: the model says nothing new any more"
+            " at these settings; raise --temperature or --top-k, or take another --seed"
         )
 
 

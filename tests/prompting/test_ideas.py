@@ -51,6 +51,23 @@ def test_a_model_that_repeats_itself_is_not_asked_for_ever() -> None:
     assert sum(attempts for _, attempts, _ in talker.asked) == 15
 
 
+def test_a_model_that_has_said_nothing_new_for_long_is_not_asked_on() -> None:
+    """Of 500 attempts; 21 are the first and twenty in vain, in batches of ten."""
+    talker = Talker([" at sea"] * 500)
+    assert find(talker, count=100)[0] == ("photo of man at sea",)
+    assert sum(attempts for _, attempts, _ in talker.asked) == 30
+    assert (
+        len(find(Talker([f" at sea {i // 20}" for i in range(500)]), count=25)[0]) == 7
+    )  # of 125, of which 19 in a row are in vain
+
+
+def test_ideas_begin_in_any_script_but_none_with_a_longer_word() -> None:
+    talker = Talker(["在花园里", "नीला", "s at sea", "\u0301 at sea", " नीला", "ในสวน", "かわいい", " в саду"])
+    assert find(talker, count=5)[0] == tuple(
+        f"photo of man{said}" for said in ("在花园里", " नीला", "ในสวน", "かわいい", " в саду")
+    )
+
+
 def test_the_model_reads_words_and_ideas_keep_the_grammar() -> None:
     talker = Talker([", ink"])
     assert find(talker, r"(photo:1.2) of [a \(man\)]", count=1)[0] == (r"(photo:1.2) of [a \(man\)], ink",)

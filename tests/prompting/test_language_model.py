@@ -156,3 +156,11 @@ def test_of_pickles_weights_alone_are_read(gpt2, model, tmp_path, capsys) -> Non
     with pytest.raises(ModelError, match=r"refused, .* it asks for [\w.]*print"):
         load(tmp_path / "model")
     assert "harm" not in capsys.readouterr().out
+
+
+def test_an_idea_may_begin_with_a_letter_of_several_tokens_where_words_have_no_spaces(model) -> None:
+    """Its tokenizer has a token for each byte alone, as GPT-2's for most of them."""
+    (first, *_) = model._tokenizer("在").input_ids
+    assert model._tokenizer.decode([first]) == "\ufffd"
+    assert first not in model._no_beginnings
+    assert model._tokenizer("в").input_ids[0] in model._no_beginnings

@@ -69,6 +69,9 @@ def test_what_follows_has_the_weight_that_it_has_alone(text: str) -> None:
         (" sharp focus", 3, True, None),
         (", neon", 99, False, None),
         (" , -", 99, True, None),
+        ("在花园里，红色的帽子，很", 99, False, "photo of man在花园里，红色的帽子"),
+        ("在花园里 红", 99, False, "photo of man在花园里"),
+        ("在花园", 99, False, "photo of man在花"),  # each letter may be a word
         ("", 99, True, None),
         ("", 99, False, None),
     ],

@@ -88,7 +88,9 @@ def test_each_prompt_of_a_file_has_ideas_of_its_own(ideas, tmp_path: Path) -> No
 def test_a_model_that_has_no_more_ideas_is_told_of(dbsweep, gpt2) -> None:
     code, out, err = dbsweep("ideas", PROMPT, "--model", gpt2, "--top-k", 1, "--count", 4)
     assert (code, len(out.splitlines())) == (0, 1)
-    assert f"1 idea and not 4 for '{PROMPT}': the model has no others at these settings; raise" in " ".join(err.split())
+    assert f"1 idea and not 4 for '{PROMPT}': the model says nothing new any more at these settings; raise" in " ".join(
+        err.split()
+    )
 
 
 def test_a_model_without_an_idea_is_an_error(dbsweep, gpt2, monkeypatch, tmp_path) -> None:
