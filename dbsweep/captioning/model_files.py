@@ -8,8 +8,8 @@ from typing import Any, Final, Literal, TypeAlias
 
 from dbsweep.captioning.tags import TAG_FILE
 from dbsweep.errors import ModelError
-from dbsweep.models.hub import ANY_MODEL_WEIGHTS, MODEL_WEIGHTS, download
-from dbsweep.models.network_folder import CONFIG, local_folder, read_config
+from dbsweep.models.hub import ANY_MODEL_WEIGHTS, download
+from dbsweep.models.network_folder import CONFIG, local_folder, read_config, with_weights
 
 Kind: TypeAlias = Literal["git", "blip", "blip-2", "florence2", "tagger"]
 
@@ -51,9 +51,7 @@ class FoundCaptioner:
         Raises:
             ModelError, DiskError: as `dbsweep.models.hub.download`.
         """
-        if self.folder is not None:
-            return self.folder
-        return download(self.name, _FILES, f"model {self.name}", weights=MODEL_WEIGHTS)
+        return with_weights(self.name, self.folder, _FILES)
 
 
 def find_captioner(name: str) -> FoundCaptioner:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from dbsweep.errors import ModelError
-from dbsweep.models.hub import ANY_MODEL_WEIGHTS
+from dbsweep.models.hub import ANY_MODEL_WEIGHTS, MODEL_WEIGHTS, download
 from dbsweep.models.sources import is_hub_id
 
 CONFIG = "config.json"
@@ -33,6 +34,19 @@ def local_folder(name: str, kind: str, take: str) -> Path | None:
     if not is_hub_id(name):
         raise ModelError(f"model {name}: no such folder, and not a hub id (owner/name); check the path")
     return None
+
+
+def with_weights(name: str, folder: Path | None, files: Sequence[str]) -> Path:
+    """The folder of all that a network is loaded from, which one of the hub is fetched for.
+
+    Args:
+        folder: as `local_folder` gives it.
+        files: patterns of what is fetched beside the weights.
+
+    Raises:
+        ModelError, DiskError: as `dbsweep.models.hub.download`.
+    """
+    return download(name, files, f"model {name}", weights=MODEL_WEIGHTS) if folder is None else folder
 
 
 def read_config(folder: Path, name: str, kind: str, take: str) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from dbsweep.errors import ModelError
-from dbsweep.models.hub import ANY_MODEL_WEIGHTS, MODEL_WEIGHTS, download
-from dbsweep.models.network_folder import CONFIG, local_folder, read_config
+from dbsweep.models.hub import ANY_MODEL_WEIGHTS, download
+from dbsweep.models.network_folder import CONFIG, local_folder, read_config, with_weights
 from dbsweep.models.sources import is_hub_id
 
 _KIND = "language model"
@@ -43,9 +43,7 @@ class FoundLanguageModel:
         Raises:
             ModelError, DiskError: as `dbsweep.models.hub.download`.
         """
-        if self.folder is not None:
-            return self.folder
-        return download(self.name, _FILES, f"model {self.name}", weights=MODEL_WEIGHTS)
+        return with_weights(self.name, self.folder, _FILES)
 
 
 def find_language_model(name: str, tokenizer: str | None = None) -> FoundLanguageModel:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from dbsweep.errors import ModelError
-from dbsweep.models.network_folder import read_config, read_object
+from dbsweep.models.hub import MODEL_WEIGHTS
+from dbsweep.models.network_folder import read_config, read_object, with_weights
 
 
 def test_an_object_is_read(tmp_path: Path) -> None:
@@ -37,3 +38,17 @@ def test_code_that_comes_along_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"auto_map": {"AutoModel": "code.Model"}}')
     with pytest.raises(ModelError, match=r"^model some: wants code of its own to be run, .*; take another$"):
         read_config(tmp_path, "some", "captioner", "take another")
+
+
+def test_weights_are_fetched_of_the_hub_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched: list[tuple[object, ...]] = []
+
+    def download(*asked: object, weights: object) -> Path:
+        fetched.append((*asked, weights))
+        return tmp_path / "cache"
+
+    monkeypatch.setattr("dbsweep.models.network_folder.download", download)
+    assert with_weights("here", tmp_path, ["vocab.*"]) == tmp_path
+    assert fetched == []
+    assert with_weights("some/body", None, ["vocab.*"]) == tmp_path / "cache"
+    assert fetched == [("some/body", ["vocab.*"], "model some/body", MODEL_WEIGHTS)]
