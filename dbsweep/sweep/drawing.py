@@ -79,12 +79,14 @@ def draw_pictures(
     make_folder(out)
     note(f"Loading {drawing.found.name}")
     loaded = drawing.load()
-    from dbsweep.execution.drawing.picture_folder import draw_missing, find_missing
+    from dbsweep.execution.drawing.picture_folder import batches_to_draw, draw_missing, find_missing
 
     wanted = _pictures(prompts, infos, asked, loaded.settings)
     pictures = list(dict.fromkeys(wanted))
     missing = find_missing(pictures, out, loaded.model_hash)
-    refuse_too_large((pictures[index] for index in missing), loaded.models, drawing.precision)
+    batches = batches_to_draw(pictures, missing, batch_size)
+    at_once = [[pictures[index].request for index in batch] for batch in batches]
+    refuse_too_large(at_once, loaded.models, drawing.precision)
     if len(pictures) < len(wanted):
         note(
             f"{counted(len(wanted) - len(pictures), 'picture')} asked for again will be drawn once; --iterate-seed"

@@ -80,9 +80,7 @@ def draw_batches(
     Processors round differently for batches of different sizes, and some for other places in them. Therefore a batch
     that lacks a picture is drawn as a whole, and of it what is missing is given: the same call gives the same bits.
     """
-    for batch in _batches(pictures, batch_size):
-        if missing.isdisjoint(batch):
-            continue
+    for batch in batches_to_draw(pictures, missing, batch_size):
         clip_skip = pictures[batch[0]].clip_skip
         requests = [pictures[index].request for index in batch]
         images = draw(models, requests, batch_size=batch_size, clip_skip=clip_skip, precision=precision)
@@ -119,6 +117,11 @@ def _texts(folder: Path) -> Iterator[tuple[Path, str]]:
             yield path, read_text(path)
         except InputError:  # no picture, or one that a power cut has left half written
             continue
+
+
+def batches_to_draw(pictures: Sequence[Picture], missing: AbstractSet[int], batch_size: int) -> Iterator[list[int]]:
+    """Of the batches of `draw_batches`, as places, those that lack a picture."""
+    return (batch for batch in _batches(pictures, batch_size) if not missing.isdisjoint(batch))
 
 
 def _batches(pictures: Sequence[Picture], batch_size: int) -> Iterator[list[int]]:

@@ -14,6 +14,9 @@ _WIDEST = 3
 """Tensors of the VAE's widest features that are there at once: a residual block's input, its norm's output and what is
 activated of that. The UNet's pass over a guided picture takes a third of it, of SD 1 and SD 2."""
 
+_OF_UNET = 24
+"""Tensors of the UNet's first features that are there at once: of MiniSD; 26 of SD 1 and SD 2."""
+
 _FLOAT, _HALF = 4, 2
 
 
@@ -71,3 +74,14 @@ def pixel_bytes(vae_features: int, pixels: int, number_bytes: int = _FLOAT) -> i
         number_bytes: of what it computes in.
     """
     return _WIDEST * number_bytes * vae_features * pixels
+
+
+def pass_bytes(unet_features: int, latents: int, number_bytes: int = _FLOAT) -> int:
+    """What the UNet's pass makes on the way, at least.
+
+    Args:
+        unet_features: of its first and largest level.
+        latents: places of all pictures that it takes at once; guided ones count twice.
+        number_bytes: of what it computes in.
+    """
+    return _OF_UNET * number_bytes * unet_features * latents

@@ -13,7 +13,7 @@ from dbsweep.concepts.latents import LatentMoments
 from dbsweep.config.schema import Train
 from dbsweep.minisd.paths import pipeline_path
 from dbsweep.models.loading import load_base
-from dbsweep.plan.memory.drawing import drawing_memory, picture_bytes
+from dbsweep.plan.memory.drawing import drawing_memory, pass_bytes, picture_bytes
 from dbsweep.plan.memory.sizes import MINISD, SD1
 from dbsweep.plan.memory.training import RESERVE_BYTES, training_memory
 from dbsweep.sampling.request import ImageRequest
@@ -50,6 +50,17 @@ def test_beside_a_unet_in_half_precision_pictures_are_made_by_a_copy_of_the_vae(
 
 def test_a_picture_takes_by_its_pixels():
     assert picture_bytes(SD1, 1024) == 4 * picture_bytes(SD1, 512) == 16 * picture_bytes(SD1, 256)
+
+
+def test_a_pass_of_the_unet_takes_what_lives_meanwhile():
+    unet = load_base(str(pipeline_path())).unet
+    latents, texts = (
+        torch.zeros(4, unet.config.in_channels, 16, 16),
+        torch.zeros(4, 77, unet.config.cross_attention_dim),
+    )
+    with torch.inference_mode(), Living() as living:
+        unet(latents, 1, encoder_hidden_states=texts)
+    assert living.most == pytest.approx(pass_bytes(unet.config.block_out_channels[0], 4 * 16 * 16), rel=0.01)
 
 
 def photos() -> ConceptData:
