@@ -18,7 +18,6 @@ KINDS = (
     "'merge_ratio', "
 )
 SEED = "{axis: seed, values: [1]}"
-WORDS = "which the others replace, must stand in the prompt or the negative prompt, got"
 NAMES = "must be 'base', 'before', 'best', 'after', 'last', 'runner_up' or a whole number from 1 on, got "
 NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got"
 
@@ -48,67 +47,21 @@ NOT_TEXT = "must be text (numbers, dates and yes/no need quotes to be text), got
             "grids[0].x.values[0]",
             "must be a finite number, got inf",
         ),
-        (
-            "x: {axis: merge_ratio, into: minisd, values: [1]}, z: {axis: checkpoint, values: [best, base]}",
-            "grids[0].z.values[1]",
-            "has learned nothing to merge, got 'base': the custom model alone is merge_ratio 0",
-        ),
-        (
-            "x: {axis: prompt_weight, values: [1], word: ohw}",
-            "grids[0]",
-            "the prompt must contain the word 'ohw' of its axis, got 'photo of ohwx man'",
-        ),
-        (
-            "x: {axis: seed, values: [1]}, z: {axis: seed, values: [1]}",
-            "grids[0]",
-            "every axis must vary something else, got seed, seed",
-        ),
-        ("x: {axis: seed, values: [1, 2]}, seeds: [1, 2]", "grids[0]", "has a seed axis, so `seeds` must be left out"),
         ("y: {axis: seed, values: [1]}", "grids[0].x", "is missing"),
         ("x: {axis: checkpoint, values: [first]}", "grids[0].x.values[0]", NAMES + "'first'"),
         ("x: {axis: checkpoint, values: [best, 0]}", "grids[0].x.values[1]", NAMES + "0"),
         ("x: {axis: checkpoint, values: [true]}", "grids[0].x.values[0]", NAMES + "true"),
-        ("x: {axis: words, values: [elf, man]}", "grids[0].x.values[0]", f"'elf', {WORDS} 'photo of ohwx man'"),
-        (
-            "negative_prompt: blurry, x: {axis: seed, values: [1]}, y: {axis: words, values: [elf]}",
-            "grids[0].y.values[0]",
-            f"'elf', {WORDS} 'photo of ohwx man' with negative prompt 'blurry'",
-        ),
         ("x: {axis: words, values: [man, 3]}", "grids[0].x.values[1]", f"{NOT_TEXT} 3"),
         (
             "x: {axis: words, values: ['', man]}",
             "grids[0].x.values[0]",
             "must not be empty, for it is what the others take the place of",
         ),
-        (
-            "x: {axis: prompt_weight, values: [1], word: ohwx man}, z: {axis: words, values: [of ohwx, of an elf-]}",
-            "grids[0].z.values[1]",
-            "leaves nothing to weight for 'ohwx man' of axis prompt_weight, got 'of an elf-', with which the prompt is "
-            "'photo of an elf- man'",
-        ),
-        (
-            "x: {axis: prompt_weight, values: [1], word: ohwx man}, y: {axis: words, values: [ohwx man, '']}",
-            "grids[0].y.values[1]",
-            "leaves nothing to weight for 'ohwx man' of axis prompt_weight, got '', with which the prompt is "
-            "'photo of '",
-        ),
     ],
 )
-def test_wrong_grids(faults: Faults, grid: str, path: str, message: str):
+def test_wrong_axes(faults: Faults, grid: str, path: str, message: str):
     found = faults(f"grids: [{{prompt: photo of ohwx man, {grid}}}]")
     assert found == {path: f"{message} (line 10)"}
-
-
-def test_all_faults_of_a_grid_are_told_at_once(faults: Faults):
-    axes = "x: {axis: words, values: [elf]}, y: {axis: prompt_weight, word: dwarf, values: [1]}"
-    assert set(faults(f"grids: [{{prompt: photo of ohwx man, {axes}}}]")) == {"grids[0]", "grids[0].x.values[0]"}
-
-
-def test_words_may_stand_in_the_negative_prompt_alone_and_may_be_taken_out(load: Load):
-    grid = load("grids: [{prompt: p, negative_prompt: 'blurry, 3', x: {axis: words, values: ['3', '3.0', '']}}]").grids[
-        0
-    ]
-    assert grid.x.values == ("3", "3.0", "")
 
 
 @pytest.mark.parametrize(

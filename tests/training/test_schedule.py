@@ -63,9 +63,3 @@ def test_two_rates_follow_one_schedule_as_in_diffusers(schedule: LearningRateSch
         assert learning_rates(train, step, 20) == pytest.approx(theirs.get_last_lr(), rel=1e-9, abs=1e-15), step
         optimizer.step()
         theirs.step()
-
-
-def test_one_rate_serves_both_unless_another_is_given() -> None:
-    assert settings(learning_rate=0.5).peak_learning_rates == (0.5, 0.5)
-    assert settings(learning_rate=0.5, text_encoder_learning_rate=0.25).peak_learning_rates == (0.5, 0.25)
-    assert settings(learning_rate=0.5, batch_size=3).peak_learning_rates == (0.5, 0.5)

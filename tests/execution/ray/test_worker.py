@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -18,29 +17,17 @@ from dbsweep.execution.drawing.grids import Following
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ray import worker
-from dbsweep.execution.ray.searcher import JOB, as_result, events_in
+from dbsweep.execution.ray.searcher import JOB, events_in
 from dbsweep.execution.ray.worker import train_branch
-from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.execution.stall import StallWatch
 from dbsweep.models.loading import load_base
-from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
-from dbsweep.records.names import Metric, TrialState
+from dbsweep.records.events import BranchEnded, BranchStarted, Event
+from dbsweep.records.names import TrialState
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
 from tests.execution.on_paper import scored
 from tests.execution.sweeps import make_branch_jobs
 from tests.execution.tiny_sweep import ColourEncoder, make_tiny_job
-
-
-def test_scores_that_are_not_numbers_survive_the_way() -> None:
-    event = scored("b01", 1, 1e-4)
-    card = make_scorecard("b01-000010", {**UNTRAINED, Metric.STYLE: math.nan})
-    (told,) = events_in(as_result([event.model_copy(update={"scorecard": card})]))
-    assert isinstance(told, CheckpointScored)
-    assert told.scorecard is not None
-    assert math.isnan(told.scorecard.value(Metric.STYLE))
-    assert all(math.isnan(sample) for sample in told.scorecard.scores[Metric.STYLE].samples)
-    assert told.scorecard.value(Metric.PRIOR) == 1.0
 
 
 def test_a_branch_that_begins_after_the_request_to_stop_ends_at_once(
