@@ -53,7 +53,7 @@ def refuse_too_large(
 
 def _decoding_bytes(models: StableDiffusion, batch: Sequence[ImageRequest], number_bytes: int) -> int:
     """Of the VAE, which takes as many pictures at once as come to `DECODE_PIXELS`, one at least."""
-    from dbsweep.sampling.sampler import DECODE_PIXELS
+    from dbsweep.sampling.denoising import DECODE_PIXELS
 
     pixels = math.prod(batch[0].final_size)
     count = min(len(batch), max(1, DECODE_PIXELS // pixels))
