@@ -12,9 +12,9 @@ def race_sentence(record: RunRecord) -> str:
         return ""
     looked = len([key for key in record.scorecards if key != BASE])
     rounds = [f"{len(cards)} up to {count}" for count, cards in sorted(record.further.items())]
-    rounds[0] += " a prompt"
+    rounds[0] += " per prompt"
     listed = rounds[0] if len(rounds) == 1 else f"{', '.join(rounds[:-1])} and {rounds[-1]}"
-    return f"Of {looked} checkpoints those that could still win drew more images: {listed}."
+    return f"Of {looked} checkpoints, those that could still win drew more images: {listed}."
 
 
 def order_words(record: RunRecord) -> str:

@@ -94,7 +94,7 @@ def _chosen_chapter(record: RunRecord, strip: FilmStrip) -> Chapter:
         title, looks = "Recommended", "cannot be told from others by its identity"
     if is_unlearned(record, best):
         told, asked = told_and_asked(record, best.identity)
-        looks = f"does not look like the subject yet (identity {told}, and {asked} is asked for)"
+        looks = f"does not look like the subject yet (identity {told}; {asked} counts as ready)"
         title = "Not there yet"
     kept = f"style {number(best.style)} and prior {number(best.prior)} of the base model's, smoothed"
     sentence = f"{best.trial} at epoch {best.epoch} {looks}, and has {kept}."

@@ -17,7 +17,7 @@ from dbsweep.selection.overtraining import Loss, Unfair
 
 _UNFAIR: Final = {
     Unfair.UNPAID: "",
-    Unfair.LOST: ", which does not pay for the last of it",
+    Unfair.LOST: ", which does not make up for losing the last of it",
     Unfair.RUINED: ", which is worth less than what was lost",
 }
 VISIBLE = 0.005

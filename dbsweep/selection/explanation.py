@@ -15,6 +15,11 @@ from dbsweep.records.names import Metric
 from dbsweep.selection.differences import StepBack
 from dbsweep.selection.utility import JUDGED, Utility
 
+_SCALES: Final = {
+    Metric.IDENTITY: "your photos' identity",
+    Metric.STYLE: "the base model's style",
+    Metric.PRIOR: "the base model's prior",
+}
 _FACTORS: Final = {0.25: "a quarter as much", 0.5: "half as much", 2.0: "twice as much", 4.0: "four times as much"}
 
 
@@ -48,29 +53,20 @@ def explain(outcome: Outcome) -> str:
         names = " and ".join(metric.value for metric in outcome.utility.unmeasurable)
         sentences.append(f"With this base model and encoder {names} could not be measured and had no say.")
     if outcome.unsound:
-        sentences.append(f"Left out: {outcome.unsound} whose scores are not numbers or whose images are noise.")
+        left_out = counted(outcome.unsound, "checkpoint")
+        sentences.append(f"Left out: {left_out} whose scores are not numbers or whose images are noise.")
     return " ".join(sentences)
 
 
 def _chosen(outcome: Outcome) -> str:
-    best, weights = outcome.best, outcome.utility.weights
-    if set(weights) == set(JUDGED):
-        levels = (
-            f"identity {best.identity:.2f} of the photos', style {best.style:.2f} and prior {best.prior:.2f} of the "
-            "base model's"
-        )
-    else:
-        measured = [metric for metric in JUDGED if math.isfinite(_level(best, metric))]
-        levels = ", ".join(f"{metric.value} {_level(best, metric):.2f}" for metric in measured)
-    plain = len(weights) > 1 and len(set(weights.values())) == 1
-    mean = f"the {outcome.utility.formula}"
-    if plain and set(weights) == set(JUDGED):
-        enough = {metric: outcome.utility.enough(metric) for metric in JUDGED}
-        said = [f"{level:g} of {metric.value}" for metric, level in enough.items() if level < 1.0]
-        rest = f"; {' and '.join(said)} {'is' if len(said) == 1 else 'are'} enough" if said else ""
-        mean = f"their harmonic mean (style times identity{rest})"
+    best, utility = outcome.best, outcome.utility
+    measured = [metric for metric in JUDGED if math.isfinite(_level(best, metric))]
+    levels = [f"{_level(best, metric):.2f} of {_SCALES[metric]}" for metric in measured]
+    if len(levels) == len(JUDGED):
+        levels[-1] = f"{best.prior:.2f} of its prior"
     told, _ = apart(best.utility, outcome.ranked[0].utility)
-    return f"{best.trial} at step {best.step} (epoch {best.epoch}): {levels} (smoothed); {mean} is {told}."
+    formula = f"the {utility.formula}" if len(utility.weights) > 1 else utility.formula
+    return f"{_place(best)} has {_listed(levels)} (smoothed). Its utility is {told}: {formula}."
 
 
 def _level(row: Candidate, metric: Metric) -> float:
@@ -96,12 +92,12 @@ def _rank(outcome: Outcome) -> str:
     if outcome.back is None:
         if top.unmet:
             return f"Of {compared} it comes nearest to the constraints."
-        return f"That is the highest of {among}, and no earlier one of the same training is shown to be as good."
+        return f"That is the highest of {among}, and no earlier checkpoint of its training is shown to be as good."
     told, _ = apart(top.utility, best.utility)
     return (
-        f"The highest of {among} is {told} at step {top.step} of the same training; step {best.step} is the "
-        f"earliest that is no worse but for chance (standard error {outcome.back.error:.3f}) and loses next to nothing "
-        f"(expected loss {outcome.back.expected_loss:.3f}), and less training is safer."
+        f"The highest of {among} is {told}, at step {top.step} of the same training. Step {best.step} is the earliest "
+        f"that is as good up to chance (standard error {outcome.back.error:.3f}, expected loss "
+        f"{outcome.back.expected_loss:.3f}), and less training is safer."
     )
 
 
@@ -142,35 +138,35 @@ def what_would_change(
             f"If {r.metric.value} counted {_FACTORS[r.factor]}, {_place(r.best)} would win." for r in sensitivity
         ]
         if not sensitivity:
-            span = f"between {_FACTORS[min(tried)]} and {_FACTORS[max(tried)]}"
-            sentences.append(f"No weight alone changes it, {span}.")
+            span = f"from {_FACTORS[min(tried)]} to {_FACTORS[max(tried)]}"
+            sentences.append(f"No single weight changes it, {span}.")
     if unconstrained is not None:
         told, _ = apart(unconstrained.utility, outcome.best.utility)
-        sentences.append(f"Without the constraints {_place(unconstrained)} with {told} would be chosen.")
+        sentences.append(f"Without the constraints {_place(unconstrained)}, with utility {told}, would be chosen.")
     return tuple(sentences)
 
 
 def _rival(rival: Rival, outcome: Outcome) -> str:
     row = rival.candidate
-    lead = f"The best of another trial is {_place(row)} with {row.utility:.2f}"
+    lead = f"The best of another trial is {_place(row)} with utility {row.utility:.2f}"
     differs = any(_level(row, metric) != _level(outcome.best, metric) for metric in outcome.utility.weights)
     if differs and rival.low == rival.high == 0.0:  # of whatever images: both have enough of it
-        return f"{lead}, which is as much: what counts does not tell the two apart."
+        return f"{lead}, the same: what counts does not tell the two apart."
     if round(rival.low, 2) == round(rival.high, 2) == 0.0:
-        return f"{lead}, which is as much: they differ by less than 0.01 with 95% confidence."
+        return f"{lead}, the same: they differ by less than 0.01 with 95% confidence."
     if math.isfinite(rival.low):
-        chance = "no more than chance" if rival.low <= 0.0 else "more than chance"
+        chance = "which may be chance" if rival.low <= 0.0 else "which is more than chance"
         how_much = _signed(rival.lead) if round(rival.lead, 2) else "as much"
         lead += f": {how_much} (95% interval {_signed(rival.low)} to {_signed(rival.high)}), {chance}"
     if rival.low <= 0.0:
         raced = row in outcome.ranked[: outcome.finalists or 0]  # it has drawn more than the first look has
         more = "evaluate.race.images_per_prompt" if raced else "evaluate.images_per_prompt"
-        return f"{lead}. More images a prompt ({more}) can tell the two apart."
+        return f"{lead}. More images per prompt ({more}) can tell the two apart."
     if rival.needs is None:
         return f"{lead}."
     metric, value = rival.needs
     needed, has = apart(value, _level(row, metric))
-    return f"{lead}. It would draw level with {metric.value} {needed} instead of {has}."
+    return f"{lead}. With {metric.value} {needed} instead of {has} it would draw level."
 
 
 def _signed(value: float) -> str:

@@ -109,7 +109,7 @@ def _progress(
     places = decimals(identity, settings.ready_identity)
     measured = levels(card, [metric for metric in JUDGED if math.isfinite(card.value(metric))], places)
     wanted = figure(settings.ready_identity, places)
-    asked = f"{measured} at epoch {step // steps_per_epoch}; {wanted} of identity is asked for"
+    asked = f"{measured} at epoch {step // steps_per_epoch}; identity {wanted} counts as ready"
     if identity >= settings.ready_identity:
         return Verdict(state=VerdictState.READY, onset_step=None, evidence=asked)
     advice = ": train longer or with a higher learning rate" if finished else ""

@@ -62,7 +62,7 @@ def test_all_texts_tell_that_the_subject_has_not_arrived(
     assert "Not your subject yet: the best is <span" in page(early, run_folder, tmp_path)
     (chapter,) = [c for c in story(early, film_strips(early, run_folder)) if c.tone == "chosen"]
     assert chapter.title == "Not there yet"
-    assert "does not look like the subject yet (identity 0.29, and 0.50 is asked for)" in chapter.sentence
+    assert "does not look like the subject yet (identity 0.29; 0.50 counts as ready)" in chapter.sentence
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_an_identity_that_rounds_to_what_is_asked_is_said_to_be_below(record: Ru
     close = with_identity(record, best=0.497, others=0.2)
     assert "identity is 0.497, and 0.500 counts as learned" in unlearned_sentence(close)
     (chapter,) = [c for c in story(close, film_strips(close, run_folder)) if c.tone == "chosen"]
-    assert "(identity 0.497, and 0.500 is asked for)" in chapter.sentence
+    assert "(identity 0.497; 0.500 counts as ready)" in chapter.sentence
 
 
 def test_what_cannot_be_measured_is_not_said_to_look_like_the_subject(record: RunRecord, run_folder: Path) -> None:

@@ -49,8 +49,8 @@ def test_what_a_rival_needs_is_told() -> None:
     assert needs is not None
     assert (needs[0], round(needs[1], 6)) == (Metric.PRIOR, 0.8)
     assert choice.changes[0] == (
-        "The best of another trial is t002 at epoch 5 (step 60) with 0.56: 0.17 less (95% interval 0.17 less to 0.17 "
-        "less), more than chance. It would draw level with prior 0.80 instead of 0.40."
+        "The best of another trial is t002 at epoch 5 (step 60) with utility 0.56: 0.17 less (95% interval 0.17 less "
+        "to 0.17 less), which is more than chance. With prior 0.80 instead of 0.40 it would draw level."
     )
 
 

@@ -50,7 +50,7 @@ from tests.selection.curves import NAN, Level, base_card, card, flat_card, steps
         (
             [(0.9, 0.15, 0.9)],
             "style fell from 1.00 to 0.15 of the base's between epoch 0 and 10 (95% interval of the drop 0.85 to 0.85) "
-            "while identity rose 0.90, which does not pay for the last of it",
+            "while identity rose 0.90, which does not make up for losing the last of it",
         ),
         # Half of 0.7 - 0.23 is paid; the utility falls from 3/(2/.6 + 1) = 0.69 to 3/(1/.85 + .7/.1955 + 1) = 0.52.
         (
@@ -63,7 +63,7 @@ from tests.selection.curves import NAN, Level, base_card, card, flat_card, steps
             "style fell from 1.00 to 0.15 of the base's between epoch 0 and 20 (95% interval of the drop 0.85 to 0.85) "
             "while neither shows the subject",
         ),
-        ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at epoch 10; 0.50 of identity is asked for"),
+        ([(0.7, 0.9, 0.95)], "identity 0.70, style 0.90, prior 0.95 at epoch 10; identity 0.50 counts as ready"),
         ([], "no checkpoint has been scored yet"),
     ],
 )

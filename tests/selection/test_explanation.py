@@ -16,9 +16,9 @@ def test_one_candidate_is_the_choice() -> None:
     choice = choose([candidate("t001", "b01", 120, 0.8, 0.7, 0.9)])
     assert choice.best.on_front
     assert choice.reason == (
-        "t001 at step 120 (epoch 10): identity 0.80 of the photos', style 0.70 and prior 0.90 of the base model's "
-        "(smoothed); their harmonic mean (style times identity) is 0.72. It is the only checkpoint with scores and "
-        "weights, so there was nothing to compare."
+        "t001 at epoch 10 (step 120) has 0.80 of your photos' identity, 0.70 of the base model's style and 0.90 of its "
+        "prior (smoothed). Its utility is 0.72: the harmonic mean of identity, style times identity and prior. It is "
+        "the only checkpoint with scores and weights, so there was nothing to compare."
     )
 
 
@@ -30,7 +30,7 @@ def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None
     assert choice.best.trial == "t001"
     assert "No checkpoint has" not in choice.reason
     assert "That is the highest of the 1 of 2 checkpoints that meets the constraints" in choice.reason
-    assert "Without the constraints t002 at epoch 8 (step 100) with 0.52 would be chosen." in choice.changes
+    assert "Without the constraints t002 at epoch 8 (step 100), with utility 0.52, would be chosen." in choice.changes
     assert "all above 0; this is only the nearest to the constraints." in choose(rows[:1], utility=limited).reason
 
 
@@ -39,7 +39,7 @@ def test_what_constraints_cost_is_seen_in_the_figures() -> None:
     rows = [candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 100, 0.8, 0.81, 0.799)]
     limited = utility_for(Choosing(enough_style=1.0, enough_prior=1.0, constraints=("prior >= 0.8",)), None)
     choice = choose(rows, utility=limited)
-    assert "(step 100) with 0.742 would be chosen." in choice.changes[-1]
+    assert "(step 100), with utility 0.742, would be chosen." in choice.changes[-1]
 
 
 def test_the_reason_says_how_much_is_enough() -> None:
@@ -47,27 +47,26 @@ def test_the_reason_says_how_much_is_enough() -> None:
     utility = utility_for(Choosing(enough_style=0.7, enough_prior=0.5), None)
     choice = choose([candidate("t001", "b01", 100, 0.8, 0.75, 0.6)], utility=utility)
     assert (
-        "style 0.75 and prior 0.60 of the base model's (smoothed); "
-        "their harmonic mean (style times identity; 0.7 of style and "
-        "0.5 of prior are enough) is 0.86."
+        "Its utility is 0.86: the harmonic mean of identity, style times identity (0.7 of style is enough) "
+        "and prior (0.5 is enough)."
     ) in choice.reason
 
 
 def test_a_choice_that_no_weight_changes_says_so() -> None:
     choice = choose([candidate("t001", "b01", 100, 0.8, 0.8, 0.8), candidate("t002", "b02", 60, 0.6, 0.6, 0.6)])
     assert choice.sensitivity == ()
-    assert "No weight alone changes it, between a quarter as much and four times as much." in choice.changes
+    assert "No single weight changes it, from a quarter as much to four times as much." in choice.changes
 
 
 def test_a_lead_that_is_chance_asks_for_more_images() -> None:
     rows = [*noisy("b01", [(0.8, 0.8, 0.8)], scatter=0.3), *noisy("b02", [(0.79, 0.8, 0.8)], scatter=0.3, seed=2)]
     choice = choose(rows, settings=FAST)
     assert choice.rivals[0].low < 0.0
-    assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in choice.changes[0]
+    assert "which may be chance. More images per prompt (evaluate.images_per_prompt)" in choice.changes[0]
     raced = choose(rows, settings=FAST, finalists={at.id for _, at, _ in rows})
-    assert "no more than chance. More images a prompt (evaluate.race.images_per_prompt)" in raced.changes[0]
+    assert "which may be chance. More images per prompt (evaluate.race.images_per_prompt)" in raced.changes[0]
     left = choose(rows, settings=FAST, finalists={rows[0][1].id})  # the rival has drawn no more than the first look
-    assert "no more than chance. More images a prompt (evaluate.images_per_prompt)" in left.changes[0]
+    assert "which may be chance. More images per prompt (evaluate.images_per_prompt)" in left.changes[0]
 
 
 def test_only_the_best_of_the_other_trials_is_told_of() -> None:
@@ -97,7 +96,7 @@ def test_trials_that_score_alike_need_no_more_images() -> None:
     choice = choose(rows, settings=FAST)
     assert (choice.rivals[0].low, choice.rivals[0].high) == (0.0, 0.0)
     assert choice.changes[0].endswith(
-        f"with {choice.rivals[0].candidate.utility:.2f}, which is as much: they differ by less than 0.01 with 95% "
+        f"with utility {choice.rivals[0].candidate.utility:.2f}, the same: they differ by less than 0.01 with 95% "
         "confidence."
     )
 
@@ -105,11 +104,11 @@ def test_trials_that_score_alike_need_no_more_images() -> None:
 def test_a_lead_that_rounds_to_nothing_has_no_side() -> None:
     wobble = np.tile([0.1, -0.1], 4)
     choice = choose([styled(100, 0.6 + wobble), ("t002", *styled(90, 0.6 - wobble)[1:])], settings=FAST)
-    assert f"with {choice.rivals[0].candidate.utility:.2f}: as much (95% interval" in choice.changes[0]
+    assert f"with utility {choice.rivals[0].candidate.utility:.2f}: as much (95% interval" in choice.changes[0]
 
 
 def test_what_is_enough_in_two_trials_is_not_to_be_told_apart_by_more_images() -> None:
     utility = utility_for(Choosing(weights=Weights(identity=0, style=0), enough_prior=0.5), flat_card(BASE, 0, 1, 1))
     rows = [candidate("t001", "b01", 100, 0.58, 0.8, 0.9), candidate("t002", "b02", 100, 0.55, 0.8, 0.8)]
     (rival, *_) = choose(rows, utility=utility, settings=FAST).changes
-    assert rival.endswith("with 1.00, which is as much: what counts does not tell the two apart.")
+    assert rival.endswith("with utility 1.00, the same: what counts does not tell the two apart.")

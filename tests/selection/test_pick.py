@@ -43,8 +43,8 @@ def test_an_earlier_checkpoint_of_the_same_training_wins_where_it_costs_next_to_
     """The style differs by 0.02 ± 0.1 a sample: standard error 0.107/√8 = 0.038, a third of it in the utility."""
     choice = choose(close(0.05), settings=FAST)
     assert (choice.best.step, choice.candidates[0].step) == (200, 300)
-    assert "step 200 is the earliest that is no worse but for chance (standard error 0.013) and loses" in choice.reason
-    assert "next to nothing (expected loss 0.010), and less training is safer." in choice.reason
+    assert "Step 200 is the earliest that is as good up to chance (standard error 0.013, " in choice.reason
+    assert "expected loss 0.010), and less training is safer." in choice.reason
     assert choose(close(0.05)).best.step == 300  # by default half of that is the most
 
 
@@ -52,7 +52,8 @@ def test_what_the_earlier_one_costs_is_seen_in_the_figures() -> None:
     """3 / (1/.8 + 1/.636 + 1/.8) = 0.7367 and 3 / (1/.8 + 1/.64 + 1/.8) = 0.7385, both 0.74."""
     wobble = np.tile([0.05, -0.05], 4)
     reason = choose([styled(200, 0.795 + wobble), styled(300, 0.8 - wobble)], settings=FAST).reason
-    assert "their harmonic mean (style times identity) is 0.737. The highest of 2 checkpoints is 0.738 at" in reason
+    assert "Its utility is 0.737: the harmonic mean of" in reason
+    assert "The highest of 2 checkpoints is 0.738, at step 300 of the same training." in reason
 
 
 @pytest.mark.parametrize("settings", [ChoiceSettings(standard_errors=0.0), ChoiceSettings(tolerance=0.0)])
@@ -64,7 +65,7 @@ def test_scores_that_can_hardly_tell_do_not_show_that_less_training_is_as_good()
     """Four times the scatter: still no worse but for chance, but the loss may be large."""
     choice = choose(close(0.2), settings=FAST)
     assert choice.best.step == 300
-    assert "no earlier one of the same training is shown to be as good" in choice.reason
+    assert "no earlier checkpoint of its training is shown to be as good" in choice.reason
     assert choose(close(0.2), settings=ChoiceSettings(tolerance=1.0, resamples=2000)).best.step == 200
 
 
@@ -140,7 +141,7 @@ def test_a_candidate_with_nan_is_never_chosen() -> None:
     assert choice.best.trial == "t002"
     assert choice.candidates[1].utility == 0.0
     assert not choice.candidates[1].on_front
-    assert "Left out: 1 whose scores are not numbers or whose images are noise." in choice.reason
+    assert "Left out: 1 checkpoint whose scores are not numbers or whose images are noise." in choice.reason
     assert "the only checkpoint with scores" in choice.reason
 
 
@@ -157,7 +158,7 @@ def test_noise_that_scores_well_is_not_taken() -> None:
         (100, True, True),
         (200, False, False),
     ]
-    assert "Left out: 1 whose scores are not numbers or whose images are noise." in choice.reason
+    assert "Left out: 1 checkpoint whose scores are not numbers or whose images are noise." in choice.reason
     with pytest.raises(RunError, match=r"of 1 scored checkpoint none has .* blank or noise"):
         choose([noise], utility=utility)
     lenient = utility_for(Choosing(), None, Judging(collapsed_quality=0.2))
@@ -171,7 +172,10 @@ def test_a_metric_that_the_base_cannot_give_has_no_say() -> None:
     choice = choose(rows, utility=utility)
     assert (choice.best.trial, round(choice.best.utility, 2)) == ("t002", 0.8)
     assert choice.best.unmet == ()
-    assert "identity 0.80, prior 0.80 (smoothed); the harmonic mean of identity and prior is 0.80" in choice.reason
+    assert choice.reason.startswith(
+        "t002 at epoch 16 (step 200) has 0.80 of your photos' identity and 0.80 of the base model's prior (smoothed). "
+        "Its utility is 0.80: the harmonic mean of identity and prior."
+    )
     assert [row.on_front for row in choice.candidates] == [True, False]
     assert "style could not be measured and had no say" in choice.reason
 
@@ -226,7 +230,7 @@ def test_weights_decide() -> None:
     assert weighed.formula == (
         "harmonic mean of identity (weight 2), style times identity (0.7 of style is enough) and prior"
     )
-    assert f"the {weighed.formula} is 0.77" in weighed.reason
+    assert f"Its utility is 0.77: the {weighed.formula}." in weighed.reason
 
 
 def test_what_meets_the_constraints_goes_first_and_is_said() -> None:
@@ -237,7 +241,7 @@ def test_what_meets_the_constraints_goes_first_and_is_said() -> None:
     assert "It meets `identity >= 0.6`." in choice.reason
     assert choice.rivals == (), "what must not be taken is no rival"
     # 3 / (1/.55 + 1/.55 + 1) = 0.65; t002 has 3 / (1/.65 + .7/.26 + 1/.6) = 0.51
-    assert "Without the constraints t001 at epoch 8 (step 100) with 0.65 would be chosen." in choice.changes
+    assert "Without the constraints t001 at epoch 8 (step 100), with utility 0.65, would be chosen." in choice.changes
 
 
 def test_where_none_meets_the_constraints_the_nearest_is_taken_and_said() -> None:

@@ -161,7 +161,7 @@ def test_the_thresholds_are_the_experiments():
     news = {n.trial: n for n in trials.record(scored("b01", 10, 0.2))}
     assert news["t1"].verdict is not None
     assert news["t1"].verdict.state is VerdictState.READY
-    assert "at epoch 1; 0.20 of identity is asked for" in news["t1"].verdict.evidence
+    assert "at epoch 1; identity 0.20 counts as ready" in news["t1"].verdict.evidence
 
 
 @pytest.mark.parametrize(("style", "state"), [(1.0, VerdictState.OVERTRAINED), (0.0, VerdictState.READY)])

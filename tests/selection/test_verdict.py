@@ -38,20 +38,20 @@ def test_states(levels: list[Level], finished: bool, state: VerdictState, onset:
 
 def test_an_undertrained_trial_gets_advice() -> None:
     verdict = judge(steps((0.2, 1.0, 1.0)), base_card(), finished=True, steps_per_epoch=12)
-    assert verdict.evidence.endswith("0.50 of identity is asked for: train longer or with a higher learning rate")
+    assert verdict.evidence.endswith("identity 0.50 counts as ready: train longer or with a higher learning rate")
 
 
 @pytest.mark.parametrize(
     ("identity", "state", "told"),
     [
-        (0.496, VerdictState.LEARNING, "identity 0.496, style 0.900, prior 0.900 at epoch 10; 0.500 of identity is"),
-        (0.504, VerdictState.READY, "identity 0.504, style 0.900, prior 0.900 at epoch 10; 0.500 of identity is"),
-        (0.5, VerdictState.READY, "identity 0.50, style 0.90, prior 0.90 at epoch 10; 0.50 of identity is"),
+        (0.496, VerdictState.LEARNING, "identity 0.496, style 0.900, prior 0.900 at epoch 10; identity 0.500"),
+        (0.504, VerdictState.READY, "identity 0.504, style 0.900, prior 0.900 at epoch 10; identity 0.500"),
+        (0.5, VerdictState.READY, "identity 0.50, style 0.90, prior 0.90 at epoch 10; identity 0.50"),
     ],
 )
 def test_whether_identity_is_enough_is_seen_in_the_figures(identity: float, state: VerdictState, told: str) -> None:
     verdict = judge(steps((identity, 0.9, 0.9)), base_card(), finished=False, steps_per_epoch=12)
-    assert (verdict.state, verdict.evidence) == (state, f"{told} asked for")
+    assert (verdict.state, verdict.evidence) == (state, f"{told} counts as ready")
 
 
 def with_quality(scored: Scorecard, quality: float) -> Scorecard:
@@ -140,7 +140,7 @@ def test_a_metric_that_the_base_cannot_give_is_no_collapse() -> None:
     base, *cards = unmeasurable(Metric.STYLE, (0.2, 1.0, 1.0), (0.7, 1.0, 0.9))
     verdict = judge([(100, cards[0]), (200, cards[1])], base, finished=False, steps_per_epoch=12)
     assert verdict.state is VerdictState.READY
-    assert verdict.evidence == "identity 0.70, prior 0.90 at epoch 16; 0.50 of identity is asked for"
+    assert verdict.evidence == "identity 0.70, prior 0.90 at epoch 16; identity 0.50 counts as ready"
 
 
 def test_one_low_number_alone_is_no_collapse() -> None:

@@ -103,7 +103,7 @@ def test_the_choice_is_made_among_those_that_were_looked_at_most_closely(swept: 
     last = max(record.further)
     assert choice.best.identity == record.further[last][choice.best.checkpoint].value(Metric.IDENTITY)
     assert {row.checkpoint for row in choice.candidates} == set(LEVELS), "the others are listed behind them"
-    assert race_sentence(record).startswith("Of 4 checkpoints those that could still win drew more images: ")
+    assert race_sentence(record).startswith("Of 4 checkpoints, those that could still win drew more images: ")
 
 
 def test_an_interrupted_race_draws_what_is_missing_and_ends_alike(swept: tuple[Ledger, SweepJob]) -> None:
