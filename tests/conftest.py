@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.groups import group_of, put_longest_first
+
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: tests never reach for a network
 os.environ["OMP_NUM_THREADS"] = "1"
 
@@ -21,9 +23,13 @@ settings.load_profile("dbsweep")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hides GPUs unless ``-m`` chooses: what runs in this process is compared bit for bit with workers on the CPU."""
+    """Hides GPUs unless ``-m`` chooses: what runs in this process is compared bit for bit with workers on the CPU.
+
+    Groups are handed out in the order of `put_longest_first`; pytest-xdist would begin with those of most tests.
+    """
     if not config.option.markexpr:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    config.option.loadscopereorder = False
 
 
 @pytest.hookimpl(tryfirst=True)  # before the groups are read
@@ -35,8 +41,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("gpu"):
             item.add_marker(pytest.mark.skipif(not _has_gpu(), reason="needs a CUDA device"))
-        needs_ray = "ray_session" in getattr(item, "fixturenames", ()) or item.get_closest_marker("cluster")
-        item.add_marker(pytest.mark.xdist_group("ray" if needs_ray else item.nodeid.partition("::")[0]))
+        item.add_marker(pytest.mark.xdist_group(group_of(item)))
+    put_longest_first(items)
 
 
 @functools.cache
