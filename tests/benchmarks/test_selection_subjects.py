@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import cached_sweeps, selection_plan
+from benchmarks import cached_sweeps, selection_judge, selection_plan
 from benchmarks.cached_sweeps import LEARNING_RATES
-from benchmarks.selection_judge import CLASS_SEEDS, IDENTITY_SEEDS, ROUNDS, STYLE_SEEDS, style_prompts
+from benchmarks.selection_judge import ROUNDS, style_prompts
 from benchmarks.selection_plan import EPOCHS, EVERY_EPOCHS, PHOTO_COUNTS, TOLD_IN, sanity_styles, wanted_styles
 from benchmarks.selection_subjects import SubjectWork, open_subjects
 from benchmarks.selection_training import LOSSES, FixedLoss
@@ -82,12 +82,27 @@ def test_the_fixed_loss_changes_with_the_weights_alone(tiny_sd: Path, tmp_path: 
     assert loss.measure() != before
 
 
-@pytest.mark.slow
-def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two learning rates of 16 steps: a piece for the base model, one for each, further
-    pictures for the oracle, the race, and one that ends it."""
+IDENTITY, STYLE, CLASS = 4, 2, 4
+"""Images of each of the oracle's prompts in a round, where a test draws them."""
+
+
+@pytest.fixture
+def few_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two learning rates of 16 steps; fewer pictures, drawn in fewer steps."""
     monkeypatch.setattr(cached_sweeps, "LEARNING_RATES", (9e-5, 2.7e-4))
+    monkeypatch.setattr(cached_sweeps, "CLASS_IMAGES", 8)
     monkeypatch.setattr(selection_plan, "EPOCHS", 4)
+    monkeypatch.setattr(selection_plan, "EVALUATE", {"images_per_prompt": 4, "num_inference_steps": 4})
+    for name, count in (("IDENTITY_SEEDS", IDENTITY), ("STYLE_SEEDS", STYLE), ("CLASS_SEEDS", CLASS)):
+        monkeypatch.setattr(selection_judge, name, count)
+    monkeypatch.setitem(selection_judge.SAMPLING, "num_inference_steps", 5)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("few_pictures")
+def test_a_subject_is_trained_piece_by_piece(tmp_path: Path) -> None:
+    """A piece for the base model, one for each learning rate, further pictures for the oracle, the race, and one that
+    ends it."""
     said: list[str] = []
     assert open_subjects([100], tmp_path, 2, said.append) == []
     first = next((tmp_path / "subject-00100").glob("trial-*.json"))
@@ -97,20 +112,20 @@ def test_a_subject_is_trained_piece_by_piece(tmp_path: Path, monkeypatch: pytest
     assert first.stat().st_mtime_ns == written  # gone on with, not done again
     assert curves.klass == draw_subject(100).klass
     assert [t.learning_rate for t in curves.trials] == [9e-5, 2.7e-4]
-    # Four prompts, four seeds, fifteen guided steps; a photo and a class image, forward and backward.
-    assert (curves.card_evaluations, curves.step_evaluations) == (4 * 4 * 15 * 2, 2 * 3)
-    assert curves.base_evaluations == 4 * 16 * 15 * 2
+    # Four prompts, four seeds, four guided steps; a photo and a class image, forward and backward.
+    assert (curves.card_evaluations, curves.step_evaluations) == (4 * 4 * 4 * 2, 2 * 3)
+    assert curves.base_evaluations == 4 * 16 * 4 * 2
     assert not (tmp_path / "subject-00100" / "run" / "checkpoints").exists()
     (point,) = curves.trials[0].checkpoints
     assert all(len(card.samples[Metric.STYLE]) == 2 * level for level, card in point.closer.items())
     assert set(point.closer) <= {8, 16}
     assert len(point.card.samples[Metric.STYLE]) == 8
     points = [point for each in curves.trials for point in each.checkpoints]
-    rounds = [len(each.oracle.identity) // (2 * IDENTITY_SEEDS) for each in points]
+    rounds = [len(each.oracle.identity) // (2 * IDENTITY) for each in points]
     assert set(rounds) == {1, ROUNDS} or rounds == [ROUNDS] * 2  # the best of the first round has them all
-    assert [len(each.oracle.style) for each in points] == [4 * STYLE_SEEDS * count for count in rounds]
-    assert [len(each.oracle.variety) for each in points] == [2 * CLASS_SEEDS * count for count in rounds]
-    assert len(curves.base_oracle.identity) == 2 * IDENTITY_SEEDS * ROUNDS
+    assert [len(each.oracle.style) for each in points] == [4 * STYLE * count for count in rounds]
+    assert [len(each.oracle.variety) for each in points] == [2 * CLASS * count for count in rounds]
+    assert len(curves.base_oracle.identity) == 2 * IDENTITY * ROUNDS
     assert np.mean(point.oracle.identity) > np.mean(curves.base_oracle.identity)  # something is learnt
     assert len(curves.trials[0].training_loss) == LOSSES == 16 // curves.trials[0].loss_every
     assert curves.trials[0].training_loss[-1] < curves.trials[0].training_loss[0]
