@@ -19,6 +19,7 @@ from __future__ import annotations
 import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 from types import SimpleNamespace
 from typing import Final
@@ -55,6 +56,7 @@ class Spent:
     place: Place
 
 
+@cache
 def grid(subject: Judged) -> Spent:
     """The plain grid."""
     curves = subject.curves
@@ -143,8 +145,10 @@ def asha(curves: SubjectCurves, order: Sequence[Place]) -> Spent:
     return Spent(total, (trial, index))
 
 
-def ashas(curves: SubjectCurves) -> list[Spent]:
+@cache
+def ashas(subject: Judged) -> list[Spent]:
     """ASHA with `ORDERS` random orders of its trials."""
+    curves = subject.curves
     places = [(t, c) for t, trial in enumerate(curves.trials) for c in range(len(trial.steps))]
     rng = np.random.default_rng(curves.seed)
     return [asha(curves, [places[i] for i in rng.permutation(len(places))]) for _ in range(ORDERS)]
@@ -215,7 +219,7 @@ def costs(subjects: Sequence[Judged], way: str = WAY) -> dict[str, float]:
     steps = {"grid": 0, "dbsweep": 0}
     behind: dict[str, list[float]] = {"dbsweep": [], "asha": []}
     for subject in subjects:
-        exhaustive, own, runs = grid(subject), tree(subject, way), ashas(subject.curves)
+        exhaustive, own, runs = grid(subject), tree(subject, way), ashas(subject)
         ours.append(own.evaluations)
         theirs.append(exhaustive.evaluations)
         halved.append(float(np.mean([run.evaluations for run in runs])))

@@ -13,7 +13,7 @@ from benchmarks.selection_schedule import WAYS, all_ends
 from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import BASE
-from dbsweep.selection.choice import choose
+from dbsweep.selection.choice import best_of
 from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.utility import utility_for
 
@@ -62,7 +62,7 @@ def outcome(
     utility = utility_for(choosing or Choosing(), curves.base.card(BASE))
     rows = rows_until(curves, ends, utility, look_every)
     raced = race(rows, curves.closer_look, utility, evaluate=evaluate, choice=choice)
-    best = choose(raced.rows, utility=utility, settings=choice, finalists=raced.finalists).best
+    best = best_of(raced.rows, utility=utility, settings=choice, finalists=raced.finalists)
     trial = [trial.id for trial in curves.trials].index(best.trial)
     place = (trial, curves.trials[trial].steps.index(best.step))
     return Outcome(tuple(ends), place, look_every, len(rows), raced)

@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.selection_methods import Floats
 from dbsweep.records.names import Metric
 from dbsweep.records.results import Checkpoint, Score, Scorecard
-from dbsweep.selection.choice import choose
+from dbsweep.selection.choice import best_of
 from dbsweep.selection.pick import ChoiceSettings
 from dbsweep.selection.resampling import mean_interval
 from dbsweep.selection.smoothing import Row
@@ -130,7 +130,7 @@ def _compare(sweeps: Sequence[MadeUpSweep], images: int) -> dict[str, Any]:
 
 
 def _place(candidates: Sequence[Row], settings: ChoiceSettings) -> int:
-    best = choose(candidates, settings=settings).best.checkpoint
+    best = best_of(candidates, settings=settings).checkpoint
     return [checkpoint.id for _, checkpoint, _ in candidates].index(best)
 
 

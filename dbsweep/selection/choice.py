@@ -45,9 +45,7 @@ def choose(
         RunError: there are no candidates, none has finite scores, or nothing that counts can be measured.
     """
     settings, utility, candidates = settings or ChoiceSettings(), utility or Utility(), choosable(candidates)
-    _check(candidates, utility)
-    pick = pick_smoothed(candidates, utility, paths, settings, finalists)
-    _check_sound(pick)
+    pick = _pick(candidates, utility, paths, settings, finalists)
 
     def taken(changed: Utility) -> Candidate:
         return pick_smoothed(candidates, changed, paths, settings).best.row
@@ -66,6 +64,31 @@ def choose(
         sensitivity=sensitivity,
         changes=what_would_change(outcome, rivals, sensitivity, FACTORS, None if free.checkpoint in as_it_is else free),
     )
+
+
+def best_of(
+    candidates: Candidates,
+    *,
+    utility: Utility | None = None,
+    settings: ChoiceSettings | None = None,
+    finalists: Collection[str] | None = None,
+) -> Candidate:
+    """The checkpoint that `choose` recommends, without its reasons, which take most of the time; all else as there."""
+    return _pick(choosable(candidates), utility or Utility(), (), settings or ChoiceSettings(), finalists).best.row
+
+
+def _pick(
+    candidates: Candidates,
+    utility: Utility,
+    paths: Sequence[TrialPath],
+    settings: ChoiceSettings,
+    finalists: Collection[str] | None,
+) -> Pick:
+    """What is taken of smoothed candidates; RunError where that cannot be told, or is of no use."""
+    _check(candidates, utility)
+    pick = pick_smoothed(candidates, utility, paths, settings, finalists)
+    _check_sound(pick)
+    return pick
 
 
 def _check(candidates: Candidates, utility: Utility) -> None:

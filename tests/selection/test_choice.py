@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dbsweep.config.choosing import Choosing, Weights
 from dbsweep.errors import RunError
 from dbsweep.records.names import BASE, Metric
 from dbsweep.records.results import Checkpoint, Scorecard
-from dbsweep.selection.choice import choose
+from dbsweep.selection.choice import best_of, choose
 from dbsweep.selection.race import RaceSettings, contenders
 from dbsweep.selection.utility import Utility, utility_for
 from tests.selection.curves import NAN, flat_card
-from tests.selection.entrants import FAST, candidate, noisy
+from tests.selection.entrants import FAST, candidate, close, noisy
 
 
 def test_what_was_dropped_tells_of_its_neighbours_and_is_not_chosen() -> None:
@@ -27,6 +29,15 @@ def test_what_was_dropped_tells_of_its_neighbours_and_is_not_chosen() -> None:
     assert {row.checkpoint for row in choice.candidates} == best
     assert all(row.utility == whole[row.checkpoint].utility for row in choice.candidates)
     assert set(contenders(dropped, Utility(), RaceSettings(tie=0.0, resamples=2000))) == best
+
+
+def test_the_best_alone_is_the_same_without_reasons() -> None:
+    """By default the last, an earlier one by wider settings, and what the race has left of them."""
+    rows, limited = close(0.05), utility_for(Choosing(constraints=("style >= 0.5",)), None)
+    asked: list[dict[str, Any]] = [{}, {"settings": FAST}, {"finalists": {rows[0][1].id}}, {"utility": limited}]
+    found = [best_of(rows, **given) for given in asked]
+    assert found == [choose(rows, **given).best for given in asked]
+    assert len({row.checkpoint for row in found}) == 3
 
 
 @pytest.mark.parametrize(
@@ -44,8 +55,9 @@ def test_what_was_dropped_tells_of_its_neighbours_and_is_not_chosen() -> None:
     ],
 )
 def test_nothing_to_choose_is_an_error(candidates: list[tuple[str, Checkpoint, Scorecard]], message: str) -> None:
-    with pytest.raises(RunError, match=message):
-        choose(candidates)
+    for ask in (choose, best_of):
+        with pytest.raises(RunError, match=message):
+            ask(candidates)
 
 
 def test_nothing_that_counts_can_be_measured() -> None:
