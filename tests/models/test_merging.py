@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,17 @@ def narrow(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     ]
 
 
+@functools.cache
+def loaded(path: Path) -> StableDiffusion:
+    """Loaded once; not to be changed."""
+    return load_base(str(path))
+
+
+def fresh(path: Path) -> StableDiffusion:
+    """A model that the test may change."""
+    return copy.deepcopy(loaded(path))
+
+
 def weights(models: StableDiffusion) -> Weights:
     return {
         f"{name}.{key}": value.clone()
@@ -43,7 +55,7 @@ def difference(trained: StableDiffusion, base: StableDiffusion, folder: Path) ->
 
 @pytest.mark.parametrize("multiplier", [0.75, 1.0, -0.3])
 def test_every_weight_is_that_of_the_formula(narrow: list[Path], tmp_path: Path, multiplier: float) -> None:
-    custom, trained, base = (load_base(str(path)) for path in narrow)
+    custom, trained, base = (fresh(path) for path in narrow)
     a, b, c = (weights(models) for models in (custom, trained, base))
     add_difference(custom, "custom", difference(trained, base, tmp_path), multiplier, torch.float32)
     for key, value in weights(custom).items():
@@ -53,7 +65,7 @@ def test_every_weight_is_that_of_the_formula(narrow: list[Path], tmp_path: Path,
 
 
 def test_by_nothing_every_weight_stays_to_the_bit(narrow: list[Path], tmp_path: Path) -> None:
-    custom, trained, base = (load_base(str(path)) for path in narrow)
+    custom, trained, base = (fresh(path) for path in narrow)
     with torch.no_grad():
         custom.unet.conv_in.bias.zero_().neg_()  # to which adding 0 would make another bit
     before = weights(custom)
@@ -63,9 +75,9 @@ def test_by_nothing_every_weight_stays_to_the_bit(narrow: list[Path], tmp_path: 
 
 
 def test_what_was_learned_on_a_model_gives_the_trained_one_again(narrow: list[Path], tmp_path: Path) -> None:
-    trained, base = load_base(str(narrow[1])), load_base(str(narrow[2]))
+    trained, base = fresh(narrow[1]), fresh(narrow[2])
     wanted = weights(trained)
-    add_difference(base, "base", difference(trained, load_base(str(narrow[2])), tmp_path), 1.0, torch.float32)
+    add_difference(base, "base", difference(trained, fresh(narrow[2]), tmp_path), 1.0, torch.float32)
     for key, value in weights(base).items():
         torch.testing.assert_close(value, wanted[key], rtol=1e-6, atol=1e-6, msg=key)
 
@@ -80,13 +92,13 @@ def test_the_files_of_the_models_stay_as_they_are(narrow: list[Path], tmp_path: 
 
 def test_only_what_was_learned_is_set_aside(tiny_sd: Path, tmp_path: Path) -> None:
     """A text encoder that was never trained, and the VAE, take no room."""
-    trained = load_base(str(tiny_sd))
+    trained = fresh(tiny_sd)
     with torch.no_grad():
         trained.unet.conv_in.bias.add_(1)
-    learned = difference(trained, load_base(str(tiny_sd)), tmp_path)
+    learned = difference(trained, fresh(tiny_sd), tmp_path)
     assert learned.path.stat().st_size < 1000
     assert not learned.changes_vae
-    custom = load_base(str(tiny_sd))
+    custom = fresh(tiny_sd)
     before = weights(custom)
     add_difference(custom, "custom", learned, 0.5, torch.float32)
     changed = {key for key, value in weights(custom).items() if not torch.equal(value, before[key])}
@@ -95,11 +107,11 @@ def test_only_what_was_learned_is_set_aside(tiny_sd: Path, tmp_path: Path) -> No
 
 
 def test_the_vae_takes_part_where_it_was_trained(tiny_sd: Path, tmp_path: Path) -> None:
-    trained, custom = load_base(str(tiny_sd)), load_base(str(tiny_sd))
+    trained, custom = fresh(tiny_sd), fresh(tiny_sd)
     with torch.no_grad():
         trained.vae.quant_conv.bias.fill_(2)
         custom.vae.quant_conv.bias.fill_(5)
-    base = load_base(str(tiny_sd))
+    base = fresh(tiny_sd)
     with torch.no_grad():
         base.vae.quant_conv.bias.fill_(1)
     learned = difference(trained, base, tmp_path)
@@ -110,7 +122,7 @@ def test_the_vae_takes_part_where_it_was_trained(tiny_sd: Path, tmp_path: Path) 
 
 def test_models_without_a_difference_are_refused(tiny_sd: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="trained has the very weights of base: there is nothing"):
-        difference(load_base(str(tiny_sd)), load_base(str(tiny_sd)), tmp_path)
+        difference(fresh(tiny_sd), fresh(tiny_sd), tmp_path)
 
 
 def test_other_versions_and_predictions_are_refused(tmp_path: Path) -> None:
@@ -127,7 +139,7 @@ def test_other_versions_and_predictions_are_refused(tmp_path: Path) -> None:
 
 
 def test_other_layers_and_shapes_are_refused(tiny_sd: Path, tmp_path: Path) -> None:
-    base = load_base(str(tiny_sd))
+    base = fresh(tiny_sd)
     wider = copy.deepcopy(base)
     wider.text_encoder.resize_token_embeddings(wider.text_encoder.config.vocab_size + 1)
     with pytest.raises(ModelError, match=r"token_embedding\.weight is \(\d+, 32\) in trained and \(\d+, 32\) in base"):
@@ -141,7 +153,7 @@ def test_other_layers_and_shapes_are_refused(tiny_sd: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 @pytest.mark.parametrize("whose", ["base", "trained", "custom"])
 def test_weights_that_are_not_finite_are_refused(tiny_sd: Path, tmp_path: Path, value: float, whose: str) -> None:
-    models = {name: load_base(str(tiny_sd)) for name in ("custom", "trained", "base")}
+    models = {name: fresh(tiny_sd) for name in ("custom", "trained", "base")}
     with torch.no_grad():
         models["trained"].unet.conv_in.weight.add_(1)
         models[whose].unet.conv_in.bias[3] = value
@@ -154,12 +166,12 @@ def test_weights_that_are_not_finite_are_refused(tiny_sd: Path, tmp_path: Path, 
 
 
 def test_a_merge_that_its_precision_cannot_hold_is_refused(tiny_sd: Path, tmp_path: Path) -> None:
-    custom, trained = load_base(str(tiny_sd)), load_base(str(tiny_sd))
+    custom, trained = fresh(tiny_sd), fresh(tiny_sd)
     with torch.no_grad():
         trained.unet.conv_in.bias.fill_(60_000)
-    learned = difference(trained, load_base(str(tiny_sd)), tmp_path)
+    learned = difference(trained, fresh(tiny_sd), tmp_path)
     with pytest.raises(ModelError, match=r"merged by 2, unet\.conv_in\.bias has values too large for float16"):
         add_difference(custom, "custom", learned, 2.0, torch.float16)
     with pytest.raises(ModelError, match=r"merged by -1e\+300, no weight would be finite: take a smaller multiplier"):
         add_difference(custom, "custom", learned, -1e300, torch.float32)
-    add_difference(load_base(str(tiny_sd)), "custom", learned, 2.0, torch.bfloat16)
+    add_difference(fresh(tiny_sd), "custom", learned, 2.0, torch.bfloat16)

@@ -15,6 +15,7 @@ from safetensors.torch import load, load_file, save_file
 from torch import Tensor
 
 from dbsweep.errors import ModelError
+from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.export.metadata import Origin, describe
 from dbsweep.models.export.whole import save_single_file
 from dbsweep.models.loading import load_base
@@ -234,40 +235,56 @@ def test_averaged_weights_that_are_not_there_are_not_made_up(single: Path, narro
         load_base(BaseSource(source=str(narrow[1]), ema=True))
 
 
-@pytest.mark.parametrize("kind", ["pipeline", "folder", "bare file", "whole file", "bare ckpt", "old diffusers file"])
-@pytest.mark.parametrize("base", ["folder", "file without a VAE"])
-def test_another_vae_takes_the_place_of_the_models_own(
-    narrow: dict[int, Path], single: Path, tmp_path: Path, kind: str, base: str
-) -> None:
-    other = load_base(str(narrow[2]))
-    save_single_file(other, tmp_path / "whole.safetensors", metadata={})
-    prefix = "first_stage_model."
-    state = read(tmp_path / "whole.safetensors")
+@pytest.fixture(scope="module")
+def vaes(narrow: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """SD 2.1's VAE in all the ways in which VAEs are handed round; read only."""
+    folder, prefix = tmp_path_factory.mktemp("vaes"), "first_stage_model."
+    save_single_file(load_base(str(narrow[2])), folder / "whole.safetensors", metadata={})
+    state = read(folder / "whole.safetensors")
     bare = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-    save_file(bare, tmp_path / "bare.safetensors")
-    torch.save({"state_dict": bare}, tmp_path / "bare.ckpt")
+    save_file(bare, folder / "bare.safetensors")
+    torch.save({"state_dict": bare}, folder / "bare.ckpt")
     old = {"to_q": "query", "to_k": "key", "to_v": "value", "to_out.0": "proj_attn"}
     named = load_file(narrow[2] / "vae" / "diffusion_pytorch_model.safetensors")
     for new, name in old.items():
         named = {key.replace(f".{new}.", f".{name}."): value for key, value in named.items()}
     assert "encoder.mid_block.attentions.0.proj_attn.weight" in named
-    save_file(named, tmp_path / "old.safetensors")
-    vae = {
+    save_file(named, folder / "old.safetensors")
+    return {
         "pipeline": narrow[2],
         "folder": narrow[2] / "vae",
-        "bare file": tmp_path / "bare.safetensors",
-        "whole file": tmp_path / "whole.safetensors",
-        "bare ckpt": tmp_path / "bare.ckpt",
-        "old diffusers file": tmp_path / "old.safetensors",
-    }[kind]
-    if base == "folder":
-        source = narrow[1]
-    else:
-        source = single
-        save_file({key: value for key, value in read(single).items() if not key.startswith(prefix)}, single)
-    loaded = load_base(BaseSource(source=str(source), vae=str(vae)))
-    assert all(torch.equal(a, b) for a, b in zip(values({"v": loaded.vae}), values({"v": other.vae}), strict=True))
-    assert loaded.sha256 != load_base(str(narrow[1])).sha256
+        "bare file": folder / "bare.safetensors",
+        "whole file": folder / "whole.safetensors",
+        "bare ckpt": folder / "bare.ckpt",
+        "old diffusers file": folder / "old.safetensors",
+    }
+
+
+@pytest.fixture(scope="module")
+def bases(narrow: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """SD 1.5 as a folder, and as a file without a VAE with its configuration beside it; read only."""
+    folder = tmp_path_factory.mktemp("bases")
+    shutil.copytree(narrow[1], folder / "model", ignore=shutil.ignore_patterns("*.safetensors"))
+    path = folder / "model.safetensors"
+    save_single_file(load_base(str(narrow[1])), path, metadata={})
+    save_file({key: value for key, value in read(path).items() if not key.startswith("first_stage_model.")}, path)
+    return {"folder": narrow[1], "file without a VAE": path}
+
+
+@pytest.fixture(scope="module")
+def plain(narrow: dict[int, Path]) -> dict[int, StableDiffusion]:
+    """Both families, loaded; not to be changed."""
+    return {version: load_base(str(folder)) for version, folder in narrow.items()}
+
+
+@pytest.mark.parametrize("kind", ["pipeline", "folder", "bare file", "whole file", "bare ckpt", "old diffusers file"])
+@pytest.mark.parametrize("base", ["folder", "file without a VAE"])
+def test_another_vae_takes_the_place_of_the_models_own(
+    plain: dict[int, StableDiffusion], vaes: dict[str, Path], bases: dict[str, Path], kind: str, base: str
+) -> None:
+    loaded = load_base(BaseSource(source=str(bases[base]), vae=str(vaes[kind])))
+    assert all(torch.equal(a, b) for a, b in zip(values({"v": loaded.vae}), values({"v": plain[2].vae}), strict=True))
+    assert loaded.sha256 != plain[1].sha256
 
 
 @pytest.mark.parametrize("layout", ["original", "diffusers"])
