@@ -42,6 +42,7 @@ def swept(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
                 "instance_prompt": "photo of ohwx man",
                 "class_prompt": "photo of man",
                 "sanity_prompts": ["photo of ohwx man, ink poster style", "photo of ohwx man, neon style"],
+                "class_images": {"num_inference_steps": 10},
             }
         ],
         "train": {"resolution": 64, "batch_size": 1},
@@ -52,7 +53,8 @@ def swept(ray_session: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[
             "text_encoder_ratio": [1.0],
             "scheduler": "none",
         },
-        "evaluate": {"every_epochs": 4, "images_per_prompt": 4, "encoder": "minisd", "stop_overtrained": False},
+        "evaluate": {"every_epochs": 4, "images_per_prompt": 4, "num_inference_steps": 12, "encoder": "minisd"}
+        | {"race": {"images_per_prompt": 8}, "stop_overtrained": False},
         "tracking": {"enabled": False},
         "output": str(root / "runs"),
     }
