@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from dbsweep.concepts.photo_sets import training_photos
+from dbsweep.concepts.photos import read_square
+from dbsweep.execution import loaded
+from dbsweep.execution.drawing.reference_key import reference_key, write_key
+from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import SweepJob, sweep_job
 from dbsweep.records.plan import Branch, Milestone
 from dbsweep.records.record import Scalar
@@ -60,6 +66,16 @@ def make_tiny_job(
     run = root / "run"
     run.mkdir()
     return sweep_job(run, root / "cache", experiment, make_plan(), [PHOTOS], base=str(base), encoder="colours")
+
+
+def prepare_as(prepared: Path, job: SweepJob) -> None:
+    """Gives a sweep of `make_tiny_job` what was drawn for another one in this folder: but for their places equals."""
+    run = RunFolder(job.run_folder)
+    shutil.copytree(prepared / run.path.name, run.path, dirs_exist_ok=True)
+    shutil.copytree(prepared / job.cache_folder.name, job.cache_folder)
+    (concept,) = job.experiment.concepts
+    photos = [read_square(path, job.experiment.train.resolution) for path in training_photos(concept)]
+    write_key(run, reference_key(job, loaded.untrained_models(job.base).sha256, [[photos]]))
 
 
 def make_branch(
