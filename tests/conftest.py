@@ -15,6 +15,10 @@ from tests.groups import group_of, put_longest_first
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any import of huggingface_hub: tests never reach for a network
 os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["OMP_WAIT_POLICY"] = "passive"  # a thread that turns in a circle takes the core from the one it waits for
+# By itself Ray runs its workers at 15: beside another process that tests, on as many cores, they would hardly run, and
+# the threads of one would wait for each other.
+os.environ.update(RAY_worker_niceness="0")
 
 
 # A busy machine is slow, not wrong.
