@@ -225,7 +225,8 @@ def test_a_network_that_had_a_lora_trains_whole_again(tiny_sd: Path) -> None:
     make_trainer(used, settings(lora_rank=2))  # laid around, and no step made
     for models in (used, fresh):
         make_trainer(models, settings(), 2).train_until(3)
-    assert all(torch.equal(value, used.unet.state_dict()[key]) for key, value in fresh.unet.state_dict().items())
+    again = used.unet.state_dict()
+    assert all(torch.equal(value, again[key]) for key, value in fresh.unet.state_dict().items())
 
 
 def test_the_seed_decides_the_first_factors(tiny_sd: Path) -> None:
@@ -244,7 +245,8 @@ def test_a_dora_trains_the_lengths_of_the_weights_too(tiny_sd: Path) -> None:
     trainer.train_until(2)
     lengths = [name for name in start if "lora_magnitude_vector" in name]
     assert len(lengths) == len([name for name in start if "lora_A" in name]) > 0  # one a layer
-    assert all(not torch.equal(trainer.state()[name], start[name]) for name in lengths)
+    trained = trainer.state()
+    assert all(not torch.equal(trained[name], start[name]) for name in lengths)
 
 
 def test_dropout_is_the_adapters(tiny_sd: Path) -> None:

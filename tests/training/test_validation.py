@@ -80,8 +80,9 @@ def test_looking_changes_no_training(tiny_sd: Path) -> None:
         alone.train_until(step)
         looked_at.train_until(step)
         validation_losses(watched, [held_out(1)], seed=9)
+    seen = watched.unet.state_dict()
     for name, tensor in quiet.unet.state_dict().items():
-        assert torch.equal(tensor, watched.unet.state_dict()[name]), name
+        assert torch.equal(tensor, seen[name]), name
 
 
 def test_a_look_drops_nothing_out(tiny_sd: Path) -> None:

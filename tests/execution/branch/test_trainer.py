@@ -20,6 +20,7 @@ from dbsweep.plan.plan import make_plan
 from dbsweep.training.data import ConceptData
 from dbsweep.training.trainer import Trainer
 from tests.execution.sweeps import make_experiment
+from tests.training.dreambooth import differing
 
 
 def write_noise(folder: Path, *sizes: tuple[int, int], sigma: int = 60) -> Path:
@@ -169,8 +170,7 @@ def test_photos_keep_their_shape_and_meet_class_images_of_it(
         assert len(part.class_images) == 2 * len(part.instance) == len(part.class_captions)
         assert (len(part.crops), len(part.mirrored)) == (1, 2)
     assert trainer.step == 3
-    again = trained(job)
-    assert all(torch.equal(value, again.state()[name]) for name, value in trainer.state().items())
+    assert differing(trainer.state(), trained(job).state()) == []
 
 
 def test_each_view_of_a_photo_has_its_mask(tmp_path: Path, tiny_sd: Path, seen: list[ConceptData]) -> None:
@@ -198,7 +198,7 @@ def test_each_view_of_a_photo_has_its_mask(tmp_path: Path, tiny_sd: Path, seen: 
     second = make_trainer(job, loaded.models_to_change(job.sweep.base))
     second.load_state(first.state())
     second.train_until(job.branch.end_step)
-    assert all(torch.equal(value, second.state()[name]) for name, value in whole.items())
+    assert differing(whole, second.state()) == []
 
 
 def test_masks_are_not_opened_where_the_background_counts_in_full(
@@ -221,7 +221,7 @@ def test_a_bucketed_training_goes_on_from_any_step(tmp_path: Path, tiny_sd: Path
     second = make_trainer(job, loaded.models_to_change(job.sweep.base))
     second.load_state(state)
     second.train_until(job.branch.end_step)
-    assert all(torch.equal(value, second.state()[name]) for name, value in whole.items())
+    assert differing(whole, second.state()) == []
 
 
 def test_class_images_that_are_damaged_meanwhile_are_drawn_again_from_the_base_model(
@@ -237,6 +237,6 @@ def test_class_images_that_are_damaged_meanwhile_are_drawn_again_from_the_base_m
     trainer = make_trainer(job, loaded.models_to_change(job.sweep.base))
     assert class_images(job) == drawn
     trainer.train_until(job.branch.end_step)  # from the base's weights, which have drawn
-    assert all(torch.equal(value, trainer.state()[name]) for name, value in undisturbed.items())
+    assert differing(undisturbed, trainer.state()) == []
     base = loaded.untrained_models(job.sweep.base)  # which the next branch does not mistake for trained ones
     assert not torch.equal(base.unet.conv_in.weight, undisturbed["unet.conv_in.weight"])
