@@ -41,6 +41,8 @@ from dbsweep.execution.ray.start import start_ray
 LEAST: Final = {"text_encoder_on": 1.3, "text_encoder_frozen": 1.6, "sweep": 2.0, "startup": 2.0}
 MOST: Final = {"memory": 1.0}
 KEYS: Final = (*LEAST, *MOST)
+PROFILED_STEPS: Final = 2 * PHOTOS
+"""Whose time is told by phases."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,7 @@ def phases(inputs: Inputs, threads: int, *, lora: bool) -> dict[str, dict[str, f
     for of_lora in (False, True) if lora else (False,):
         for text_encoder in (True, False):
             name = f"{'LoRA, ' if of_lora else ''}text encoder {'on' if text_encoder else 'frozen'}"
-            found[name] = step_shares(inputs, Case(2 * PHOTOS, text_encoder, of_lora), threads)
+            found[name] = step_shares(inputs, Case(PROFILED_STEPS, text_encoder, of_lora), threads)
     return found
 
 

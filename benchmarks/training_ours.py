@@ -34,6 +34,7 @@ from dbsweep.records.events import BranchEnded, Event
 from dbsweep.reports.terminal import TerminalView
 
 CLOCK: Final = "clock-{branch}.json"
+EVALUATE: Final[dict[str, Any]] = {"images_per_prompt": 2, "encoder": "minisd", "race": {"enabled": False}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,7 @@ def write_experiment(
             "lora_rank": LORA_RANK if case.lora else 0,
         },
         "search": search,
-        "evaluate": {
-            "every_epochs": case.steps,
-            "images_per_prompt": 2,
-            "encoder": "minisd",
-            "race": {"enabled": False},
-        },
+        "evaluate": {**EVALUATE, "every_epochs": case.steps},
         "resources": {"cpus_per_trial": cpus_per_trial},
         "tracking": {"enabled": False},
         "output": str(folder / "runs"),

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.training import KEYS, Repeat, command, goals, main, summary, table
 from benchmarks.training_case import Case, Inputs, steps_per_second, write_inputs
-from benchmarks.training_ours import Clock, startups, write_experiment
+from benchmarks.training_ours import EVALUATE, Clock, startups, write_experiment
 from benchmarks.training_peer import PeerError, PeerRun, finished_steps, peer_arguments, run_peer
 from benchmarks.training_phases import measured_shares
 from dbsweep.config.loading import load_experiment
@@ -198,7 +198,11 @@ def test_the_command_names_the_scripts_that_were_given_without_their_folders():
 
 
 @pytest.mark.slow
-def test_the_whole_benchmark_against_the_stand_in(stand_in: Path, ray_session: None, capfd: pytest.CaptureFixture[str]):
+def test_the_whole_benchmark_against_the_stand_in(
+    stand_in: Path, ray_session: None, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setitem(EVALUATE, "num_inference_steps", 2)
+    monkeypatch.setattr("benchmarks.training.PROFILED_STEPS", 2)
     main(["--peer", str(stand_in), "--quick", "--trials", "0", "--json"])
     result = json.loads(capfd.readouterr().out.splitlines()[-1])
     assert set(KEYS) <= set(result)
