@@ -11,57 +11,60 @@ from dbsweep.commands.output import print_lines, print_note
 
 
 def caption_photos(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Photos, or class images of yours.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of photos or class images.")],
     model: Annotated[
         str,
         typer.Option(
             "--model",
             metavar="MODEL",
-            help="A folder or hub id: of a GIT, BLIP, BLIP-2 or Florence-2 model, or of a WD14 tagger.",
+            help="Folder or hub id of a GIT, BLIP, BLIP-2 or Florence-2 model, or of a WD14 tagger.",
         ),
     ],
     class_word: Annotated[
-        str | None, typer.Option(metavar="WORD", help="Tell which captions lack it: your class_token, man or dog.")
+        str | None,
+        typer.Option(
+            metavar="WORD", help="List the captions that lack this word: your class_token, such as man or dog."
+        ),
     ] = None,
     if_there: Annotated[
         Literal["skip", "overwrite", "append", "prepend"],
         typer.Option(
             metavar="WHAT",
-            help="Of a caption that is there: skip it, overwrite it, or write new words behind (append) or before it "
-            "(prepend).",
+            help="What to do with a caption that exists: skip it, overwrite it, or add to it (append, prepend).",
         ),
     ] = "skip",
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Before each caption.")] = "",
-    suffix: Annotated[str, typer.Option(metavar="TEXT", help="Behind each caption.")] = "",
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Text before each caption.")] = "",
+    suffix: Annotated[str, typer.Option(metavar="TEXT", help="Text after each caption.")] = "",
     replace: Annotated[
         list[str] | None,
         typer.Option(
             metavar="OLD=NEW",
-            help="A tag, or whole words of a sentence, and what to write in their place; nothing leaves them out. May "
-            "be given several times.",
+            help="Replace a tag, or whole words of a sentence; an empty NEW removes them. May be repeated.",
         ),
     ] = None,
     prompt: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
-            help="What a sentence begins with (GIT, BLIP), what is asked (BLIP-2), or the task (Florence-2: "
-            "<DETAILED_CAPTION>).",
+            help="Beginning of each sentence (GIT, BLIP), question (BLIP-2), or task (Florence-2: <DETAILED_CAPTION>).",
         ),
     ] = None,
-    max_tokens: Annotated[int | None, typer.Option(min=1, max=400, help="The most of a sentence; default: 50.")] = None,
-    beams: Annotated[int | None, typer.Option(min=1, help="Of the search for the likeliest; default: 1.")] = None,
+    max_tokens: Annotated[
+        int | None, typer.Option(min=1, max=400, help="Longest sentence, in tokens; default: 50.")
+    ] = None,
+    beams: Annotated[int | None, typer.Option(min=1, help="Beams of the beam search; default: 1.")] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="The least probability of a tag; default: 0.35.")
+        float | None, typer.Option(min=0.0, max=1.0, help="Least probability of a tag; default: 0.35.")
     ] = None,
     character_threshold: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Of a character's name; default: as the others.")
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Least probability of a character's name; default: as for other tags."),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", "--batch", min=1, help="Photos at once; fewer where memory is short.")
+        int, typer.Option("--batch-size", "--batch", min=1, help="Photos per batch; fewer if memory runs short.")
     ] = 8,
 ) -> None:
-    """Write a caption beside each photo that has none, by a model; what was interrupted goes on by the same command.
+    """Write a caption beside each photo that has none. Run it again to continue after an interruption.
 
     Of captioners microsoft/git-large-coco is one to begin with, of taggers SmilingWolf/wd-vit-tagger-v3.
     """

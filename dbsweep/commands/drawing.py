@@ -22,10 +22,13 @@ def draw_prompts(
         ),
     ],
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Folder of the PNG files; what it has already is not drawn again.")
+        Path,
+        typer.Option(
+            metavar="FOLDER", help="Folder for the PNG files; pictures that are there already are not drawn again."
+        ),
     ],
     prompts: Annotated[
-        list[str] | None, typer.Option("--prompt", metavar="TEXT", help="What to draw; may be given several times.")
+        list[str] | None, typer.Option("--prompt", metavar="TEXT", help="Prompt to draw; may be repeated.")
     ] = None,
     files: Annotated[
         list[Path] | None,
@@ -38,47 +41,56 @@ def draw_prompts(
     ] = None,
     pngs: Annotated[
         list[Path] | None,
-        typer.Option("--from", metavar="PNG", help="Draw a picture again from its PNG info, but for what you change."),
+        typer.Option("--from", metavar="PNG", help="Draw a picture again from its PNG info, with your changes."),
     ] = None,
     matrix: Annotated[
         bool, typer.Option("--matrix", metavar="", help="Draw all combinations of a prompt's parts between `|`.")
     ] = False,
-    negative_prompt: Annotated[str | None, typer.Option(metavar="TEXT", help="Default: as the run's evaluate.")] = None,
-    images_per_prompt: Annotated[int | None, typer.Option(min=1, help="Image i has seed + i.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Default: as the run's evaluate.")] = None,
+    negative_prompt: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="Default: the run's evaluate settings.")
+    ] = None,
+    images_per_prompt: Annotated[
+        int | None, typer.Option(min=1, help="Images of each prompt; image i uses seed + i.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Default: the run's evaluate settings.")] = None,
     iterate_seed: Annotated[
-        bool, typer.Option("--iterate-seed", metavar="", help="Each prompt has seeds of its own.")
+        bool, typer.Option("--iterate-seed", metavar="", help="Give each prompt its own seeds.")
     ] = False,
     steps: Annotated[int | None, typer.Option("--steps", "--num-inference-steps", help="Sampling steps.")] = None,
     cfg_scale: Annotated[float | None, typer.Option("--cfg-scale", "--guidance-scale", help="CFG scale.")] = None,
     sampler: Annotated[str | None, typer.Option(metavar="NAME", help="A1111's name of the sampler.")] = None,
-    width: Annotated[int | None, typer.Option(help="Pixels; default: as the model was trained.")] = None,
-    height: Annotated[int | None, typer.Option(help="Pixels.")] = None,
+    width: Annotated[
+        int | None, typer.Option(help="Width in pixels; default: the size the model was trained at.")
+    ] = None,
+    height: Annotated[int | None, typer.Option(help="Height in pixels.")] = None,
     clip_skip: Annotated[int | None, typer.Option(min=1, help="A1111's Clip skip; default: the run's.")] = None,
-    tiling: Annotated[bool, typer.Option("--tiling", metavar="", help="Opposite edges join, for patterns.")] = False,
+    tiling: Annotated[
+        bool, typer.Option("--tiling", metavar="", help="Make opposite edges fit together, for patterns.")
+    ] = False,
     no_tiling: Annotated[
-        bool, typer.Option("--no-tiling", metavar="", help="They do not, whatever the PNG of --from says.")
+        bool, typer.Option("--no-tiling", metavar="", help="Turn tiling off, whatever the PNG of --from says.")
     ] = False,
     hires_scale: Annotated[
-        float | None, typer.Option(metavar="X", help="Hires fix: X times larger by a second pass.")
+        float | None, typer.Option(metavar="X", help="Hires fix: enlarge X times in a second pass.")
     ] = None,
     hires_steps: Annotated[
-        int | None, typer.Option(min=0, help="Of the second pass; default: 0, as many as of the first.")
+        int | None, typer.Option(min=0, help="Steps of the second pass; default: 0, as many as in the first.")
     ] = None,
     denoising: Annotated[
-        float | None, typer.Option(metavar="D", help="How much the second pass draws anew, up to 1; default: 0.7.")
+        float | None, typer.Option(metavar="D", help="Denoising strength of the second pass, up to 1; default: 0.7.")
     ] = None,
     hires_upscaler: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="latent (default), latent-nearest, latent-bicubic, lanczos or another of A1111's without a network.",
+            help="latent (default), latent-nearest, latent-bicubic, lanczos or another of A1111's upscalers that need "
+            "no network.",
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures drawn at once; fewer where memory is short.")] = 8,
+    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch; fewer if memory runs short.")] = 8,
     runs: Runs = RUNS,
 ) -> None:
-    """Draw prompts with a run's checkpoint or any model; what was interrupted goes on by the same command."""
+    """Draw prompts with a run's checkpoint or any model. Run it again to continue after an interruption."""
     from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
     from dbsweep.config.unread import refuse_unread

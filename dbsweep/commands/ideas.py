@@ -18,34 +18,35 @@ def find_ideas(
         ),
     ],
     prompts: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT", help="What ideas begin with, word for word.")
+        list[str] | None, typer.Argument(metavar="PROMPT", help="What every idea begins with, word for word.")
     ] = None,
     files: Annotated[
-        list[Path] | None, typer.Option("--prompts", metavar="FILE", help="Of prompts, one a line, each gone on with.")
+        list[Path] | None,
+        typer.Option("--prompts", metavar="FILE", help="File of prompts, one per line; each is continued."),
     ] = None,
     count: Annotated[int, typer.Option(help="Ideas for each prompt.")] = 10,
     max_tokens: Annotated[
         int,
-        typer.Option(help="The most tokens of a whole prompt, as CLIP counts them; more than 75 is a second chunk."),
+        typer.Option(help="Longest prompt in CLIP tokens; beyond 75 a second chunk begins."),
     ] = 75,
-    temperature: Annotated[float, typer.Option(metavar="T", help="Higher ones are bolder, and less coherent.")] = 0.9,
-    top_k: Annotated[int, typer.Option(help="Choose from so many tokens, the likeliest; 0: all.")] = 8,
+    temperature: Annotated[float, typer.Option(metavar="T", help="Higher is bolder and less coherent.")] = 0.9,
+    top_k: Annotated[int, typer.Option(help="Choose among this many of the likeliest tokens; 0: all.")] = 8,
     top_p: Annotated[
-        float, typer.Option(metavar="P", help="Choose from the likeliest that have this probability together.")
+        float, typer.Option(metavar="P", help="Choose among the likeliest tokens whose probabilities add up to P.")
     ] = 1.0,
-    repetition_penalty: Annotated[
-        float, typer.Option(metavar="X", help="What has been said counts so many times less; 1: no penalty.")
-    ] = 1.2,
-    seed: Annotated[int, typer.Option(help="Other ideas come of another.")] = 0,
+    repetition_penalty: Annotated[float, typer.Option(metavar="X", help="Repetition penalty; 1: none.")] = 1.2,
+    seed: Annotated[int, typer.Option(help="Another seed gives other ideas.")] = 0,
     tokenizer: Annotated[
         str | None,
-        typer.Option(metavar="MODEL", help="A folder or hub id, for a model without one: distilbert/distilgpt2."),
+        typer.Option(
+            metavar="MODEL", help="Folder or hub id of a tokenizer, for a model without one: distilbert/distilgpt2."
+        ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write them for `dbsweep draw --prompts`; a new file.")
+        Path | None, typer.Option(metavar="FILE", help="New file for the ideas, which `dbsweep draw --prompts` reads.")
     ] = None,
 ) -> None:
-    """Go on with prompts by a language model: ideas for styles and details, one a line.
+    """Continue prompts with a language model: ideas for styles and details, one per line.
 
     Gustavosta/MagicPrompt-Stable-Diffusion is a model to begin with.
     """

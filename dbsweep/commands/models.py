@@ -44,11 +44,11 @@ def export_model(
     ] = "single-file",
     precision: Annotated[
         Literal["fp16", "bf16", "fp32"] | None,
-        typer.Option(help="Of the weights; default: as the checkpoint was kept."),
+        typer.Option(help="Precision of the weights; default: as the checkpoint was kept."),
     ] = None,
     no_captions: Annotated[
         bool,
-        typer.Option("--no-captions", help="The header of a lora does not tell what prompts and captions said."),
+        typer.Option("--no-captions", help="Leave prompts and captions out of the header of a LoRA file."),
     ] = False,
     runs: Runs = RUNS,
 ) -> None:
@@ -63,10 +63,12 @@ def merge_models(
     trained: Annotated[str, typer.Argument(metavar="TRAINED", help="RUN or RUN@CHECKPOINT; with --base any model.")],
     out: Annotated[
         Path,
-        typer.Option(metavar="PATH", help="Where to write; must not exist. Each of several multipliers adds itself."),
+        typer.Option(
+            metavar="PATH", help="Where to write; must not exist. With several multipliers each file name gets its own."
+        ),
     ],
     multipliers: Annotated[
-        list[float], typer.Option("--multiplier", metavar="M", help="How much of it; give several for a model each.")
+        list[float], typer.Option("--multiplier", metavar="M", help="How much to add; repeat it for several models.")
     ] = [0.75],  # noqa: B006  # typer's way to tell the default of a list
     base: Annotated[
         str | None,
@@ -76,10 +78,10 @@ def merge_models(
         Literal["single-file", "diffusers"],
         typer.Option("--format", help="One .safetensors file for A1111, ComfyUI and Forge, or a diffusers folder."),
     ] = "single-file",
-    precision: Annotated[Literal["fp16", "bf16", "fp32"], typer.Option(help="Of the weights.")] = "fp16",
+    precision: Annotated[Literal["fp16", "bf16", "fp32"], typer.Option(help="Precision of the weights.")] = "fp16",
     runs: Runs = RUNS,
 ) -> None:
-    """Put what a run has taught into another model: CUSTOM + M * (TRAINED - its base model)."""
+    """Put a trained subject into another model: CUSTOM + M * (TRAINED - its base model)."""
     from dbsweep.sweep.merging import Recipe, merge
 
     recipe = Recipe(custom, trained, base, multipliers)
@@ -90,7 +92,7 @@ def merge_models(
 
 
 def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files.")]) -> None:
-    """Print the hashes of model files as A1111 shows them: new, old, path; a file that has not changed is not read."""
+    """Print the hashes of model files as A1111 shows them: new, old, path. Unchanged files are not read again."""
     from dbsweep.models.hash_cache import file_hashes
 
     for file in files:

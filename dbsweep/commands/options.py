@@ -12,7 +12,8 @@ Run = Annotated[str, typer.Argument(metavar="RUN", help="Name of a run, or its f
 Sets = Annotated[list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="Override one value of the file.")]
 Address = Annotated[str | None, typer.Option(metavar="ADDR", help="Ray cluster to run on, or `auto`.")]
 Alone = Annotated[
-    bool, typer.Option("--alone", metavar="", help="Train every trial by itself, to check what sharing gives.")
+    bool,
+    typer.Option("--alone", metavar="", help="Train every trial by itself, to check that sharing changes nothing."),
 ]
 Json = Annotated[bool, typer.Option("--json", metavar="", help="Print JSON on stdout.")]
 Runs = Annotated[Path, typer.Option("--runs", metavar="DIR", help="Folder of the runs.")]

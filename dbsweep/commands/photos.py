@@ -20,18 +20,19 @@ if TYPE_CHECKING:  # these load more than --help needs
 
 
 def prepare_photos(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of photos; it stays as it is.")],
-    destination: Annotated[
-        Path | None, typer.Argument(metavar="DESTINATION", help="Another folder, of the pictures.")
-    ] = None,
+    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of photos; it is not changed.")],
+    destination: Annotated[Path | None, typer.Argument(metavar="DESTINATION", help="Folder for the pictures.")] = None,
     size: Annotated[
         str | None,
-        typer.Option(metavar="PIXELS", help="As `train.resolution`: a square's side, or 512x768; default: 512."),
+        typer.Option(
+            metavar="PIXELS", help="Size as in `train.resolution`: the side of a square, or 512x768; default: 512."
+        ),
     ] = None,
     crop: Annotated[
         Literal["centre", "focal", "none"] | None,
         typer.Option(
-            help="Of a photo of another shape: the middle (default), what stands out (a face first), or all of it."
+            help="What to keep of a photo of another shape: the middle (default), what stands out (faces first), or "
+            "all of it."
         ),
     ] = None,
     boxes: Annotated[
@@ -39,21 +40,25 @@ def prepare_photos(
         typer.Option(
             "--box",
             metavar="PHOTO=LEFT,TOP,WIDTH[,HEIGHT]",
-            help="The window of one photo, in its pixels as it stands upright; may be given several times.",
+            help="Crop window of one photo, in pixels of the upright photo; may be repeated.",
         ),
     ] = None,
     split: Annotated[
-        bool, typer.Option("--split", metavar="", help="Long photos become several pictures, side by side.")
+        bool, typer.Option("--split", metavar="", help="Cut long photos into several pictures, side by side.")
     ] = False,
     threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="With --split: photos of which one picture shows no more; default: 0.5."),
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="With --split: split photos of which one picture would show no more than this share; default: 0.5.",
+        ),
     ] = None,
     overlap: Annotated[
         float | None,
-        typer.Option(min=0.0, max=0.9, help="With --split: share of a picture that the next shows too; default: 0.2."),
+        typer.Option(min=0.0, max=0.9, help="With --split: overlap of neighbouring pictures; default: 0.2."),
     ] = None,
-    flip: Annotated[bool, typer.Option("--flip", metavar="", help="A mirrored copy of each picture too.")] = False,
+    flip: Annotated[bool, typer.Option("--flip", metavar="", help="Add a mirrored copy of each picture.")] = False,
     face_detector: Annotated[
         Path | None,
         typer.Option(
@@ -69,7 +74,8 @@ def prepare_photos(
         typer.Option(min=0.0, max=1.0, help="With --crop focal: how much the liveliest part counts; default: 0.15."),
     ] = None,
     check: Annotated[
-        bool, typer.Option("--check", metavar="", help="Make nothing; tell what many photos of SOURCE have in common.")
+        bool,
+        typer.Option("--check", metavar="", help="Write nothing; report what many photos of SOURCE have in common."),
     ] = False,
 ) -> None:
     """Crop and resize photos for training, with their masks and captions, into another folder."""

@@ -11,36 +11,39 @@ from dbsweep.commands.output import print_lines, print_note
 
 
 def upscale_pictures(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures, and folders of pictures.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures or folders of pictures.")],
     upscaler: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="A model that enlarges (.safetensors, .pth): ESRGAN, Real-ESRGAN, SwinIR, …"),
+        typer.Option(metavar="FILE", help="Upscaler model (.safetensors, .pth): ESRGAN, Real-ESRGAN, SwinIR, …"),
     ] = None,
     scale: Annotated[
-        float | None, typer.Option(min=0.1, max=16.0, help="Times as wide and high; default: the model's own factor.")
+        float | None, typer.Option(min=0.1, max=16.0, help="Scale factor; default: the model's own.")
     ] = None,
     tile: Annotated[
         int | None,
-        typer.Option(min=0, help="Pixels of a tile, fewer where memory is short; 0: no tiles; default: 320."),
+        typer.Option(min=0, help="Tile size in pixels, smaller if memory runs short; 0: no tiles; default: 320."),
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(min=0, help="Pixels that neighbouring tiles share; default: 32.")
+        int | None, typer.Option(min=0, help="Overlap of neighbouring tiles in pixels; default: 32.")
     ] = None,
     restore_faces: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="A model that restores faces: GFPGAN, RestoreFormer.")
+        Path | None, typer.Option(metavar="FILE", help="Face restoration model: GFPGAN, RestoreFormer.")
     ] = None,
     visibility: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Share of a restored face in the picture; default: 1.")
+        float | None, typer.Option(min=0.0, max=1.0, help="How visible the restored face is, 0 to 1; default: 1.")
     ] = None,
     face_detector: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="YuNet of OpenCV's model zoo (.onnx); finds the faces."),
+        typer.Option(metavar="FILE", help="YuNet from OpenCV's model zoo (.onnx), which finds the faces."),
     ] = None,
     out: Annotated[
-        Path, typer.Option(metavar="FOLDER", help="Folder of the PNG files; what it has already is not made again.")
+        Path,
+        typer.Option(
+            metavar="FOLDER", help="Folder for the PNG files; pictures that are there already are not made again."
+        ),
     ] = Path("upscaled"),
 ) -> None:
-    """Enlarge pictures, restore their faces, or both; what was interrupted goes on by the same command."""
+    """Enlarge pictures, restore faces, or both. Run it again to continue after an interruption."""
     from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
     from dbsweep.config.unread import refuse_unread

@@ -40,7 +40,7 @@ def choose(
     because: Annotated[str, typer.Option(metavar="REASON", help="Why this one; kept in the ledger.")],
     runs: Runs = RUNS,
 ) -> None:
-    """Take another checkpoint than dbsweep recommends; both are kept."""
+    """Take another checkpoint than the recommended one; both are recorded."""
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.overruling import overrule
 
@@ -59,7 +59,7 @@ def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
 
 
 def report(run_name: Run, runs: Runs = RUNS) -> None:
-    """Write the report page of a run again from its ledger."""
+    """Write the report of a run again from its ledger."""
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.report import write_report
 
@@ -73,7 +73,7 @@ def track(
     ] = None,
     runs: Runs = RUNS,
 ) -> None:
-    """Log to MLflow what a run could not, because the server was away; nothing is logged twice."""
+    """Log to MLflow what a run missed while the server was unreachable; nothing is logged twice."""
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.tracking import track_run
 

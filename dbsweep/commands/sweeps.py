@@ -48,7 +48,7 @@ def run(
 
 
 def resume(run_name: Run, address: Address = None, runs: Runs = RUNS) -> None:
-    """Go on with a run that was interrupted; what is done is kept, and of one that is over the answer is shown."""
+    """Continue an interrupted run; finished work is kept. A finished run shows its answer."""
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.running import on_ray, resume_run
 

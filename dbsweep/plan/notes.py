@@ -55,14 +55,14 @@ def outrun(experiment: Experiment, branches: Sequence[Branch]) -> Iterator[str]:
         return  # nobody to compare
     if search.scheduler is SchedulerName.OUTRUN and grace < longest:
         yield (
-            f"scheduler outrun: from epoch {grace} on branches are ended that another one has surely outrun by the "
-            "same epoch, so the plan's figures are upper bounds"
+            f"scheduler outrun: from epoch {grace} on a branch ends once another one is surely ahead of it at the same "
+            "epoch, so the plan's figures are upper bounds"
         )
     elif grace < longest:
         rungs = [f"{rung:g}" for rung in rungs_of(grace, search.reduction_factor, longest) if rung < longest]
         yield (
-            f"scheduler asha: branches whose utility is not in the best 1/{search.reduction_factor:g} are ended at the "
-            f"first evaluation from epoch {' and '.join(rungs)} on, so the plan's figures are upper bounds"
+            f"scheduler asha: a branch whose utility is not in the best 1/{search.reduction_factor:g} ends at the first "
+            f"evaluation from epoch {' and '.join(rungs)} on, so the plan's figures are upper bounds"
         )
     elif search.grace_epochs != "auto":
         yield (

@@ -148,7 +148,7 @@ def test_settings_of_another_scheduler_have_no_effect(search: dict[str, object],
 def test_by_default_a_plan_tells_from_when_on_branches_may_be_outrun():
     rates = {"learning_rate": [1e-6, 2e-6], "epochs": [20, 40]}
     (told,) = [each for each in make_plan(experiment(search=rates), [3]).notes if "outrun" in each]
-    assert told.startswith("scheduler outrun: from epoch 10 on branches are ended")
+    assert told.startswith("scheduler outrun: from epoch 10 on a branch ends")
     for search in ({"epochs": [20]}, {**rates, "scheduler": "none"}, {**rates, "epochs": [1]}):
         assert not any("outrun" in each for each in make_plan(experiment(search=search), [3]).notes)
 

@@ -38,7 +38,7 @@ def test_a_small_plan_word_for_word():
         "disk    11 GB (without sharing 14 GB)",  # 7 checkpoints, 2 forks, 2 to resume; 12 and 2
         "time    about 4 min (without sharing about 6 min)",
         "",
-        "note: scheduler outrun: from epoch 10 on branches are ended that another one has surely outrun by the same "
+        "note: scheduler outrun: from epoch 10 on a branch ends once another one is surely ahead of it at the same "
         "epoch, so the plan's figures are upper bounds",
         "note: 2 of 4 trials have fewer than 3 checkpoints, too few to see when overtraining begins; "
         "lower evaluate.every_epochs (10)",
