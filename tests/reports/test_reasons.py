@@ -17,7 +17,7 @@ from dbsweep.reports.listings import best_text, trials_text
 from dbsweep.reports.reasons import reason, reasons, verdict_sentence
 from dbsweep.reports.trials import trial_table
 
-OUTRUN = "outrun: utility 0.100 by epoch 20, where b02-000240 had 0.800 and 0.200 may be reached"
+OUTRUN = "outrun: utility 0.100 by epoch 20 and at most 0.200 later, where b02-000240 had 0.800 already"
 
 
 def ended(record: RunRecord, trial: str, state: TrialState, why: str, verdict: Verdict | None) -> RunRecord:

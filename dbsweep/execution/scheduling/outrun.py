@@ -60,8 +60,8 @@ class Outrun:
             return None
         had, reached = apart(leader.utility, own.utility + gain, least=3)
         return (
-            f"{SchedulerName.OUTRUN}: utility {own.utility:.3f} by epoch {looked}, where {leader.checkpoint} "
-            f"had {had} and {reached} may be reached"
+            f"{SchedulerName.OUTRUN}: utility {own.utility:.3f} by epoch {looked} and at most {reached} later, where "
+            f"{leader.checkpoint} had {had} already"
         )
 
     def _way(self, branch: str) -> list[Row]:
