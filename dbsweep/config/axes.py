@@ -108,17 +108,15 @@ class GridAxis(Section):
     axis: AxisKind = Field(description="what varies")
     values: tuple[Scalar, ...] = Field(
         min_length=1,
-        description="its values, left to right or top to bottom; of words the first stands in the prompt or the"
-        " negative prompt, and the others take its place; of checkpoint epochs of the chosen training, or base, before,"
-        " best, after, last, runner_up; of merge_ratio m of custom model + m × (checkpoint − base model), 0 is the"
-        " custom model itself",
+        description="its values, left to right or top to bottom. words: the first stands in the prompt or the negative"
+        " prompt, and the others replace it. checkpoint: epochs of the chosen training, or base, before,"
+        " best, after, last, runner_up. merge_ratio: m of custom model + m × (checkpoint − base model); 0"
+        " is the custom model itself",
     )
     word: str | None = Field(
-        None, min_length=1, description="of prompt_weight: the words of the prompt that get the weight"
+        None, min_length=1, description="for prompt_weight: the words of the prompt that get the weight"
     )
-    into: ModelSource | None = Field(
-        None, description="of merge_ratio: the custom model, named as `base_model` names one"
-    )
+    into: ModelSource | None = Field(None, description="for merge_ratio: the custom model, named as in `base_model`")
 
     @field_validator("values", mode="before")
     @classmethod

@@ -73,7 +73,7 @@ class Weights(Section):
 
     identity: NotNegative = Field(1.0, description="weight of likeness to the photos")
     style: NotNegative = Field(1.0, description="weight of the styles that the model still follows")
-    prior: NotNegative = Field(1.0, description="weight of the class staying itself")
+    prior: NotNegative = Field(1.0, description="weight of the class staying as it was")
 
     @model_validator(mode="after")
     def _one_counts(self) -> Weights:
@@ -86,16 +86,16 @@ class Choosing(Section):
     """What a checkpoint is worth: the weighted harmonic mean of identity, style times identity, and prior."""
 
     weights: Weights = Weights()
-    enough_style: Enough = Field(0.5, description="style from which on more is no better")
-    enough_prior: Enough = Field(1.0, description="prior from which on more is no better")
+    enough_style: Enough = Field(0.5, description="more style than this is no better")
+    enough_prior: Enough = Field(1.0, description="more prior than this is no better")
     constraints: tuple[Annotated[str, AfterValidator(_normalised)], ...] = Field(
-        (), description="what the chosen checkpoint must have, each such as `identity >= 0.6`"
+        (), description="requirements on the chosen checkpoint, each like `identity >= 0.6`"
     )
     standard_errors: NotNegative = Field(
-        1.0, description="an earlier checkpoint wins only if it is worse by no more standard errors than this; 0 never"
+        1.0, description="an earlier checkpoint wins only if it is worse by at most this many standard errors; 0: never"
     )
     tolerance: NotNegative = Field(
-        0.005, description="and only if it is expected to lose no more utility than this, on the scale 0 to 1; 0 never"
+        0.005, description="and only if its expected loss of utility is at most this, on the scale 0 to 1; 0: never"
     )
 
     @property
@@ -110,18 +110,18 @@ class Judging(Section):
     drop: Annotated[float, Field(gt=0.0, le=1.0), NotBool] = Field(
         0.15, description="smallest fall of style or prior that matters"
     )
-    enough_style: Enough = Field(0.7, description="what style has above this is nothing to lose")
-    enough_prior: Enough = Field(0.5, description="what prior has above this is nothing to lose")
-    identity_gain: Fraction = Field(0.05, description="a rise of identity below this is none")
+    enough_style: Enough = Field(0.7, description="style above this is not missed when it is lost")
+    enough_prior: Enough = Field(0.5, description="prior above this is not missed when it is lost")
+    identity_gain: Fraction = Field(0.05, description="a smaller rise of identity counts as none")
     fair_price: NotNegative = Field(
         0.5, description="a fall of style or prior is fair if identity rises by this times the fall"
     )
-    lost_level: Fraction = Field(
-        0.2, description="style at or below this is lost, which no rise of identity makes fair"
-    )
+    lost_level: Fraction = Field(0.2, description="style at or below this is lost; no rise of identity makes that fair")
     error: Annotated[float, Field(gt=0.0, lt=0.5), NotBool] = Field(
         0.05, description="chance that a training in which nothing changes is ever called overtrained"
     )
-    ready_identity: Fraction = Field(0.5, description="from here on the subject counts as learned")
-    collapsed_level: Fraction = Field(0.1, description="identity, style and prior all at or below this is noise")
-    collapsed_quality: Fraction = Field(0.5, description="image quality at or below this is noise or burnt")
+    ready_identity: Fraction = Field(0.5, description="identity from which the subject counts as learned")
+    collapsed_level: Fraction = Field(
+        0.1, description="if identity, style and prior are all at or below this, the images are noise"
+    )
+    collapsed_quality: Fraction = Field(0.5, description="image quality at or below this means noise or burnt images")

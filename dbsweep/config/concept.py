@@ -24,10 +24,12 @@ def contains_words(text: str, words: str) -> bool:
 class ClassImages(Section):
     """How the base model draws the class images of prior preservation."""
 
-    enabled: bool = Field(True, description="false trains this concept without, where others have class images")
-    folder: LocalPath | None = Field(None, description="own class images to use first; topped up when too few")
+    enabled: bool = Field(True, description="false trains this concept without class images, even if others have them")
+    folder: LocalPath | None = Field(
+        None, description="your own class images, which are used first; if they are too few, more are drawn"
+    )
     negative_prompt: str = Field("", description="negative prompt of the class images")
-    guidance_scale: GuidanceScale = Field(3.0, description="CFG scale; moderate, so that they do not oversaturate")
+    guidance_scale: GuidanceScale = Field(3.0, description="CFG scale; moderate, to avoid oversaturated images")
     num_inference_steps: SamplingSteps = Field(20, description="sampling steps")
 
 
@@ -35,10 +37,12 @@ class Concept(Section):
     """One subject or style to teach."""
 
     instance_images: LocalPath = Field(description="folder of photos, relative to the experiment file")
-    instance_token: str = Field(min_length=1, description="the rare word that will mean the subject")
-    class_token: str = Field(min_length=1, description="the noun for its class: man, dog, style")
+    instance_token: str = Field(min_length=1, description="rare word that will stand for the subject")
+    class_token: str = Field(min_length=1, description="noun for the subject's class: man, dog, style")
     captions: Literal["hybrid", "fine_tuning"] = Field(
-        "hybrid", description="[filewords] with the subject put before the class word (hybrid), or as they are"
+        "hybrid",
+        description="what [filewords] becomes: hybrid puts the subject before the caption's class word, fine_tuning"
+        " takes the caption as it is",
     )
     instance_prompt: str = Field(
         min_length=1, description="prompt that every photo is trained with; [filewords] is the caption beside the photo"
@@ -47,23 +51,25 @@ class Concept(Section):
         min_length=1, description="prompt of the class images; [filewords] is a photo's caption without the subject"
     )
     prior_prompt: str | None = Field(
-        None, description="the class as drawn at every checkpoint; null draws class_prompt, captions left out"
+        None, description="prompt that draws the class at every checkpoint; null: class_prompt without captions"
     )
     sample_prompt: str | None = Field(
-        None, description="the subject as drawn at every checkpoint; null draws instance_prompt, captions left out"
+        None, description="prompt that draws the subject at every checkpoint; null: instance_prompt without captions"
     )
     sanity_prompts: tuple[str, ...] = Field(
         min_length=1,
-        description="subject in a style of another artist, or things that no picture shows in the style that is taught:"
-        " overtraining shows here first",
+        description="the subject in another artist's style or, if you teach a style, things in it that none of your"
+        " pictures shows; overtraining shows here first",
     )
     class_images: ClassImages = ClassImages()
-    repeats: Count = Field(1, description="times that every photo is trained in an epoch, as in kohya's scripts")
+    repeats: Count = Field(1, description="how often each photo is trained per epoch, as in kohya's scripts")
     validation_images: LocalPath | None = Field(
-        None, description="folder of photos that are never trained: how well the model knows the subject beyond photos"
+        None,
+        description="folder of photos that are never trained; they show how well the model knows the subject beyond the"
+        " trained photos",
     )
     validation_photos: CountOrNone = Field(
-        0, description="photos of instance_images that are held out of training in the same way, spread evenly by name"
+        0, description="number of photos of instance_images that are held out in the same way, spread evenly by name"
     )
 
     @property

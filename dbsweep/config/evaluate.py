@@ -41,12 +41,12 @@ LEADERS = 2
 class Identity(Section):
     """Whose eyes tell identity, if not the encoder of style; one of the three."""
 
-    encoder: ModelSource | None = Field(None, description="another open_clip model/tag or local open_clip folder")
+    encoder: ModelSource | None = Field(None, description="another open_clip model/tag or a local open_clip folder")
     dinov2: ModelSource | None = Field(
         None, description="DINOv2: facebook/dinov2-base or a local folder; sees who it is where CLIP sees what it is"
     )
-    face_detector: LocalPath | None = Field(None, description="YuNet's .onnx file; with face_recognizer")
-    face_recognizer: LocalPath | None = Field(None, description="SFace's .onnx file; with face_detector")
+    face_detector: LocalPath | None = Field(None, description="YuNet's .onnx file; needs face_recognizer too")
+    face_recognizer: LocalPath | None = Field(None, description="SFace's .onnx file; needs face_detector too")
 
     @property
     def sources(self) -> dict[str, Path | str]:
@@ -69,14 +69,17 @@ class Race(Section):
 
     enabled: bool = Field(True, description="draw further images at the end of the sweep")
     images_per_prompt: Annotated[int, Field(ge=2)] = Field(
-        16, description="most seeds a prompt, those of evaluate.images_per_prompt included"
+        16, description="most images per prompt, those of evaluate.images_per_prompt included"
     )
     finalists: Annotated[int, Field(ge=2)] = Field(4, description="most checkpoints that get further images")
     error: Annotated[float, Field(gt=0.0, lt=0.5), NotBool] = Field(
         0.05,
-        description="chance that the best checkpoint is left out too early, with room for all that could be it",
+        description="chance that the best checkpoint is dropped too early, if finalists has room for all that could be"
+        " the best",
     )
-    tie: NotNegative = Field(0.01, description="difference of utility that does not matter: nothing is drawn for it")
+    tie: NotNegative = Field(
+        0.01, description="difference of utility that does not matter: no images are drawn to settle it"
+    )
 
 
 class Evaluate(Section):
@@ -84,32 +87,35 @@ class Evaluate(Section):
 
     every_epochs: Count = Field(10, description="epochs between checkpoints; the last epoch of a trial always has one")
     every_steps: Count | None = Field(
-        None, description="optimizer steps between checkpoints in place of every_epochs, rounded up to whole epochs"
+        None, description="optimizer steps between checkpoints instead of every_epochs, rounded up to whole epochs"
     )
     look_every: Annotated[Literal["auto"] | Count, count_or("auto")] = Field(
         "auto",
-        description="look at every so many checkpoints, and at those between only beside the best, at the end; auto is"
-        " 2 where every trial has 8 checkpoints or more and all are kept, else 1",
+        description="draw and score only every n-th checkpoint and, at the end, those beside the best; auto is 2 if"
+        " every trial has 8 checkpoints or more and all are kept, else 1",
     )
-    images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="seeds a prompt")
+    images_per_prompt: Annotated[int, Field(ge=2)] = Field(4, description="images per prompt, a seed each")
     contexts: tuple[Annotated[str, AfterValidator(_context)], ...] = Field(
         (), description="surroundings in which subject and class are drawn too: blue background, wearing a red shirt"
     )
     guidance_scale: GuidanceScale = Field(7.5, description="CFG scale")
     num_inference_steps: SamplingSteps = Field(20, description="sampling steps")
-    sampler: SamplerName = Field("DPM++ 2M Karras", description="A1111's name of the sampler")
+    sampler: SamplerName = Field("DPM++ 2M Karras", description="sampler, by A1111's name")
     precision: DrawingPrecision = Field(
-        "auto", description="of all that is drawn, class images too; auto is fp16 on a GPU and fp32 on the CPU"
+        "auto",
+        description="fp32, fp16 or bf16 for everything that is drawn, class images included; auto is fp16 on a GPU and"
+        " fp32 on the CPU",
     )
     negative_prompt: str = Field("", description="negative prompt of all evaluation images")
-    seed: Seed = Field(420420, description="image i of a prompt has seed + i (A1111's rule; D8ahazard's default)")
+    seed: Seed = Field(420420, description="image i of a prompt uses seed + i, as in A1111; the default is D8ahazard's")
     encoder: ModelSource = Field(
-        "ViT-L-14/openai", description="open_clip model/tag, a local open_clip folder, or minisd"
+        "ViT-L-14/openai",
+        description="CLIP that scores the images: an open_clip model/tag, a local open_clip folder, or minisd",
     )
     identity: Identity = Identity()
     stop_overtrained: bool = Field(True, description="end a trial when its verdict is overtrained")
     patience: CountOrNone = Field(
-        0, description="further looks before an overtrained trial is ended; a collapsed one gets one at least"
+        0, description="further looks before an overtrained trial is ended; a collapsed one gets at least one"
     )
     race: Race = Race()
 

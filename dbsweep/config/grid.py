@@ -16,12 +16,12 @@ from dbsweep.records.record import Scalar
 class Grid(Section):
     """Images of the chosen checkpoint over one to three axes."""
 
-    prompt: str = Field(min_length=1, description="what is drawn, in A1111's notation of weights")
-    negative_prompt: str = Field("", description="its negative prompt")
+    prompt: str = Field(min_length=1, description="prompt of the grid, in A1111's notation of weights")
+    negative_prompt: str = Field("", description="negative prompt of the grid")
     x: GridAxis
-    y: GridAxis | None = Field(None, description="a second axis, as `x`")
-    z: GridAxis | None = Field(None, description="a third axis, as `x`: a table for each value")
-    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="images of a cell, one a seed")
+    y: GridAxis | None = Field(None, description="a second axis, like `x`")
+    z: GridAxis | None = Field(None, description="a third axis, like `x`: one table per value")
+    seeds: tuple[Seed, ...] = Field((0,), min_length=1, description="one image per seed in each cell")
 
     @property
     def named_axes(self) -> dict[str, GridAxis]:

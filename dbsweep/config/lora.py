@@ -29,14 +29,14 @@ LAYERS: Mapping[str, Mapping[Targets, tuple[str, ...]]] = {
 class LoraSettings(Section):
     """LoRA (Hu et al. 2021): small factors are trained beside the weights, which stay as they are."""
 
-    lora_rank: CountOrNone = Field(0, description="rank of the factors; 0 trains the whole networks")
-    lora_alpha: Positive | None = Field(
-        None, description="the factors' product counts alpha / rank times; null is rank"
-    )
+    lora_rank: CountOrNone = Field(0, description="rank of the LoRA; 0 trains the whole networks")
+    lora_alpha: Positive | None = Field(None, description="the LoRA is scaled by alpha / rank; null: alpha is the rank")
     lora_dropout: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
-        0.0, description="share of a layer's inputs that its factors do not see in training"
+        0.0, description="share of a layer's inputs that its LoRA does not see in training"
     )
     lora_targets: Targets = Field(
-        "attention", description="layers: of attention; all linear ones too; convolutions of the UNet too"
+        "attention",
+        description="layers that get a LoRA. attention: the attention layers; linear: all linear ones too; convolution:"
+        " the UNet's convolutions too",
     )
-    lora_dora: bool = Field(False, description="DoRA: the sizes of the weights are learned apart")
+    lora_dora: bool = Field(False, description="DoRA: learns the magnitudes of the weights separately")

@@ -53,27 +53,27 @@ _OF_ANY_LENGTH = (
 class Optimization(Section):
     """How gradients move the weights."""
 
-    learning_rate: Positive = Field(2e-6, description="learning rate of the UNet, and of the text encoder by default")
+    learning_rate: Positive = Field(2e-6, description="learning rate of the UNet and, by default, of the text encoder")
     text_encoder_learning_rate: Positive | None = Field(
-        None, description="learning rate of the text encoder; null takes learning_rate"
+        None, description="learning rate of the text encoder; null: learning_rate"
     )
     scale_lr: bool = Field(False, description="multiply learning rates by batch_size * gradient_accumulation")
     lr_scheduler: LearningRateSchedule = Field(LearningRateSchedule.CONSTANT, description="learning-rate schedule")
     lr_warmup_steps: CountOrNone = Field(0, description="optimizer steps of linear warm-up")
-    lr_num_cycles: Count = Field(1, description="times that cosine_with_restarts falls to 0")
+    lr_num_cycles: Count = Field(1, description="number of times that cosine_with_restarts falls to 0")
     lr_power: Positive = Field(1.0, description="exponent of the polynomial schedule; 1 is linear")
     lr_step_rules: StepRulesText = Field(
-        "1", description="of piecewise_constant: '1:400,0.1' is the whole rate for 400 steps, then a tenth of it"
+        "1", description="for piecewise_constant: '1:400,0.1' is the full rate for 400 steps, then a tenth of it"
     )
     optimizer: OptimizerName = Field(
-        "adamw", description="8-bit ones need bitsandbytes, paged ones a GPU too; prodigy wants learning_rate 1"
+        "adamw", description="8-bit ones need bitsandbytes, paged ones also a GPU; with prodigy, set learning_rate 1"
     )
-    weight_decay: NotNegative = Field(0.01, description="decoupled weight decay of what trains")
+    weight_decay: NotNegative = Field(0.01, description="decoupled weight decay of everything that trains")
     max_grad_norm: NotNegative = Field(
-        1.0, description="gradients of all that trains are clipped to this global norm; 0 clips nothing"
+        1.0, description="clip the gradients of everything that trains to this global norm; 0: no clipping"
     )
     ema_decay: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
-        0.0, description="checkpoints hold a moving average of the weights, usually 0.9999; 0 keeps the weights"
+        0.0, description="checkpoints hold a moving average of the weights, usually 0.9999; 0: the weights themselves"
     )
 
     @model_validator(mode="after")

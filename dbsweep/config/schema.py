@@ -62,10 +62,11 @@ class Checkpoints(Section):
     """How checkpoints are kept."""
 
     precision: Literal["fp16", "bf16", "fp32"] = Field(
-        "fp16", description="of the kept weights; what training goes on from is always kept in fp32"
+        "fp16",
+        description="fp16, bf16 or fp32 for the kept weights; what training continues from is always kept in fp32",
     )
     keep: Annotated[Literal["all"] | Count, count_or("all")] = Field(
-        "all", description="weights that are kept: all, or those of so many checkpoints of each trial, the best ones"
+        "all", description="weights that are kept: all, or a number: those of each trial's best checkpoints"
     )
 
 
@@ -73,12 +74,13 @@ class Resources(Section):
     """What one trial takes of the machine."""
 
     cpus_per_trial: Positive = Field(1.0, description="CPU cores")
-    gpus_per_trial: NotNegative = Field(0.0, description="GPUs; a fraction shares one GPU among trials")
+    gpus_per_trial: NotNegative = Field(0.0, description="GPUs; with a fraction, trials share one GPU")
     gpu_memory_gb: Positive | None = Field(
-        None, description="memory of one GPU, as its maker counts it (2^30 bytes); null asks this machine's driver"
+        None,
+        description="memory of one GPU as its maker states it (units of 2^30 bytes); null asks this machine's driver",
     )
     stall_timeout_s: NotNegative = Field(
-        1800.0, description="seconds without progress after which a worker is ended and its branch retried; 0 never"
+        1800.0, description="seconds without progress after which a worker is ended and its branch retried; 0: never"
     )
 
 
@@ -97,13 +99,15 @@ class Experiment(Section):
 
     name: Annotated[str, AfterValidator(_run_name)] = Field(description="name of the run and of its folder")
     base_model: ModelSource = Field(
-        description="minisd, a diffusers folder, a hub id, a .safetensors/.ckpt file, or RUN@best or RUN@b01-000120"
+        description="minisd, a diffusers folder, a hub id, a .safetensors/.ckpt file, RUN@best or RUN@b01-000120"
     )
     base_model_ema: bool = Field(
-        False, description="take the averaged half of a single file that has both; the other half trains on better"
+        False, description="take the EMA weights of a single file that has both; the other ones train better"
     )
     vae: ModelSource | None = Field(None, description="another VAE: folder, file or hub id; null: the model's own")
-    clip_skip: ClipSkip = Field(1, description="A1111's Clip skip, in training and in all that is drawn; 1 skips none")
+    clip_skip: ClipSkip = Field(
+        1, description="A1111's Clip skip, for training and for everything that is drawn; 1 skips nothing"
+    )
     concepts: tuple[Concept, ...] = Field(min_length=1)
     train: Train = Train()
     search: Search = Search()
@@ -117,7 +121,7 @@ class Experiment(Section):
     output: HomePath = Field(Path("runs"), description="folder of all runs, relative to the working directory")
 
     storage: StorageUri | None = Field(
-        None, description="path or URI by which machines without a common disk share files: s3://bucket/folder"
+        None, description="path or URI through which machines without a common disk share files: s3://bucket/folder"
     )
 
     @model_validator(mode="after")

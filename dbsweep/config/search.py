@@ -44,23 +44,29 @@ class Search(Section):
     """
 
     axes: dict[str, SearchAxis] = Field(default_factory=dict)
-    samples: Count = Field(1, description="points drawn when at least one axis is a distribution")
+    samples: Count = Field(1, description="number of sampled points if at least one axis is a distribution")
     searcher: SearcherName = Field(
-        SearcherName.RANDOM, description="optuna proposes points by the utility of earlier ones (TPE); needs the extra"
+        SearcherName.RANDOM,
+        description="random, or optuna, which proposes points by the utility of earlier ones (TPE) and needs the extra",
     )
-    random_samples: Count = Field(10, description="points that are drawn at random before optuna proposes any")
-    suggest_at_once: Count = Field(4, description="points that optuna proposes together, to share and run side by side")
+    random_samples: Count = Field(10, description="points drawn at random before optuna proposes any")
+    suggest_at_once: Count = Field(
+        4, description="points that optuna proposes together, so that they share steps and run side by side"
+    )
     scheduler: SchedulerName = Field(
         SchedulerName.OUTRUN,
-        description="outrun ends a trial when another one was surely better by the same epoch, by more than it would"
-        " gain at its pace; asha ends at rungs of epochs all that are not among the best so far",
+        description="outrun ends a trial if another was surely better by the same epoch, by more than the trial would"
+        " still gain at its pace; asha ends, at rungs of epochs, all that are not among the best so far;"
+        " with none, only the verdict ends trials",
     )
     grace_epochs: Annotated[Literal["auto"] | Count, count_or("auto")] = Field(
         "auto",
-        description="no trial is ended before so many by the scheduler, and they are the first rung of asha; auto is a"
-        " quarter of the longest trial's, a third for asha",
+        description="epochs before which the scheduler ends no trial, and the first rung of asha; auto is a quarter of"
+        " the longest trial's epochs, a third for asha",
     )
-    reduction_factor: Reduction = Field(4.0, description="of asha: 1 of so many goes on, to so many times the epochs")
+    reduction_factor: Reduction = Field(
+        4.0, description="for asha: one trial in this many goes on, to this many times the epochs"
+    )
 
     @model_validator(mode="before")
     @classmethod

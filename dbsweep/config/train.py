@@ -18,49 +18,55 @@ class Train(Optimization, LoraSettings, Compute):
     """How one trial trains. Any of these may be an axis of `search`."""
 
     resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(
-        512, description="side of the square images, pixels; where it is swept, every trial is drawn at this one"
+        512, description="side of the square images, pixels; if it is swept, all trials are still drawn at this value"
     )
-    batch_size: Count = Field(1, description="instance images a forward pass; as many class images are added to it")
-    gradient_accumulation: Count = Field(1, description="forward passes an optimizer step")
+    batch_size: Count = Field(1, description="instance images per forward pass; as many class images are added to it")
+    gradient_accumulation: Count = Field(1, description="forward passes per optimizer step")
     epochs: Count = Field(100, description="passes over the instance images")
-    steps: Count | None = Field(None, description="optimizer steps in place of epochs, rounded up to whole epochs")
+    steps: Count | None = Field(None, description="optimizer steps instead of epochs, rounded up to whole epochs")
     class_images_per_instance: CountOrNone = Field(
-        25, description="class images for each photo; 0 trains without prior preservation"
+        25, description="class images per photo; 0 trains without prior preservation"
     )
     text_encoder_ratio: Fraction = Field(0.7, description="the text encoder trains while epoch < round(epochs * ratio)")
     prior_loss_weight: NotNegative = Field(1.0, description="weight of the class images' loss")
     background_weight: Fraction = Field(
         1.0,
-        description="how much the loss counts where a photo's mask (its transparency, or NAME-masklabel.png beside it)"
-        " is black; 0 learns nothing there, 1 reads no masks",
+        description="weight of the loss where a photo's mask (its transparency, or NAME-masklabel.png beside it) is"
+        " black; 0 learns nothing there, 1 reads no masks",
     )
     min_snr_gamma: NotNegative = Field(
-        0.0, description="caps the loss weight of nearly clean timesteps, usually 5; 0 weighs all alike"
+        0.0, description="caps the loss weight of nearly clean timesteps, usually 5; 0 weights all timesteps equally"
     )
     noise_offset: NotNegative = Field(
-        0.0, description="noise that is the same for all pixels of a channel, usually 0.05: darker and brighter images"
+        0.0,
+        description="adds noise that is the same for all pixels of a channel, usually 0.05; for darker and brighter"
+        " images",
     )
     input_perturbation: NotNegative = Field(
-        0.0, description="more noise on the input than has to be predicted, usually 0.1, against exposure bias"
+        0.0,
+        description="adds noise to the input that the model does not have to predict, usually 0.1; against exposure"
+        " bias",
     )
     caption_dropout: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
-        0.0, description="share of images that train with an empty prompt, usually 0.1: keeps guidance working"
+        0.0, description="share of images that train with an empty prompt, usually 0.1; keeps CFG working"
     )
-    shuffle_tags: bool = Field(False, description="the words of [filewords] between commas change places at every use")
-    tag_dropout: Fraction = Field(0.0, description="share of those words that are left out at every use")
-    keep_tags: CountOrNone = Field(0, description="so many of the first of those words are neither moved nor left out")
+    shuffle_tags: bool = Field(False, description="shuffle the comma-separated parts of [filewords] at every use")
+    tag_dropout: Fraction = Field(0.0, description="share of these parts that is left out at every use")
+    keep_tags: CountOrNone = Field(0, description="number of leading parts that are neither moved nor left out")
     random_flip: bool = Field(
-        False, description="every photo is mirrored at half of its uses, by chance; off, for faces are not symmetric"
+        False, description="mirror each photo at random in half of its uses; off because faces are not symmetric"
     )
     random_crops: CountOrNone = Field(
         0,
-        description="windows of every photo, evenly spread over what a crop leaves off, of which each use takes one by"
-        " chance; 0 takes the centre",
+        description="crops per photo, evenly spread over what one crop leaves off; each use takes one at random. 0"
+        " takes the centre",
     )
     aspect_ratio_buckets: bool = Field(
-        False, description="photos keep their shape, cut to the nearest size of about resolution² pixels"
+        False, description="photos keep their shape and are cropped to the nearest size of about resolution² pixels"
     )
-    seed: Seed = Field(0, description="decides noise, timesteps and image order, with the step alone")
+    seed: Seed = Field(
+        0, description="decides noise, timesteps and image order, which depend on nothing else but the step"
+    )
 
     @property
     def may_replay(self) -> bool:
