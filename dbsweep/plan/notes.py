@@ -61,8 +61,8 @@ def outrun(experiment: Experiment, branches: Sequence[Branch]) -> Iterator[str]:
     elif grace < longest:
         rungs = [f"{rung:g}" for rung in rungs_of(grace, search.reduction_factor, longest) if rung < longest]
         yield (
-            f"scheduler asha: a branch whose utility is not in the best 1/{search.reduction_factor:g} ends at the first "
-            f"evaluation from epoch {' and '.join(rungs)} on, so the plan's figures are upper bounds"
+            f"scheduler asha: a branch whose utility is not in the best 1/{search.reduction_factor:g} ends at the "
+            f"first evaluation from epoch {' and '.join(rungs)} on, so the plan's figures are upper bounds"
         )
     elif search.grace_epochs != "auto":
         yield (
