@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from torch import nn
+
 from dbsweep.errors import ModelError
 from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
@@ -43,7 +45,7 @@ def _without_training(models: StableDiffusion) -> None:
     """Takes off what training a LoRA leaves: adapters, and half precision, which never was the autoencoder's."""
     remove_adapters(models.networks)
     for network in (models.unet, models.text_encoder):
-        network.to(models.vae.dtype)
+        nn.Module.to(network, models.vae.dtype)  # diffusers' own method warns of modules to keep in float32
 
 
 def _has_other_text_encoder(models: StableDiffusion) -> bool:

@@ -85,8 +85,12 @@ def measured_rows() -> list[tuple[str, int, dict[str, Any]]]:
 
 @pytest.mark.parametrize(("key", "batch", "changes"), measured_rows())
 def test_the_forecast_of_memory_is_what_was_measured(key: str, batch: int, changes: dict[str, Any]):
-    """Within 5%; with checkpointing it is an upper bound, 16% above."""
+    """Within 5%; with checkpointing it is an upper bound, 16% above.
+
+    The LoRA was measured around a UNet in float32, of which autocast made copies: 4 bytes more of each weight.
+    """
     scene = Scene(None, 512, 1.0)  # type: ignore[arg-type]
     forecast = training_memory(train_settings(scene, batch, **changes), SD1, prompts=1, scoring_bytes=0)
+    since = 4 * SD1.unet if "lora_rank" in changes else 0
     above = 0.16 if "checkpointing" in key else 0.05
-    assert 1.0 <= (forecast.total - forecast.reserve) / GIB / RECORDED[key]["memory_gib"] <= 1.0 + above
+    assert 1.0 <= (forecast.total + since - forecast.reserve) / GIB / RECORDED[key]["memory_gib"] <= 1.0 + above
