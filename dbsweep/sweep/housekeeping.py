@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dbsweep.config.schema import Experiment
-from dbsweep.config.search import SearcherName
 from dbsweep.execution.keeping import DONE, Keeping
 from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.execution.storage.setting import dropping_for
@@ -41,9 +40,9 @@ class Housekeeping:
         self._rank = rank
         self._looks_late = look_every_of(experiment) > 1
         self._keeping = Keeping(plan, self._best, rank)
-        # A search that proposes points may start further branches at any fork. A worker that reaches the storage alone
-        # could not tell that a fork must be trained again because what started there is damaged.
-        self._drops_states = experiment.storage is None and experiment.search.searcher is SearcherName.RANDOM
+        # A worker that reaches the storage alone could not tell that a fork must be trained again because what started
+        # there is damaged.
+        self._drops_states = experiment.storage is None
 
     def after(self, event: Event) -> None:
         """Frees what an event makes dispensable; call it when the ledger has the event."""

@@ -9,11 +9,17 @@ import pytest
 from rich.console import Console
 
 from dbsweep.config.loading import load_experiment
-from dbsweep.execution.simulated import SimulatedBackend
+from dbsweep.execution.ledger.ledger import Ledger
+from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend, make_scorecard
+from dbsweep.records.events import BranchEnded
+from dbsweep.records.names import BASE, TrialState
 from dbsweep.reports.terminal import TerminalView
 from dbsweep.selection.utility import utility_of
 from dbsweep.sweep.answers import read_run
+from dbsweep.sweep.housekeeping import Housekeeping
 from dbsweep.sweep.running import resume_run, run_experiment
+from tests.execution.ledgers import checkpoint
+from tests.execution.sweeps import make_experiment, make_plan
 from tests.sweep.files import write_experiment
 from tests.sweep.on_paper import curve, run
 
@@ -49,18 +55,18 @@ def test_what_a_kill_after_the_end_has_left_goes_when_the_run_is_resumed(tmp_pat
     forks = {(branch.id, m.step) for branch in record.plan.branches for m in branch.milestones if m.fork}
     fork = next(c for c in record.checkpoints.values() if (c.branch, c.step) in forks)
     dropped = next(c for c in record.checkpoints.values() if not c.kept and c != fork)
-    for checkpoint, files in (
+    for left, files in (
         (fork, {"state.safetensors": 3000, "state.json": 10}),
         (dropped, {"unet.safetensors": 1000}),
     ):
-        path = folder.path / checkpoint.path
+        path = folder.path / left.path
         path.mkdir(parents=True)
         for name, size in files.items():
             (path / name).write_bytes(b"x" * size)
         (path / "manifest.json").write_text(json.dumps({"files": dict.fromkeys(files, "0")}))
     resume_run(folder, no_backend, TerminalView(Console(file=(told := io.StringIO()), width=200)))
-    for checkpoint in (fork, dropped):
-        assert [file.name for file in (folder.path / checkpoint.path).iterdir()] == ["manifest.json"]
+    for left in (fork, dropped):
+        assert [file.name for file in (folder.path / left.path).iterdir()] == ["manifest.json"]
     assert "Freed 4.0 kB: training states and weights that a kill had left" in told.getvalue()
     resume_run(folder, no_backend, TerminalView(Console(file=(again := io.StringIO()))))
     assert "Freed" not in again.getvalue()
@@ -68,3 +74,26 @@ def test_what_a_kill_after_the_end_has_left_goes_when_the_run_is_resumed(tmp_pat
 
 def no_backend(*_):
     raise AssertionError("nothing is left to train")
+
+
+OPTUNA = {"learning_rate": {"loguniform": [1e-6, 1e-2]}, "searcher": "optuna", "scheduler": "none"}
+
+
+@pytest.mark.parametrize("search", [{"scheduler": "none"}, OPTUNA], ids=["random", "optuna"])
+def test_a_fork_s_state_goes_once_its_branch_has_ended_and_what_starts_there_has_states(tmp_path, search):
+    """Points that a searcher proposes later grow trees of their own: nothing of theirs starts at this fork."""
+    experiment, plan = make_experiment(search=search), make_plan()
+    fork = checkpoint(20).checkpoint
+    state = tmp_path / fork.path / "state.safetensors"
+    state.parent.mkdir(parents=True)
+    state.write_bytes(b"x")
+    (state.parent / "manifest.json").write_text('{"files": {"state.safetensors": "0"}}')
+    over = BranchEnded(branch="b01", state=TrialState.COMPLETED, last_step=40)
+    with Ledger.create(tmp_path / "ledger.db", "demo", experiment, plan) as ledger:
+        housekeeping = Housekeeping(tmp_path, experiment, plan, ledger, make_scorecard(BASE, UNTRAINED))
+        for event in (checkpoint(20), checkpoint(40), over, checkpoint(30, "b02")):
+            ledger.record(event)
+            housekeeping.after(event)
+        assert state.is_file()
+        housekeeping.after(checkpoint(40, "b02"))
+    assert not state.exists()

@@ -20,8 +20,7 @@ class BranchQueue:
     alone with the deepest branch at the end; of equal chains the one nearest to the middle of what is searched,
     so that the others soon have something good to be compared with.
 
-    A branch whose parent is none of the given jobs must come with its fork already, as it does when a sweep is
-    resumed.
+    A branch whose parent is none of the given jobs must come with its fork already.
     """
 
     def __init__(self, jobs: Sequence[BranchJob]) -> None:
