@@ -57,9 +57,8 @@ OnEvent: TypeAlias = Callable[[Event], None]
 OnProgress: TypeAlias = Callable[[Progress], None]
 """Told of the preparation's progress, in the thread that called `Backend.prepare`."""
 
-
 OnCard: TypeAlias = Callable[[Scorecard], None]
-"""Told of every scorecard of a race as it is made, in the thread that called `Backend.look_closer`."""
+"""Told of every scorecard of a closer or late look as it is made, in the thread that called `Backend.look_closer`."""
 
 
 class Backend(Protocol):

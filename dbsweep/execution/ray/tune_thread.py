@@ -32,7 +32,7 @@ class TuneThread:
         run: where Tune keeps its own files.
         resources: what one trial takes.
         exchange: brings what the workers wrote.
-        halving: what ends branches beside the verdict.
+        ending: what ends branches beside the verdict; None where nothing does.
         body: what trains a branch, if not `dbsweep.execution.branch.work.run_branch`.
     """
 
