@@ -22,7 +22,7 @@ def save_pipeline(models: StableDiffusion, folder: Path, *, dtype: torch.dtype |
         dtype: of the weight files; None keeps the networks' own.
 
     Raises:
-        ResourceError: the disk is full; nothing is left behind.
+        DiskError: the disk is full; nothing is left behind.
     """
     with new_folder(folder) as temporary:
         for name, network in models.networks.items():

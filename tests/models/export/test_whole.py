@@ -1,4 +1,4 @@
-"""What is exported draws the same in diffusers."""
+"""What is exported, as a folder or a single file, is the same model to diffusers and to dbsweep."""
 
 from __future__ import annotations
 
@@ -11,19 +11,28 @@ import torch
 from diffusers import StableDiffusionPipeline
 from safetensors.torch import load_file
 
-from dbsweep.models.export.whole import save_pipeline
+from dbsweep.models.export.metadata import Origin, describe
+from dbsweep.models.export.whole import save_pipeline, save_single_file
 from dbsweep.models.loading import load_base
-from tests.models.export.test_single_file import draw
-from tests.tiny_models import write_pipeline
+
+ORIGIN = Origin(title="ohwx b01-000120", date="2026-01-02T03:04:05+00:00", resolution=64)
 
 
-@pytest.mark.parametrize(("version", "prediction_type"), [(1, "epsilon"), (2, "v_prediction")])
-def test_diffusers_draws_the_same_image_from_an_exported_folder(
-    tmp_path: Path, version: int, prediction_type: str
-) -> None:
-    base = write_pipeline(tmp_path / "base", version=version, prediction_type=prediction_type)
-    save_pipeline(load_base(str(base)), tmp_path / "out")
-    expected = draw(StableDiffusionPipeline.from_pretrained(base))
+def draw(pipeline: StableDiffusionPipeline) -> np.ndarray:
+    pipeline.set_progress_bar_config(disable=True)
+    for network in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
+        for parameter in network.parameters():  # where weights of a file lie in memory decides how a processor rounds
+            parameter.data = parameter.data.clone()
+    generator = torch.Generator().manual_seed(5)
+    images: np.ndarray = pipeline(
+        "photo of ohwx man", num_inference_steps=2, height=64, width=64, generator=generator, output_type="np"
+    ).images
+    return images
+
+
+def test_diffusers_draws_the_same_image_from_an_exported_folder(narrow: Path, tmp_path: Path) -> None:
+    save_pipeline(load_base(str(narrow)), tmp_path / "out")
+    expected = draw(StableDiffusionPipeline.from_pretrained(narrow))
     assert np.abs(draw(StableDiffusionPipeline.from_pretrained(tmp_path / "out")) - expected).max() <= 1e-6
 
 
@@ -82,3 +91,33 @@ def test_no_configuration_tells_where_the_base_model_lay(tiny_sd: Path, tmp_path
     for path, text in written.items():
         assert str(tiny_sd.parent) not in text, path
         assert "name_or_path" not in text, path
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-6), (torch.float16, 0.02), (torch.bfloat16, 0.1)])
+def test_diffusers_draws_the_same_image_from_the_file(
+    narrow: Path, tmp_path: Path, dtype: torch.dtype, tolerance: float
+) -> None:
+    models = load_base(str(narrow))
+    path = tmp_path / "out.safetensors"
+    save_single_file(models, path, metadata=describe(models, ORIGIN), dtype=dtype)
+    pipeline = StableDiffusionPipeline.from_single_file(str(path), config=str(narrow), local_files_only=True)
+    assert np.abs(draw(pipeline) - draw(StableDiffusionPipeline.from_pretrained(narrow))).max() <= tolerance
+    for name, network in models.networks.items():
+        theirs = getattr(pipeline, name).state_dict()
+        for key, value in network.state_dict().items():
+            assert torch.equal(theirs[key], value.to(dtype).float()), f"{name}.{key}"
+
+
+def test_dbsweep_loads_what_it_wrote(narrow: Path, tmp_path: Path) -> None:
+    models = load_base(str(narrow))
+    save_pipeline(models, tmp_path / "out")
+    save_single_file(models, tmp_path / "out.safetensors", metadata=describe(models, ORIGIN))
+    assert load_base(str(tmp_path / "out.safetensors")).sha256 == models.sha256
+
+
+def test_the_same_model_makes_the_same_file(narrow: Path, tmp_path: Path) -> None:
+    models = load_base(str(narrow))
+    for name in ("a", "b"):
+        save_single_file(models, tmp_path / name, metadata=describe(models, ORIGIN))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
