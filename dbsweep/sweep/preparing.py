@@ -63,18 +63,8 @@ def prepare_photos(
     find_faces = None if face_detector is None else finder(face_detector)
     if face_detector is not None:
         asked = replace(asked, detector=file_sha256(face_detector))
-    for name in asked.boxes:
-        if name not in (names := [photo.name for photo in photos]):
-            raise InputError(f"--box {name}: there is no such photo in {source}; {did_you_mean(name, names)}")
-    jobs: list[Job] = []
-    faults: list[str] = []
-    for photo in photos:
-        try:
-            jobs.append(Job.of(photo, asked))
-        except InputError as error:
-            if photo.name in asked.boxes:
-                raise
-            faults.append(str(error))
+    _refuse_unknown_boxes(asked, source, photos)
+    jobs, faults = _jobs_of(photos, asked)
     refuse_same_names(jobs)
     _refuse_others(jobs, destination)
     make_folder(destination)
@@ -125,6 +115,27 @@ def finder(face_detector: Path) -> FindFaces:
     from dbsweep.concepts.face_finder import load_finder
 
     return load_finder(face_detector, DETECTOR)
+
+
+def _refuse_unknown_boxes(asked: Preparation, source: Path, photos: Sequence[Path]) -> None:
+    names = [photo.name for photo in photos]
+    for name in asked.boxes:
+        if name not in names:
+            raise InputError(f"--box {name}: there is no such photo in {source}; {did_you_mean(name, names)}")
+
+
+def _jobs_of(photos: Sequence[Path], asked: Preparation) -> tuple[list[Job], list[str]]:
+    """What is to be done, and what is wrong with the photos that cannot be read; InputError for one that has a box."""
+    jobs: list[Job] = []
+    faults: list[str] = []
+    for photo in photos:
+        try:
+            jobs.append(Job.of(photo, asked))
+        except InputError as error:
+            if photo.name in asked.boxes:
+                raise
+            faults.append(str(error))
+    return jobs, faults
 
 
 def _left(jobs: Sequence[Job], destination: Path) -> tuple[str, ...]:

@@ -14,7 +14,6 @@ from PIL import Image
 
 from dbsweep.concepts.face import Face
 from dbsweep.concepts.files import write_whole
-from dbsweep.concepts.photos import read_photo, read_square
 
 
 @pytest.fixture
@@ -77,28 +76,6 @@ def test_a_photo_that_cannot_be_read_is_named_and_the_others_are_prepared(dbswee
     assert "mend or remove them, and the same command makes the rest" in err
 
 
-@pytest.mark.parametrize(
-    ("destination", "message"),
-    [
-        ("photos", "is the folder of the photos: give another one"),
-        ("photos/../photos", "is the folder of the photos: give another one"),
-        ("link", "is the folder of the photos: give another one"),
-        ("photos/out", "out lies in "),
-        (".", "photos lies in "),
-        ("photos/0.png/out", "lies in "),
-        ("file/out", "file is a file: give another"),
-    ],
-)
-def test_folders_that_are_not_two_are_refused(dbsweep, source, tmp_path, destination, message):
-    (tmp_path / "link").symlink_to(source)
-    (tmp_path / "file").touch()
-    before = pictures(source)
-    code, out, err = dbsweep("photos", source, tmp_path / destination)
-    assert (code, out) == (2, "")
-    assert message in err
-    assert pictures(source) == before
-
-
 @pytest.mark.parametrize("place", ["x", "self/x/y"])
 def test_a_folder_that_cannot_be_made_is_one_message(dbsweep, source, place):
     code, out, err = dbsweep("photos", source, Path("/proc", place))
@@ -148,21 +125,6 @@ def test_a_photo_of_a_long_name_is_prepared_unless_a_file_would_have_too_long_a_
     assert "-masklabel.png is too long a name (File name too long): give a shorter one" in err
 
 
-def test_pictures_of_others_are_never_overwritten(dbsweep, source, tmp_path):
-    out = tmp_path / "out"
-    out.mkdir()
-    Image.new("RGB", (8, 8), "red").save(out / "1.png")
-    before = (out / "1.png").read_bytes()
-    code, _, err = dbsweep("photos", source, out)
-    assert code == 2
-    assert "out has pictures of these names already that were made otherwise or of other photos (1.png)" in err
-    assert pictures(out) == ["1.png"]
-    assert (out / "1.png").read_bytes() == before
-    (out / "1.png").unlink()
-    assert dbsweep("photos", source, out, "--size", "64")[0] == 0
-    assert "(0.png, 1.png, 2.png)" in dbsweep("photos", source, out, "--size", "96")[2]
-
-
 def test_what_an_earlier_command_has_made_and_this_one_would_not_is_told(dbsweep, source, tmp_path):
     out = tmp_path / "out"
     assert "will train too" not in dbsweep("photos", source, out, "--size", "64")[2]
@@ -174,12 +136,6 @@ def test_what_an_earlier_command_has_made_and_this_one_would_not_is_told(dbsweep
     assert (
         "(0.png, 1.png) will train too, made by an earlier command and not by this one: remove what should not" in err
     )
-
-
-def test_a_caption_file_of_the_folder_that_cannot_be_read_is_told_once(dbsweep, source, tmp_path):
-    (source / "metadata.jsonl").write_text("no JSON")
-    code, _, err = dbsweep("photos", source, tmp_path / "out", "--size", "64")
-    assert (code, err.count("cannot be read as JSON")) == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -205,28 +161,6 @@ def test_what_cannot_be_asked_for_is_one_message_and_exit_code_2(dbsweep, source
     assert (code, out) == (2, "")
     assert message in err
     assert not (tmp_path / "out").exists()
-
-
-def test_faces_are_found_by_the_network_that_is_named(dbsweep, source, tmp_path, monkeypatch):
-    """At the lower end of a tall photo; another network may find others, and its pictures are others."""
-
-    def load(path, field):
-        assert (path, field) == (network, "--face-detector")
-        return lambda photo: [Face(30, 140, 40, 40, ((40, 155), (60, 155)), (50, 165))] if len(photo) > 200 else []
-
-    monkeypatch.setattr("dbsweep.concepts.face_finder.load_finder", load)
-    network = tmp_path / "yunet.onnx"
-    network.write_bytes(b"a network")
-    words = ("photos", source, tmp_path / "out", "--size", "64", "--crop", "focal", "--face-detector", network)
-    code, out, _ = dbsweep(*words)
-    assert code == 0
-    around = [line.split(": ")[1].split(", 60%")[0].split(", 33%")[0] for line in out.splitlines()[:2]]
-    assert around == ["around what stands out, for no face is found", "around its face"]
-    expected = read_photo(source / "1.png", (64, 64), (153.2 - 50) / 150)
-    assert (read_square(tmp_path / "out" / "1.png", 64) == expected).all()
-    assert "there already" in dbsweep(*words)[1]
-    network.write_bytes(b"another")
-    assert "made otherwise or of other photos (0.png, 1.png)" in dbsweep(*words)[2]
 
 
 def test_a_network_that_nothing_asks_is_refused(dbsweep, source, tmp_path):

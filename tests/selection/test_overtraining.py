@@ -258,8 +258,3 @@ def test_a_prior_that_few_samples_hold_up_is_a_fall_from_a_checkpoint() -> None:
     loss = find_overtraining(prior_path(np.ones(8), 0.5 + 0.01 * WAVES[0], 0.1 + 0.08 * TAIL), VerdictSettings())
     assert loss is not None
     assert (loss.before, loss.after) == (1, 2)
-
-
-def test_for_looks_changes_nothing_else() -> None:
-    assert VerdictSettings(drop=0.2).for_looks(15) == VerdictSettings(drop=0.2, planned_looks=15)
-    assert VerdictSettings().for_looks(0).planned_looks == 1
