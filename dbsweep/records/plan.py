@@ -140,10 +140,3 @@ class Plan(Record):
     paths: tuple[TrialPath, ...]
     cost: Cost
     notes: tuple[str, ...] = ()
-
-    def path_of(self, trial_id: str) -> TrialPath:
-        """The trial's path; KeyError for an unknown trial."""
-        for path in self.paths:
-            if path.trial == trial_id:
-                return path
-        raise KeyError(trial_id)

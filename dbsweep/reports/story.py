@@ -116,7 +116,7 @@ def _much_sentence(record: RunRecord, strip: FilmStrip) -> str:
 
 def _end(record: RunRecord, strip: FilmStrip) -> str:
     """How many steps were left when it was ended."""
-    left = record.plan.path_of(strip.trial).end_step - max(c.step for c in record.checkpoints_of(strip.trial))
+    left = record.path_of(strip.trial).end_step - max(c.step for c in record.checkpoints_of(strip.trial))
     if record.states[strip.trial] is not TrialState.STOPPED or left <= 0:
         return ""
     return f" It was ended there, {counted(left, 'step')} before its plan."

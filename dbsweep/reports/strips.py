@@ -142,7 +142,7 @@ def _columns(
 ) -> tuple[Column, ...]:
     ends: dict[int, list[str]] = {}
     for trial in members:
-        ends.setdefault(record.plan.path_of(trial).end_step, []).append(trial)
+        ends.setdefault(record.path_of(trial).end_step, []).append(trial)
     first_lost = next((c.step for c in checkpoints if onset is not None and c.step >= onset), None)
     chosen = record.kept.checkpoint if record.kept is not None else None
     utility = utility_of(record)
@@ -196,7 +196,7 @@ def _note(record: RunRecord, head: str, members: tuple[str, ...]) -> str:
     if shorter:
         verb = "is" if len(shorter) == 1 else "are"
         sentences.append(f"{listing(shorter)} {verb} the same training as {head}, ended earlier.")
-    segments = record.plan.path_of(head).segments
+    segments = record.path_of(head).segments
     if len(segments) > 1:
         own = next(branch for branch in record.plan.branches if branch.id == segments[-1][0])
         epochs = own.fork_step // own.steps_per_epoch

@@ -142,9 +142,7 @@ def trial_tags(record: RunRecord, trial: str) -> dict[str, str]:
     if record.choice is not None:
         chosen = record.choice.best.trial == trial
         tags["dbsweep.chosen"] = str(record.choice.best.step) if chosen else "no"
-    reasons = [
-        record.failures[branch] for branch, _ in record.plan.path_of(trial).segments if branch in record.failures
-    ]
+    reasons = [record.failures[branch] for branch, _ in record.path_of(trial).segments if branch in record.failures]
     return tags | ({"dbsweep.reason": reasons[0]} if reasons else {})
 
 

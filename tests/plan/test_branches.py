@@ -10,6 +10,7 @@ from dbsweep.plan.plan import make_plan
 from dbsweep.records.plan import Milestone, Plan
 from tests.plan.experiments import experiment
 from tests.plan.test_tree import axes
+from tests.plan.trees import path_of
 
 PHOTOS = 3
 
@@ -74,8 +75,8 @@ def test_training_the_text_encoder_or_not_from_the_start_are_two_roots():
 
 def test_paths_name_every_branch_from_the_base_on():
     plan = plan_of(4, epochs=[3, 8], text_encoder_ratio=[0.25, 1])
-    assert plan.path_of("t002").segments == (("b01", 3 * PHOTOS),)
-    assert plan.path_of("t003").segments == (("b01", 2 * PHOTOS), ("b03", 8 * PHOTOS))
+    assert path_of(plan, "t002").segments == (("b01", 3 * PHOTOS),)
+    assert path_of(plan, "t003").segments == (("b01", 2 * PHOTOS), ("b03", 8 * PHOTOS))
     assert [path.trial for path in plan.paths] == ["t001", "t002", "t003", "t004"]
 
 
@@ -117,7 +118,7 @@ def test_branches_hold_together(search: dict[str, list[Any]]):
     for trial in plan.trials:
         epochs = [
             m.epoch
-            for (branch_id, last) in plan.path_of(trial.id).segments
+            for (branch_id, last) in path_of(plan, trial.id).segments
             for m in branches[branch_id].milestones
             if m.evaluate and m.step <= last
         ]

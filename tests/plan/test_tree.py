@@ -14,7 +14,7 @@ from dbsweep.plan.plan import make_plan
 from dbsweep.plan.tree import grow_tree
 from dbsweep.records.plan import Plan, Stage, Trial
 from tests.plan.experiments import experiment
-from tests.plan.trees import PHOTOS, plan_of
+from tests.plan.trees import PHOTOS, path_of, plan_of
 
 
 def step_keys(setup: Experiment, trial: Trial) -> list[tuple[object, ...]]:
@@ -52,7 +52,7 @@ def stages_of(plan: Plan, trial_id: str) -> list[Stage]:
     """The stages of a trial's path, from its branches."""
     stages, branches = {s.id: s for s in plan.stages}, {b.id: b for b in plan.branches}
     found = []
-    for branch_id, last in plan.path_of(trial_id).segments:
+    for branch_id, last in path_of(plan, trial_id).segments:
         found += [stages[s] for s in branches[branch_id].stages if stages[s].end_step <= last]
     return found
 
@@ -90,7 +90,7 @@ def test_the_tree_is_the_trie_of_all_trials(search: dict[str, list[Any]]):
         path = stages_of(plan, trial.id)
         # The path covers exactly the trial's steps, stage after stage.
         assert [stage.start_step for stage in path] == [0, *(stage.end_step for stage in path[:-1])]
-        assert path[-1].end_step == plan.path_of(trial.id).end_step == len(keys)
+        assert path[-1].end_step == path_of(plan, trial.id).end_step == len(keys)
         assert [stage.parent for stage in path] == [None, *(stage.id for stage in path[:-1])]
         assert all(trial.id in stage.trials for stage in path)
         flags = [stage.text_encoder_trains for stage in path for _ in range(stage.start_step, stage.end_step)]

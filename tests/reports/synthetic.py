@@ -17,6 +17,7 @@ from dbsweep.records.plan import Branch, Cost, Milestone, Plan, Trial, TrialPath
 from dbsweep.records.results import Checkpoint, GridImage, SampleImage, Score, Scorecard, StepLog, Verdict
 from dbsweep.records.run import RunRecord
 from dbsweep.selection.utility import utility_for
+from tests.plan.trees import path_of
 
 Draw = Callable[[PromptKind, int, int, float, float], Image.Image]
 """Draws (kind, prompt index, seed, learned, lost) as an image."""
@@ -173,7 +174,7 @@ class Synthetic:
                 self.cards[name] = self._card(name, learned, lost)
                 onset = milestone.step if lost > 0.3 and onset is None else onset
                 for trial in branch.trials:
-                    if self.plan.path_of(trial).end_step >= milestone.step:
+                    if path_of(self.plan, trial).end_step >= milestone.step:
                         self.verdicts[trial] = self._verdict(learned, onset)
 
     def progress(self, branch: Branch, epoch: int) -> tuple[float, float]:

@@ -22,7 +22,7 @@ OUTRUN = "outrun: utility 0.100 by epoch 20 and at most 0.200 later, where b02-0
 
 def ended(record: RunRecord, trial: str, state: TrialState, why: str, verdict: Verdict | None) -> RunRecord:
     """The record as if the trial's branch had ended after its first checkpoint."""
-    branch = record.plan.path_of(trial).segments[0][0]
+    branch = record.path_of(trial).segments[0][0]
     first = min(c.step for c in record.checkpoints.values() if c.branch == branch)
     verdicts = {key: each for key, each in record.verdicts.items() if key != trial}
     return record.model_copy(
