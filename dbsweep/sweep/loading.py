@@ -36,17 +36,18 @@ def counted_in_epochs(experiment: Experiment) -> Experiment:
 def _pinned(experiment: Experiment) -> Experiment:
     """With its base model, and those that grids merge into, pinned."""
 
-    def pin(source: str) -> str:
-        return _pin(source, experiment.output)
+    def pin_custom(source: str) -> str:
+        return _pin(source, experiment.output, "model to merge into")
 
-    grids = tuple(grid.with_custom_models(pin) for grid in experiment.grids)
-    return experiment.model_copy(update={"base_model": pin(experiment.base_model), "grids": grids})
+    base = _pin(experiment.base_model, experiment.output, "base model")
+    grids = tuple(grid.with_custom_models(pin_custom) for grid in experiment.grids)
+    return experiment.model_copy(update={"base_model": base, "grids": grids})
 
 
-def _pin(source: str, output: Path) -> str:
+def _pin(source: str, output: Path, what: str) -> str:
     """The folder of the checkpoint that ``RUN@CHECKPOINT`` names, which a later choice cannot move; else the source."""
     if source != MINISD and any((folder / source / "ledger.db").is_file() for folder in (Path(), output)):
-        raise ModelError(f"base model {source}: this is a run; its chosen checkpoint is called {source}@best")
+        raise ModelError(f"{what} {source}: this is a run; its chosen checkpoint is called {source}@best")
     if "@" not in source or Path(source).exists():
         return source
     from dbsweep.sweep.answers import find_checkpoint
