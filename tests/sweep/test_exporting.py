@@ -30,7 +30,6 @@ from dbsweep.records.results import Checkpoint
 from dbsweep.reports.kept import chosen
 from dbsweep.sweep.answers import find_checkpoint, read_run
 from dbsweep.sweep.exporting import Format, export_checkpoint
-from dbsweep.sweep.kohya_training import named_model
 from tests.sweep.trained import TRAINED_BY, paper_run, write_weights
 
 
@@ -195,25 +194,6 @@ def test_a_lora_tells_nothing_of_photos_that_are_not_those_it_was_trained_on(exp
     assert "The photos are not what and where they were: the file does not tell how many" in err
     assert "ss_steps" in metadata
     assert not {"ss_tag_frequency", "ss_num_train_images"} & set(metadata)
-
-
-@pytest.mark.parametrize(
-    ("base", "name"),
-    [
-        ("models/v1-5.safetensors", "v1-5.safetensors"),
-        ("owner/name", "owner/name"),
-        ("minisd", "minisd"),
-        ("demo@best", "demo@b03-000024"),
-    ],
-)
-def test_the_base_model_has_a_name_without_folders(run, tmp_path, monkeypatch, base, name):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "models").mkdir()
-    (tmp_path / "models" / "v1-5.safetensors").write_text("weights")
-    model = str(run.path / best(run).path) if "@" in base else base
-    told, file = named_model(model)
-    assert told == name
-    assert (file is not None) == base.endswith(".safetensors")
 
 
 def test_what_was_saved_on_cancel_can_be_exported(export, run, tiny_sd, tmp_path):
