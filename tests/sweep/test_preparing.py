@@ -106,9 +106,12 @@ def test_a_mask_that_nobody_asks_for_is_nobodys(source: Path, tmp_path: Path) ->
 
 
 def test_what_is_left_of_an_earlier_command_is_told_and_own_pictures_are_not(source: Path, tmp_path: Path) -> None:
+    mask = source / "0-masklabel.png"
+    Image.new("L", (150, 100), 255).save(mask)
     assert prepare(source, tmp_path / "out").left == ()
     Image.new("RGB", (8, 8)).save(tmp_path / "out" / "own.png")
-    (source / "0.png").unlink()
+    for gone in (source / "0.png", mask):  # of the pictures in the folder a mask is none
+        gone.unlink()
     assert prepare(source, tmp_path / "out").left == ("0.png",)
 
 

@@ -184,13 +184,14 @@ def test_ctrl_c_drops_what_waits_and_is_raised_when_all_is_told(tuning) -> None:
 
 
 def test_a_second_ctrl_c_does_not_wait_for_the_workers(tuning) -> None:
-    released = threading.Event()
+    released, ended = threading.Event(), threading.Event()
 
     def fit(tuning: Tuning) -> None:
         tuning.start("b01")
         for epoch in (1, 2):
             tuning.report("b01", scored("b01", epoch, 1e-4))
         released.wait(timeout=60)
+        ended.set()
 
     def press() -> None:
         raise KeyboardInterrupt
@@ -200,7 +201,7 @@ def test_a_second_ctrl_c_does_not_wait_for_the_workers(tuning) -> None:
         with pytest.raises(KeyboardInterrupt):
             tuning(fit).thread().run(listening(events, press))
         assert steps(events) == TRAINED[:2]
-        assert not released.is_set()
+        assert not ended.is_set()
     finally:
         released.set()
 
