@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbsweep.sweep.device import ask_driver, trial_device, unused_gpu
-from dbsweep.sweep.named_models import base_source, custom_source, with_base_of_base
+from dbsweep.sweep.named_models import base_source, custom_source, resolve_model, with_base_of_base
 from dbsweep.sweep.photo_counts import count_class_images, count_photos, photo_sizes
 
 # Rooms that load torch are imported where they are used, so that planning starts at once.
@@ -35,6 +36,7 @@ def planned(experiment: Experiment, *, alone: bool = False) -> tuple[Experiment,
     idle = unused_gpu(experiment)
     notes = (
         *_kind_notes(experiment.base_model),
+        *_absent_notes(experiment),
         *([idle] if idle is not None else []),
         *fitted.notes,
         *look_notes(experiment),
@@ -68,6 +70,25 @@ def _kind_notes(base_model: str) -> Iterator[str]:
             f"base_model {base_model} is by its name {kind}, which is not supported yet: `dbsweep run` refuses it, and "
             "what is forecast here is for a model of Stable Diffusion 1's size"
         )
+
+
+def _absent_notes(experiment: Experiment) -> Iterator[str]:
+    """Which models are not where the file says; no error, for what is planned here may run elsewhere."""
+    named = [("base_model", experiment.base_model), ("vae", experiment.vae)]
+    named += [("grids: into", into) for into in experiment.custom_models]
+    for what, source in named:
+        if source is not None and _is_absent(source):
+            size = ", and what is forecast here is for one of Stable Diffusion 1's size" if what == "base_model" else ""
+            yield f"{what} {source}: no such folder or file here; check the path. `dbsweep run` refuses it{size}"
+
+
+def _is_absent(source: str) -> bool:
+    from dbsweep.models.sources import is_hub_id
+    from dbsweep.sweep.storage import run_of
+
+    path = Path(resolve_model(source))
+    in_a_run = run_of(path) is not None  # whose storage alone may have the checkpoint
+    return not (is_hub_id(source) or path.exists() or in_a_run)
 
 
 def _photo_notes(experiment: Experiment, plan: Plan) -> Iterator[str]:

@@ -65,6 +65,20 @@ def test_sdxl_is_told_and_not_planned_as_if_it_were_sd_1(tmp_path: Path) -> None
         planning.planned(load_experiment(file, [f"base_model={tmp_path / 'xl'}"]))
 
 
+def test_models_that_are_not_where_the_file_says_are_noted(tmp_path: Path) -> None:
+    file = write_experiment(tmp_path)
+    there = tmp_path / "there.safetensors"
+    there.write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+    grid = "grids=[{prompt: photo of ohwx man, x: {axis: merge_ratio, into: other.ckpt, values: [0.5]}}]"
+    sets = [f"base_model={tmp_path / 'sd15.safetensors'}", f"vae={there}", grid]
+    _, plan = planning.planned(load_experiment(file, sets))
+    absent = [note for note in plan.notes if "no such folder or file here; check the path" in note]
+    assert [note.split(":")[0] for note in absent] == [f"base_model {tmp_path / 'sd15.safetensors'}", "grids"]
+    assert "for one of Stable Diffusion 1's size" in absent[0]
+    _, plan = planning.planned(load_experiment(file, [SD1]))  # a hub id is not looked for
+    assert not [note for note in plan.notes if "check the path" in note]
+
+
 def test_a_gpu_that_stays_idle_is_the_first_note(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dbsweep.sweep.device.ask_driver", lambda what: ("NVIDIA RTX 4090",))
     _, plan = planning.planned(load_experiment(write_experiment(tmp_path), [SD1]))
