@@ -14,6 +14,7 @@ from dbsweep.sampling.prompt_files import AskedPrompt, read_prompts
 from dbsweep.sampling.prompt_matrix import matrix_prompts
 from dbsweep.sampling.request import Picture
 from dbsweep.sampling.settings import DrawSettings, settings_of
+from dbsweep.sampling.unread_notation import unread_notation
 from dbsweep.sweep.drawing_models import find_drawing_model
 from dbsweep.sweep.drawing_room import refuse_too_large
 
@@ -75,8 +76,10 @@ def draw_pictures(
     """
     drawing = find_drawing_model(model, runs)
     prompts, infos = list(_prompts(asked)), _infos(asked.pngs)
-    _pictures(prompts, infos, asked, drawing.settings)  # refused before a model is loaded
+    asked_for = _pictures(prompts, infos, asked, drawing.settings)  # refused before a model is loaded
     make_folder(out)
+    for line in unread_notation(f"{each.request.prompt}\n{each.request.negative_prompt}" for each in asked_for):
+        note(line)
     note(f"Loading {drawing.found.name}")
     loaded = drawing.load()
     from dbsweep.execution.drawing.picture_folder import batches_to_draw, draw_missing, find_missing

@@ -113,6 +113,11 @@ def test_a_prompt_that_is_there_twice_is_drawn_once_and_told(dbsweep, run, tmp_p
     assert "0 pictures drawn, 2 there already\n" in dbsweep("draw", run.path, *words)[2]
 
 
+def test_a_lora_by_its_name_is_told_to_be_text(dbsweep, run, tmp_path) -> None:
+    code, _, err = dbsweep("draw", run.path, "--prompt", "man <lora:ohwx:0.8>", "--out", tmp_path / "pics")
+    assert (code, err.count("<lora:ohwx:0.8> in a prompt is text here: no LoRA is loaded by its name")) == (0, 1)
+
+
 def test_many_prompts_share_the_passes_of_the_unet(draws, monkeypatch) -> None:
     work = Work()
     monkeypatch.setattr(picture_folder, "draw", lambda *args, **options: draw(*args, **options, work=work))
