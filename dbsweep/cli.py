@@ -17,6 +17,7 @@ from dbsweep.commands.drawing import draw_prompts
 from dbsweep.commands.ideas import find_ideas
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models, merge_models
+from dbsweep.commands.other_names import add_other_names
 from dbsweep.commands.output import print_note
 from dbsweep.commands.photos import prepare_photos
 from dbsweep.commands.postprocessing import upscale_pictures
@@ -73,6 +74,7 @@ app.command()(report)
 app.command()(track)
 app.command("runs")(list_runs)
 minisd_app.command()(subject)
+add_other_names(app)
 
 
 def main() -> NoReturn:

@@ -24,11 +24,12 @@ _OTHERS = {
     "double_blocks.": "a Flux model",
     f"{UNET_PREFIX}label_emb.": "an unCLIP model, SDXL's refiner or another whose UNet reads labels",
     f"{UNET_PREFIX}time_embed.cond_proj.": "a latent consistency model (LCM)",
-    "lora_": "a LoRA, not a model",
-    "unet.": "a LoRA or another part, not a model",
     "control_model.": "a ControlNet",
 }
 """Beginnings of names that only other kinds of file have."""
+
+_LORAS = {"lora_": "a LoRA, not a model", "unet.": "a LoRA or another part, not a model"}
+"""The same, of what holds no whole model."""
 
 
 def is_sd2(names: Iterable[str]) -> bool:
@@ -38,6 +39,12 @@ def is_sd2(names: Iterable[str]) -> bool:
 
 def refuse_other_kinds(path: str, shapes: Mapping[str, Sequence[int]]) -> None:
     """ModelError, naming the kind, for what is no Stable Diffusion 1.x or 2.x that draws from text alone."""
+    for beginning, kind in _LORAS.items():
+        if any(name.startswith(beginning) for name in shapes):
+            raise ModelError(
+                f"base model {path}: this is {kind}; name the run that has trained it (RUN@best), or of another program"
+                " what it makes of the LoRA and its base model as one file"
+            )
     for beginning, kind in _OTHERS.items():
         if any(name.startswith(beginning) for name in shapes):
             raise ModelError(f"base model {path}: this is {kind}; {ONLY_SD}")

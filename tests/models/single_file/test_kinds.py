@@ -20,7 +20,6 @@ UNET = "model.diffusion_model."
         ({f"{UNET}double_blocks.0.x": (1,)}, "a Flux model"),
         ({"double_blocks.0.x": (1,)}, "a Flux model"),
         ({f"{UNET}time_embed.cond_proj.weight": (8, 256)}, r"a latent consistency model \(LCM\)"),
-        ({"lora_unet_x.lora_down.weight": (1,)}, "a LoRA, not a model"),
         ({f"{UNET}label_emb.0.0.weight": (1,)}, "an unCLIP model"),
         ({f"{UNET}input_blocks.0.0.weight": (8, 9, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "an inpainting model"),
         ({f"{UNET}input_blocks.0.0.weight": (8, 5, 3, 3), f"{UNET}out.2.weight": (4, 8, 3, 3)}, "reads 5 channels"),
@@ -31,6 +30,14 @@ def test_other_kinds_of_file_are_refused_by_name(names: dict[str, tuple[int, ...
         ModelError, match=rf"base model f: this is .*{kind.removeprefix('a ')}.*only Stable Diffusion 1"
     ):
         refuse_other_kinds("f", names)
+
+
+@pytest.mark.parametrize("name", ["lora_unet_x.lora_down.weight", "unet.x.lora_A.weight"])
+def test_a_lora_is_refused_with_what_to_name_in_its_place(name: str) -> None:
+    with pytest.raises(
+        ModelError, match=r"^base model f: this is a LoRA.*; name the run that has trained it \(RUN@best\)"
+    ):
+        refuse_other_kinds("f", {name: (1,)})
 
 
 def test_a_file_of_parts_names_those_that_it_lacks() -> None:
