@@ -18,6 +18,7 @@ from dbsweep.concepts.captions import class_prompts
 from dbsweep.concepts.files import write_whole
 from dbsweep.concepts.photos import is_whole, list_photos
 from dbsweep.config.schema import Concept
+from dbsweep.errors import InputError
 
 FIRST_SEED = 1_000_000
 """Class image i has seed FIRST_SEED + i: far from the seeds of evaluations, which must not meet training images."""
@@ -149,7 +150,14 @@ def own_class_images(concept: Concept) -> tuple[Path, ...]:
         InputError: their folder is missing or holds none.
     """
     wanted = concept.class_images
-    return list_photos(wanted.folder) if wanted.enabled and wanted.folder is not None else ()
+    if not wanted.enabled or wanted.folder is None:
+        return ()
+    try:
+        return list_photos(wanted.folder)
+    except InputError as error:  # other trainers draw into the folder that they are given
+        raise InputError(
+            f"class_images.folder: {error}. Without any of your own leave it out: the base model draws class images"
+        ) from error
 
 
 def pool_key(request: ClassImageRequest, prompts: tuple[str, ...], base_sha256: str) -> str:

@@ -9,6 +9,7 @@ OTHER_NAMES: Mapping[str, str] = {
     # everywhere
     "batch": "train.batch_size",
     "lr": "train.learning_rate",
+    "mlflow": "tracking",
     # the DreamBooth extension of A1111
     "adamw_weight_decay": "train.weight_decay",
     "class_guidance_scale": "concepts[].class_images.guidance_scale",
@@ -34,6 +35,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "save_preview_every": "evaluate.every_epochs",
     "save_sample_negative_prompt": "evaluate.negative_prompt",
     "save_sample_prompt": "concepts[].sample_prompt",
+    "scale_learning_rate": "train.scale_lr",
     "src": "base_model",
     "stop_text_encoder": "train.text_encoder_ratio",
     "tenc_weight_decay": "train.weight_decay",
@@ -112,6 +114,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "use_ema": "train.ema_decay",
     "validation_epochs": "evaluate.every_epochs",
     "validation_prompt": "concepts[].sample_prompt",
+    "validation_scheduler": "evaluate.sampler",
     "validation_steps": "evaluate.every_steps",
     "with_prior_preservation": "train.class_images_per_instance",
     # OneTrainer and SimpleTuner

@@ -33,6 +33,8 @@ def test_every_name_leads_to_a_setting(there: str, here: str) -> None:
         ("class_data_dir", "concepts[1]", "class_images.folder"),
         ("class_data_dir", "train", "concepts[0].class_images.folder"),
         ("output_name", "", "name"),
+        ("scale_learning_rate", "train", "scale_lr"),  # by its letters it would be learning_rate
+        ("validation_scheduler", "train", "evaluate.sampler"),  # and lr_scheduler
         ("learning_rate", "", None),
     ],
 )
