@@ -24,7 +24,7 @@ from dbsweep.reports.savings import savings_sentences
 from dbsweep.reports.strips import swept_settings
 from dbsweep.reports.subjects import concept_rows, lagging_sentence
 from dbsweep.reports.trials import best_checkpoint, common_settings
-from dbsweep.reports.words import in_a_word, listing, setting_name
+from dbsweep.reports.words import in_a_word, listing, plain_number, setting_name
 from dbsweep.selection.unmeasurable import unmeasurable
 from dbsweep.selection.utility import JUDGED, Utility, utility_for, utility_of
 
@@ -115,7 +115,7 @@ def _candidate_row(candidate: Candidate) -> tuple[str, ...]:
         candidate.checkpoint,
         candidate.trial,
         str(candidate.epoch),
-        *(f"{value:.2f}" for value in scores),
+        *map(plain_number, scores),
         f"misses {', '.join(candidate.unmet)}" if candidate.unmet else "",
     )
 

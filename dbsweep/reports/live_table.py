@@ -14,7 +14,7 @@ from dbsweep.config.messages import counted, setting
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.record import Scalar
 from dbsweep.reports.progress import BranchProgress, Progress
-from dbsweep.reports.words import in_a_word
+from dbsweep.reports.words import in_a_word, plain_number
 
 STYLES: Mapping[TrialState | VerdictState, str] = {
     TrialState.PENDING: "dim",
@@ -61,7 +61,7 @@ def _cells(progress: BranchProgress, swept: Collection[str]) -> dict[str, Text |
 
     def score(metric: Metric) -> str:
         value = progress.scores.get(metric)
-        return "" if value is None else f"{value:.2f}"
+        return "" if value is None else plain_number(value)
 
     verdict, utility, branch = progress.verdict, progress.utility, progress.branch
     word = in_a_word(progress.state, verdict.state if verdict is not None else None)
@@ -75,7 +75,7 @@ def _cells(progress: BranchProgress, swept: Collection[str]) -> dict[str, Text |
         "identity": score(Metric.IDENTITY),
         "style": score(Metric.STYLE),
         "prior": score(Metric.PRIOR),
-        "utility": "" if utility is None else f"{utility:.2f}",
+        "utility": "" if utility is None else plain_number(utility),
         "verdict": Text(verdict.state, style=STYLES[verdict.state]) if verdict else "",
         "standing": Text(word, style=STYLES[word]),
     }

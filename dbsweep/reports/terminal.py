@@ -16,6 +16,7 @@ from dbsweep.records.names import Metric
 from dbsweep.reports.folding import fold
 from dbsweep.reports.live_table import render
 from dbsweep.reports.progress import Progress
+from dbsweep.reports.words import plain_number
 
 _Item = TypeVar("_Item")
 
@@ -29,7 +30,7 @@ def line(event: Event) -> str:
         text = f"{reached.branch}: epoch {reached.epoch}, step {reached.step}, loss {event.log.loss:.4f}"
         if event.scorecard is not None:
             shown = (Metric.IDENTITY, Metric.STYLE, Metric.PRIOR)
-            text += "".join(f", {m} {event.scorecard.value(m):.2f}" for m in shown)
+            text += "".join(f", {m} {plain_number(event.scorecard.value(m))}" for m in shown)
         return text + (f" → {event.verdict.state}" if event.verdict else "")
     return f"{event.branch}: {event.state} at step {event.last_step}" + (f" ({event.reason})" if event.reason else "")
 

@@ -50,9 +50,12 @@ def setting_name(dotted: str) -> str:
 
 def number(value: float) -> str:
     """A score with two decimals and a true minus sign; a dash where there is none (NaN)."""
-    if not math.isfinite(value):
-        return "–"
-    return figure(value, 2).replace("-", "−")
+    return plain_number(value).replace("-", "−")
+
+
+def plain_number(value: float) -> str:
+    """As `number`, with the minus sign of a keyboard, as logs and terminals have it."""
+    return figure(value, 2) if math.isfinite(value) else "–"
 
 
 def numbers(value: float, other: float) -> tuple[str, str]:

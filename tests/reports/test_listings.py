@@ -69,6 +69,19 @@ def test_the_front_is_of_what_can_be_measured(record, tmp_path):
     assert not any(line.startswith("Note: ") for line in best_text(record, tmp_path))
 
 
+def test_what_could_not_be_measured_is_a_dash_among_the_candidates(record, tmp_path):
+    assert record.choice is not None
+    best = record.choice.best
+    unknown = record.choice.model_copy(update={"candidates": (best.model_copy(update={"style": float("nan")}),)})
+    (row,) = [
+        line.split()
+        for line in best_text(record.model_copy(update={"choice": unknown}), tmp_path)
+        if best.checkpoint in line.split()[:2]
+    ]
+    assert row[-3] == "–"
+    assert "nan" not in row
+
+
 def test_the_order_of_candidates_is_told_where_there_was_a_race(record, tmp_path):
     assert record.choice is not None
     best = record.choice.best.checkpoint
