@@ -109,11 +109,16 @@ def render(progress: Progress, max_rows: int, width: int) -> Group:
     return Group(
         _headline(progress),
         # A grid of its own, because the bar alone does not end its line.
-        Columns([ProgressBar(total=1.0, completed=progress.phase_fraction, width=min(60, width))]),
+        Columns([_bar(progress, width)]),
         _counts(progress),
         _table([_cells(row, progress.swept) for row in rows[:max_rows]], width),
         Text(f"… {hidden:,} more" if hidden > 0 else "", style="dim"),
     )
+
+
+def _bar(progress: Progress, width: int) -> ProgressBar:
+    """Of the phase; where a terminal has 16 colours, Rich's own of a full bar is the grey of an empty one."""
+    return ProgressBar(total=1.0, completed=progress.phase_fraction, width=min(60, width), finished_style="green")
 
 
 def _rank(row: BranchProgress) -> tuple[int, float]:

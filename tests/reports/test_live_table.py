@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Literal
 
 import pytest
 from rich.console import Console
@@ -110,14 +111,15 @@ def test_settings_are_described_with_short_names():
     assert describe({"learning_rate": 3e-4, "epochs": 30, "batch_size": 2}) == "lr 3e-4, epochs 30, batch_size 2"
 
 
-def test_what_stands_beside_the_training_has_a_bar_of_its_own():
+@pytest.mark.parametrize("colours", ["standard", "truecolor"])  # Rich keeps a style's codes of the first that asks
+def test_what_stands_beside_the_training_has_a_bar_of_its_own(colours: Literal["standard", "truecolor"]):
     progress = Progress(plan())
     for each in progress.plan.branches:
         progress.add(BranchEnded(branch=each.id, state=TrialState.COMPLETED, last_step=each.end_step))
     bars = []
     for done in (0, 3, 6):
         progress.begin_phase("race of the best", done, 6)
-        console = Console(file=io.StringIO(), width=60, record=True, force_terminal=True, color_system="truecolor")
+        console = Console(file=io.StringIO(), width=60, record=True, force_terminal=True, color_system=colours)
         console.print(render(progress, max_rows=2, width=60))
         bars.append(console.export_text(styles=True).splitlines()[1])
     assert len(set(bars)) == 3
