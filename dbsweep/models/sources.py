@@ -144,6 +144,8 @@ def check_source(source: str) -> None:
             check_safetensors(path)
     elif not is_hub_id(source):
         meant = "; the model that comes with dbsweep is called minisd" if source.lower() == "minisd" else ""
+        if path.parent.parent.name == "checkpoints":  # by dbsweep.execution.folder
+            meant = f", or, if a run began with this checkpoint, put the run that made it back: {path.parents[2]}"
         raise ModelError(
             f"base model {source}: no such folder or file, and not a hub id (owner/name); check the path{meant}"
         )

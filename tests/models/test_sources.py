@@ -71,6 +71,13 @@ def test_a_ckpt_by_another_name_is_told_its_own(tmp_path: Path) -> None:
         check_source(str(tmp_path / "m.safetensors"))
 
 
+def test_a_checkpoint_whose_run_has_gone_names_the_run(tmp_path: Path) -> None:
+    gone = tmp_path / "first" / "checkpoints" / "b01" / "000120"
+    told = rf"base model {gone}: no such .*; check the path, or, if a run began with this .* back: {tmp_path}/first$"
+    with pytest.raises(ModelError, match=told):
+        check_source(str(gone))
+
+
 def test_another_vae_is_whole_or_refused(tiny_sd: Path, tmp_path: Path) -> None:
     own = tiny_sd / "vae" / "diffusion_pytorch_model.safetensors"
     check_base(BaseSource(source=str(tiny_sd), vae=str(own)))
