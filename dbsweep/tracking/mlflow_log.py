@@ -98,4 +98,4 @@ def _one_line(error: Exception) -> str:
     text = " ".join(without_password(str(error)).split()).rstrip(".")  # before it is cut, maybe in a password
     if " " not in text:
         text = f"{type(error).__name__} {text}".rstrip()
-    return text if len(text) <= 200 else f"{text[:80]} … {text[-120:]}"
+    return text if len(text) <= 200 else f"{text[:80].rsplit(' ', 1)[0]} … {text[-120:].split(' ', 1)[-1]}"

@@ -145,13 +145,27 @@ def test_a_trial_has_ended_as_mlflow_calls_it(output: Path, state: TrialState, s
 
 def test_of_a_long_error_both_ends_are_told(output: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
-        raise OSError("cannot reach it " + "and so on " * 50 + "because no route to host")
+        raise OSError("cannot reach it " + "and so forth " * 50 + "because no route to host")
 
     monkeypatch.setattr(LoggedRun, "add_point", refuse)
     reason = MlflowTracker(SETTINGS, output).sync(make_record(output / "demo"), output / "demo").reason
     told = reason.partition("mlflow.db: ")[2]
     assert told.startswith("cannot reach it ")
     assert told.endswith("because no route to host")
+    assert set(told.split()) <= {
+        "cannot",
+        "reach",
+        "it",
+        "…",
+        "and",
+        "so",
+        "forth",
+        "because",
+        "no",
+        "route",
+        "to",
+        "host",
+    }
     assert len(told) <= 203
 
 
