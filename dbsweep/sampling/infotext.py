@@ -138,11 +138,13 @@ def read_text(path: Path) -> str:
     """The infotext of an image file as it stands there; empty where there is none.
 
     Raises:
-        InputError: not an image.
+        InputError: no such file, or not an image.
     """
     try:
         with Image.open(path) as image:
             return str(image.info.get(PNG_KEY) or _user_comment(image))
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: no such file; check the path") from error
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise InputError(f"{path}: not an image that can be read: {error}") from error
 

@@ -181,7 +181,7 @@ def test_files_without_settings_are_refused(tmp_path: Path) -> None:
     path.write_text("not an image")
     with pytest.raises(InputError, match="not an image that can be read"):
         read(path)
-    with pytest.raises(InputError, match="not an image that can be read"):
+    with pytest.raises(InputError, match=r"missing\.png: no such file; check the path$"):
         read(tmp_path / "missing.png")
 
 

@@ -220,7 +220,7 @@ def test_a_picture_of_another_model_or_program_is_told_of(dbsweep, run, tmp_path
         (("--prompt", "a" + "|b" * 20, "--matrix"), "--prompt: a matrix of 21 parts"),
         (("--prompt", "a\udcff"), "is not UTF-8"),
         (("--prompts", "none.txt"), "none.txt: cannot be read"),
-        (("--from", "none.png"), "none.png: not an image that can be read"),
+        (("--from", "none.png"), "none.png: no such file; check the path"),
     ],
 )
 def test_what_cannot_be_drawn_is_told_before_a_model_is_loaded(refused, words, message) -> None:
