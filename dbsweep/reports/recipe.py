@@ -6,6 +6,7 @@ import shlex
 
 import yaml
 
+from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.records.run import RunRecord
 
@@ -38,8 +39,11 @@ def export_commands(record: RunRecord, handle: str) -> tuple[tuple[str, str], ..
 def draw_command(record: RunRecord, handle: str) -> tuple[str, str]:
     """The command that draws a person's own prompts with the choice, and what it gives; `handle` as above."""
     concept = Experiment.model_validate(record.experiment).concepts[0]
-    prompt = shlex.quote(f"photo of {concept.instance_token} {concept.class_token}")
-    return "pictures of your own prompts", f"dbsweep draw {handle} --prompt {prompt} --out {record.name}-pictures"
+    prompt = concept.sample_prompt or concept.instance_prompt
+    if FILEWORDS in prompt:
+        prompt = f"photo of {concept.instance_token} {concept.class_token}"
+    command = f"dbsweep draw {handle} --prompt {shlex.quote(prompt)} --out {record.name}-pictures"
+    return "pictures of your own prompts", command
 
 
 def chosen_train(record: RunRecord) -> Train:

@@ -50,6 +50,22 @@ def test_the_choice_draws_its_subject_by_a_command_that_a_shell_reads_as_meant(r
     ]
 
 
+@pytest.mark.parametrize(
+    ("prompts", "drawn"),
+    [
+        ({"instance_prompt": "a photo of ohwx man"}, "a photo of ohwx man"),
+        ({"sample_prompt": "ohwx man, smiling"}, "ohwx man, smiling"),
+        ({"instance_prompt": "[filewords]"}, "photo of ohwx man"),
+    ],
+    ids=str,
+)
+def test_the_prompt_that_is_suggested_is_the_file_s(record: RunRecord, prompts: dict[str, str], drawn: str) -> None:
+    """But for captions, which only photos have."""
+    concept = {**record.experiment["concepts"][0], **prompts}  # type: ignore[index]
+    other = record.model_copy(update={"experiment": {**record.experiment, "concepts": [concept]}})
+    assert shlex.split(draw_command(other, "quick")[1])[4] == drawn
+
+
 @pytest.mark.parametrize("epochs", [1, 3, 10, 60, 100])
 @pytest.mark.parametrize("ratio", [0.0, 0.2, 0.25, 0.5, 0.7, 1.0])
 def test_a_shorter_training_freezes_the_text_encoder_at_the_same_epoch(epochs: int, ratio: float) -> None:
