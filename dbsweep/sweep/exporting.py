@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from dbsweep.errors import RunError
+from dbsweep.errors import InputError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.places import refusing
 from dbsweep.records.results import Checkpoint
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 Format: TypeAlias = Literal["single-file", "diffusers", "lora", "peft"]
 PrecisionName: TypeAlias = Literal["fp16", "bf16", "fp32"]
+
+_PICKLES = (".ckpt", ".pt", ".pth", ".bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +92,21 @@ def new_path(out: Path, form: Format) -> Path:
     else:
         if out.is_dir():
             raise RunError(f"{out} is a folder: give the name of a file in it")
+        refuse_pickle(out)
         out = out if out.suffix == ".safetensors" else out.with_name(f"{out.name}.safetensors")
         is_taken = out.exists()
     if is_taken:
         raise RunError(f"{out} exists already: nothing is overwritten, give a new path")
     return out
+
+
+def refuse_pickle(out: Path) -> None:
+    """InputError for the name of a pickle, which nothing here writes."""
+    if out.suffix.lower() in _PICKLES:
+        raise InputError(
+            f"--out {out}: models are written as .safetensors, which A1111, ComfyUI and Forge read; call it "
+            f"{out.with_suffix('.safetensors').name}"
+        )
 
 
 def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[StableDiffusion, CheckpointManifest]:

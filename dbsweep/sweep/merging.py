@@ -15,7 +15,7 @@ from dbsweep.models.hash_cache import FileHashes, file_hashes
 from dbsweep.models.places import refusing
 from dbsweep.models.sources import is_hub_id
 from dbsweep.sweep.answers import find_run
-from dbsweep.sweep.exporting import PrecisionName, new_path, origin_of
+from dbsweep.sweep.exporting import PrecisionName, new_path, origin_of, refuse_pickle
 from dbsweep.sweep.found_models import FoundModel, find_model
 from dbsweep.sweep.kohya_training import named_model
 from dbsweep.sweep.preflight import check_model
@@ -111,6 +111,8 @@ def _targets(out: Path, multipliers: Sequence[float], form: MergeFormat) -> dict
             raise InputError(f"--multiplier must be a finite number, got {multiplier}")
     with refusing(out):
         is_file = form == "single-file"
+        if is_file:
+            refuse_pickle(out)
         if len(set(multipliers)) == 1 or (is_file and out.is_dir()):  # which is refused
             return {multipliers[0]: new_path(out, form)}
         name = out.absolute().name

@@ -270,6 +270,8 @@ def test_an_empty_folder_is_filled_even_through_a_link(export, run, tmp_path, mo
         ("..", ("--format", "lora"), r"\.\. is a folder: give"),
         ("notes/model", (), r"notes/model\.safetensors cannot be written \(.*File exists.*\): give another path"),
         ("notes/model", ("--format", "diffusers"), r"notes/model cannot be written \(.*File exists"),
+        ("ohwx.ckpt", (), r"--out ohwx\.ckpt: models are written as \.safetensors, .*; call it ohwx\.safetensors"),
+        ("ohwx.pt", ("--format", "lora"), r"; call it ohwx\.safetensors"),
         ("n" * 235, (), "cannot be written.*name too long"),
         ("n" * 300, (), "cannot be written.*name too long"),
     ],

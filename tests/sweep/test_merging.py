@@ -227,6 +227,14 @@ def test_nothing_is_overwritten_and_it_is_said_before_anything_is_read(merge, ru
     assert [path.name for path in tmp_path.iterdir()] == ["mix-0.95.safetensors"]
 
 
+@pytest.mark.parametrize("multipliers", [("0.75",), ("0.75", "0.95")])
+def test_a_pickle_is_not_written(merge, run, tmp_path, multipliers):
+    words = [word for each in multipliers for word in ("--multiplier", each)]
+    code, _, err = merge("owner/name", run.path, "--out", tmp_path / "mix.ckpt", *words)
+    assert code == 2
+    assert "models are written as .safetensors" in one_line(err)
+
+
 @pytest.mark.parametrize(
     ("custom_model", "suffix", "words", "message"),
     [
