@@ -92,9 +92,16 @@ def merge_models(
 
 
 def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files.")]) -> None:
-    """Print the hashes of model files as A1111 shows them: new, old, path. Unchanged files are not read again."""
-    from dbsweep.models.hash_cache import file_hashes
+    """Print the hashes of model files as A1111 shows them: new, old, path. Unchanged files are not read again.
+
+    A LoRA has one hash, that of its `Lora hashes`.
+    """
+    from dbsweep.models.hash_cache import file_hashes, lora_file_hash
 
     for file in files:
+        lora = lora_file_hash(file)
+        if lora is not None:
+            print_lines([f"{lora}  {file}"])
+            continue
         found = file_hashes(file)
         print_lines([f"{found.short}  {found.old}  {file}"])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from dbsweep.errors import DiskError, ModelError
 from dbsweep.models.durable import new_file
+from dbsweep.models.hashes import lora_hash
 
 OLD_OFFSET, OLD_LENGTH = 0x100000, 0x10000
 
@@ -62,8 +63,24 @@ def file_hashes(path: Path, folder: Path | None = None) -> FileHashes:
             found = _compute(path)
             _write(entry, {**known, **asdict(found)})
     except OSError as error:
-        raise ModelError(f"model file {path}: cannot be read ({error.strerror or error}); check the path") from error
+        raise _unreadable(path, error) from error
     return found
+
+
+def lora_file_hash(path: Path) -> str | None:
+    """`dbsweep.models.hashes.lora_hash`, read anew each time: LoRAs are small.
+
+    Raises:
+        ModelError: the file cannot be read.
+    """
+    try:
+        return lora_hash(path)
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: OSError) -> ModelError:
+    return ModelError(f"model file {path}: cannot be read ({error.strerror or error}); check the path")
 
 
 def _read(entry: Path, known: dict[str, object]) -> FileHashes | None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor, nn  # files are hashed where torch is not loaded
+
+KOHYA_SHA256 = "sshs_model_hash"
+"""Metadata key of a LoRA file: `tensors_sha256`, by which A1111 names it."""
+
+_LARGEST_HEADER = 100_000_000
+"""Bytes; safetensors' own limit."""
 
 
 def weights_sha256(modules: Mapping[str, nn.Module]) -> str:
@@ -39,6 +46,43 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's bytes, 64 hex digits; OSError when it cannot be read."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def tensors_sha256(path: Path) -> str:
+    """SHA-256 of what follows a safetensors file's header, 64 hex digits."""
+    with path.open("rb") as stream:
+        stream.seek(int.from_bytes(stream.read(8), "little"), 1)
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def lora_hash(path: Path) -> str | None:
+    """What A1111 shows of a LoRA file, as in ``Lora hashes`` of its images; None for any other file.
+
+    Returns:
+        12 hex digits: of the hash that its metadata names, or of its tensors, whatever its metadata.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    header = _header(path)
+    metadata = header.pop("__metadata__", {})
+    if not any(key.startswith("lora_") or ".lora" in key for key in header):
+        return None
+    named = metadata.get(KOHYA_SHA256) if isinstance(metadata, dict) else None
+    return (named or tensors_sha256(path))[:12]
+
+
+def _header(path: Path) -> dict[str, Any]:
+    """Of a safetensors file; empty for any other."""
+    with path.open("rb") as stream:
+        size = int.from_bytes(stream.read(8), "little")
+        if path.suffix != ".safetensors" or not 0 < size <= _LARGEST_HEADER:
+            return {}
+        try:
+            header = json.loads(stream.read(size))
+        except ValueError:
+            return {}
+    return header if isinstance(header, dict) else {}
 
 
 def _flat(value: Tensor) -> Tensor:

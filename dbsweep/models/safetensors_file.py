@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -16,12 +15,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dbsweep.models.durable import new_file
+from dbsweep.models.hashes import KOHYA_SHA256, tensors_sha256
 
 TENSORS_SHA256 = "modelspec.hash_sha256"
 """Metadata key: SHA-256 of all that follows the header, as ``0x`` and 64 hex digits (ModelSpec 1.0)."""
-
-KOHYA_SHA256 = "sshs_model_hash"
-"""Metadata key: the same hash without ``0x``, by which A1111 names LoRA files; written where the key is given."""
 
 _BLANK = "0x" + "0" * 64
 
@@ -64,18 +61,6 @@ def write_weights(
         hashes = {key: _BLANK for key in (TENSORS_SHA256, KOHYA_SHA256) if key in (TENSORS_SHA256, *metadata)}
         save_tensors(temporary, ready, {**metadata, "format": "pt", **hashes})
         _finish_header(temporary)
-
-
-def tensors_sha256(path: Path) -> str:
-    """SHA-256 of what follows a safetensors file's header, 64 hex digits."""
-    with path.open("rb") as stream:
-        stream.seek(int.from_bytes(stream.read(8), "little"), 1)
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def lora_hash(path: Path) -> str:
-    """What A1111 shows of a LoRA file, as in ``Lora hashes`` of its images: 12 hex digits that no metadata changes."""
-    return tensors_sha256(path)[:12]
 
 
 def cast(value: Tensor, dtype: torch.dtype | None) -> Tensor:

@@ -168,8 +168,8 @@ def _write(
     from dbsweep.models.export.metadata import describe
     from dbsweep.models.export.whole import save_pipeline, save_single_file
     from dbsweep.models.hash_cache import file_hashes
+    from dbsweep.models.hashes import lora_hash
     from dbsweep.models.precision import Precision
-    from dbsweep.models.safetensors_file import lora_hash
 
     dtype = (manifest.precision if precision is None else Precision(precision)).dtype
     if form == "diffusers":

@@ -8,7 +8,8 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from dbsweep.models.hashes import file_sha256, weights_sha256
+from dbsweep.models.hashes import KOHYA_SHA256, file_sha256, lora_hash, weights_sha256
+from dbsweep.models.safetensors_file import save_tensors, write_weights
 
 
 def linear(scale: float = 1.0) -> nn.Linear:
@@ -61,3 +62,29 @@ def test_the_prefix_that_transformers_dropped_does_not_count() -> None:
 def test_a_file_s_hash_is_of_its_bytes(tmp_path: Path) -> None:
     (tmp_path / "f").write_bytes(b"weights")
     assert file_sha256(tmp_path / "f") == hashlib.sha256(b"weights").hexdigest()
+
+
+ADAPTERS = {"lora_unet_mid_block.lora_down.weight": torch.zeros(3)}
+ZEROS = hashlib.sha256(bytes(3 * 4)).hexdigest()  # three float32 zeros
+
+
+def test_a_lora_s_hash_is_twelve_digits_of_what_follows_the_header(tmp_path: Path) -> None:
+    write_weights(tmp_path / "a.safetensors", ADAPTERS, {})
+    write_weights(tmp_path / "b.safetensors", ADAPTERS, {"ss_output_name": "b"})
+    assert lora_hash(tmp_path / "a.safetensors") == lora_hash(tmp_path / "b.safetensors") == ZEROS[:12]
+    save_tensors(tmp_path / "c.safetensors", {"unet.to_q.lora_A.weight": torch.zeros(3)})  # peft's, no metadata
+    assert lora_hash(tmp_path / "c.safetensors") == ZEROS[:12]
+
+
+def test_a_hash_that_a_lora_names_counts(tmp_path: Path) -> None:
+    """As in A1111: it stays the same where somebody has changed the file's precision."""
+    save_tensors(tmp_path / "a.safetensors", ADAPTERS, {KOHYA_SHA256: "0123456789abcdef"})
+    assert lora_hash(tmp_path / "a.safetensors") == "0123456789ab"
+
+
+def test_other_files_have_no_lora_s_hash(tmp_path: Path) -> None:
+    save_tensors(tmp_path / "model.safetensors", {"model.diffusion_model.out.2.weight": torch.zeros(3)})
+    (tmp_path / "model.ckpt").write_bytes((tmp_path / "model.safetensors").read_bytes())
+    (tmp_path / "empty.safetensors").touch()
+    (tmp_path / "broken.safetensors").write_bytes((4).to_bytes(8, "little") + b"{\xff\x00}")
+    assert [lora_hash(path) for path in tmp_path.iterdir()] == [None] * 4

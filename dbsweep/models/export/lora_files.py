@@ -14,7 +14,8 @@ from dbsweep.errors import ModelError
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.export.lora import NETWORKS, Lora
 from dbsweep.models.export.metadata import Origin, describe
-from dbsweep.models.safetensors_file import KOHYA_SHA256, write_weights
+from dbsweep.models.hashes import KOHYA_SHA256
+from dbsweep.models.safetensors_file import write_weights
 from dbsweep.models.single_file.ldm_layout import is_open_clip
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}

@@ -12,8 +12,8 @@ from safetensors import safe_open
 
 from dbsweep.models.export.metadata import LDM_CODE, MergePart, Origin, architecture, describe, describe_merge
 from dbsweep.models.export.whole import save_single_file
+from dbsweep.models.hashes import tensors_sha256
 from dbsweep.models.loading import load_base
-from dbsweep.models.safetensors_file import tensors_sha256
 
 ORIGIN = Origin(
     title="ohwx b01-000120",
