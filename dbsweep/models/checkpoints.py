@@ -183,7 +183,9 @@ def attach_lora(folder: Path, models: StableDiffusion) -> None:
     """
     shape = manifest_for(folder, models).lora
     if shape is None:
-        raise ModelError(f"checkpoint {folder}: holds whole networks and no LoRA; export another format")
+        raise ModelError(
+            f"checkpoint {folder}: holds whole networks and no LoRA (train.lora_rank trains one); export another format"
+        )
     tensors = read_or_refuse(f"checkpoint {folder}", LORA, lambda: load_file(folder / f"{LORA}.safetensors"))
     adapted = {name: models.networks[name] for name in sorted({key.partition(".")[0] for key in tensors})}
     add_adapters(adapted, shape)

@@ -22,7 +22,7 @@ def _sentence(found: TokenMeaning) -> str:
     if found.known is None:
         return (
             f"Whether {token} already means something to the base model cannot be told from {found.images} "
-            f"pictures of {found.prompt!r}: compare images/base/token-*.png with the others there"
+            f"pictures of {found.prompt!r}: compare images/base/token-*.png in the run's folder with the others there"
         )
     if not found.known:
         return (

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from dbsweep.config.figures import apart
 from dbsweep.errors import InputError, ModelError, ResourceError
-from dbsweep.sweep.named_models import base_source, custom_source, resolve_encoder, with_base_of_base
+from dbsweep.sweep.named_models import MINISD, base_source, custom_source, resolve_encoder, with_base_of_base
 
 # Rooms that load torch are imported where they are used, so that only what is asked for is waited for.
 if TYPE_CHECKING:
@@ -141,7 +141,12 @@ def check_encoders(experiment: Experiment) -> None:
     from dbsweep.scoring.encoder_files import check_dino, check_encoder
     from dbsweep.scoring.encoder_source import check_faces
 
-    check_encoder(resolve_encoder(experiment.evaluate.encoder), "evaluate.encoder")
+    try:
+        check_encoder(resolve_encoder(experiment.evaluate.encoder), "evaluate.encoder")
+    except ModelError as error:
+        if experiment.base_model != MINISD:
+            raise
+        raise ModelError(f"{error}; or take {MINISD}, which is in this package") from error
     identity = experiment.evaluate.identity
     if identity.encoder is not None:
         check_encoder(identity.encoder, "evaluate.identity.encoder")

@@ -40,7 +40,7 @@ def base(token: str, known: bool | None, pieces: tuple[str, ...] = ("",)) -> Sco
             "zwx",
             None,
             "Whether 'zwx' already means something to the base model cannot be told from 8 pictures of 'photo of zwx "
-            "man': compare images/base/token-*.png with the others there",
+            "man': compare images/base/token-*.png in the run's folder with the others there",
         ),
     ],
 )

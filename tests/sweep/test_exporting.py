@@ -236,7 +236,9 @@ def test_the_lora_of_a_checkpoint_becomes_one_for_diffusers(export, run, tiny_sd
 def test_whole_networks_have_no_lora_to_export(export, tmp_path):
     code, _, err = export("", "--format", "lora", "--out", tmp_path / "mine")
     assert code == 2
-    assert "holds whole networks and no LoRA; export another format" in " ".join(err.split())
+    assert "holds whole networks and no LoRA (train.lora_rank trains one); export another format" in " ".join(
+        err.split()
+    )
 
 
 def test_nothing_is_overwritten(export, tmp_path):

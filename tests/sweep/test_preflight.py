@@ -173,6 +173,18 @@ def test_an_encoder_that_is_not_to_be_had_is_missed_before_anything_is_written(
     assert not experiment.output.exists()
 
 
+@pytest.mark.parametrize(("base", "has_one"), [("minisd", True), ("{sd}", False)])
+def test_minisd_s_own_encoder_is_named_where_another_is_not_to_be_had(
+    tmp_path: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch, base: str, has_one: bool
+) -> None:
+    monkeypatch.setattr(HfApi, "model_info", Mock(side_effect=ConnectionError("no answer")))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "cache"))
+    changes = ["evaluate.encoder=ViT-L-14/openai", f"base_model={base.format(sd=tiny_sd)}"]
+    with pytest.raises(ModelError, match=r"evaluate\.encoder ViT-L-14/openai") as refused:
+        begin(load_experiment(write_experiment(tmp_path), changes))
+    assert str(refused.value).endswith("; or take minisd, which is in this package") is has_one
+
+
 @pytest.mark.parametrize(
     ("name", "repository"),
     [("ViT-L-14/openai", "timm--vit_large_patch14_clip_224.openai"), ("hf-hub:somebody/clip", "somebody--clip")],
