@@ -86,14 +86,18 @@ def test_what_is_recorded_is_what_the_shipped_curves_give(result: dict[str, Any]
     assert json.loads(recorded.read_text(encoding="utf-8")) == result
 
 
-@pytest.mark.parametrize("sweep_name", ["other_styles", "settings", "lora", "long"])
+RIGHT_RATES = {"other_styles": (20, 20), "settings": (3, 3), "lora": (3, 3), "long": (3, 3), "unseen": (3, 4)}
+"""Of how many subjects the best learning rate was found."""
+
+
+@pytest.mark.parametrize("sweep_name", RIGHT_RATES)
 def test_what_is_recorded_of_other_sweeps_is_what_their_curves_give(sweep_name: str, tmp_path: Path) -> None:
     curves, out = DEVELOPMENT.with_name(f"selection_{sweep_name}.json.gz"), tmp_path / "result.json"
     assert main(["--curves", str(curves), "--json", "--out", str(out)]) == 1
     recorded = Path(selection.__file__).parent / "results" / f"selection_{sweep_name}.json"
     assert recorded.read_bytes() == out.read_bytes()
     found = json.loads(out.read_text(encoding="utf-8"))
-    assert found["causes"]["right_rate"] == found["subjects"] == (20 if sweep_name == "other_styles" else 3)
+    assert (found["causes"]["right_rate"], found["subjects"]) == RIGHT_RATES[sweep_name]
     if sweep_name == "lora":  # no training is overtrained there, so nothing can be ranked
         assert found["auc"] is None
         assert "auc cannot be told, wanted: at least 0.90" in found["missed"]
