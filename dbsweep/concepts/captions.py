@@ -129,6 +129,12 @@ def class_prompts(concept: Concept, escape: Callable[[str], str] = str) -> tuple
     return tuple(leave_subject_out(text, concept.instance_token, concept.class_token) for text in texts)
 
 
+def subject_prompt(concept: Concept) -> str:
+    """The instance prompt as it is drawn without captions: "[filewords], ohwx style" as "ohwx style"."""
+    token = concept.instance_token
+    return _without_captions(concept.instance_prompt, token, f"{token} {concept.class_token}")
+
+
 def as_drawn(concept: Concept, escape: Callable[[str], str]) -> Concept:
     """The concept with prompts that can be drawn: `[filewords]` of prompt i is the caption of photo i.
 
@@ -148,20 +154,19 @@ def as_drawn(concept: Concept, escape: Callable[[str], str]) -> Concept:
         photos = training_photos(concept)
         return Caption(prompt, escape(read_caption(photos[index % len(photos)])), subject, noun).text()
 
-    def without(prompt: str, named: str, subject: str) -> str:
-        if FILEWORDS not in prompt:
-            return prompt
-        # "drawing of [filewords] in ohwx style" loses the "of" too
-        left = tidy(re.sub(rf"(?:\bof\s+)?{re.escape(FILEWORDS)}", "", prompt))
-        return left if contains_words(prompt, named) else f"photo of {subject}"
-
-    instance = concept.sample_prompt
-    if instance is None:
-        instance = without(concept.instance_prompt, token, f"{token} {noun}")
+    instance = subject_prompt(concept) if concept.sample_prompt is None else concept.sample_prompt
     return concept.model_copy(
         update={
             "instance_prompt": filled(0, instance),
-            "class_prompt": without(concept.class_prompt, noun, noun),
+            "class_prompt": _without_captions(concept.class_prompt, noun, noun),
             "sanity_prompts": tuple(filled(index, prompt) for index, prompt in enumerate(concept.sanity_prompts)),
         }
     )
+
+
+def _without_captions(prompt: str, named: str, subject: str) -> str:
+    if FILEWORDS not in prompt:
+        return prompt
+    # "drawing of [filewords] in ohwx style" loses the "of" too
+    left = tidy(re.sub(rf"(?:\bof\s+)?{re.escape(FILEWORDS)}", "", prompt))
+    return left if contains_words(prompt, named) else f"photo of {subject}"

@@ -6,6 +6,7 @@ import shlex
 
 import yaml
 
+from dbsweep.concepts.captions import subject_prompt
 from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.records.run import RunRecord
@@ -39,9 +40,9 @@ def export_commands(record: RunRecord, handle: str) -> tuple[tuple[str, str], ..
 def draw_command(record: RunRecord, handle: str) -> tuple[str, str]:
     """The command that draws a person's own prompts with the choice, and what it gives; `handle` as above."""
     concept = Experiment.model_validate(record.experiment).concepts[0]
-    prompt = concept.sample_prompt or concept.instance_prompt
-    if FILEWORDS in prompt:
-        prompt = f"photo of {concept.instance_token} {concept.class_token}"
+    prompt = concept.sample_prompt
+    if prompt is None or FILEWORDS in prompt:
+        prompt = subject_prompt(concept)
     command = f"dbsweep draw {handle} --prompt {shlex.quote(prompt)} --out {record.name}-pictures"
     return "pictures of your own prompts", command
 

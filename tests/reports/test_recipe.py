@@ -56,6 +56,8 @@ def test_the_choice_draws_its_subject_by_a_command_that_a_shell_reads_as_meant(r
         ({"instance_prompt": "a photo of ohwx man"}, "a photo of ohwx man"),
         ({"sample_prompt": "ohwx man, smiling"}, "ohwx man, smiling"),
         ({"instance_prompt": "[filewords]"}, "photo of ohwx man"),
+        ({"instance_prompt": "[filewords], ohwx man"}, "ohwx man"),
+        ({"sample_prompt": "[filewords], ohwx man"}, "photo of ohwx man"),
     ],
     ids=str,
 )
