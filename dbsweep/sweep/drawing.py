@@ -87,8 +87,7 @@ def draw_pictures(
     wanted = _pictures(prompts, infos, asked, loaded.settings)
     pictures = list(dict.fromkeys(wanted))
     missing = find_missing(pictures, out, loaded.model_hash)
-    batches = batches_to_draw(pictures, missing, batch_size)
-    at_once = [[pictures[index].request for index in batch] for batch in batches]
+    at_once = ([pictures[i].request for i in batch] for batch in batches_to_draw(pictures, missing, batch_size))
     refuse_too_large(at_once, loaded.models, drawing.precision)
     if len(pictures) < len(wanted):
         note(

@@ -14,16 +14,12 @@ from PIL import Image
 
 from dbsweep.concepts.face import Face
 from dbsweep.concepts.files import write_whole
+from tests.three_photos import write_three_photos
 
 
 @pytest.fixture
 def source(tmp_path):
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for index, size in enumerate([(150, 100), (100, 250), (96, 96)]):
-        noise = np.random.default_rng(index).integers(0, 256, (10, 10, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize(size).save(folder / f"{index}.png")
-    return folder
+    return write_three_photos(tmp_path / "photos")
 
 
 def pictures(folder: Path) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from PIL import Image
 
@@ -13,18 +12,14 @@ from dbsweep.concepts.photos import read_photo, read_square
 from dbsweep.concepts.preparation import Crop, Preparation
 from dbsweep.errors import InputError
 from dbsweep.sweep.preparing import Outcome, look_at_photos, prepare_photos
+from tests.three_photos import write_three_photos
 
 SMALL = Preparation(size=(64, 64))
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    for index, size in enumerate([(150, 100), (100, 250), (96, 96)]):
-        noise = np.random.default_rng(index).integers(0, 256, (10, 10, 3), dtype=np.uint8)
-        Image.fromarray(noise).resize(size).save(folder / f"{index}.png")
-    return folder
+    return write_three_photos(tmp_path / "photos")
 
 
 def prepare(source: Path, out: Path, asked: Preparation = SMALL, detector: Path | None = None) -> Outcome:

@@ -22,6 +22,7 @@ from dbsweep.models.export.lora import take_lora
 from dbsweep.models.export.lora_files import save_kohya, save_peft
 from dbsweep.models.export.metadata import Origin
 from dbsweep.models.loading import load_base
+from tests.models.export.drawn import draw
 
 ORIGIN = Origin(title="ohwx", date="2026-01-02T03:04:05+00:00", resolution=64)
 RANK, ALPHA = 4, 6
@@ -50,15 +51,6 @@ def trained(base: Path) -> StableDiffusion:
 
 def networks(models: StableDiffusion) -> dict[str, torch.nn.Module]:
     return {"unet": models.unet, "text_encoder": models.text_encoder}
-
-
-def draw(pipeline: StableDiffusionPipeline) -> np.ndarray:
-    pipeline.set_progress_bar_config(disable=True)
-    generator = torch.Generator().manual_seed(5)
-    images: np.ndarray = pipeline(
-        "photo of ohwx man", num_inference_steps=2, height=64, width=64, generator=generator, output_type="np"
-    ).images
-    return images
 
 
 def pipeline_of(base: Path, models: StableDiffusion) -> StableDiffusionPipeline:

@@ -14,20 +14,9 @@ from safetensors.torch import load_file
 from dbsweep.models.export.metadata import Origin, describe
 from dbsweep.models.export.whole import save_pipeline, save_single_file
 from dbsweep.models.loading import load_base
+from tests.models.export.drawn import draw
 
 ORIGIN = Origin(title="ohwx b01-000120", date="2026-01-02T03:04:05+00:00", resolution=64)
-
-
-def draw(pipeline: StableDiffusionPipeline) -> np.ndarray:
-    pipeline.set_progress_bar_config(disable=True)
-    for network in (pipeline.unet, pipeline.text_encoder, pipeline.vae):
-        for parameter in network.parameters():  # where weights of a file lie in memory decides how a processor rounds
-            parameter.data = parameter.data.clone()
-    generator = torch.Generator().manual_seed(5)
-    images: np.ndarray = pipeline(
-        "photo of ohwx man", num_inference_steps=2, height=64, width=64, generator=generator, output_type="np"
-    ).images
-    return images
 
 
 def test_diffusers_draws_the_same_image_from_an_exported_folder(narrow: Path, tmp_path: Path) -> None:
