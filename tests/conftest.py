@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ os.environ["OMP_WAIT_POLICY"] = "passive"  # a thread that turns in a circle tak
 # the threads of one would wait for each other.
 os.environ.update(RAY_worker_niceness="0")
 
+RAY_CPUS = 2
 
 # A busy machine is slow, not wrong.
 settings.register_profile("dbsweep", deadline=None)
@@ -65,6 +67,17 @@ def one_thread() -> Iterator[None]:
         sys.modules["torch"].set_num_threads(1)
 
 
+@pytest.fixture(autouse=True)
+def nothing_is_kept_of_ray(request: pytest.FixtureRequest) -> Iterator[None]:
+    """After each test on the shared Ray all of its CPUs are free: a later test would wait for them forever."""
+    yield
+    if "ray_session" in request.fixturenames and (ray := sys.modules["ray"]).is_initialized():
+        end = time.monotonic() + 60.0
+        while (free := ray.available_resources().get("CPU", 0.0)) < RAY_CPUS and time.monotonic() < end:
+            time.sleep(0.02)
+        assert free == RAY_CPUS, f"of {RAY_CPUS} CPUs {free:g} are free again"
+
+
 @pytest.fixture
 def dbsweep(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[int, str, str]]:
     """(exit code, stdout, stderr) of `dbsweep WORDS`."""
@@ -91,6 +104,6 @@ def ray_session() -> Iterator[None]:
 
     from dbsweep.execution.ray.start import start_ray
 
-    start_ray(num_cpus=2)
+    start_ray(num_cpus=RAY_CPUS)
     yield
     ray.shutdown()

@@ -13,7 +13,7 @@ from dbsweep.config.schema import Resources
 from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob
-from dbsweep.execution.ray import worker
+from dbsweep.execution.ray import placement, worker
 from dbsweep.execution.ray.scheduler import BranchScheduler
 from dbsweep.execution.ray.searcher import BranchSearcher, EventRelay
 from dbsweep.execution.ray.tasks import RETRIES
@@ -99,6 +99,7 @@ class TuneThread:
         return error
 
     def _fit(self) -> None:
+        placement.use_in_tune()
         try:
             self._tuner.fit()
         except BaseException as error:  # noqa: BLE001  (raised again in the caller's thread)
