@@ -27,6 +27,7 @@ from benchmarks.selection_costs import bounds, costs, races, steps_saved
 from benchmarks.selection_curves import SubjectCurves, read_curves, write_curves
 from benchmarks.selection_detection import detection
 from benchmarks.selection_methods import UNTOLD, Floats, Judged, judged, regret, regrets
+from benchmarks.selection_off_grid import off_grid
 from benchmarks.selection_ours import WAY
 from benchmarks.selection_plan import SWEPT
 from dbsweep.config.choosing import Choosing
@@ -90,6 +91,9 @@ def measure(subjects: Sequence[Judged]) -> dict[str, Any]:
         "cost_vs_grid_bound": {name: _round(row["cost_vs_grid"]) for name, row in most.items()},
         "races": {name: {key: _round(value) for key, value in row.items()} for name, row in races(subjects).items()},
         "ways": {way: _way(subjects, way) for way in subjects[0].ours},
+        "off_grid": {
+            name: {key: _round(value) for key, value in row.items()} for name, row in off_grid(subjects).items()
+        },
         "oracle_noise": _round(oracle_noise(subjects)),
         "causes": causes(subjects),
         "best_utility": _round(float(np.mean([subject.utility.max() for subject in subjects]))),
@@ -256,11 +260,12 @@ def _table(result: dict[str, Any]) -> str:
         if name in result["regret_at_any_rate"]:
             more += f"   at any learning rate {result['regret_at_any_rate'][name]:.3f}"
         lines.append(f"  {name:20} {value:.3f}  ({low:.3f} to {high:.3f}){more}")
-    skipped = ("subjects", "missed", "causes", "races", "ways")
+    skipped = ("subjects", "missed", "causes", "races", "ways", "off_grid")
     rows = {key: value for key, value in result.items() if key not in skipped and "regret" not in key}
     rows |= {key: value for key, value in result.items() if key.startswith("regret_") and not isinstance(value, dict)}
     rows |= {f"race to {name}": row for name, row in result["races"].items()}
     rows |= {f"way {way}": row for way, row in result["ways"].items()} | result["causes"]
+    rows |= {f"only {name}": row for name, row in result["off_grid"].items()}
     rows.pop("advantage_interval")
     lines += [f"{key:25} {value}" for key, value in rows.items()]
     return "\n".join([*lines, *(f"missed: {line}" for line in result["missed"])])

@@ -9,7 +9,7 @@ from typing import Final, TypeAlias
 from benchmarks.selection_curves import SubjectCurves
 from benchmarks.selection_plan import EVALUATE
 from benchmarks.selection_race import Raced, race, rows_until
-from benchmarks.selection_schedule import WAYS, all_ends
+from benchmarks.selection_schedule import WAYS, ends_by
 from dbsweep.config.choosing import Choosing
 from dbsweep.config.evaluate import Evaluate
 from dbsweep.records.names import BASE
@@ -70,6 +70,9 @@ def outcome(
 
 def outcomes(curves: SubjectCurves) -> dict[str, Outcome]:
     """By way."""
-    return {
-        way: outcome(curves, ends, look_every=WAYS[way].look_every(curves)) for way, ends in all_ends(curves).items()
-    }
+    return {way: outcome_by(curves, way) for way in WAYS}
+
+
+def outcome_by(curves: SubjectCurves, way: str) -> Outcome:
+    """By one of `WAYS`."""
+    return outcome(curves, ends_by(curves, WAYS[way]), look_every=WAYS[way].look_every(curves))

@@ -62,15 +62,23 @@ class Way:
 
 ALONE: Final = {"scheduler": "none"}
 """Learning rates are not compared while they train."""
+PATIENT: Final = {"catch_up": 1.0}
+"""Who is behind may catch up to the end."""
+BEHIND: Final = {"catch_up": 0.0}
+"""Who is surely behind is ended at once."""
 HALVED: Final = {"scheduler": "asha", "reduction_factor": REDUCTION}
 
 WAYS: Final[Mapping[str, Way]] = {
     "whole": Way(stops=False, looks=1),
     "every": Way(looks=1),
     "every_alone": Way(search=ALONE, looks=1),
+    "every_patient": Way(search=PATIENT, looks=1),
+    "every_behind": Way(search=BEHIND, looks=1),
     "every_halved": Way(search=HALVED, looks=1),
     "spaced": Way(),
     "spaced_alone": Way(search=ALONE),
+    "spaced_patient": Way(search=PATIENT),
+    "spaced_behind": Way(search=BEHIND),
     "spaced_halved": Way(search=HALVED),
 }
 
@@ -99,12 +107,8 @@ def ends(
     return tuple(trial.steps.index(last[job.branch.id]) for job, trial in zip(jobs, curves.trials, strict=True))
 
 
-def all_ends(curves: SubjectCurves) -> dict[str, tuple[int, ...]]:
-    """`ends` by the names of `WAYS`."""
-    return {name: _ends_by(curves, way) for name, way in WAYS.items()}
-
-
-def _ends_by(curves: SubjectCurves, way: Way) -> tuple[int, ...]:
+def ends_by(curves: SubjectCurves, way: Way) -> tuple[int, ...]:
+    """`ends` of sweeps that are run so."""
     if not way.stops:
         return tuple(len(trial.checkpoints) - 1 for trial in curves.trials)
     return ends(curves, way.search, looks=way.looks)

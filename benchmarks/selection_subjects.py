@@ -16,7 +16,7 @@ from benchmarks.selection_curves import CardData, OracleView, SubjectCurves, Tri
 from benchmarks.selection_judge import ROUNDS, OraclePictures, ceilings, draw_for_oracle, look, may_be_best
 from benchmarks.selection_plan import OTHERS, SubjectPlan, SweepName, wanted_styles
 from benchmarks.selection_race import race, rows_until
-from benchmarks.selection_schedule import WAYS, all_ends
+from benchmarks.selection_schedule import WAYS, ends_by
 from benchmarks.selection_training import scored, seen_by_oracle, train_trial
 from dbsweep.concepts.photos import list_photos, read_square
 from dbsweep.config.choosing import Choosing
@@ -151,7 +151,7 @@ class SubjectWork(SubjectPlan, CachedSweep):
                 seen[name, level] = look_closer(self.job, given)
             return seen[name, level]
 
-        for way, ends in all_ends(curves).items():
+        for way, ends in ((way, ends_by(curves, WAYS[way])) for way in WAYS):
             rows = rows_until(curves, ends, utility, WAYS[way].look_every(curves))
             race(rows, closer, utility, evaluate=self.experiment.evaluate)
         found: dict[str, dict[int, object]] = {}

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_serializer, model_validator
 
 from dbsweep.config.axes import SearchAxis, Values
-from dbsweep.config.fields import Count, NotBool, Section, count_or
+from dbsweep.config.fields import Count, Fraction, NotBool, Section, count_or
 from dbsweep.config.problems import Problems
 from dbsweep.config.search_axes import allowed_values, read_axes
 from dbsweep.config.train import Train
@@ -55,9 +55,14 @@ class Search(Section):
     )
     scheduler: SchedulerName = Field(
         SchedulerName.OUTRUN,
-        description="outrun ends a trial if another was surely better by the same epoch, by more than the trial would"
-        " still gain at its pace; asha ends, at rungs of epochs, all that are not among the best so far;"
+        description="outrun ends a trial if another was surely better by the same epoch, and the trial would not catch"
+        " up (see catch_up); asha ends, at rungs of epochs, all that are not among the best so far;"
         " with none, only the verdict ends trials",
+    )
+    catch_up: Fraction = Field(
+        0.5,
+        description="for outrun: until this share of the longest trial's epochs a trial that is behind goes on if it"
+        " would catch up at its pace, and is ended after it; with 0 it is always ended, with 1 it may always catch up",
     )
     grace_epochs: Annotated[Literal["auto"] | Count, count_or("auto")] = Field(
         "auto",

@@ -76,6 +76,8 @@ def _idle(search: Search) -> Iterator[str]:
     fields, scheduler = type(search).model_fields, search.scheduler
     if scheduler is SchedulerName.NONE and search.grace_epochs != fields["grace_epochs"].default:
         yield "grace_epochs has no effect: it needs search.scheduler outrun or asha"
+    if scheduler is not SchedulerName.OUTRUN and search.catch_up != fields["catch_up"].default:
+        yield "catch_up has no effect: it needs search.scheduler outrun"
     if scheduler is not SchedulerName.ASHA and search.reduction_factor != fields["reduction_factor"].default:
         yield "reduction_factor has no effect: it needs search.scheduler asha"
 

@@ -18,8 +18,10 @@ def test_the_grid_trains_every_length_by_itself() -> None:
 
 
 def test_ours_trains_each_rate_once_and_ends_it_when_outrun_or_overtrained() -> None:
-    """GENTLE: 40 * 6 + 4 * 100. HARD ends at its third checkpoint; by halving GENTLE does, too."""
-    assert tree(subject()).evaluations == 400 + 640 + (30 * 6 + 3 * 100)
+    """GENTLE: 40 * 6 + 4 * 100. HARD ends at its third checkpoint; by halving GENTLE does, too. GENTLE is behind at its
+    second, the middle: by default it ends there."""
+    assert tree(subject()).evaluations == 400 + (20 * 6 + 2 * 100) + (30 * 6 + 3 * 100)
+    assert tree(subject(), "spaced_patient").evaluations == 400 + 640 + (30 * 6 + 3 * 100)
     assert tree(subject(), "every_halved").evaluations == 400 + 2 * (30 * 6 + 3 * 100)
     curves = sweep(trial(GENTLE + GENTLE[-1:] * 3), trial(HARD + HARD[-1:] * 3, rate=1e-4))
     truth = np.array([[0.2, 0.4, 0.7, 0.8, 0.8, 0.8, 0.8], [0.5, 0.6, 0.3, 0.1, 0.1, 0.1, 0.1]])
@@ -65,7 +67,7 @@ def test_asha_ends_what_is_not_among_the_best() -> None:
 
 
 def test_ratios_and_what_the_choices_are_worth() -> None:
-    found = costs([subject()])
+    found = costs([subject()], "spaced_patient")
     assert found["cost_vs_grid"] == pytest.approx(2100 / 1520)
     assert found["steps_vs_grid"] == pytest.approx(2 * (10 + 20 + 30 + 40) / (40 + 30))
     assert found["dbsweep_behind"] == 0.0

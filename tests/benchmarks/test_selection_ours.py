@@ -23,7 +23,7 @@ WHOLE = (3, 3)
 def test_the_hard_training_is_ended_by_its_verdict_and_the_gentle_one_only_by_halving() -> None:
     """HARD's onset is at index 2. GENTLE is behind it at index 1, a third of the way and a bit, and rises."""
     found = outcomes(subject().curves)
-    early = {way: each for way, each in found.items() if way not in ("whole", "every_halved", "spaced_halved")}
+    early = {way: each for way, each in found.items() if way in ("every_patient", "spaced_patient")}
     assert found["whole"].ends == WHOLE
     assert {each.ends for each in early.values()} == {(3, 2)}  # of four checkpoints none is passed over
     assert {each.place for each in early.values()} == {(0, 3)}
@@ -44,8 +44,8 @@ def test_the_defaults_pass_over_every_second_of_eight_checkpoints() -> None:
     curves = sweep(trial(GENTLE + GENTLE[-1:] * 4), trial(HARD + HARD[-1:] * 4, rate=1e-4))
     found = outcomes(curves)
     assert {way: each.look_every for way, each in found.items()} == {
-        **{"whole": 1, "every": 1, "every_alone": 1, "every_halved": 1},
-        **{"spaced": 2, "spaced_alone": 2, "spaced_halved": 2},
+        **dict.fromkeys(("whole", "every", "every_alone", "every_patient", "every_behind", "every_halved"), 1),
+        **dict.fromkeys(("spaced", "spaced_alone", "spaced_patient", "spaced_behind", "spaced_halved"), 2),
     }
     assert (found["every"].ends, found["spaced"].ends) == ((7, 2), (7, 3))
     assert found["spaced"].looks < found["every"].looks

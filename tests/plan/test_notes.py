@@ -138,6 +138,7 @@ def test_a_scheduler_tells_its_rungs(search: dict[str, object], note: str):
             {"scheduler": "none", "grace_epochs": 8},
             "grace_epochs has no effect: it needs search.scheduler outrun or asha",
         ),
+        ({"scheduler": "asha", "catch_up": 1}, "catch_up has no effect: it needs search.scheduler outrun"),
         ({"reduction_factor": 3}, "reduction_factor has no effect: it needs search.scheduler asha"),
     ],
 )

@@ -18,8 +18,9 @@ from dbsweep.selection.utility import utility_for
 class Outrun:
     """Holds a branch, from `grace_epochs` on, against the best that any had shown by the same epoch.
 
-    It ends where that one is ahead by more than chance and by more than the branch would make up by its end, if it went
-    on as in its last looks: a gentle training that is late is not a poor one.
+    It ends where that one is ahead by more than chance. Until `catch_up` of the longest training is over, it must be
+    ahead by more than the branch would make up by its end, too, if it went on as in its last looks: a gentle training
+    that is late is not a poor one.
 
     A checkpoint that is passed over asks again, by the latest look: others may have been told of theirs by then.
 
@@ -31,6 +32,7 @@ class Outrun:
     """
 
     def __init__(self, experiment: Experiment, base: Scorecard) -> None:
+        self._catch_up = experiment.search.catch_up
         self._grace, self._longest = grace_epochs(experiment), longest_epochs(experiment)
         self._utility = utility_for(experiment.choose, base, experiment.verdict)
         self._rows: defaultdict[str, dict[int, Row]] = defaultdict(dict)
@@ -55,14 +57,17 @@ class Outrun:
             return None
         if any(point.id == leader.checkpoint for _, point, _ in way):
             return None
-        gain = may_gain(way, self._longest, self._utility)
+        late = looked < self._catch_up * self._longest
+        gain = may_gain(way, self._longest, self._utility) if late else 0.0
         if not surely_better(leader, own, gain, self._utility):
             return None
         had, reached = apart(leader.utility, own.utility + gain, least=3)
-        return (
-            f"{SchedulerName.OUTRUN}: utility {own.utility:.3f} by epoch {looked} and at most {reached} later, where "
-            f"{leader.checkpoint} had {had} already"
+        told = (
+            f"{own.utility:.3f} by epoch {looked} and at most {reached} later"
+            if late
+            else f"{reached} by epoch {looked}"
         )
+        return f"{SchedulerName.OUTRUN}: utility {told}, where {leader.checkpoint} had {had} already"
 
     def _way(self, branch: str) -> list[Row]:
         """The scored checkpoints of a branch, and of those that lead to it up to the forks."""

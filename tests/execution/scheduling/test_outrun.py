@@ -40,7 +40,7 @@ def passed_over(event: CheckpointScored) -> CheckpointScored:
 def test_the_surely_worse_are_ended_at_their_second_look() -> None:
     """Eight epochs, looks at 2, 4, 6, 8. At the first the pace is that from 0, by which all come far: a quarter of the
     training is then over. The middle rates, b02 and b03, start first."""
-    events = replay(jobs_of(RUN, **OUTRUN))
+    events = replay(jobs_of(RUN, catch_up=1, **OUTRUN))
     assert ends(events) == {
         "b02": (TrialState.COMPLETED, 80),
         "b03": (TrialState.STOPPED, 40),
@@ -50,6 +50,13 @@ def test_the_surely_worse_are_ended_at_their_second_look() -> None:
     reasons = [event.reason for event in events if isinstance(event, BranchEnded) and event.branch == "b03"]
     # 3 / (1/.4 + 1/.4 + 1) and 3 / (1/.6 + 1/.6 + 1)
     assert reasons == ["outrun: utility 0.500 by epoch 4 and at most 0.500 later, where b02-000020 had 0.692 already"]
+
+
+def test_without_catching_up_the_surely_worse_are_ended_at_their_first_look() -> None:
+    events = replay(jobs_of(RUN, catch_up=0, **OUTRUN))
+    assert {branch: step for branch, (_, step) in ends(events).items()} == {"b02": 80, "b03": 20, "b01": 80, "b04": 20}
+    reasons = [event.reason for event in events if isinstance(event, BranchEnded) and event.branch == "b03"]
+    assert reasons == ["outrun: utility 0.500 by epoch 2, where b02-000020 had 0.692 already"]
 
 
 def test_what_came_before_anything_better_goes_on() -> None:
@@ -87,14 +94,32 @@ def test_a_training_that_was_best_and_fell_goes_on_until_another_is_better() -> 
     assert asked.end(alone(job(), "peaked"), scored("peaked", 5, 1e-4)) is not None
 
 
-def test_who_would_catch_up_by_its_end_goes_on() -> None:
-    """At epoch 4 of 8 both are at 0.4 of identity, where another one has 0.7: the one from 0.1, the other from 0.38."""
-    for first, ended in ((1e-4, False), (3.8e-4, True)):
-        asked = ending(job().sweep.experiment)
-        for epoch in (2, 4):
-            asked.end(alone(job(), "ahead"), scored("ahead", epoch, 7e-4))
-        asked.end(alone(job(), "late"), scored("late", 2, first))
-        assert (asked.end(alone(job(), "late"), scored("late", 4, 4e-4)) is not None) == ended
+@pytest.mark.parametrize(("catch_up", "ended"), [(1.0, False), (0.6, False), (0.5, True), (0.0, True)])
+def test_who_would_catch_up_goes_on_for_a_share_of_the_training(catch_up: float, ended: bool) -> None:
+    """At epoch 4 of 8 it has come from 0.1 to 0.4 of identity, where another one has 0.7."""
+    asked = ending(jobs_of(RUN, catch_up=catch_up, **OUTRUN)[0].sweep.experiment)
+    for epoch in (2, 4):
+        asked.end(alone(job(), "ahead"), scored("ahead", epoch, 7e-4))
+    asked.end(alone(job(), "late"), scored("late", 3, 1e-4))
+    assert (asked.end(alone(job(), "late"), scored("late", 4, 4e-4)) is not None) == ended
+
+
+@pytest.mark.parametrize(("first", "ended"), [(1e-4, False), (2.9e-4, True)])
+def test_who_would_not_catch_up_ends_before_that(first: float, ended: bool) -> None:
+    """At epoch 3 of 8 both are at 0.3, where another one has 0.7."""
+    asked = ending(job().sweep.experiment)
+    for epoch in (2, 3):
+        asked.end(alone(job(), "ahead"), scored("ahead", epoch, 7e-4))
+    asked.end(alone(job(), "late"), scored("late", 2, first))
+    assert (asked.end(alone(job(), "late"), scored("late", 3, 3e-4)) is not None) == ended
+
+
+@pytest.mark.parametrize("scatter", [0.0, 0.5])
+def test_without_catching_up_too_who_is_behind_by_chance_goes_on(scatter: float) -> None:
+    asked = ending(jobs_of(RUN, catch_up=0, **OUTRUN)[0].sweep.experiment)
+    asked.end(alone(job(), "high"), noisy(scored("high", 2, 8e-4), 1, scatter))
+    told = asked.end(alone(job(), "low"), noisy(scored("low", 2, 6e-4), 2, scatter))
+    assert (told is not None) == (scatter == 0.0)
 
 
 def test_a_fork_is_never_held_against_what_it_shares() -> None:
@@ -119,7 +144,7 @@ def test_where_it_is_passed_over_a_branch_ends_that_others_have_outrun_since_its
         assert asked.end(other, scored("other", epoch, rate)) is None
     told = asked.end(first, passed_over(scored("first", 5, 3e-4)))
     assert told is not None
-    assert "by epoch 4 and at most 0.391 later, where other-000040 had" in told
+    assert "utility 0.391 by epoch 4, where other-000040 had" in told
     assert asked.end(other, passed_over(scored("other", 5, 9e-4))) is None
 
 
