@@ -6,14 +6,16 @@ import errno
 import os
 import sys
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Final, NoReturn
 
 import typer
 
 from dbsweep import __version__
 from dbsweep.commands.captioning import caption_photos
 from dbsweep.commands.drawing import draw_prompts
+from dbsweep.commands.examples import epilog
 from dbsweep.commands.ideas import find_ideas
 from dbsweep.commands.minisd import subject
 from dbsweep.commands.models import export_model, hash_models, merge_models
@@ -32,13 +34,29 @@ _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 app = typer.Typer(
     name="dbsweep",
-    help="Sweep DreamBooth trainings of Stable Diffusion, see which checkpoint to keep, and why.",
+    help="Sweep DreamBooth trainings of Stable Diffusion, and see which checkpoint to keep and why.",
+    epilog=epilog(),
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-minisd_app = typer.Typer(help="The embedded model: draw subjects to try things on.", no_args_is_help=True)
-app.add_typer(minisd_app, name="minisd")
+minisd_app = typer.Typer(help="Draw photos of made-up subjects, to try things on.", no_args_is_help=True)
+app.add_typer(minisd_app, name="minisd", rich_help_panel="Try it out")
+
+_COMMANDS: Final[Mapping[str, Mapping[str, Callable[..., None]]]] = {
+    "Prepare photos": {"photos": prepare_photos, "caption": caption_photos},
+    "Sweep": {"plan": plan, "run": run, "resume": resume, "runs": list_runs},
+    "See and choose": {"best": best, "trials": trials, "choose": choose, "report": report, "track": track},
+    "Use the model": {
+        "export": export_model,
+        "draw": draw_prompts,
+        "ideas": find_ideas,
+        "upscale": upscale_pictures,
+        "merge": merge_models,
+        "hash": hash_models,
+    },
+}
+"""The commands, by their heading in the help."""
 
 
 def _show_version(wanted: bool) -> None:
@@ -50,30 +68,17 @@ def _show_version(wanted: bool) -> None:
 @app.callback()
 def _root(
     version: Annotated[
-        bool, typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", metavar="", callback=_show_version, is_eager=True, help="Show the version and exit."),
     ] = False,
 ) -> None:
     """Holds the options that belong to no command."""
 
 
-app.command("photos")(prepare_photos)
-app.command()(plan)
-app.command()(run)
-app.command()(resume)
-app.command()(best)
-app.command("export")(export_model)
-app.command("merge")(merge_models)
-app.command("draw")(draw_prompts)
-app.command("ideas")(find_ideas)
-app.command("upscale")(upscale_pictures)
-app.command("caption")(caption_photos)
-app.command()(choose)
-app.command("hash")(hash_models)
-app.command()(trials)
-app.command()(report)
-app.command()(track)
-app.command("runs")(list_runs)
-minisd_app.command()(subject)
+for _heading, _commands in _COMMANDS.items():
+    for _name, _command in _commands.items():
+        app.command(_name, rich_help_panel=_heading, epilog=epilog(_name))(_command)
+minisd_app.command(epilog=epilog("minisd subject"))(subject)
 add_other_names(app)
 
 

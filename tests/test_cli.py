@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 from rich.console import Console
 from typer.main import get_group
-from typer.models import OptionInfo
+from typer.models import OptionInfo, ParameterInfo
 
 from dbsweep import __version__
 from dbsweep.cli import app, minisd_app
@@ -89,6 +89,22 @@ def test_no_name_is_cut_in_the_help_of_a_terminal_of_80_columns(dbsweep, monkeyp
     assert "--help" in out
     cut = re.findall(r"\S+…", out)
     assert [word for word in cut if "," not in word] == []  # of --steps,--num-inference-steps the first is whole
+
+
+def test_each_command_is_told_in_one_line_of_80_columns(dbsweep, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    _, out, _ = dbsweep("--help")
+    rows = re.findall(r"^│ ([a-z]*) +([A-Z].*?)? *│$", out, re.MULTILINE)
+    shown = [name for name, each in get_group(app).commands.items() if not each.hidden]
+    assert sorted(name for name, _ in rows) == sorted(shown)
+    assert all(told.endswith(".") for _, told in rows)
+
+
+@pytest.mark.parametrize("command", [each.callback for app in (app, minisd_app) for each in app.registered_commands])
+def test_every_argument_and_option_has_a_help(command: Callable[..., None]):
+    for name, hint in get_type_hints(command, include_extras=True).items():
+        for told in (each for each in getattr(hint, "__metadata__", ()) if isinstance(each, ParameterInfo)):
+            assert re.fullmatch(r"(?s)\S.*\.", told.help or ""), name
 
 
 @pytest.mark.parametrize(("words", "flag"), [(("run",), "--alone"), (("best",), "--json"), ((), "--version")])

@@ -9,9 +9,12 @@ import typer
 
 from dbsweep.commands.output import print_lines, print_note
 
+_SENTENCES = "Captioners (GIT, BLIP, BLIP-2, Florence-2)"
+_TAGS = "Taggers (WD14)"
+
 
 def caption_photos(
-    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER...", help="Folders of photos or class images.")],
+    folders: Annotated[list[Path], typer.Argument(metavar="FOLDER", help="Folders of photos or class images.")],
     model: Annotated[
         str,
         typer.Option(
@@ -22,51 +25,83 @@ def caption_photos(
     ],
     class_word: Annotated[
         str | None,
-        typer.Option(
-            metavar="WORD", help="List the captions that lack this word: your class_token, such as man or dog."
-        ),
+        typer.Option(metavar="WORD", help="List captions without this word: your `class_token`, such as man or dog."),
     ] = None,
     if_there: Annotated[
         Literal["skip", "overwrite", "append", "prepend"],
         typer.Option(
-            metavar="WHAT",
-            help="What to do with a caption that exists: skip it, overwrite it, or add to it (append, prepend).",
+            metavar="ACTION",
+            help="What to do if a photo has a caption: skip it, overwrite it, append to it or prepend to it.",
         ),
     ] = "skip",
-    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Text before each caption.")] = "",
-    suffix: Annotated[str, typer.Option(metavar="TEXT", help="Text after each caption.")] = "",
+    prefix: Annotated[str, typer.Option(metavar="TEXT", help="Text to put before each caption.")] = "",
+    suffix: Annotated[str, typer.Option(metavar="TEXT", help="Text to put after each caption.")] = "",
     replace: Annotated[
         list[str] | None,
         typer.Option(
             metavar="OLD=NEW",
-            help="Replace a tag, or whole words of a sentence; an empty NEW removes them. May be repeated.",
+            help="Replace a tag, or whole words of a sentence. An empty NEW removes them; may be repeated.",
         ),
     ] = None,
     prompt: Annotated[
         str | None,
         typer.Option(
             metavar="TEXT",
+            rich_help_panel=_SENTENCES,
             help="Beginning of each sentence (GIT, BLIP), question (BLIP-2), or task (Florence-2: <DETAILED_CAPTION>).",
         ),
     ] = None,
     max_tokens: Annotated[
-        int | None, typer.Option(min=1, max=400, help="Longest sentence, in tokens; default: 50.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            max=400,
+            rich_help_panel=_SENTENCES,
+            help="Longest sentence, in tokens.",
+            show_default="50",
+        ),
     ] = None,
-    beams: Annotated[int | None, typer.Option(min=1, help="Beams of the beam search; default: 1.")] = None,
+    beams: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, rich_help_panel=_SENTENCES, help="Beams of the beam search.", show_default="1"
+        ),
+    ] = None,
     threshold: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="Least probability of a tag; default: 0.35.")
+        float | None,
+        typer.Option(
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=_TAGS,
+            help="Lowest probability of a tag.",
+            show_default="0.35",
+        ),
     ] = None,
     character_threshold: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Least probability of a character's name; default: as for other tags."),
+        typer.Option(
+            metavar="P",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=_TAGS,
+            help="Lowest probability of a character's name.",
+            show_default="as for tags",
+        ),
     ] = None,
     batch_size: Annotated[
-        int, typer.Option("--batch-size", "--batch", min=1, help="Photos per batch; fewer if memory runs short.")
+        int,
+        typer.Option(
+            "--batch-size", "--batch", metavar="N", min=1, help="Photos per batch; fewer if memory runs short."
+        ),
     ] = 8,
 ) -> None:
-    """Write a caption beside each photo that has none. Run it again to continue after an interruption.
+    """Write a caption beside each photo, with a captioner or a tagger.
 
-    Of captioners microsoft/git-large-coco is one to begin with, of taggers SmilingWolf/wd-vit-tagger-v3.
+    Good models to begin with: microsoft/git-large-coco (sentences) and
+    SmilingWolf/wd-vit-tagger-v3 (tags). Run it again to continue after an
+    interruption.
     """
     from dbsweep.captioning.telling import Telling
     from dbsweep.captioning.wording import Wording, parse_replacements

@@ -11,86 +11,172 @@ from dbsweep.commands.options import RUNS, Runs
 from dbsweep.commands.output import print_lines, print_note
 from dbsweep.errors import InputError
 
+_SAMPLING = "Sampling"
+_HIRES = "Hires fix"
+_AS_EVALUATED = "as in `evaluate`"
+_AS_TRAINED = "the model's size"
+
 
 def draw_prompts(
     model: Annotated[
         str,
         typer.Argument(
             metavar="MODEL",
-            help="A run's chosen checkpoint (RUN), any of its checkpoints (RUN@b01-000120), or what base_model takes: "
-            "minisd, a diffusers folder, a .safetensors or .ckpt file, a hub id.",
+            help="RUN for its chosen checkpoint, RUN@CHECKPOINT for any other, or what `base_model` takes: minisd, a "
+            "diffusers folder, a .safetensors or .ckpt file, a hub id.",
         ),
     ],
     out: Annotated[
         Path,
         typer.Option(
-            metavar="FOLDER", help="Folder for the PNG files; pictures that are there already are not drawn again."
+            metavar="FOLDER", help="Folder for the PNG files; pictures that are already there are not drawn again."
         ),
     ],
     prompts: Annotated[
-        list[str] | None, typer.Option("--prompt", metavar="TEXT", help="Prompt to draw; may be repeated.")
+        list[str] | None,
+        typer.Option("--prompt", metavar="TEXT", help="Prompt to draw, in A1111's notation; may be repeated."),
     ] = None,
     files: Annotated[
         list[Path] | None,
         typer.Option(
             "--prompts",
             metavar="FILE",
-            help="A prompt a line, or flags, as A1111's script takes them: --prompt, --negative_prompt, --steps, "
-            "--cfg_scale, --sampler_name, --seed, --width, --height, --batch_size, --n_iter, --tiling.",
+            help="File with one prompt per line, or flags, as in A1111's script: --prompt, --negative_prompt, "
+            "--steps, --cfg_scale, --sampler_name, --seed, --width, --height, --batch_size, --n_iter, --tiling.",
         ),
     ] = None,
     pngs: Annotated[
         list[Path] | None,
-        typer.Option("--from", metavar="PNG", help="Draw a picture again from its PNG info, with your changes."),
+        typer.Option("--from", metavar="PNG", help="Picture to draw again from its PNG info, with your changes."),
     ] = None,
     matrix: Annotated[
-        bool, typer.Option("--matrix", metavar="", help="Draw all combinations of a prompt's parts between `|`.")
+        bool, typer.Option("--matrix", metavar="", help="Draw all combinations of the parts of a prompt between `|`.")
     ] = False,
     negative_prompt: Annotated[
-        str | None, typer.Option(metavar="TEXT", help="Default: the run's evaluate settings.")
+        str | None,
+        typer.Option(
+            metavar="TEXT",
+            rich_help_panel=_SAMPLING,
+            help="Negative prompt.",
+            show_default=_AS_EVALUATED,
+        ),
     ] = None,
     images_per_prompt: Annotated[
-        int | None, typer.Option(min=1, help="Images of each prompt; image i uses seed + i.")
+        int | None,
+        typer.Option(metavar="N", min=1, help="Images per prompt.", show_default=f"{_AS_EVALUATED}; 1 with --from"),
     ] = None,
-    seed: Annotated[int | None, typer.Option(help="Default: the run's evaluate settings.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            rich_help_panel=_SAMPLING,
+            help="Seed; image i uses seed + i.",
+            show_default=_AS_EVALUATED,
+        ),
+    ] = None,
     iterate_seed: Annotated[
-        bool, typer.Option("--iterate-seed", metavar="", help="Give each prompt its own seeds.")
+        bool,
+        typer.Option(
+            "--iterate-seed", metavar="", rich_help_panel=_SAMPLING, help="Give each prompt seeds of its own."
+        ),
     ] = False,
-    steps: Annotated[int | None, typer.Option("--steps", "--num-inference-steps", help="Sampling steps.")] = None,
-    cfg_scale: Annotated[float | None, typer.Option("--cfg-scale", "--guidance-scale", help="CFG scale.")] = None,
-    sampler: Annotated[str | None, typer.Option(metavar="NAME", help="A1111's name of the sampler.")] = None,
-    width: Annotated[
-        int | None, typer.Option(help="Width in pixels; default: the size the model was trained at.")
+    steps: Annotated[
+        int | None,
+        typer.Option(
+            "--steps",
+            "--num-inference-steps",
+            metavar="N",
+            rich_help_panel=_SAMPLING,
+            help="Sampling steps.",
+            show_default=_AS_EVALUATED,
+        ),
     ] = None,
-    height: Annotated[int | None, typer.Option(help="Height in pixels.")] = None,
-    clip_skip: Annotated[int | None, typer.Option(min=1, help="A1111's Clip skip; default: the run's.")] = None,
+    cfg_scale: Annotated[
+        float | None,
+        typer.Option(
+            "--cfg-scale",
+            "--guidance-scale",
+            metavar="X",
+            rich_help_panel=_SAMPLING,
+            help="CFG scale.",
+            show_default=_AS_EVALUATED,
+        ),
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            rich_help_panel=_SAMPLING,
+            help="Sampler, by A1111's name, such as `Euler a`.",
+            show_default=_AS_EVALUATED,
+        ),
+    ] = None,
+    width: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", rich_help_panel=_SAMPLING, help="Width.", show_default=_AS_TRAINED),
+    ] = None,
+    height: Annotated[
+        int | None,
+        typer.Option(metavar="PIXELS", rich_help_panel=_SAMPLING, help="Height.", show_default=_AS_TRAINED),
+    ] = None,
+    clip_skip: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, rich_help_panel=_SAMPLING, help="A1111's Clip skip.", show_default="the run's, or 1"
+        ),
+    ] = None,
     tiling: Annotated[
-        bool, typer.Option("--tiling", metavar="", help="Make opposite edges fit together, for patterns.")
+        bool,
+        typer.Option("--tiling", metavar="", rich_help_panel=_SAMPLING, help="Make opposite edges join, for patterns."),
     ] = False,
     no_tiling: Annotated[
-        bool, typer.Option("--no-tiling", metavar="", help="Turn tiling off, whatever the PNG of --from says.")
+        bool,
+        typer.Option(
+            "--no-tiling", metavar="", rich_help_panel=_SAMPLING, help="Turn off the tiling of a --from picture."
+        ),
     ] = False,
     hires_scale: Annotated[
-        float | None, typer.Option(metavar="X", help="Hires fix: enlarge X times in a second pass.")
+        float | None,
+        typer.Option(metavar="X", rich_help_panel=_HIRES, help="Draw X times larger, in a second pass."),
     ] = None,
     hires_steps: Annotated[
-        int | None, typer.Option(min=0, help="Steps of the second pass; default: 0, as many as in the first.")
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=0,
+            rich_help_panel=_HIRES,
+            help="Steps of the second pass; 0: as many as in the first.",
+            show_default="0",
+        ),
     ] = None,
     denoising: Annotated[
-        float | None, typer.Option(metavar="D", help="Denoising strength of the second pass, up to 1; default: 0.7.")
+        float | None,
+        typer.Option(
+            metavar="D",
+            rich_help_panel=_HIRES,
+            help="Denoising strength of the second pass, up to 1.",
+            show_default="0.7",
+        ),
     ] = None,
     hires_upscaler: Annotated[
         str | None,
         typer.Option(
             metavar="NAME",
-            help="latent (default), latent-nearest, latent-bicubic, lanczos or another of A1111's upscalers that need "
-            "no network.",
+            rich_help_panel=_HIRES,
+            help="latent, latent-nearest, latent-bicubic, lanczos, or another upscaler of A1111's that needs no model "
+            "file.",
+            show_default="latent",
         ),
     ] = None,
-    batch_size: Annotated[int, typer.Option(min=1, help="Pictures per batch; fewer if memory runs short.")] = 8,
+    batch_size: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Pictures per batch; fewer if memory runs short.")
+    ] = 8,
     runs: Runs = RUNS,
 ) -> None:
-    """Draw prompts with a run's checkpoint or any model. Run it again to continue after an interruption."""
+    """Draw your own prompts with a run, a checkpoint or any base model.
+
+    Run it again to continue after an interruption.
+    """
     from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
     from dbsweep.config.unread import refuse_unread

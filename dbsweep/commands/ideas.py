@@ -13,42 +13,49 @@ from dbsweep.commands.output import print_note, print_whole
 def find_ideas(
     model: Annotated[
         str,
-        typer.Option(
-            "--model", metavar="MODEL", help="A folder or hub id of a language model of transformers: GPT-2, …"
-        ),
+        typer.Option("--model", metavar="MODEL", help="Folder or hub id of a language model, such as GPT-2."),
     ],
     prompts: Annotated[
-        list[str] | None, typer.Argument(metavar="PROMPT", help="What every idea begins with, word for word.")
+        list[str] | None,
+        typer.Argument(metavar="PROMPT", help="Prompts to continue; every idea begins with one, word for word."),
     ] = None,
     files: Annotated[
         list[Path] | None,
-        typer.Option("--prompts", metavar="FILE", help="File of prompts, one per line; each is continued."),
+        typer.Option("--prompts", metavar="FILE", help="File of prompts to continue, one per line."),
     ] = None,
-    count: Annotated[int, typer.Option(help="Ideas for each prompt.")] = 10,
+    count: Annotated[int, typer.Option(metavar="N", help="Ideas for each prompt.")] = 10,
     max_tokens: Annotated[
         int,
-        typer.Option(help="Longest prompt in CLIP tokens; beyond 75 a second chunk begins."),
+        typer.Option(metavar="N", help="Longest prompt, in CLIP tokens; a second chunk begins after 75."),
     ] = 75,
-    temperature: Annotated[float, typer.Option(metavar="T", help="Higher is bolder and less coherent.")] = 0.9,
-    top_k: Annotated[int, typer.Option(help="Choose among this many of the likeliest tokens; 0: all.")] = 8,
+    temperature: Annotated[
+        float, typer.Option(metavar="T", help="Sampling temperature; higher is bolder and less coherent.")
+    ] = 0.9,
+    top_k: Annotated[int, typer.Option(metavar="N", help="Choose among the N likeliest tokens; 0: all.")] = 8,
     top_p: Annotated[
-        float, typer.Option(metavar="P", help="Choose among the likeliest tokens whose probabilities add up to P.")
+        float,
+        typer.Option(
+            metavar="P", help="Choose among the likeliest tokens that together have this probability; 1: all."
+        ),
     ] = 1.0,
-    repetition_penalty: Annotated[float, typer.Option(metavar="X", help="Repetition penalty; 1: none.")] = 1.2,
-    seed: Annotated[int, typer.Option(help="Another seed gives other ideas.")] = 0,
+    repetition_penalty: Annotated[
+        float, typer.Option(metavar="X", help="Penalty for words that were already used; 1: none.")
+    ] = 1.2,
+    seed: Annotated[int, typer.Option(metavar="N", help="Seed; another one gives other ideas.")] = 0,
     tokenizer: Annotated[
         str | None,
         typer.Option(
-            metavar="MODEL", help="Folder or hub id of a tokenizer, for a model without one: distilbert/distilgpt2."
+            metavar="MODEL", help="Folder or hub id of a tokenizer, if the model has none: distilbert/distilgpt2."
         ),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="New file for the ideas, which `dbsweep draw --prompts` reads.")
+        Path | None, typer.Option(metavar="FILE", help="New file to write, for `dbsweep draw --prompts`.")
     ] = None,
 ) -> None:
-    """Continue prompts with a language model: ideas for styles and details, one per line.
+    """Continue a prompt with a language model, for ideas.
 
-    Gustavosta/MagicPrompt-Stable-Diffusion is a model to begin with.
+    Prints one idea per line. A good model to begin with is
+    Gustavosta/MagicPrompt-Stable-Diffusion.
     """
     from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted

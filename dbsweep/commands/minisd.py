@@ -11,14 +11,15 @@ from dbsweep.errors import DbsweepError
 
 
 def subject(
-    seed: Annotated[int, typer.Option(min=0, help="Decides the subject.")],
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Number that decides the subject.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="Folder for the photos; must be new or empty.")],
     klass: Annotated[
-        Literal["man", "woman", "robot"] | None, typer.Option("--class", help="Default: drawn from the seed.")
+        Literal["man", "woman", "robot"] | None,
+        typer.Option("--class", metavar="CLASS", help="man, woman or robot.", show_default="by the seed"),
     ] = None,
-    photos: Annotated[int, typer.Option(min=1, max=1000, help="How many photos.")] = 12,
+    photos: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="Number of photos.")] = 12,
 ) -> None:
-    """Write photos of a made-up subject, to teach it to MiniSD."""
+    """Draw photos of a made-up subject, to teach it to MiniSD."""
     from dbsweep.config.messages import counted
     from dbsweep.minisd.subject import draw_subject, write_subject_photos
 

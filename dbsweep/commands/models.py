@@ -31,24 +31,26 @@ def write_model(
 
 def export_model(
     checkpoint: Annotated[
-        str, typer.Argument(metavar="RUN[@CHECKPOINT]", help="A run's checkpoint: `@best` (default) or `@b01-000120`.")
+        str,
+        typer.Argument(metavar="RUN[@CHECKPOINT]", help="RUN for its chosen checkpoint, RUN@CHECKPOINT for any other."),
     ],
-    out: Annotated[Path, typer.Option(metavar="PATH", help="Where to write; must not exist.")],
+    out: Annotated[Path, typer.Option(metavar="PATH", help="File or folder to write; must not exist.")],
     form: Annotated[
         Literal["single-file", "diffusers", "lora", "peft"],
         typer.Option(
             "--format",
-            help="One .safetensors file for A1111, ComfyUI and Forge, a diffusers folder, or a LoRA file: of kohya's "
-            "kind (lora), or of diffusers' (peft).",
+            metavar="FORMAT",
+            help="single-file: one .safetensors file for A1111, ComfyUI and Forge; diffusers: a folder; lora: a LoRA "
+            "file in kohya's format; peft: a LoRA or DoRA file for diffusers.",
         ),
     ] = "single-file",
     precision: Annotated[
         Literal["fp16", "bf16", "fp32"] | None,
-        typer.Option(help="Precision of the weights; default: as the checkpoint was kept."),
+        typer.Option(metavar="TYPE", help="fp16, bf16 or fp32.", show_default="that of the checkpoint"),
     ] = None,
     no_captions: Annotated[
         bool,
-        typer.Option("--no-captions", help="Leave prompts and captions out of the header of a LoRA file."),
+        typer.Option("--no-captions", metavar="", help="Leave prompts and captions out of a LoRA file's header."),
     ] = False,
     runs: Runs = RUNS,
 ) -> None:
@@ -59,29 +61,42 @@ def export_model(
 
 
 def merge_models(
-    custom: Annotated[str, typer.Argument(metavar="CUSTOM", help="Model to add to: as in `base_model`.")],
-    trained: Annotated[str, typer.Argument(metavar="TRAINED", help="RUN or RUN@CHECKPOINT; with --base any model.")],
+    custom: Annotated[
+        str, typer.Argument(metavar="CUSTOM", help="Model to add to: a run, or what `base_model` takes.")
+    ],
+    trained: Annotated[str, typer.Argument(metavar="TRAINED", help="RUN or RUN@CHECKPOINT; with --base, any model.")],
     out: Annotated[
         Path,
         typer.Option(
-            metavar="PATH", help="Where to write; must not exist. With several multipliers each file name gets its own."
+            metavar="PATH",
+            help="File or folder to write; must not exist. With several multipliers, each is added to the name.",
         ),
     ],
     multipliers: Annotated[
-        list[float], typer.Option("--multiplier", metavar="M", help="How much to add; repeat it for several models.")
+        list[float],
+        typer.Option("--multiplier", metavar="M", help="How much to add; may be repeated, for one model each."),
     ] = [0.75],  # noqa: B006  # typer's way to tell the default of a list
     base: Annotated[
         str | None,
-        typer.Option("--base", metavar="MODEL", help="What TRAINED was trained from; default: its run's base model."),
+        typer.Option("--base", metavar="MODEL", help="Model that TRAINED started from.", show_default="its run's"),
     ] = None,
     form: Annotated[
         Literal["single-file", "diffusers"],
-        typer.Option("--format", help="One .safetensors file for A1111, ComfyUI and Forge, or a diffusers folder."),
+        typer.Option(
+            "--format",
+            metavar="FORMAT",
+            help="single-file: one .safetensors file for A1111, ComfyUI and Forge; diffusers: a folder.",
+        ),
     ] = "single-file",
-    precision: Annotated[Literal["fp16", "bf16", "fp32"], typer.Option(help="Precision of the weights.")] = "fp16",
+    precision: Annotated[
+        Literal["fp16", "bf16", "fp32"], typer.Option(metavar="TYPE", help="fp16, bf16 or fp32.")
+    ] = "fp16",
     runs: Runs = RUNS,
 ) -> None:
-    """Put a trained subject into another model: CUSTOM + M * (TRAINED - its base model)."""
+    """Put a trained subject into another model, without training.
+
+    Writes CUSTOM + M * (TRAINED - its base model): A1111's "Add difference".
+    """
     from dbsweep.sweep.merging import Recipe, merge
 
     recipe = Recipe(custom, trained, base, multipliers)
@@ -91,10 +106,11 @@ def merge_models(
             print_lines([f"{done.hashes.short}  {done.hashes.old}  {done.path}"])
 
 
-def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Model files.")]) -> None:
-    """Print the hashes of model files as A1111 shows them: new, old, path. Unchanged files are not read again.
+def hash_models(files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Model files.")]) -> None:
+    """Print the hashes that A1111 shows for model files.
 
-    A LoRA has one hash, that of its `Lora hashes`.
+    One line per file: new hash, old hash, path. A LoRA has one hash, as in
+    A1111's `Lora hashes`. Unchanged files are not read again.
     """
     from dbsweep.models.hash_cache import file_hashes, lora_file_hash
 

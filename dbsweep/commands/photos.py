@@ -13,6 +13,9 @@ from dbsweep.commands.output import print_lines, print_note
 from dbsweep.config.unread import refuse_unread
 from dbsweep.errors import InputError
 
+_LONG = "Long photos (--split)"
+_FOCAL = "Focal point (--crop focal)"
+
 if TYPE_CHECKING:  # these load more than --help needs
     from dbsweep.concepts.windows import Box
     from dbsweep.plan.buckets import Size
@@ -21,18 +24,24 @@ if TYPE_CHECKING:  # these load more than --help needs
 
 def prepare_photos(
     source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of photos; it is not changed.")],
-    destination: Annotated[Path | None, typer.Argument(metavar="DESTINATION", help="Folder for the pictures.")] = None,
+    destination: Annotated[
+        Path | None, typer.Argument(metavar="DESTINATION", help="Another folder, for the pictures.")
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(
-            metavar="PIXELS", help="Size as in `train.resolution`: the side of a square, or 512x768; default: 512."
+            metavar="PIXELS",
+            help="Size as in `train.resolution`: the side of a square, or WIDTHxHEIGHT.",
+            show_default="512",
         ),
     ] = None,
     crop: Annotated[
         Literal["centre", "focal", "none"] | None,
         typer.Option(
-            help="What to keep of a photo of another shape: the middle (default), what stands out (faces first), or "
-            "all of it."
+            metavar="WHERE",
+            help="Where to crop a photo of another shape. centre: in the middle; focal: around what stands out, faces "
+            "first; none: not at all.",
+            show_default="centre",
         ),
     ] = None,
     boxes: Annotated[
@@ -40,45 +49,78 @@ def prepare_photos(
         typer.Option(
             "--box",
             metavar="PHOTO=LEFT,TOP,WIDTH[,HEIGHT]",
-            help="Crop window of one photo, in pixels of the upright photo; may be repeated.",
+            help="Crop one photo by hand, in pixels of the upright photo; may be repeated.",
         ),
     ] = None,
     split: Annotated[
-        bool, typer.Option("--split", metavar="", help="Cut long photos into several pictures, side by side.")
+        bool,
+        typer.Option(
+            "--split", metavar="", rich_help_panel=_LONG, help="Split long photos into several pictures, side by side."
+        ),
     ] = False,
     threshold: Annotated[
         float | None,
         typer.Option(
+            metavar="SHARE",
             min=0.0,
             max=1.0,
-            help="With --split: split photos of which one picture would show no more than this share; default: 0.5.",
+            rich_help_panel=_LONG,
+            help="Split photos of which one picture would show no more than this share.",
+            show_default="0.5",
         ),
     ] = None,
     overlap: Annotated[
         float | None,
-        typer.Option(min=0.0, max=0.9, help="With --split: overlap of neighbouring pictures; default: 0.2."),
+        typer.Option(
+            metavar="SHARE",
+            min=0.0,
+            max=0.9,
+            rich_help_panel=_LONG,
+            help="Least overlap of neighbouring pictures.",
+            show_default="0.2",
+        ),
     ] = None,
     flip: Annotated[bool, typer.Option("--flip", metavar="", help="Add a mirrored copy of each picture.")] = False,
     face_detector: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", help="With --crop focal or --check: YuNet of OpenCV's model zoo (.onnx), to find faces."
+            metavar="FILE",
+            rich_help_panel=_FOCAL,
+            help="Find faces with YuNet from OpenCV's model zoo (.onnx); for --check too.",
         ),
     ] = None,
     edges_weight: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="With --crop focal: how much corners and edges count; default: 0.5."),
+        typer.Option(
+            metavar="WEIGHT",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=_FOCAL,
+            help="How much corners and edges count.",
+            show_default="0.5",
+        ),
     ] = None,
     entropy_weight: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="With --crop focal: how much the liveliest part counts; default: 0.15."),
+        typer.Option(
+            metavar="WEIGHT",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=_FOCAL,
+            help="How much the part with the most detail counts.",
+            show_default="0.15",
+        ),
     ] = None,
     check: Annotated[
         bool,
-        typer.Option("--check", metavar="", help="Write nothing; report what many photos of SOURCE have in common."),
+        typer.Option("--check", metavar="", help="Write nothing; show what many photos of SOURCE have in common."),
     ] = False,
 ) -> None:
-    """Crop and resize photos for training, with their masks and captions, into another folder."""
+    """Crop and resize photos for training, or check what they share.
+
+    Masks and captions go along. Run it again to continue after an interruption,
+    or after you have added photos.
+    """
     of_pictures = {"--size": size, "--crop": crop, "--box": boxes, "--split": split, "--flip": flip}
     of_split = {"--threshold": threshold, "--overlap": overlap}
     of_focal = {"--edges-weight": edges_weight, "--entropy-weight": entropy_weight}

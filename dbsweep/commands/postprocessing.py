@@ -9,41 +9,89 @@ import typer
 
 from dbsweep.commands.output import print_lines, print_note
 
+_UPSCALING = "Upscaling"
+_FACES = "Face restoration"
+
 
 def upscale_pictures(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Pictures or folders of pictures.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Pictures, or folders of pictures.")],
     upscaler: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Upscaler model (.safetensors, .pth): ESRGAN, Real-ESRGAN, SwinIR, …"),
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=_UPSCALING,
+            help="Upscaler model (.safetensors, .pth): ESRGAN, Real-ESRGAN, SwinIR and others.",
+        ),
     ] = None,
     scale: Annotated[
-        float | None, typer.Option(min=0.1, max=16.0, help="Scale factor; default: the model's own.")
+        float | None,
+        typer.Option(
+            metavar="X",
+            min=0.1,
+            max=16.0,
+            rich_help_panel=_UPSCALING,
+            help="Factor for width and height.",
+            show_default="the model's",
+        ),
     ] = None,
     tile: Annotated[
         int | None,
-        typer.Option(min=0, help="Tile size in pixels, smaller if memory runs short; 0: no tiles; default: 320."),
+        typer.Option(
+            metavar="PIXELS",
+            min=0,
+            rich_help_panel=_UPSCALING,
+            help="Tile size, in pixels; smaller if memory runs short. 0: no tiles.",
+            show_default="320",
+        ),
     ] = None,
     overlap: Annotated[
-        int | None, typer.Option(min=0, help="Overlap of neighbouring tiles in pixels; default: 32.")
+        int | None,
+        typer.Option(
+            metavar="PIXELS",
+            min=0,
+            rich_help_panel=_UPSCALING,
+            help="Overlap of neighbouring tiles, in pixels.",
+            show_default="32",
+        ),
     ] = None,
     restore_faces: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Face restoration model: GFPGAN, RestoreFormer.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=_FACES,
+            help="Face restoration model: GFPGAN, RestoreFormer. Needs --face-detector.",
+        ),
     ] = None,
     visibility: Annotated[
-        float | None, typer.Option(min=0.0, max=1.0, help="How visible the restored face is, 0 to 1; default: 1.")
+        float | None,
+        typer.Option(
+            metavar="X",
+            min=0.0,
+            max=1.0,
+            rich_help_panel=_FACES,
+            help="How much of the restored face is blended in.",
+            show_default="1",
+        ),
     ] = None,
     face_detector: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="YuNet from OpenCV's model zoo (.onnx), which finds the faces."),
+        typer.Option(
+            metavar="FILE",
+            rich_help_panel=_FACES,
+            help="Face detector: YuNet from OpenCV's model zoo (.onnx).",
+        ),
     ] = None,
     out: Annotated[
         Path,
         typer.Option(
-            metavar="FOLDER", help="Folder for the PNG files; pictures that are there already are not made again."
+            metavar="FOLDER", help="Folder for the PNG files; pictures that are already there are not made again."
         ),
     ] = Path("upscaled"),
 ) -> None:
-    """Enlarge pictures, restore faces, or both. Run it again to continue after an interruption."""
+    """Enlarge pictures, restore faces, or both.
+
+    Run it again to continue after an interruption.
+    """
     from dbsweep.commands.counting import making_many
     from dbsweep.config.messages import counted
     from dbsweep.config.unread import refuse_unread

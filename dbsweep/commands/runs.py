@@ -16,10 +16,12 @@ from dbsweep.commands.output import print_json, print_lines, print_note, width_o
 def best(
     run_name: Run,
     as_json: Json = False,
-    export: Annotated[Path | None, typer.Option(metavar="DIR", help="Write the model as a diffusers folder.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Also write the model, as a diffusers folder.")
+    ] = None,
     runs: Runs = RUNS,
 ) -> None:
-    """Show the chosen checkpoint and why; `--export` writes it as a model."""
+    """Show the chosen checkpoint and why."""
     from dbsweep.reports.contract import best_json
     from dbsweep.reports.listings import best_text
     from dbsweep.sweep.answers import find_run, read_run
@@ -36,11 +38,15 @@ def best(
 
 def choose(
     run_name: Run,
-    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Its id, such as b01-000120.")],
-    because: Annotated[str, typer.Option(metavar="REASON", help="Why this one; kept in the ledger.")],
+    checkpoint: Annotated[str, typer.Argument(metavar="CHECKPOINT", help="Checkpoint to take, such as b01-000120.")],
+    because: Annotated[str, typer.Option(metavar="REASON", help="Your reason; it is recorded.")],
     runs: Runs = RUNS,
 ) -> None:
-    """Take another checkpoint than the recommended one; both are recorded."""
+    """Choose another checkpoint than the recommended one.
+
+    Both choices are recorded, and the report is written again. `dbsweep best`
+    lists the best checkpoints, `dbsweep trials --json` all that have scores.
+    """
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.overruling import overrule
 
@@ -49,7 +55,10 @@ def choose(
 
 
 def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
-    """List the trials of a run with their checkpoints' scores."""
+    """List every trial with its verdict and the evidence.
+
+    `--json` has the scores of every checkpoint too.
+    """
     from dbsweep.reports.contract import trials_json
     from dbsweep.reports.listings import trials_text
     from dbsweep.sweep.answers import find_run, read_run
@@ -59,7 +68,7 @@ def trials(run_name: Run, as_json: Json = False, runs: Runs = RUNS) -> None:
 
 
 def report(run_name: Run, runs: Runs = RUNS) -> None:
-    """Write the report of a run again from its ledger."""
+    """Write the report of a run again, and print its path."""
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.report import write_report
 
@@ -69,11 +78,14 @@ def report(run_name: Run, runs: Runs = RUNS) -> None:
 def track(
     run_name: Run,
     uri: Annotated[
-        str | None, typer.Option("--uri", metavar="URI", help="MLflow store, if not the experiment's.")
+        str | None, typer.Option("--uri", metavar="URI", help="MLflow store to log to.", show_default="the run's")
     ] = None,
     runs: Runs = RUNS,
 ) -> None:
-    """Log to MLflow what a run missed while the server was unreachable; nothing is logged twice."""
+    """Log to MLflow what was missed while its server was unreachable.
+
+    Nothing is logged twice.
+    """
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.tracking import track_run
 
@@ -81,7 +93,7 @@ def track(
 
 
 def list_runs(runs: Runs = RUNS, as_json: Json = False) -> None:
-    """List all runs."""
+    """List all runs and how far each has come."""
     from dbsweep.errors import RunError
     from dbsweep.reports.contract import runs_json
     from dbsweep.reports.listings import runs_text

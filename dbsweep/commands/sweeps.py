@@ -19,7 +19,11 @@ if TYPE_CHECKING:  # these load more than --help needs
 
 
 def plan(file: File, sets: Sets = None, alone: Alone = False, as_json: Json = False) -> None:
-    """Show what a sweep will do and cost, without starting it."""
+    """Show what a sweep will do and cost, without starting it.
+
+    Lists trials, shared steps, images, disk space, time and memory, and warns
+    about what looks wrong. No model is loaded.
+    """
     from dbsweep.plan.plan import plan_json
     from dbsweep.plan.text import plan_lines
     from dbsweep.sweep.loading import load
@@ -32,13 +36,17 @@ def plan(file: File, sets: Sets = None, alone: Alone = False, as_json: Json = Fa
 def run(
     file: File,
     name: Annotated[
-        str | None, typer.Option("--name", metavar="NAME", help="Name of the run; default: the file's.")
+        str | None,
+        typer.Option("--name", metavar="NAME", help="Name of the run and its folder.", show_default="the file's"),
     ] = None,
     address: Address = None,
     sets: Sets = None,
     alone: Alone = False,
 ) -> None:
-    """Run a sweep: train, score, judge, choose, report."""
+    """Run a sweep: train, score, judge, choose, report.
+
+    Ctrl-C stops it cleanly; `dbsweep resume` continues it.
+    """
     from dbsweep.sweep.running import run_file
 
     view = _view()
@@ -48,7 +56,10 @@ def run(
 
 
 def resume(run_name: Run, address: Address = None, runs: Runs = RUNS) -> None:
-    """Continue an interrupted run; finished work is kept. A finished run shows its answer."""
+    """Continue an interrupted run; finished work is kept.
+
+    A finished run shows its answer.
+    """
     from dbsweep.sweep.answers import find_run
     from dbsweep.sweep.running import on_ray, resume_run
 
