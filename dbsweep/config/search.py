@@ -61,8 +61,8 @@ class Search(Section):
     )
     catch_up: Fraction = Field(
         0.5,
-        description="for outrun: until this share of the longest trial's epochs a trial that is behind goes on if it"
-        " would catch up at its pace, and is ended after it; with 0 it is always ended, with 1 it may always catch up",
+        description="for outrun: up to this share of the longest trial's epochs a trial that is behind goes on if it"
+        " would catch up at its pace; 0 never waits for it, 1 does to the end",
     )
     grace_epochs: Annotated[Literal["auto"] | Count, count_or("auto")] = Field(
         "auto",
