@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from dbsweep.config.compute import Compute
+from dbsweep.config.denoising import Denoising
 from dbsweep.config.fields import Count, CountOrNone, Fraction, NotBool, NotNegative, Seed
 from dbsweep.config.lora import LoraSettings
 from dbsweep.config.optimization import LearningRateSchedule, Optimization
@@ -14,7 +15,7 @@ from dbsweep.config.optimization import LearningRateSchedule, Optimization
 __all__ = ["LearningRateSchedule", "Train"]
 
 
-class Train(Optimization, LoraSettings, Compute):
+class Train(Optimization, LoraSettings, Denoising, Compute):
     """How one trial trains. Any of these may be an axis of `search`."""
 
     resolution: Annotated[int, Field(ge=32, le=2048, multiple_of=8), NotBool] = Field(
@@ -33,19 +34,6 @@ class Train(Optimization, LoraSettings, Compute):
         1.0,
         description="weight of the loss where a photo's mask (its transparency, or NAME-masklabel.png beside it) is"
         " black; 0 learns nothing there, 1 reads no masks",
-    )
-    min_snr_gamma: NotNegative = Field(
-        0.0, description="caps the loss weight of nearly clean timesteps, usually 5; 0 weights all timesteps equally"
-    )
-    noise_offset: NotNegative = Field(
-        0.0,
-        description="adds noise that is the same for all pixels of a channel, usually 0.05; for darker and brighter"
-        " images",
-    )
-    input_perturbation: NotNegative = Field(
-        0.0,
-        description="adds noise to the input that the model does not have to predict, usually 0.1; against exposure"
-        " bias",
     )
     caption_dropout: Annotated[float, Field(ge=0.0, lt=1.0, allow_inf_nan=False), NotBool] = Field(
         0.0, description="share of images that train with an empty prompt, usually 0.1; keeps CFG working"

@@ -72,6 +72,11 @@ _NOT_IN_THE_KEY = {
     "memory",  # what it has chosen stands in other settings
 }
 
+_LATER = (
+    *("background_weight", "min_timestep", "max_timestep", "debiased_estimation_loss", "multires_noise_iterations"),
+)
+"""Settings that stand in keys where they change something alone: stages have the names of before there were any."""
+
 
 def text_encoder_epochs(train: Train) -> int:
     """Epochs in which the text encoder trains.
@@ -120,8 +125,11 @@ def _key(train: Train) -> str:
         del values["lr_power"]
     if train.class_images_per_instance == 0 or train.prior_loss_weight == 0.0:
         values["class_images_per_instance"] = values["prior_loss_weight"] = 0  # no prior preservation, either way
-    if train.background_weight == 1.0:
-        del values["background_weight"]  # no masks: as before there were any
+    if train.multires_noise_iterations == 0:
+        del values["multires_noise_discount"]
+    for name in _LATER:
+        if values.get(name) == Train.model_fields[name].default:
+            del values[name]
     if not train.shuffle_tags and train.tag_dropout == 0.0:
         del values["keep_tags"]
     if train.lora_rank == 0:

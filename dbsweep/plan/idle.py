@@ -43,6 +43,11 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Train], bool]], ...] = (
         "class_images_per_instance above 0",
         lambda train: train.class_images_per_instance > 0,
     ),
+    (
+        ("multires_noise_discount",),
+        "multires_noise_iterations above 0",
+        lambda train: train.multires_noise_iterations > 0,
+    ),
     (("keep_tags",), "shuffle_tags or tag_dropout", lambda train: train.shuffle_tags or train.tag_dropout > 0.0),
 )
 """Settings, what they need, and whether a trial has it."""

@@ -10,6 +10,7 @@ import torch
 from dbsweep.concepts.captions import Caption
 from dbsweep.concepts.latents import LatentMoments
 from dbsweep.config.schema import Train
+from dbsweep.errors import ModelError
 from dbsweep.training.captioning import CaptionSource
 from dbsweep.training.noise import Counters, NoiseSource
 from dbsweep.training.order import partner
@@ -98,6 +99,9 @@ class TrainingSet:
             without prior preservation.
         scaling_factor: of the autoencoder's latents.
         timesteps: how many there are.
+
+    Raises:
+        ModelError: none of them is among those that the settings train.
     """
 
     def __init__(self, concepts: Sequence[ConceptData], train: Train, *, scaling_factor: float, timesteps: int) -> None:
@@ -110,10 +114,16 @@ class TrainingSet:
             for i in range(len(concept.instance))
         ]
         self._scaling_factor = scaling_factor
-        self._timesteps = timesteps
+        self._timesteps = _timesteps(train, timesteps)
         self._seed = train.seed
         self._background_weight = train.background_weight
-        self._noise = NoiseSource(train.seed, train.noise_offset, train.input_perturbation)
+        self._noise = NoiseSource(
+            train.seed,
+            offset=train.noise_offset,
+            multires_iterations=train.multires_noise_iterations,
+            multires_discount=train.multires_noise_discount,
+            perturbation=train.input_perturbation,
+        )
         self._captions = CaptionSource(
             train.seed, train.caption_dropout, train.shuffle_tags, train.tag_dropout, train.keep_tags
         )
@@ -178,7 +188,16 @@ class TrainingSet:
         return self._background_weight + (1.0 - self._background_weight) * torch.stack(masks)
 
     def _timestep(self, image: _Image) -> int:
-        return int(generator(self._seed, Purpose.TIMESTEP, *image.counters).integers(self._timesteps))
+        return int(generator(self._seed, Purpose.TIMESTEP, *image.counters).integers(*self._timesteps))
+
+
+def _timesteps(train: Train, there: int) -> tuple[int, int]:
+    """The lowest that trains, and the one behind the highest."""
+    if train.min_timestep >= there:
+        raise ModelError(
+            f"train.min_timestep is {train.min_timestep}, and the base model has {there} timesteps: lower it"
+        )
+    return train.min_timestep, min(train.max_timestep, there)
 
 
 def _class_images(concept: ConceptData, per_instance: int) -> int:

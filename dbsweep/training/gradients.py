@@ -57,7 +57,12 @@ class Gradients:
         self._device = models.device
         self._prompts = prompts
         self._precision = precision
-        self._objective = Objective(models.scheduler_config, self._device, min_snr_gamma=train.min_snr_gamma)
+        self._objective = Objective(
+            models.scheduler_config,
+            self._device,
+            min_snr_gamma=train.min_snr_gamma,
+            debiased=train.debiased_estimation_loss,
+        )
         self._data = TrainingSet(
             concepts, train, scaling_factor=models.vae.config.scaling_factor, timesteps=self._objective.timesteps
         )

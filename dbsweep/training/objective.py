@@ -11,6 +11,9 @@ from torch.nn import functional
 
 from dbsweep.errors import ModelError
 
+DEBIASED_SNR = 1000.0
+"""What the SNR counts at most where the loss is debiased."""
+
 
 @dataclass(frozen=True, slots=True)
 class Losses:
@@ -32,13 +35,19 @@ class Objective:
         scheduler_config: as saved with the model.
         device: of the latents.
         min_snr_gamma: caps the weight of timesteps with little noise; 0 weighs all alike.
+        debiased: weighs timesteps with little noise less and less, by Yu et al. 2023.
 
     Raises:
         ModelError: the model predicts neither noise nor velocity.
     """
 
     def __init__(
-        self, scheduler_config: Mapping[str, object], device: torch.device, *, min_snr_gamma: float = 0.0
+        self,
+        scheduler_config: Mapping[str, object],
+        device: torch.device,
+        *,
+        min_snr_gamma: float = 0.0,
+        debiased: bool = False,
     ) -> None:
         self.prediction_type = str(scheduler_config.get("prediction_type", "epsilon"))
         if self.prediction_type not in ("epsilon", "v_prediction"):
@@ -48,7 +57,12 @@ class Objective:
             )
         alphas = DDPMScheduler.from_config(dict(scheduler_config)).alphas_cumprod.to(device, torch.float32)
         self._signal, self._sigma = alphas.sqrt(), (1.0 - alphas).sqrt()
-        self._weights = self._min_snr(alphas / (1.0 - alphas), min_snr_gamma) if min_snr_gamma > 0.0 else None
+        snr = alphas / (1.0 - alphas)
+        self._weights: torch.Tensor | None = None
+        if min_snr_gamma > 0.0:
+            self._weights = self._min_snr(snr, min_snr_gamma)
+        elif debiased:
+            self._weights = self._debiased(snr)
 
     @property
     def timesteps(self) -> int:
@@ -68,14 +82,26 @@ class Objective:
         return signal * noise - sigma * latents
 
     def weights(self, timesteps: torch.Tensor) -> torch.Tensor | None:
-        """Of each image's loss, (n,) float32, by Min-SNR-γ (Hang et al. 2023, sec. 3.4); None weighs all alike."""
+        """Of each image's loss, (n,) float32; None weighs all alike."""
         return None if self._weights is None else self._weights[timesteps]
 
     def _min_snr(self, snr: torch.Tensor, gamma: float) -> torch.Tensor:
-        """min(SNR, γ) over SNR for ε, over SNR + 1 for v: both weigh x_0's error by min(SNR, γ)."""
+        """Min-SNR-γ (Hang et al. 2023, sec. 3.4): min(SNR, γ) over SNR for ε, over SNR + 1 for v.
+
+        Both weigh x_0's error by min(SNR, γ).
+        """
         if self.prediction_type == "epsilon":
             return (gamma / snr).clamp(max=1.0)  # and not min(SNR, γ) / SNR, which is 0 / 0 where nothing but noise is
         return snr.clamp(max=gamma) / (snr + 1.0)
+
+    def _debiased(self, snr: torch.Tensor) -> torch.Tensor:
+        """1 / √SNR for ε (Yu et al. 2023, "Debias the training of diffusion models"); 1 / (SNR + 1) for v.
+
+        The paper has none for v: this one, and that SNR counts 1000 at most, are those of kohya's
+        ``--debiased_estimation_loss``.
+        """
+        snr = snr.clamp(max=DEBIASED_SNR)
+        return snr.rsqrt() if self.prediction_type == "epsilon" else 1.0 / (snr + 1.0)
 
     def _levels(self, timesteps: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         return self._signal[timesteps, None, None, None], self._sigma[timesteps, None, None, None]

@@ -18,6 +18,7 @@ class Purpose(StrEnum):
     LATENT = "latent"  # epoch, instance image, half
     NOISE = "noise"  # epoch, instance image, half
     NOISE_OFFSET = "noise offset"  # epoch, instance image, half
+    MULTIRES = "multires noise"  # epoch, instance image, half
     PERTURBATION = "perturbation"  # epoch, instance image, half
     CAPTION = "caption"  # epoch, instance image, half
     TAGS = "tags"  # epoch, instance image, half

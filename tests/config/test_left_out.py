@@ -25,3 +25,22 @@ def test_what_another_trainer_has_is_told_apart_from_a_slip(faults: Faults) -> N
         " (line 12)",
     }
     assert why_left_out("seed") is None
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [
+        ("noise_offset_random_strength", "is not in dbsweep"),  # by its letters noise_offset
+        ("weight_dtype", "is not in dbsweep"),  # weight_decay
+        ("noise_scheduler", "is not in dbsweep"),  # lr_scheduler
+        ("loss_scaler", "is not in dbsweep"),  # scale_lr
+        ("learning_rate_min_factor", "is not in dbsweep"),  # learning_rate
+        ("split_loss", "needs no setting here: dbsweep sees to it by itself"),
+        ("force_v_prediction", "needs no setting here: dbsweep finds it from the model's files"),
+        ("dataset_config", "is not in dbsweep, where one experiment file says all"),
+    ],
+)
+def test_a_setting_without_a_counterpart_is_not_taken_for_one_that_looks_like_it(
+    faults: Faults, name: str, why: str
+) -> None:
+    assert faults(f"train: {{{name}: 1}}") == {f"train.{name}": f"{why}; take it out (line 10)"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -64,15 +65,25 @@ def test_rates_that_change_at_steps_share_all_steps_before(rules: list[str], sch
     assert plan.cost.steps_shared == steps_shared
 
 
-def test_a_background_that_counts_in_full_is_no_part_of_a_key():
-    """So that stages have the names that they had before there were masks."""
-    given = experiment(search={"background_weight": [1, 0.5]})
-    trials = plan_of(search={"background_weight": [1, 0.5]}).trials
-    keys = {
-        course.train.background_weight: course.key for course in courses_of(given, trials, photos_of(given, [PHOTOS]))
-    }
-    assert "background_weight" not in keys[1.0]
-    assert '"background_weight": 0.5' in keys[0.5]
+@pytest.mark.parametrize(
+    ("name", "default", "other"),
+    [
+        ("background_weight", 1.0, 0.5),
+        ("debiased_estimation_loss", False, True),
+        ("min_timestep", 0, 100),
+        ("max_timestep", 1000, 900),
+        ("multires_noise_iterations", 0, 6),
+    ],
+)
+def test_what_came_later_is_no_part_of_a_key_at_its_default(name: str, default: object, other: object):
+    """So that stages have the names that they had before there was such a setting."""
+    given = experiment(search={name: [default, other]})
+    trials = plan_of(search={name: [default, other]}).trials
+    courses = courses_of(given, trials, photos_of(given, [PHOTOS]))
+    keys = {getattr(course.train, name): json.loads(course.key) for course in courses}
+    assert name not in keys[default]
+    assert "multires_noise_discount" not in keys[default]
+    assert keys[other][name] == other
 
 
 def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
@@ -102,6 +113,12 @@ def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
         ({}, {"input_perturbation": [0, 0.1]}, 2),
         ({}, {"caption_dropout": [0, 0.1]}, 2),
         ({}, {"background_weight": [0, 0.5, 1]}, 3),
+        ({}, {"debiased_estimation_loss": [False, True]}, 2),
+        ({}, {"min_timestep": [0, 100]}, 2),
+        ({}, {"max_timestep": [900, 1000]}, 2),
+        ({}, {"multires_noise_iterations": [0, 6]}, 2),
+        ({}, {"multires_noise_discount": [0.3, 0.5]}, 1),
+        ({"multires_noise_iterations": 6}, {"multires_noise_discount": [0.3, 0.5]}, 2),
         ({}, {"ema_decay": [0, 0.9]}, 2),  # the same weights, but other checkpoints
         ({}, {"optimizer": ["adamw", "lion_8bit"]}, 2),
         ({}, {"lora_targets": ["attention", "linear"]}, 1),  # without a LoRA

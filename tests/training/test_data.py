@@ -9,7 +9,9 @@ import torch
 
 from dbsweep.concepts.captions import Caption
 from dbsweep.concepts.latents import LatentMoments
+from dbsweep.errors import ModelError
 from dbsweep.training.data import ConceptData, TrainingSet
+from dbsweep.training.noise import NoiseSource
 from tests.training.dreambooth import settings
 
 
@@ -199,3 +201,32 @@ def test_timesteps_cover_the_schedule() -> None:
     few = TrainingSet([MAN], settings(class_images_per_instance=1), scaling_factor=2.0, timesteps=4)
     drawn = torch.cat([few.batch(epoch, [0, 1]).timesteps for epoch in range(100)])
     assert drawn.bincount().tolist() == pytest.approx([100] * 4, abs=35)  # 4 deviations; the last as often as any
+
+
+def test_timesteps_stay_in_the_range_of_the_settings() -> None:
+    data = training_set([MAN], 1, min_timestep=200, max_timestep=204)
+    drawn = torch.cat([data.batch(epoch, [0, 1]).timesteps for epoch in range(100)])
+    counts = drawn.bincount().tolist()  # of photos and class images
+    assert (len(counts), sum(counts[:200])) == (204, 0)
+    assert counts[200:] == pytest.approx([100] * 4, abs=35)
+    train = settings(class_images_per_instance=1, min_timestep=2)
+    few = TrainingSet([MAN], train, scaling_factor=2.0, timesteps=4)
+    drawn = torch.cat([few.batch(epoch, [0, 1]).timesteps for epoch in range(20)])
+    assert set(drawn.tolist()) == {2, 3}
+
+
+def test_a_range_behind_the_last_timestep_is_refused() -> None:
+    train = settings(class_images_per_instance=1, min_timestep=4)
+    with pytest.raises(ModelError, match=r"train\.min_timestep is 4, and the base model has 4 timesteps: lower it"):
+        TrainingSet([MAN], train, scaling_factor=2.0, timesteps=4)
+
+
+def test_noise_is_that_of_the_settings() -> None:
+    large = dataclasses.replace(MAN, instance=LatentMoments(torch.zeros(2, 4, 8, 8), torch.zeros(2, 4, 8, 8)))
+    changes = {"noise_offset": 0.1, "multires_noise_iterations": 3, "multires_noise_discount": 0.7}
+    batch = training_set([large], 0, input_perturbation=0.2, **changes).batch(4, [1])
+    source = NoiseSource(0, offset=0.1, multires_iterations=3, multires_discount=0.7, perturbation=0.2)
+    expected = source.predicted((4, 1, 0), (4, 8, 8))
+    assert torch.equal(batch.noise[0], expected)
+    assert torch.equal(batch.seen_noise[0], source.seen(expected, (4, 1, 0)))
+    assert not torch.equal(batch.noise, training_set([large], 0, noise_offset=0.1).batch(4, [1]).noise)

@@ -97,3 +97,18 @@ def test_min_snr_caps_nearly_clean_timesteps_and_leaves_pure_noise_whole() -> No
         torch.tensor([1.0, 2.0, 3.0]).reshape(3, 1, 1, 1), torch.zeros(3, 1, 1, 1), 2, torch.tensor([1, 0.5, 2])
     )
     assert (found.instance.item(), found.prior.item()) == (1.5, 9.0)  # (1 + 0.5 * 4) / 2 and (2 * 9) / 2
+
+
+@pytest.mark.parametrize("prediction_type", ["epsilon", "v_prediction"])
+def test_debiased_weights_are_those_of_the_paper_and_of_kohya(prediction_type: str) -> None:
+    """1 / √SNR, for v 1 / (SNR + 1), of an SNR of 1000 at most; in float64 from the betas."""
+    betas = torch.linspace(0.00085**0.5, 0.012**0.5, 1000, dtype=torch.float64) ** 2
+    alphas = torch.cumprod(1.0 - betas, 0)
+    snr = (alphas / (1.0 - alphas)).clamp(max=1000.0)
+    expected = snr**-0.5 if prediction_type == "epsilon" else 1.0 / (snr + 1.0)
+    objective = Objective({**SCHEDULER, "prediction_type": prediction_type}, CPU, debiased=True)
+    weights = objective.weights(torch.arange(1000))
+    assert weights is not None
+    torch.testing.assert_close(weights.double(), expected, rtol=1e-3, atol=0.0)
+    assert weights[0].item() == pytest.approx(1000**-0.5 if prediction_type == "epsilon" else 1 / 1001)
+    assert torch.equal(weights.sort().values, weights)  # the noisier, the more it counts

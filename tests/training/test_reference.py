@@ -55,7 +55,7 @@ def draws(train: Train, data: ConceptData, epoch: int, image: int, half: int) ->
 
     noise = normal(Purpose.NOISE) + train.noise_offset * normal(Purpose.NOISE_OFFSET, (size[0], 1, 1))
     seen = noise + train.input_perturbation * normal(Purpose.PERTURBATION)
-    timestep = generator(train.seed, Purpose.TIMESTEP, *counters).integers(1000)
+    timestep = generator(train.seed, Purpose.TIMESTEP, *counters).integers(train.min_timestep, train.max_timestep)
     latent = 0.18215 * (source.mean[index] + source.logvar[index].mul(0.5).exp() * normal(Purpose.LATENT))
     return latent, noise, seen, torch.tensor(timestep)
 
@@ -133,6 +133,8 @@ def reference(
                 target = scheduler.get_velocity(latent, noise, timestep) if velocity else noise
                 snr, gamma = compute_snr(scheduler, timestep), train.min_snr_gamma or math.inf
                 kept = (snr.clamp(max=gamma) / (snr + velocity)).item() if train.min_snr_gamma else 1.0
+                if train.debiased_estimation_loss:
+                    kept = (1.0 / (snr.clamp(max=1000.0) + 1.0) if velocity else snr.clamp(max=1000.0) ** -0.5).item()
                 error = functional.mse_loss(prediction, target)
                 if half == 0 and train.background_weight < 1.0:
                     mask = view(train, data, epoch, image)[1][image].expand_as(prediction)
@@ -162,6 +164,13 @@ CASES = {
     ),
     "min-SNR": (settings(min_snr_gamma=5.0, batch_size=2), ALWAYS, "epsilon"),
     "min-SNR, v-prediction, accumulation": (settings(min_snr_gamma=1.0, gradient_accumulation=2), 3, "v_prediction"),
+    "debiased": (settings(debiased_estimation_loss=True, batch_size=2), ALWAYS, "epsilon"),
+    "debiased, v-prediction, accumulation": (
+        settings(debiased_estimation_loss=True, prior_loss_weight=0.3, gradient_accumulation=2),
+        3,
+        "v_prediction",
+    ),
+    "a range of timesteps": (settings(min_timestep=300, max_timestep=700, min_snr_gamma=1.0), ALWAYS, "epsilon"),
     "clipping": (settings(max_grad_norm=0.05), ALWAYS, "epsilon"),
     "no clipping": (settings(max_grad_norm=0.0), ALWAYS, "epsilon"),
     "offset noise": (settings(noise_offset=0.2), ALWAYS, "epsilon"),

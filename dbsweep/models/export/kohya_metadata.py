@@ -31,13 +31,15 @@ _AS_SET: Mapping[str, str] = {
     "ss_caption_tag_dropout_rate": "tag_dropout",
     "ss_shuffle_caption": "shuffle_tags",
     "ss_keep_tokens": "keep_tags",
+    "ss_multires_noise_discount": "multires_noise_discount",
+    "ss_debiased_estimation": "debiased_estimation_loss",
     "ss_enable_bucket": "aspect_ratio_buckets",
 }
 """Settings that mean the same there."""
 
 _IF_USED: Mapping[str, str] = {
-    "ss_network_dropout": "lora_dropout",
     "ss_noise_offset": "noise_offset",
+    "ss_multires_noise_iterations": "multires_noise_iterations",
     "ss_ip_noise_gamma": "input_perturbation",
     "ss_min_snr_gamma": "min_snr_gamma",
 }

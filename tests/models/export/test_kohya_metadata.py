@@ -43,6 +43,18 @@ def test_values_are_written_as_python_prints_them() -> None:
     assert {key: metadata[key] for key in expected} == expected
 
 
+def test_what_is_done_otherwise_there_is_left_out() -> None:
+    """Dropout there lies between a LoRA's factors, here before the first."""
+    assert "ss_network_dropout" not in told(lora_rank=4, lora_dropout=0.1)
+
+
+def test_noise_of_several_sizes_and_a_debiased_loss_are_told() -> None:
+    keys = ("ss_multires_noise_iterations", "ss_multires_noise_discount", "ss_debiased_estimation")
+    assert [told()[key] for key in keys] == ["None", "0.3", "False"]
+    used = told(multires_noise_iterations=6, multires_noise_discount=0.5, debiased_estimation_loss=True)
+    assert [used[key] for key in keys] == ["6", "0.5", "True"]
+
+
 def test_rates_are_those_that_were_trained_with() -> None:
     metadata = told(learning_rate=1e-4, scale_lr=True, batch_size=2, gradient_accumulation=3, text_encoder_ratio=0)
     assert (metadata["ss_unet_lr"], metadata["ss_text_encoder_lr"]) == (str(6 * 1e-4), "None")
