@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from dbsweep.config.fields import Count, CountOrNone, NotBool, NotNegative, Positive, Section
 from dbsweep.config.step_rules import StepRulesText
@@ -50,6 +50,18 @@ _OF_ANY_LENGTH = (
 )
 
 
+def _refuse_share(value: object) -> object:
+    if isinstance(value, float) and 0.0 < value < 1.0:
+        raise ValueError(
+            f"must be a whole number of steps, got {value:g}; a share of all steps, as other trainers take it, is not"
+            " there: multiply it out"
+        )
+    return value
+
+
+WarmupSteps = Annotated[CountOrNone, BeforeValidator(_refuse_share)]
+
+
 class Optimization(Section):
     """How gradients move the weights."""
 
@@ -59,7 +71,7 @@ class Optimization(Section):
     )
     scale_lr: bool = Field(False, description="multiply learning rates by batch_size * gradient_accumulation")
     lr_scheduler: LearningRateSchedule = Field(LearningRateSchedule.CONSTANT, description="learning-rate schedule")
-    lr_warmup_steps: CountOrNone = Field(0, description="optimizer steps of linear warm-up")
+    lr_warmup_steps: WarmupSteps = Field(0, description="optimizer steps of linear warm-up")
     lr_num_cycles: Count = Field(1, description="number of times that cosine_with_restarts falls to 0")
     lr_power: Positive = Field(1.0, description="exponent of the polynomial schedule; 1 is linear")
     lr_step_rules: StepRulesText = Field(

@@ -29,6 +29,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "sample_seed": "evaluate.seed",
     "sanity_prompt": "concepts[].sanity_prompts",
     "sanity_seed": "evaluate.seed",
+    "save_ema": "train.ema_decay",
     "save_embedding_every": "evaluate.every_epochs",
     "save_guidance_scale": "evaluate.guidance_scale",
     "save_infer_steps": "evaluate.num_inference_steps",
@@ -44,11 +45,14 @@ OTHER_NAMES: Mapping[str, str] = {
     "use_lora_extended": "train.lora_targets",
     # kohya's sd-scripts
     "alpha_mask": "train.background_weight",
+    "caption_prefix": "concepts[].instance_prompt",
+    "caption_suffix": "concepts[].instance_prompt",
     "caption_tag_dropout_rate": "train.tag_dropout",
     "class_tokens": "concepts[].instance_prompt",
     "conv_dim": "train.lora_targets",
     "dataset_repeats": "concepts[].repeats",
     "datasets": "concepts",
+    "dynamo_backend": "train.compile",
     "enable_bucket": "train.aspect_ratio_buckets",
     "flip_aug": "train.random_flip",
     "image_dir": "concepts[].instance_images",
@@ -80,6 +84,7 @@ OTHER_NAMES: Mapping[str, str] = {
     "save_every_n_epochs": "evaluate.every_epochs",
     "save_every_n_steps": "evaluate.every_steps",
     "save_last_n_epochs": "checkpoints.keep",
+    "save_last_n_steps": "checkpoints.keep",
     "save_precision": "checkpoints.precision",
     "sdpa": "train.attention",
     "shuffle_caption": "train.shuffle_tags",
@@ -88,6 +93,9 @@ OTHER_NAMES: Mapping[str, str] = {
     "text_encoder_lr": "train.text_encoder_learning_rate",
     "train_data_dir": "concepts[].instance_images",
     "unet_lr": "train.learning_rate",
+    "validate_every_n_epochs": "evaluate.every_epochs",
+    "validate_every_n_steps": "evaluate.every_steps",
+    "wandb_run_name": "name",
     "xformers": "train.attention",
     # diffusers' examples, of which the others took over some
     "adam_weight_decay": "train.weight_decay",
@@ -119,6 +127,8 @@ OTHER_NAMES: Mapping[str, str] = {
     "with_prior_preservation": "train.class_images_per_instance",
     # OneTrainer and SimpleTuner
     "attention_mechanism": "train.attention",
+    "balancing": "concepts[].repeats",
+    "balancing_strategy": "concepts[].repeats",
     "base_model_name": "base_model",
     "caption_dropout_probability": "train.caption_dropout",
     "checkpoint_step_interval": "evaluate.every_steps",
@@ -127,17 +137,26 @@ OTHER_NAMES: Mapping[str, str] = {
     "data_backend_config": "concepts",
     "dropout_probability": "train.lora_dropout",
     "ema": "train.ema_decay",
+    "enable_crop_jitter": "train.random_crops",
+    "enable_tag_shuffling": "train.shuffle_tags",
     "layer_filter": "train.lora_targets",
+    "layer_filter_preset": "train.lora_targets",
     "learning_rate_cycles": "train.lr_num_cycles",
+    "learning_rate_scaler": "train.scale_lr",
     "learning_rate_scheduler": "train.lr_scheduler",
     "learning_rate_warmup_steps": "train.lr_warmup_steps",
     "lora_decompose": "train.lora_dora",
     "lora_type": "train.lora_rank",
+    "loss_weight": "concepts[].repeats",
     "loss_weight_fn": "train.min_snr_gamma",
     "loss_weight_strength": "train.min_snr_gamma",
     "masked_training": "train.background_weight",
+    "max_noising_strength": "train.max_timestep",
+    "min_noising_strength": "train.min_timestep",
     "offset_noise_weight": "train.noise_offset",
+    "peft_type": "train.lora_rank",
     "perturbation_noise_weight": "train.input_perturbation",
+    "prompt_source": "concepts[].captions",
     "sample_after": "evaluate.every_epochs",
     "save_every": "evaluate.every_epochs",
     "text_encoder_layer_skip": "clip_skip",
@@ -155,14 +174,31 @@ OTHER_NAMES: Mapping[str, str] = {
 }
 """A name there, in small letters, and the setting's path here."""
 
+_AROUND = "in which words stand around [filewords]"
+_INPUTS = "of what a layer gets here, not of what lies between its factors"
 _MASKED = "how much the background counts: 0 learns none of it"
+_OF_1000 = "a timestep here: 1000 times that share"
 
 _UNLIKE: Mapping[str, str] = {
     "alpha_mask": _MASKED,
+    "caption_prefix": _AROUND,
+    "caption_suffix": _AROUND,
+    "conv_dim": "whose convolutions have the LoRA's rank",
+    "dropout_probability": _INPUTS,
+    "learning_rate_scaler": "which multiplies by the photos of a step and not by their root",
+    "loss_weight": "how often each photo trains in an epoch",
+    "loss_weight_fn": "or `train.debiased_estimation_loss`",
     "masked_loss": _MASKED,
     "masked_training": _MASKED,
+    "max_noising_strength": _OF_1000,
     "max_train_steps": "a step here has class images beside its batch_size photos",
+    "min_noising_strength": _OF_1000,
+    "network_dropout": _INPUTS,
     "num_class_images": "of each photo here, not of all",
+    "num_train_epochs": "an epoch here has each photo once, however many class images there are",
+    "offset_noise": "a strength here, 0.1 in diffusers' script",
+    "perturbation_noise_weight": "which the model sees here and does not have to predict",
+    "save_ema": "which decides what checkpoints hold",
     "stop_text_encoder_training": "a share of the epochs here, not a step",
 }
 """What a value there would not mean here, where it could be taken over as it is."""

@@ -46,3 +46,16 @@ def test_a_learning_rate_that_an_optimizer_or_schedule_cannot_use(faults: Faults
 )
 def test_what_they_can_use_is_taken(load: Load, train: str):
     assert load(f"train: {{{train}}}").train.learning_rate > 0.0
+
+
+def test_a_warm_up_by_the_share_of_the_steps_is_told_apart_from_a_slip(faults: Faults, load: Load):
+    assert faults("train: {lr_warmup_steps: 0.1}\nsearch: {lr_warmup_steps: [0.05, 10]}") == {
+        "train.lr_warmup_steps": "must be a whole number of steps, got 0.1; a share of all steps, as other trainers"
+        " take it, is not there: multiply it out (line 10)",
+        "search.lr_warmup_steps[0]": "must be a whole number of steps, got 0.05; a share of all steps, as other"
+        " trainers take it, is not there: multiply it out (line 11)",
+    }
+    assert faults("train: {lr_warmup_steps: 1.5}") == {
+        "train.lr_warmup_steps": "must be a whole number, got 1.5 (line 10)"
+    }
+    assert load("train: {lr_warmup_steps: 100}").train.lr_warmup_steps == 100

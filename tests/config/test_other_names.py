@@ -64,7 +64,8 @@ def test_a_name_at_the_top_of_the_file_leads_into_its_section(faults: Faults) ->
     # Other trainers have one flat list of settings.
     assert faults("train_batch_size: 2\nnum_train_epochs: 80\nsave_precision: fp16") == {
         "train_batch_size": "is an unknown key; did you mean `train.batch_size`? (line 10)",
-        "num_train_epochs": "is an unknown key; did you mean `train.epochs`? (line 11)",
+        "num_train_epochs": "is an unknown key; did you mean `train.epochs`, an epoch here has each photo once, however"
+        " many class images there are? (line 11)",
         "save_precision": "is an unknown key; did you mean `checkpoints.precision`? (line 12)",
     }
 
@@ -76,3 +77,34 @@ def test_a_number_that_counts_something_else_is_told_of(faults: Faults) -> None:
         "search.max_train_steps": "no setting of `train` has this name; did you mean `steps`, a step here has class"
         " images beside its batch_size photos? (line 11)",
     }
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("caption_prefix", "`concepts[0].instance_prompt`, in which words stand around [filewords]"),
+        ("learning_rate_scaler", "`scale_lr`, which multiplies by the photos of a step and not by their root"),
+        ("loss_weight", "`concepts[0].repeats`, how often each photo trains in an epoch"),
+        ("loss_weight_fn", "`min_snr_gamma`, or `train.debiased_estimation_loss`"),
+        ("min_noising_strength", "`min_timestep`, a timestep here: 1000 times that share"),
+        ("network_dropout", "`lora_dropout`, of what a layer gets here, not of what lies between its factors"),
+        ("offset_noise", "`noise_offset`, a strength here, 0.1 in diffusers' script"),
+        ("perturbation_noise_weight", "`input_perturbation`, which the model sees here and does not have to predict"),
+    ],
+)
+def test_a_setting_that_means_something_else_there_is_told_of(faults: Faults, name: str, told: str) -> None:
+    assert faults(f"train: {{{name}: 1}}") == {f"train.{name}": f"is an unknown key; did you mean {told}? (line 10)"}
+
+
+@pytest.mark.parametrize(
+    ("name", "here"),
+    [
+        ("balancing_strategy", "concepts[0].repeats"),  # by its letters it would be learning_rate
+        ("enable_tag_shuffling", "shuffle_tags"),
+        ("dynamo_backend", "compile"),
+        ("save_last_n_steps", "checkpoints.keep"),
+        ("validate_every_n_steps", "evaluate.every_steps"),
+    ],
+)
+def test_a_name_that_no_letters_tell_leads_to_its_setting(faults: Faults, name: str, here: str) -> None:
+    assert faults(f"train: {{{name}: 1}}") == {f"train.{name}": f"is an unknown key; did you mean `{here}`? (line 10)"}
