@@ -33,7 +33,7 @@ _WHY: Mapping[str, str] = {
         " samples_to_tensorboard tensorboard wandb_api_key"
     ),
     "is not in dbsweep, but for the weight decay (`train.weight_decay`)": "optimizer_args optimizer_config",
-    "is not in dbsweep, but for convolutions (`train.lora_targets`)": "network_args",
+    "is not in dbsweep, but for convolutions and LoRA+ (`train.lora_targets`, `train.lora_plus_ratio`)": "network_args",
     "is not in dbsweep, which reads .txt and .caption files": "caption_extension",
     "is not in dbsweep, which reads masks beside photos, as NAME-masklabel.png": "conditioning_data_dir",
     "is not in dbsweep, where one experiment file says all": "config_file dataset_config output_config",
@@ -57,7 +57,7 @@ _WHY: Mapping[str, str] = {
         " network_weights noise_offset_random_strength noise_scheduler noising_bias noising_weight non_ema_sampling"
         " pad_tokens perlin_noise prior_loss_scale prior_loss_target prior_loss_weight_min push_to_hub"
         " rescale_noise_scheduler_to_zero_terminal_snr resize_interpolation resolution_override save_n_epoch_ratio"
-        " scale_v_pred_loss_like_noise_pred scale_weight_norms secondary_separator strict_tokens tag_delimiter"
+        " scale_v_pred_loss_like_noise_pred secondary_separator strict_tokens tag_delimiter"
         " tag_dropout_mode text_variations timestep_distribution timestep_shift token_warmup_min token_warmup_step"
         " tomesd train_imagic train_unet train_unfrozen training_comment unmasked_probability use_dream"
         " v_pred_like_loss vb_loss_strength"

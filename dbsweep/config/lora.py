@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from dbsweep.config.fields import CountOrNone, NotBool, Positive, Section
+from dbsweep.config.fields import CountOrNone, NotBool, NotNegative, Positive, Section
 
 Targets: TypeAlias = Literal["attention", "linear", "convolution"]
 
@@ -40,3 +40,22 @@ class LoraSettings(Section):
         " the UNet's convolutions too",
     )
     lora_dora: bool = Field(False, description="DoRA: learns the magnitudes of the weights separately")
+    lora_plus_ratio: Positive = Field(
+        1.0,
+        description="LoRA+: learning rate of a LoRA's second factors over that of the first, usually 4 to 16; 1: one"
+        " rate for both",
+    )
+    lora_max_norm: NotNegative = Field(
+        0.0,
+        description="largest norm of what the LoRA adds to a layer's weights, usually 1: what is larger is scaled down"
+        " after each step; 0: no limit",
+    )
+
+    @model_validator(mode="after")
+    def _norm_is_the_products(self) -> LoraSettings:
+        if self.lora_max_norm > 0.0 and self.lora_dora:
+            raise ValueError(
+                f"lora_max_norm {self.lora_max_norm:g} limits the product of a LoRA's factors, of which a DoRA takes"
+                " the direction alone; remove it, or lora_dora"
+            )
+        return self

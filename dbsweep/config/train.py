@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from dbsweep.config.compute import Compute
 from dbsweep.config.denoising import Denoising
@@ -55,6 +55,15 @@ class Train(Optimization, LoraSettings, Denoising, Compute):
     seed: Seed = Field(
         0, description="decides noise, timesteps and image order, which depend on nothing else but the step"
     )
+
+    @model_validator(mode="after")
+    def _prodigy_has_one_rate_for_both_factors(self) -> Train:
+        if self.optimizer == "prodigy" and self.lora_plus_ratio != 1.0:
+            raise ValueError(
+                "optimizer prodigy finds one learning rate for all that trains, got lora_plus_ratio"
+                f" {self.lora_plus_ratio:g}; remove it"
+            )
+        return self
 
     @property
     def may_replay(self) -> bool:

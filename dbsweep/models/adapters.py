@@ -54,6 +54,18 @@ def is_adapter(key: str) -> bool:
     return ".lora_" in key
 
 
+def is_second_factor(key: str) -> bool:
+    """Whether a weight, by its name in a network, is the factor of an adapter that begins as zero."""
+    return ".lora_B." in key
+
+
+def factors_of(network: nn.Module) -> Iterator[tuple[nn.Parameter, nn.Parameter, float]]:
+    """Of each adapter its first factor A (rank, …), its second B (…, rank, …), and what B A is multiplied by."""
+    for _, _, layer in _adapted(network):
+        for name, scale in layer.scaling.items():
+            yield layer.lora_A[name].get_parameter("weight"), layer.lora_B[name].get_parameter("weight"), scale
+
+
 def weight_tensors(networks: Mapping[str, nn.Module], wanted: Callable[[str], bool]) -> dict[str, Tensor]:
     """The weights themselves, named ``<network>.<name in its state dict>``, of those whose name there passes."""
     return {

@@ -74,6 +74,7 @@ _NOT_IN_THE_KEY = {
 
 _LATER = (
     *("background_weight", "min_timestep", "max_timestep", "debiased_estimation_loss", "multires_noise_iterations"),
+    *("lora_plus_ratio", "lora_max_norm"),
 )
 """Settings that stand in keys where they change something alone: stages have the names of before there were any."""
 

@@ -29,7 +29,7 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Train], bool]], ...] = (
     ),
     (("lr_power",), "lr_scheduler polynomial", lambda train: train.lr_scheduler is _RATE.POLYNOMIAL),
     (
-        ("lora_alpha", "lora_dropout", "lora_targets", "lora_dora"),
+        ("lora_alpha", "lora_dropout", "lora_targets", "lora_dora", "lora_plus_ratio", "lora_max_norm"),
         "lora_rank above 0",
         lambda train: train.lora_rank > 0,
     ),

@@ -1,4 +1,4 @@
-"""Optimizers: one parameter group for the UNet, one for the text encoder, each with its learning rate."""
+"""Optimizers, and the learning rates of their parameter groups."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dbsweep.config.optimization import OptimizerName
 from dbsweep.config.schema import Train
 from dbsweep.errors import ResourceError
 from dbsweep.models.left_out import let_in
+from dbsweep.training.parameter_groups import group_rates
 
 BETAS = (0.9, 0.999)
 LION_BETAS = (0.9, 0.99)
@@ -26,14 +27,13 @@ def make_optimizer(train: Train, groups: Sequence[Sequence[nn.Parameter]]) -> to
     """The optimizer of the settings.
 
     Args:
-        groups: what trains of the UNet and, where it trains, of the text encoder.
+        groups: `dbsweep.training.parameter_groups.parameter_groups` of the UNet and, where it trains, the text encoder.
 
     Raises:
         ResourceError: it needs a package or a device that is not there.
     """
-    named: Groups = [
-        {"params": list(group), "lr": rate} for group, rate in zip(groups, train.peak_learning_rates, strict=False)
-    ]
+    rates = group_rates(train, train.peak_learning_rates)
+    named: Groups = [{"params": list(group), "lr": rate} for group, rate in zip(groups, rates, strict=False)]
     check_optimizer(train.optimizer, on_gpu=groups[0][0].device.type == "cuda")
     return _MAKERS[train.optimizer](train, named)
 

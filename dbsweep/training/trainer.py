@@ -26,10 +26,12 @@ from dbsweep.training.lora import begin_lora, hold_in_half, lora_shape
 from dbsweep.training.memory import forget_peak_memory
 from dbsweep.training.norms import set_half_norms
 from dbsweep.training.optimizer import drop_parameters, estimate, make_optimizer, set_learning_rates
+from dbsweep.training.parameter_groups import group_rates, parameter_groups
 from dbsweep.training.precision import MixedPrecision
 from dbsweep.training.recomputing import set_recomputing
 from dbsweep.training.schedule import learning_rates
 from dbsweep.training.state import copies, load_optimizer, load_weights, optimizer_tensors
+from dbsweep.training.weight_norms import NormLimit
 
 PHASES = ("data", "encode", "forward", "backward", "optimizer")
 """Ranges of a step that torch's profiler shows by these names."""
@@ -199,7 +201,9 @@ class Trainer:
             for parameter in module.parameters():
                 parameter.requires_grad_(parameter in self._names)
         self._parameters = list(self._names)
-        self._optimizer = make_optimizer(self._train, [list(group.values()) for group in groups.values()])
+        self._optimizer = make_optimizer(self._train, parameter_groups(self._train, groups.values()))
+        limit = self._train.lora_max_norm
+        self._norm_limit = NormLimit(self._trained.values(), limit) if limit > 0.0 else None
         self._prompts.thaw()
         decay = self._train.ema_decay
         self._average = WeightAverage(self._names, decay) if decay > 0.0 else None
@@ -248,8 +252,10 @@ class Trainer:
         self._check_finite(loss, norm)
         if norm.item() > self._train.max_grad_norm > 0.0:  # the check above has waited for the device already
             nn.utils.clip_grads_with_norm_(self._parameters, self._train.max_grad_norm, norm)
-        set_learning_rates(self._optimizer, rates)
+        set_learning_rates(self._optimizer, group_rates(self._train, rates))
         self._precision.step(self._optimizer)
+        if self._norm_limit is not None:
+            self._norm_limit.apply()
         if self._average is not None:
             self._average.step()
         return norm

@@ -102,7 +102,9 @@ def test_a_setting_that_means_something_else_there_is_told_of(faults: Faults, na
         ("balancing_strategy", "concepts[0].repeats"),  # by its letters it would be learning_rate
         ("enable_tag_shuffling", "shuffle_tags"),
         ("dynamo_backend", "compile"),
+        ("loraplus_lr_ratio", "lora_plus_ratio"),
         ("save_last_n_steps", "checkpoints.keep"),
+        ("scale_weight_norms", "lora_max_norm"),
         ("validate_every_n_steps", "evaluate.every_steps"),
     ],
 )

@@ -73,12 +73,15 @@ def test_rates_that_change_at_steps_share_all_steps_before(rules: list[str], sch
         ("min_timestep", 0, 100),
         ("max_timestep", 1000, 900),
         ("multires_noise_iterations", 0, 6),
+        ("lora_plus_ratio", 1.0, 16.0),
+        ("lora_max_norm", 0.0, 1.0),
     ],
 )
 def test_what_came_later_is_no_part_of_a_key_at_its_default(name: str, default: object, other: object):
     """So that stages have the names that they had before there was such a setting."""
-    given = experiment(search={name: [default, other]})
-    trials = plan_of(search={name: [default, other]}).trials
+    train = {"lora_rank": 4} if name.startswith("lora_") else {}
+    given = experiment(train=train, search={name: [default, other]})
+    trials = plan_of(train=train, search={name: [default, other]}).trials
     courses = courses_of(given, trials, photos_of(given, [PHOTOS]))
     keys = {getattr(course.train, name): json.loads(course.key) for course in courses}
     assert name not in keys[default]
@@ -124,6 +127,8 @@ def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
         ({}, {"lora_targets": ["attention", "linear"]}, 1),  # without a LoRA
         ({"lora_rank": 4}, {"lora_targets": ["attention", "linear"]}, 2),
         ({}, {"lora_rank": [0, 4]}, 2),
+        ({}, {"lora_plus_ratio": [1, 16], "lora_max_norm": [0, 1]}, 1),
+        ({"lora_rank": 4}, {"lora_plus_ratio": [1, 16], "lora_max_norm": [0, 1]}, 4),
     ],
     ids=str,
 )

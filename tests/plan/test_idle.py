@@ -28,6 +28,8 @@ def test_rules_that_no_schedule_takes_are_said():
         ({"lr_power": 2.0}, "lr_scheduler polynomial"),
         ({"lora_dora": True}, "lora_rank above 0"),
         ({"lora_alpha": 8}, "lora_rank above 0"),
+        ({"lora_plus_ratio": 16.0}, "lora_rank above 0"),
+        ({"lora_max_norm": 1.0}, "lora_rank above 0"),
         ({"multires_noise_discount": 0.5}, "multires_noise_iterations above 0"),
         ({"keep_tags": 1}, "shuffle_tags or tag_dropout"),
         ({"prior_loss_weight": 0.5, "class_images_per_instance": 0}, "class_images_per_instance above 0"),

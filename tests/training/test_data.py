@@ -223,8 +223,15 @@ def test_a_range_behind_the_last_timestep_is_refused() -> None:
 
 def test_noise_is_that_of_the_settings() -> None:
     large = dataclasses.replace(MAN, instance=LatentMoments(torch.zeros(2, 4, 8, 8), torch.zeros(2, 4, 8, 8)))
-    changes = {"noise_offset": 0.1, "multires_noise_iterations": 3, "multires_noise_discount": 0.7}
-    batch = training_set([large], 0, input_perturbation=0.2, **changes).batch(4, [1])
+    data = training_set(
+        [large],
+        0,
+        noise_offset=0.1,
+        multires_noise_iterations=3,
+        multires_noise_discount=0.7,
+        input_perturbation=0.2,
+    )
+    batch = data.batch(4, [1])
     source = NoiseSource(0, offset=0.1, multires_iterations=3, multires_discount=0.7, perturbation=0.2)
     expected = source.predicted((4, 1, 0), (4, 8, 8))
     assert torch.equal(batch.noise[0], expected)

@@ -65,6 +65,10 @@ def lay_plain(network: nn.Module, name: str, start: dict[str, torch.Tensor], alp
         ({"lora_alpha": 6.0, "weight_decay": 0.1}, 4),
         ({"batch_size": 2, "gradient_accumulation": 2, "text_encoder_learning_rate": 2e-3}, ALWAYS),
         ({"class_images_per_instance": 0}, 0),
+        ({"lora_plus_ratio": 4.0, "text_encoder_learning_rate": 2e-3, "weight_decay": 0.1}, 4),
+        ({"lora_plus_ratio": 4.0, "lora_alpha": 6.0, "class_images_per_instance": 0}, 0),
+        ({"lora_max_norm": 0.05, "lora_alpha": 6.0}, 4),
+        ({"lora_max_norm": 0.05, "lora_plus_ratio": 4.0, "batch_size": 2}, ALWAYS),
     ],
     ids=str,
 )

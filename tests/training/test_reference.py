@@ -108,7 +108,12 @@ def reference(
 
     def optimizer(module: torch.nn.Module, rate: float) -> torch.optim.AdamW:
         scale = train.batch_size * train.gradient_accumulation if train.scale_lr else 1
-        return torch.optim.AdamW(module.parameters(), lr=scale * rate, weight_decay=train.weight_decay, foreach=False)
+        named = list(module.named_parameters())
+        groups = [
+            {"params": [p for name, p in named if name.endswith(".up") is second], "lr": scale * rate * factor}
+            for second, factor in ((False, 1.0), (True, train.lora_plus_ratio))
+        ]
+        return torch.optim.AdamW(groups, weight_decay=train.weight_decay, foreach=False)
 
     # One optimizer a network; clipping spans both.
     rates = train.learning_rate, train.text_encoder_learning_rate or train.learning_rate
@@ -147,6 +152,19 @@ def reference(
         for module in training:
             parts[module].step()
             schedules[module].step()
+            if train.lora_max_norm > 0.0:
+                limit_norms(module, train.lora_max_norm)
+
+
+@torch.no_grad()
+def limit_norms(network: torch.nn.Module, limit: float) -> None:
+    """Of what each layer's plain LoRA, in `down`, `up` and `scale`, adds to its weights; in float64."""
+    for layer in network.modules():
+        own = dict(layer.named_parameters(recurse=False))
+        if own.keys() >= {"down", "up"}:
+            norm = torch.linalg.matrix_norm(vars(layer)["scale"] * own["up"].double() @ own["down"].double())
+            for factor in own.values():
+                factor.mul_((limit / norm).sqrt() if norm > limit else 1.0)
 
 
 CASES = {

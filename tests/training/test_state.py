@@ -44,6 +44,7 @@ from tests.training.dreambooth import ALWAYS, fresh_models, make_trainer, settin
         ({"lora_rank": 2, "lora_dropout": 0.3, "lora_targets": "convolution"}, 5, 4),
         ({"lora_rank": 2, "lora_dropout": 0.3}, 2, 4),  # once frozen, the text encoder's adapters drop nothing out
         ({"lora_rank": 2, "lora_dora": True, "ema_decay": 0.9}, 5, 6),
+        ({"lora_rank": 2, "lora_plus_ratio": 8.0, "lora_max_norm": 0.05, "lora_targets": "convolution"}, 5, 6),
         ({"lora_rank": 2, "gradient_checkpointing": True, "precision": "bf16"}, 0, 3),
         ({"ema_decay": 0.9}, 5, 4),
         ({"ema_decay": 0.9}, 4, 6),

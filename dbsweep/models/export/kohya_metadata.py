@@ -42,6 +42,7 @@ _IF_USED: Mapping[str, str] = {
     "ss_multires_noise_iterations": "multires_noise_iterations",
     "ss_ip_noise_gamma": "input_perturbation",
     "ss_min_snr_gamma": "min_snr_gamma",
+    "ss_scale_weight_norms": "lora_max_norm",
 }
 """Settings that are 0 here and None there where they do nothing."""
 

@@ -55,6 +55,11 @@ def test_noise_of_several_sizes_and_a_debiased_loss_are_told() -> None:
     assert [used[key] for key in keys] == ["6", "0.5", "True"]
 
 
+def test_a_limit_of_norms_is_told_where_there_is_one() -> None:
+    assert told(lora_rank=4)["ss_scale_weight_norms"] == "None"
+    assert told(lora_rank=4, lora_max_norm=1)["ss_scale_weight_norms"] == "1.0"
+
+
 def test_rates_are_those_that_were_trained_with() -> None:
     metadata = told(learning_rate=1e-4, scale_lr=True, batch_size=2, gradient_accumulation=3, text_encoder_ratio=0)
     assert (metadata["ss_unet_lr"], metadata["ss_text_encoder_lr"]) == (str(6 * 1e-4), "None")
