@@ -7,7 +7,7 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from dbsweep.config.fields import Count, CountOrNone, NotBool, NotNegative, Positive, Section
+from dbsweep.config.fields import Count, CountOrNone, Fraction, NotBool, NotNegative, Positive, Section
 from dbsweep.config.step_rules import StepRulesText
 
 POLYNOMIAL_END = 1e-7
@@ -42,6 +42,11 @@ class LearningRateSchedule(StrEnum):
         """Whether `lr_warmup_steps` counts: not for `constant` and `piecewise_constant`, as in diffusers."""
         return self not in (LearningRateSchedule.CONSTANT, LearningRateSchedule.PIECEWISE_CONSTANT)
 
+    @property
+    def falls_to_a_share(self) -> bool:
+        """Whether `lr_min_ratio` counts: a polynomial one falls to `POLYNOMIAL_END`."""
+        return self.depends_on_length and self is not LearningRateSchedule.POLYNOMIAL
+
 
 _OF_ANY_LENGTH = (
     LearningRateSchedule.CONSTANT,
@@ -72,7 +77,10 @@ class Optimization(Section):
     scale_lr: bool = Field(False, description="multiply learning rates by batch_size * gradient_accumulation")
     lr_scheduler: LearningRateSchedule = Field(LearningRateSchedule.CONSTANT, description="learning-rate schedule")
     lr_warmup_steps: WarmupSteps = Field(0, description="optimizer steps of linear warm-up")
-    lr_num_cycles: Count = Field(1, description="number of times that cosine_with_restarts falls to 0")
+    lr_num_cycles: Count = Field(1, description="number of times that cosine_with_restarts falls")
+    lr_min_ratio: Fraction = Field(
+        0.0, description="what linear, cosine and cosine_with_restarts fall to, as a share of the learning rate"
+    )
     lr_power: Positive = Field(1.0, description="exponent of the polynomial schedule; 1 is linear")
     lr_step_rules: StepRulesText = Field(
         "1", description="for piecewise_constant: '1:400,0.1' is the full rate for 400 steps, then a tenth of it"

@@ -74,7 +74,7 @@ _NOT_IN_THE_KEY = {
 
 _LATER = (
     *("background_weight", "min_timestep", "max_timestep", "debiased_estimation_loss", "multires_noise_iterations"),
-    *("lora_plus_ratio", "lora_max_norm"),
+    *("lora_plus_ratio", "lora_max_norm", "lr_min_ratio"),
 )
 """Settings that stand in keys where they change something alone: stages have the names of before there were any."""
 
@@ -122,6 +122,8 @@ def _key(train: Train) -> str:
         values |= {"lr_scheduler": LearningRateSchedule.CONSTANT.value, "lr_warmup_steps": 0}
     if schedule is not LearningRateSchedule.COSINE_WITH_RESTARTS:
         del values["lr_num_cycles"]
+    if not schedule.falls_to_a_share:
+        del values["lr_min_ratio"]
     if schedule is not LearningRateSchedule.POLYNOMIAL:
         del values["lr_power"]
     if train.class_images_per_instance == 0 or train.prior_loss_weight == 0.0:

@@ -27,6 +27,11 @@ _NEEDS: tuple[tuple[tuple[str, ...], str, Callable[[Train], bool]], ...] = (
         "lr_scheduler cosine_with_restarts",
         lambda train: train.lr_scheduler is _RATE.COSINE_WITH_RESTARTS,
     ),
+    (
+        ("lr_min_ratio",),
+        "lr_scheduler linear, cosine or cosine_with_restarts",
+        lambda train: train.lr_scheduler.falls_to_a_share,
+    ),
     (("lr_power",), "lr_scheduler polynomial", lambda train: train.lr_scheduler is _RATE.POLYNOMIAL),
     (
         ("lora_alpha", "lora_dropout", "lora_targets", "lora_dora", "lora_plus_ratio", "lora_max_norm"),

@@ -1,4 +1,4 @@
-"""The learning rate at a step, by the formulas of diffusers' ``get_scheduler``."""
+"""The learning rate at a step, by the formulas of diffusers' ``get_scheduler`` and transformers' minimal rate."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def _share_at(train: Train, peak: float, step: int, total_steps: int) -> float:
     progress = (step - train.lr_warmup_steps) / max(1, total_steps - train.lr_warmup_steps)
     if train.lr_scheduler is LearningRateSchedule.POLYNOMIAL:
         return _polynomial(peak, train.lr_power, progress) / peak
-    return _share(train, progress)
+    return train.lr_min_ratio + (1.0 - train.lr_min_ratio) * _share(train, progress)
 
 
 def _share(train: Train, progress: float) -> float:
-    """What is left of the peak; ``progress`` is 0 after warm-up and 1 at the end."""
+    """What is left of the peak where nothing is kept; ``progress`` is 0 after warm-up and 1 at the end."""
     if train.lr_scheduler is LearningRateSchedule.LINEAR:
         return max(0.0, 1.0 - progress)
     if train.lr_scheduler is LearningRateSchedule.COSINE_WITH_RESTARTS:

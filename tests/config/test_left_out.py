@@ -34,7 +34,7 @@ def test_what_another_trainer_has_is_told_apart_from_a_slip(faults: Faults) -> N
         ("weight_dtype", "is not in dbsweep"),  # weight_decay
         ("noise_scheduler", "is not in dbsweep"),  # lr_scheduler
         ("loss_scaler", "is not in dbsweep"),  # scale_lr
-        ("learning_rate_min_factor", "is not in dbsweep"),  # learning_rate
+        ("lr_scale_pos", "is not in dbsweep"),  # scale_lr
         ("split_loss", "needs no setting here: dbsweep sees to it by itself"),
         ("force_v_prediction", "needs no setting here: dbsweep finds it from the model's files"),
         ("dataset_config", "is not in dbsweep, where one experiment file says all"),

@@ -84,6 +84,9 @@ def test_a_number_that_counts_something_else_is_told_of(faults: Faults) -> None:
     [
         ("caption_prefix", "`concepts[0].instance_prompt`, in which words stand around [filewords]"),
         ("learning_rate_scaler", "`scale_lr`, which multiplies by the photos of a step and not by their root"),
+        ("learning_rate_min", "`lr_min_ratio`, a share of the learning rate here"),
+        ("learning_rate_warmup_steps", "`lr_warmup_steps`, in optimizer steps here, never a share of them"),
+        ("text_encoder_layer_skip", "`clip_skip`, one more than the layers that are skipped: for its 1 take 2"),
         ("loss_weight", "`concepts[0].repeats`, how often each photo trains in an epoch"),
         ("loss_weight_fn", "`min_snr_gamma`, or `train.debiased_estimation_loss`"),
         ("min_noising_strength", "`min_timestep`, a timestep here: 1000 times that share"),

@@ -36,6 +36,8 @@ from tests.plan.trees import PHOTOS, plan_of
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "lr_scheduler": ["cosine"]}, 6),
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "lr_scheduler": ["constant_with_warmup"]}, 4),
         ({"epochs": [4], "text_encoder_ratio": [1], "lr_num_cycles": [1, 2], "lr_power": [1, 2]}, 4),  # constant again
+        ({"epochs": [4], "text_encoder_ratio": [1], "lr_min_ratio": [0, 0.1], "lr_scheduler": ["linear"]}, 8),
+        ({"epochs": [4], "text_encoder_ratio": [1], "lr_min_ratio": [0, 0.1], "lr_scheduler": ["polynomial"]}, 4),
         ({"epochs": [2, 4], "text_encoder_ratio": [1], "seed": [0, 1]}, 8),
         ({"epochs": [4], "text_encoder_ratio": [1], "gradient_checkpointing": [True, False]}, 4),  # to the bit
         ({"epochs": [4], "text_encoder_ratio": [1], "cuda_graphs": [True, False]}, 4),
@@ -75,11 +77,12 @@ def test_rates_that_change_at_steps_share_all_steps_before(rules: list[str], sch
         ("multires_noise_iterations", 0, 6),
         ("lora_plus_ratio", 1.0, 16.0),
         ("lora_max_norm", 0.0, 1.0),
+        ("lr_min_ratio", 0.0, 0.1),
     ],
 )
 def test_what_came_later_is_no_part_of_a_key_at_its_default(name: str, default: object, other: object):
     """So that stages have the names that they had before there was such a setting."""
-    train = {"lora_rank": 4} if name.startswith("lora_") else {}
+    train = {"lora_rank": 4, "lr_scheduler": "cosine"}
     given = experiment(train=train, search={name: [default, other]})
     trials = plan_of(train=train, search={name: [default, other]}).trials
     courses = courses_of(given, trials, photos_of(given, [PHOTOS]))

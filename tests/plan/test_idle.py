@@ -25,6 +25,8 @@ def test_rules_that_no_schedule_takes_are_said():
     [
         ({"lr_warmup_steps": 100}, "another lr_scheduler, such as constant_with_warmup"),
         ({"lr_num_cycles": 3}, "lr_scheduler cosine_with_restarts"),
+        ({"lr_min_ratio": 0.1}, "lr_scheduler linear, cosine or cosine_with_restarts"),
+        ({"lr_min_ratio": 0.1, "lr_scheduler": "polynomial"}, "lr_scheduler linear, cosine or cosine_with_restarts"),
         ({"lr_power": 2.0}, "lr_scheduler polynomial"),
         ({"lora_dora": True}, "lora_rank above 0"),
         ({"lora_alpha": 8}, "lora_rank above 0"),

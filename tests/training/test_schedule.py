@@ -6,6 +6,7 @@ import pytest
 import torch
 from diffusers.optimization import get_scheduler
 from pydantic import ValidationError
+from transformers.optimization import get_cosine_with_min_lr_schedule_with_warmup
 
 from dbsweep.config.schema import LearningRateSchedule
 from dbsweep.training.schedule import learning_rates
@@ -43,6 +44,33 @@ def test_restarts_rise_again_and_a_polynomial_ends_at_its_floor() -> None:
     assert [learning_rates(train, step, 8)[0] for step in (0, 4, 8, 9)] == pytest.approx(
         [1, 0.25, 1e-7, 1e-7], rel=1e-6
     )
+
+
+@pytest.mark.parametrize("warmup", [0, 5])
+def test_a_minimal_rate_is_transformers(warmup: int) -> None:
+    train = settings(lr_scheduler="cosine", lr_warmup_steps=warmup, learning_rate=2e-4, lr_min_ratio=0.2)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=2e-4)
+    theirs = get_cosine_with_min_lr_schedule_with_warmup(optimizer, warmup, 20, min_lr_rate=0.2)
+    for step in range(21):
+        assert learning_rates(train, step, 20)[0] == pytest.approx(theirs.get_last_lr()[0], rel=1e-9), step
+        optimizer.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize(
+    ("schedule", "rates"),
+    [
+        ("linear", [0, 0.5, 1, 0.75, 0.5]),  # after a warm-up from 0
+        ("cosine", [0, 0.5, 1, 0.75, 0.5]),
+        ("cosine_with_restarts", [0, 0.5, 1, 1, 0.5]),  # the second of two falls begins in the middle
+        ("constant_with_warmup", [0, 0.5, 1, 1, 1]),
+        ("polynomial", [0, 0.5, 1, 0.5, 1e-7]),
+    ],
+)
+def test_what_falls_to_0_falls_to_a_share(schedule: str, rates: list[float]) -> None:
+    train = settings(lr_scheduler=schedule, lr_warmup_steps=4, lr_num_cycles=2, lr_min_ratio=0.5, learning_rate=1.0)
+    found = [learning_rates(train, step, 12)[0] for step in (0, 2, 4, 8, 12)]
+    assert found == pytest.approx(rates, rel=1e-6)
 
 
 def test_a_polynomial_that_would_rise_is_refused() -> None:
