@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from dbsweep.config.lora import LAYERS
 from dbsweep.errors import DiskError, ModelError
 from dbsweep.models.adapters import (
     AdapterShape,
@@ -179,7 +180,8 @@ def attach_lora(folder: Path, models: StableDiffusion) -> None:
     """Lays the LoRA of a checkpoint around the networks, which have the base model's weights, without merging it.
 
     Raises:
-        ModelError: the checkpoint is no LoRA, is damaged or of another base model.
+        ModelError: the checkpoint is no LoRA, is damaged or of another base model, or has another file in its LoRA's
+            place.
     """
     shape = manifest_for(folder, models).lora
     if shape is None:
@@ -187,7 +189,7 @@ def attach_lora(folder: Path, models: StableDiffusion) -> None:
             f"checkpoint {folder}: holds whole networks and no LoRA (train.lora_rank trains one); export another format"
         )
     tensors = read_or_refuse(f"checkpoint {folder}", LORA, lambda: load_file(folder / f"{LORA}.safetensors"))
-    adapted = {name: models.networks[name] for name in sorted({key.partition(".")[0] for key in tensors})}
+    adapted = {name: models.networks[name] for name in _adapted(folder, tensors)}
     add_adapters(adapted, shape)
     load_adapters(adapted, tensors)
 
@@ -197,6 +199,18 @@ def read_state(folder: Path) -> dict[str, Any]:
     if "state.json" not in read_manifest(folder).files:
         raise ModelError(f"checkpoint {folder}: keeps no training state, so training cannot go on from it")
     return read_or_refuse(f"checkpoint {folder}", "the training state", lambda: read_tree(folder))
+
+
+def _adapted(folder: Path, tensors: Mapping[str, Tensor]) -> list[str]:
+    """The networks that a LoRA's weights are of; without any it would draw as the base model, and nobody would know."""
+    names = {key.partition(".")[0] for key in tensors}
+    if not names or not names <= LAYERS.keys():
+        has = f"weights such as {min(tensors)}" if tensors else "no weights"
+        raise ModelError(
+            f"checkpoint {folder}: {LORA}.safetensors has {has} and is not the LoRA that was trained; take another"
+            " checkpoint, or train it again"
+        )
+    return sorted(names)
 
 
 def _check_room(folder: Path, needed: int) -> None:

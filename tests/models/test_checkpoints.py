@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import SafetensorError
+from safetensors.torch import save_file
 from torch import Tensor
 
 from dbsweep.errors import DiskError, ModelError
 from dbsweep.models import checkpoints, durable, safetensors_file
+from dbsweep.models.adapters import AdapterShape, add_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import CheckpointManifest, read_manifest, read_state, verify, write_checkpoint
 from dbsweep.models.hashes import weights_sha256
@@ -181,6 +183,28 @@ def test_damaged_weights_are_refused_in_one_line(models: StableDiffusion, tmp_pa
     with pytest.raises(ModelError, match=r"cannot read unet.safetensors") as caught:
         read_weights(tmp_path / "c", models)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("tensors", "has"),
+    [
+        ({}, "no weights"),
+        ({"lora_unet_mid_block.alpha": torch.ones(1)}, r"weights such as lora_unet_mid_block\.alpha"),
+        ({"vae.lora_A.weight": torch.ones(1)}, r"weights such as vae\.lora_A\.weight"),
+    ],
+    ids=["empty", "kohya's", "of the VAE"],
+)
+def test_a_file_that_is_not_the_lora_does_not_pass_for_the_base_model(
+    models: StableDiffusion, tmp_path: Path, tensors: dict[str, Tensor], has: str
+) -> None:
+    shape = AdapterShape(rank=1, alpha=1.0)
+    add_adapters({"unet": models.unet}, shape)
+    manifest = CheckpointManifest(id="b01-000012", step=12, epoch=1, base_sha256=models.sha256, lora=shape)
+    write_checkpoint(tmp_path / "c", unet=models.unet, text_encoder=None, state=None, manifest=manifest)
+    save_file(tensors, tmp_path / "c" / "lora.safetensors")
+    wanted = rf"checkpoint .*c: lora\.safetensors has {has} and is not the LoRA that was trained; take another"
+    with pytest.raises(ModelError, match=wanted):
+        read_weights(tmp_path / "c", models)
 
 
 def test_a_full_disk_leaves_the_older_checkpoint(

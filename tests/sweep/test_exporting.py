@@ -15,7 +15,7 @@ import pytest
 import torch
 from diffusers import StableDiffusionPipeline
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from dbsweep import cli
 from dbsweep.errors import RunError
@@ -239,6 +239,16 @@ def test_whole_networks_have_no_lora_to_export(export, tmp_path):
     assert "holds whole networks and no LoRA (train.lora_rank trains one); export another format" in " ".join(
         err.split()
     )
+
+
+@pytest.mark.parametrize("form", ["lora", "peft", "single-file"])
+def test_a_lora_without_layers_is_not_exported(export, run, lora, tmp_path, form):
+    checkpoint = read_run(run).checkpoints[lora[1:]]
+    save_file({}, run.path / checkpoint.path / "lora.safetensors")
+    code, out, err = export(lora, "--format", form, "--out", tmp_path / "mine")
+    assert (code, out) == (2, "")
+    assert "lora.safetensors has no weights and is not the LoRA that was trained; take another" in " ".join(err.split())
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_nothing_is_overwritten(export, tmp_path):
