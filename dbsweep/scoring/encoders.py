@@ -17,7 +17,7 @@ from dbsweep.models import batches
 from dbsweep.models.device_memory import is_out_of_memory
 from dbsweep.models.making_room import Movable
 from dbsweep.models.refusals import without_numbers
-from dbsweep.plan.memory.sizes import SMALL_ENCODER
+from dbsweep.plan.memory.encoders import SMALL_ENCODER
 from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]

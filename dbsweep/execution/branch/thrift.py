@@ -10,10 +10,10 @@ from dbsweep.config.schema import Train
 from dbsweep.errors import ResourceError
 from dbsweep.execution.jobs import BranchJob
 from dbsweep.models.checkpoints import read_manifest
+from dbsweep.plan.memory.encoders import SMALL_ENCODER, encoder_bytes
 from dbsweep.plan.memory.ladder import Half, Savings, savings_text, useful_steps
 from dbsweep.plan.memory.model_files import size_of
 from dbsweep.plan.memory.needs import prompts_of
-from dbsweep.plan.memory.sizes import SMALL_ENCODER, encoder_bytes
 from dbsweep.plan.memory.training import training_memory
 
 _NUMBERS = ("precision", "optimizer")

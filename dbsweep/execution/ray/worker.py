@@ -15,7 +15,7 @@ from dbsweep.execution.jobs import BranchJob, CloserLook, SweepJob
 from dbsweep.execution.storage.courier import Courier
 from dbsweep.execution.storage.setting import courier_for
 from dbsweep.models.left_out import leave_out
-from dbsweep.plan.memory.sizes import SMALL_ENCODER
+from dbsweep.plan.memory.encoders import SMALL_ENCODER
 from dbsweep.records.events import BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Branch

@@ -32,9 +32,8 @@ def fit(experiment: Experiment, device: Device | None) -> Fit:
         device: None where it is not known.
     """
     if device is None:
-        return Fit(
-            experiment, (forecast_without_device(experiment),) if experiment.resources.gpus_per_trial > 0 else ()
-        )
+        on_gpu = experiment.resources.gpus_per_trial > 0
+        return Fit(experiment, tuple(forecast_without_device(experiment)) if on_gpu else ())
     if experiment.train.memory != "auto":
         return Fit(experiment, tuple(forecast(experiment, device)))
     savings = _savings(experiment, device)

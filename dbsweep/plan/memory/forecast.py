@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.config.search import Search
 from dbsweep.plan.courses import text_encoder_epochs
+from dbsweep.plan.memory.encoders import SMALL_ENCODER, guesses
 from dbsweep.plan.memory.ladder import Savings, savings_text, smallest_passes, useful_steps
 from dbsweep.plan.memory.needs import USELESS, WRITTEN, Case, Device, cases_of, left_alone, need_of
-from dbsweep.plan.memory.sizes import SMALL_ENCODER
 from dbsweep.plan.memory.training import GIB
 from dbsweep.records.record import Scalar
 
@@ -29,14 +29,16 @@ def forecast(experiment: Experiment, device: Device) -> Iterator[str]:
         yield _case_text(experiment, case, device)
     if len(cases) > _SHOWN:
         yield f"memory: {len(cases) - _SHOWN} more settings need less"
+    yield from guesses(experiment.evaluate)
 
 
-def forecast_without_device(experiment: Experiment) -> str:
+def forecast_without_device(experiment: Experiment) -> Iterator[str]:
     """What trials need, where nobody knows what they have."""
     worst = max(cases_of(experiment), key=lambda case: case.memory.total)
-    return (
+    yield (
         f"{_need_text(worst, of='')}; no GPU is seen from here, so set resources.gpu_memory_gb to see whether that fits"
     )
+    yield from guesses(experiment.evaluate)
 
 
 def _case_text(experiment: Experiment, case: Case, device: Device) -> str:

@@ -65,6 +65,15 @@ def size_on_disk(source: str) -> ModelSize | None:
         return None
 
 
+def parameters_in(file: Path) -> int:
+    """How many numbers a file of weights has, by their shapes: a safetensors file, or a pickle that torch has zipped.
+
+    Raises:
+        OSError, ValueError, LookupError, TypeError, AttributeError: it cannot be read, or is another file.
+    """
+    return _parameters(dict(_header(file)) if file.suffix == ".safetensors" else pickled_shapes(file))
+
+
 def _size_of_folder(folder: Path) -> ModelSize:
     unet, text = _config(folder / "unet"), _config(folder / "text_encoder")
     shapes = {name: dict(_shapes_in(folder / name)) for name in SINGLE_FILE}

@@ -12,9 +12,9 @@ from dbsweep.config.concept import FILEWORDS
 from dbsweep.config.schema import Experiment, Train
 from dbsweep.plan.courses import text_encoder_epochs
 from dbsweep.plan.memory.drawing import DrawingMemory, drawing_memory
+from dbsweep.plan.memory.encoders import scoring_bytes
 from dbsweep.plan.memory.ladder import Half, images_per_pass
 from dbsweep.plan.memory.model_files import size_of
-from dbsweep.plan.memory.sizes import scoring_bytes
 from dbsweep.plan.memory.training import TrainingMemory, training_memory
 from dbsweep.plan.space import make_trials
 from dbsweep.records.record import Record, Scalar

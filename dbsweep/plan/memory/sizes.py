@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from dbsweep.config.evaluate import Evaluate
 from dbsweep.config.lora import Targets
 from dbsweep.config.optimization import OptimizerName
 from dbsweep.plan.memory.activations import TextShape, UNetShape
-from dbsweep.plan.memory.dinov2 import dinov2_bytes
 
 MOMENTS_BYTES: Final[Mapping[OptimizerName, float]] = {
     "adamw": 8,
@@ -111,31 +109,3 @@ SD2 = ModelSize(
     text_shape=TextShape(width=1024, layers=23, hidden=4096, quick=False),
     vae_features=_VAE_FEATURES,
 )
-_ENCODERS = {
-    "minisd": 1_270_000,
-    "ViT-B-32": 151_000_000,
-    "ViT-B-16": 150_000_000,
-    "ViT-L-14": 428_000_000,
-    "ViT-H-14": 986_000_000,
-    "ViT-g-14": 1_367_000_000,
-    "ViT-bigG-14": 2_540_000_000,
-}
-"""Parameters of open_clip's models, by how their names begin; others are taken for ViT-L-14."""
-
-SMALL_ENCODER: Final = "ViT-B-32/openai"
-"""What scores where memory is short."""
-
-
-def scoring_bytes(evaluate: Evaluate) -> int:
-    """Of the float32 weights of those who score; faces are looked at on the CPU."""
-    identity = evaluate.identity
-    dinov2 = 0 if identity.dinov2 is None else dinov2_bytes(identity.dinov2)
-    return encoder_bytes(evaluate.encoder) + (encoder_bytes(identity.encoder) if identity.encoder else 0) + dinov2
-
-
-def encoder_bytes(encoder: str) -> int:
-    """Of a CLIP's float32 weights, by its name."""
-    for name, parameters in _ENCODERS.items():
-        if encoder.startswith(name):
-            return 4 * parameters
-    return 4 * _ENCODERS["ViT-L-14"]

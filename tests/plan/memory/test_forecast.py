@@ -72,7 +72,9 @@ def test_a_checkpoint_that_takes_more_to_draw_than_to_train_is_told_as_such():
         " or train.resolution 896, at which all is drawn (7.9 GB)"
     )
     assert fit(swept, gpu(9)).notes[0].endswith(": fits")
-    assert forecast_without_device(swept).startswith("memory: drawing a checkpoint needs about 8.5 GB (weights 4.0, ")
+    assert next(forecast_without_device(swept)).startswith(
+        "memory: drawing a checkpoint needs about 8.5 GB (weights 4.0, "
+    )
 
 
 def test_a_resolution_that_is_advised_fits():
@@ -119,10 +121,20 @@ def test_where_no_single_change_is_enough_the_fewest_together_are_told():
 
 def test_whoever_scores_takes_memory_too():
     def scoring(**evaluate: object) -> str:
-        return forecast_without_device(sd1("as_given", evaluate=evaluate)).partition("scoring ")[2][:3]
+        return next(forecast_without_device(sd1("as_given", evaluate=evaluate))).partition("scoring ")[2][:3]
 
     assert scoring() == "1.6"
     assert scoring(encoder="ViT-H-14/laion2b_s32b_b79k") == "3.7"
     assert scoring(identity={"encoder": "ViT-bigG-14/laion2b_s39b_b160k"}) == "11."
     assert scoring(identity={"dinov2": "facebook/dinov2-base"}) == "1.9"
     assert scoring(identity={"dinov2": "facebook/dinov2-giant"}) == "5.8"  # 1.6 and 4.2
+
+
+def test_a_guess_at_who_scores_is_told_as_one():
+    given = sd1("as_given", evaluate={"encoder": "hf-hub:laion/CLIP-ViT-H-14-laion2B-s32B-b79K"})
+    for device in (gpu(80), None):
+        need, guess = fit(given, device).notes
+        assert "scoring 3.7" in need
+        assert guess.startswith(
+            f"memory: evaluate.encoder {given.evaluate.encoder} is taken to be as large as ViT-H-14"
+        )

@@ -7,7 +7,8 @@ import dataclasses
 import pytest
 
 from dbsweep.config.schema import Train
-from dbsweep.plan.memory.sizes import MINISD, SD1, encoder_bytes
+from dbsweep.plan.memory.encoders import encoder_bytes
+from dbsweep.plan.memory.sizes import MINISD, SD1
 from dbsweep.plan.memory.training import (
     GIB,
     RESERVE_BYTES,
