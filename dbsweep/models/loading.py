@@ -63,36 +63,57 @@ def load_base(
         ModelError: it is missing, incomplete or damaged, its weights are no numbers, or it is not a Stable Diffusion
             1.x or 2.x.
     """
-    base = source if isinstance(source, BaseSource) else BaseSource(source=source)
+    return _load(source if isinstance(source, BaseSource) else BaseSource(source=source), dtype, None).to(device)
+
+
+def load_again(models: StableDiffusion) -> StableDiffusion:
+    """What `models` was loaded from, with a UNet and a text encoder of its own on the CPU.
+
+    The VAE, which nothing trains, is the very one of `models`, where it is; in half precision it is read again, for a
+    checkpoint knows its base model by the float32 values.
+
+    Raises:
+        ModelError: as `load_base`.
+    """
+    is_whole = models.dtype == models.vae.dtype == torch.float32
+    return _load(models.source, models.dtype, models.vae if is_whole else None)
+
+
+def _load(base: BaseSource, dtype: torch.dtype, vae: nn.Module | None) -> StableDiffusion:
+    """As `load_base`.
+
+    Args:
+        vae: to be taken, and not read; None where there is none yet.
+    """
     check_base(base)
     path = Path(base.source)
     if path.is_file():
-        return _load_file(path, base, dtype).to(device)
+        return _load_file(path, base, dtype, vae)
     if is_checkpoint(path):
-        return _load_checkpoint(path, base, dtype).to(device)
+        return _load_checkpoint(path, base, dtype, vae)
     folder = path if path.is_dir() else download(base.source, CONFIG_FILES, weights=WEIGHTS)
-    return _load_folder(folder, base, dtype).to(device)
+    return _load_folder(folder, base, dtype, vae)
 
 
-def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
+def _load_folder(folder: Path, base: BaseSource, dtype: torch.dtype, vae: nn.Module | None) -> StableDiffusion:
     source = base.source
     check_folder(folder, None if Path(source).exists() else source)
     networks = {
         "unet": _read_network(UNet2DConditionModel, folder / "unet", source, torch_dtype=dtype),
         "text_encoder": _read_network(CLIPTextModel, folder / "text_encoder", source, dtype=dtype),
-        "vae": _read_network(AutoencoderKL, folder / "vae", source, torch_dtype=dtype)
-        if base.vae is None
-        else _other_vae(base, folder, dtype),
     }
+    if vae is None and base.vae is None:
+        vae = _read_network(AutoencoderKL, folder / "vae", source, torch_dtype=dtype)
+    networks["vae"] = _other_vae(base, folder, dtype) if vae is None else vae
     return _bundle(networks, folder, base)
 
 
-def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
+def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype, vae: nn.Module | None) -> StableDiffusion:
     """The model that a run trained; its own base model must still be where it was."""
     below = base.below if base.below is not None else read_manifest(folder).base
     if below is None:
         raise ModelError(f"base model {folder}: made before checkpoints told their base model; export it")
-    models = load_base(below)  # in float32: the manifest's hash is of these values
+    models = _load(below, torch.float32, vae)  # the manifest's hash is of these values
     read_onto_base(folder, models)
     for network in models.networks.values():
         nn.Module.to(network, dtype)  # diffusers' own method warns of modules to keep in float32, also without any
@@ -105,12 +126,13 @@ def _load_checkpoint(folder: Path, base: BaseSource, dtype: torch.dtype) -> Stab
     )
 
 
-def _load_file(path: Path, base: BaseSource, dtype: torch.dtype) -> StableDiffusion:
-    file = read_single_file(path, ema=base.ema, needs_vae=base.vae is None)
+def _load_file(path: Path, base: BaseSource, dtype: torch.dtype, vae: nn.Module | None) -> StableDiffusion:
+    has_own = vae is None and base.vae is None
+    file = read_single_file(path, ema=base.ema, needs_vae=has_own)
     folder = find_config(path, sd2=file.family.is_sd2)
-    networks = read_networks(file, folder, dtype, with_vae=base.vae is None)
-    if base.vae is not None:
-        networks["vae"] = _other_vae(base, folder, dtype)
+    networks = read_networks(file, folder, dtype, with_vae=has_own)
+    if not has_own:
+        networks["vae"] = _other_vae(base, folder, dtype) if vae is None else vae
     # A folder that somebody put there, and MiniSD's own, know better than a guess from the weights.
     told = {} if folder in (config_beside(path), PIPELINE) else {"prediction_type": file.family.prediction_type}
     return _bundle(networks, folder, base, scheduler=told)

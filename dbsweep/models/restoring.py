@@ -11,7 +11,7 @@ from dbsweep.models.adapters import remove_adapters
 from dbsweep.models.bundle import StableDiffusion
 from dbsweep.models.checkpoints import TEXT_ENCODER, manifest_for, read_onto_base
 from dbsweep.models.hashes import weights_sha256
-from dbsweep.models.loading import load_base
+from dbsweep.models.loading import load_again
 
 
 def restore_base(models: StableDiffusion) -> None:
@@ -21,7 +21,7 @@ def restore_base(models: StableDiffusion) -> None:
         ModelError: the files have changed.
     """
     _without_training(models)
-    fresh = load_base(models.source, dtype=models.dtype)
+    fresh = load_again(models)
     if fresh.sha256 != models.sha256:
         raise ModelError(f"base model {models.source}: its files changed since they were loaded; start again")
     models.unet.load_state_dict(fresh.unet.state_dict())
