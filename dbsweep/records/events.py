@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TypeAlias
 
+from pydantic import Field
+
 from dbsweep.records.names import TrialState
 from dbsweep.records.record import Record
 from dbsweep.records.results import Checkpoint, Scorecard, StepLog, Verdict
@@ -51,4 +53,20 @@ class BranchEnded(Record):
     photos_changed: bool = False
 
 
-Event: TypeAlias = BranchStarted | CheckpointScored | BranchEnded
+class AtWork(Record):
+    """How far a branch is between two of the others; shown and forgotten, no ledger keeps it.
+
+    Attributes:
+        step: the last one trained.
+        drawn, to_draw: pictures of the checkpoint that is looked at; 0 of 0 while the branch trains.
+        per_s: steps, or pictures, a second.
+    """
+
+    branch: str
+    step: int
+    drawn: int = 0
+    to_draw: int = 0
+    per_s: float = Field(gt=0.0)
+
+
+Event: TypeAlias = BranchStarted | CheckpointScored | BranchEnded | AtWork

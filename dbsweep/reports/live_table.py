@@ -48,6 +48,20 @@ def duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def pace(per_s: float, unit: str) -> str:
+    """``2.5 steps/s``, and of what is slower than one a second ``4.0 s/step``."""
+    return f"{per_s:.1f} {unit}s/s" if per_s >= 1.0 else f"{1.0 / per_s:.1f} s/{unit}"
+
+
+def at_work(progress: BranchProgress) -> str:
+    """``2.5 steps/s, 6:50 left``, ``48/200 drawn, 1:02 left``; nothing right after a checkpoint."""
+    work, left_s = progress.at_work, progress.left_s
+    if work is None or left_s is None:
+        return ""
+    now = f"{work.drawn}/{work.to_draw} drawn" if work.to_draw else pace(work.per_s, "step")
+    return f"{now}, {duration(left_s)} left"
+
+
 def describe(settings: dict[str, Scalar]) -> str:
     """``lr 3e-4, epochs 30, class 4, te 0.5``; further settings by their full names."""
     return ", ".join(f"{SHORT.get(name, name)} {setting(value)}" for name, value in settings.items())
@@ -72,6 +86,7 @@ def _cells(progress: BranchProgress, swept: Collection[str]) -> dict[str, Text |
         "state": Text(progress.state, style=STYLES[progress.state]),
         "settings": describe({name: value for name, value in branch.settings.items() if name in swept}),
         "step": f"{reached:>{len(end)}}/{end}",
+        "now": at_work(progress),
         "identity": score(Metric.IDENTITY),
         "style": score(Metric.STYLE),
         "prior": score(Metric.PRIOR),
@@ -81,10 +96,10 @@ def _cells(progress: BranchProgress, swept: Collection[str]) -> dict[str, Text |
     }
 
 
-LEFT = ("branch", "state", "settings", "verdict")
+LEFT = ("branch", "state", "settings", "now", "verdict")
 """Columns of words; the others are numbers."""
 
-OPTIONAL = ("prior", "style", "identity", "state")
+OPTIONAL = ("now", "prior", "style", "identity", "state")
 """Columns that a narrow terminal goes without, the first one first: the utility sums the scores up, and the verdict
 stands for the state.
 """
@@ -92,8 +107,12 @@ stands for the state.
 SETTINGS_WIDTH = 38
 """Characters of the settings for which columns are left out; what is longer is cut where the terminal ends."""
 
-USUAL = {"state": len(TrialState.COMPLETED), "verdict": len(VerdictState.UNDERTRAINED)}
-"""Characters that columns have from the beginning, so that none comes or goes as branches end."""
+USUAL = {
+    "state": len(TrialState.COMPLETED),
+    "now": len("100/200 drawn, 10:00 left"),
+    "verdict": len(VerdictState.UNDERTRAINED),
+}
+"""Characters that columns have from the beginning, so that none comes or goes as branches train and end."""
 
 
 def render(progress: Progress, max_rows: int, width: int) -> Group:
@@ -153,6 +172,8 @@ def _headline(progress: Progress) -> Text:
     if progress.phase_total:
         phase += f" {progress.phase_done}/{progress.phase_total}"
     left = "" if progress.eta_s is None else f" · about {duration(progress.eta_s)} of training left"
+    if progress.phase_left_s is not None:
+        left = f" · about {duration(progress.phase_left_s)} left"
     return Text(f"{phase} · elapsed {duration(progress.elapsed_s)}{left}")
 
 

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState
 from dbsweep.records.plan import Branch, Plan
 from dbsweep.records.results import Verdict
@@ -19,6 +19,7 @@ class BranchProgress:
 
     Attributes:
         done: steps of the checkpoints reached; a branch that is started again tells them once more.
+        at_work: what it was at when it last told, if that was after its last event.
         scores: metric → value at the latest scored checkpoint; utility: what they are worth.
     """
 
@@ -26,11 +27,20 @@ class BranchProgress:
     state: TrialState = TrialState.PENDING
     step: int = 0
     done: set[int] = field(default_factory=set)
+    at_work: AtWork | None = None
     scores: dict[Metric, float] = field(default_factory=dict)
     utility: float | None = None
     verdict: Verdict | None = None
     steps_per_s: float | None = None
     reason: str = ""
+
+    @property
+    def left_s(self) -> float | None:
+        """Estimated seconds until the branch has no more to train, or until a checkpoint's pictures are drawn."""
+        work = self.at_work
+        if work is None:
+            return None
+        return (work.to_draw - work.drawn if work.to_draw else self.branch.end_step - work.step) / work.per_s
 
 
 class Progress:
@@ -55,7 +65,8 @@ class Progress:
         self.phase_total = 0
         self._is_over = False
         self._clock = clock
-        self._begun = clock()
+        self._begun = self._phase_since = self._phase_end = clock()
+        self._phase_first = 0
         self._training_since: float | None = None
 
     def extend(self, plan: Plan) -> None:
@@ -66,8 +77,15 @@ class Progress:
 
     def begin_phase(self, name: str, done: int, total: int) -> None:
         """Note what the sweep is at before or after training, e.g. ``class images`` 12 of 48."""
-        if not self._is_over:
-            self.phase, self.phase_done, self.phase_total = name, done, total
+        if self._is_over:
+            return
+        now = self._clock()
+        if name != self.phase:
+            self._phase_since, self._phase_first = now, done
+        if (name, done, total) != (self.phase, self.phase_done, self.phase_total):
+            each_s = (now - self._phase_since) / max(1, done - self._phase_first)
+            self._phase_end = now + each_s * (total - done)
+        self.phase, self.phase_done, self.phase_total = name, done, total
 
     def end(self, how: str) -> None:
         """Note that nothing new begins; branches may still tell of their ends. Safe within a handler of signals."""
@@ -75,11 +93,15 @@ class Progress:
         self.phase, self.phase_done, self.phase_total = how, 0, 0
 
     def add(self, event: Event) -> None:
-        """Take in one event."""
-        if isinstance(event, BranchStarted):
+        """Take in one event, or what a branch is at between two."""
+        if isinstance(event, AtWork):
+            self.branches[event.branch].step = event.step
+            self.branches[event.branch].at_work = event
+        elif isinstance(event, BranchStarted):
             self.begin_phase("training", 0, 0)
             self._training_since = self._training_since or self._clock()
             self.branches[event.branch].state = TrialState.RUNNING
+            self.branches[event.branch].at_work = None
         elif isinstance(event, CheckpointScored):
             self._add_checkpoint(event)
         else:
@@ -87,7 +109,7 @@ class Progress:
 
     def _add_checkpoint(self, event: CheckpointScored) -> None:
         row = self.branches[event.checkpoint.branch]
-        row.step = event.checkpoint.step
+        row.step, row.at_work = event.checkpoint.step, None
         row.done.add(row.step)
         row.steps_per_s = event.log.steps_per_s
         if event.scorecard is not None:
@@ -97,7 +119,7 @@ class Progress:
 
     def _add_end(self, event: BranchEnded) -> None:
         row = self.branches[event.branch]
-        row.state, row.reason = event.state, event.reason
+        row.state, row.reason, row.at_work = event.state, event.reason, None
 
     @property
     def elapsed_s(self) -> float:
@@ -116,6 +138,14 @@ class Progress:
     def phase_fraction(self) -> float:
         """Share of the phase that is done, 0 to 1; of training where a phase is not counted."""
         return self.phase_done / self.phase_total if self.phase_total else self.fraction
+
+    @property
+    def phase_left_s(self) -> float | None:
+        """Estimated seconds until a counted phase ends; None before something of it is done, and when they are over."""
+        left_s = self._phase_end - self._clock()
+        if self.phase_total == 0 or self.phase_done <= self._phase_first or left_s <= 0.0:
+            return None
+        return left_s
 
     @property
     def eta_s(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, TypeVar
@@ -11,17 +12,20 @@ from rich.live import Live
 from rich.progress import track
 from rich.text import Text
 
-from dbsweep.records.events import BranchStarted, CheckpointScored, Event
-from dbsweep.records.names import Metric
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.names import Metric, TrialState
 from dbsweep.reports.folding import fold
-from dbsweep.reports.live_table import render
-from dbsweep.reports.progress import Progress
+from dbsweep.reports.live_table import duration, pace, render
+from dbsweep.reports.progress import BranchProgress, Progress
 from dbsweep.reports.words import plain_number
 
 _Item = TypeVar("_Item")
 
+LINE_INTERVAL_S = 60.0
+"""Where there is no live table, what goes on is told again this often: once a phase, and of all branches together."""
 
-def line(event: Event) -> str:
+
+def line(event: BranchStarted | CheckpointScored | BranchEnded) -> str:
     """One event as one plain line, for logs and pipes."""
     if isinstance(event, BranchStarted):
         return f"{event.branch}: {event.after or f'started on {event.host} (pid {event.pid})'}"
@@ -33,6 +37,16 @@ def line(event: Event) -> str:
             text += "".join(f", {m} {plain_number(event.scorecard.value(m))}" for m in shown)
         return text + (f" → {event.verdict.state}" if event.verdict else "")
     return f"{event.branch}: {event.state} at step {event.last_step}" + (f" ({event.reason})" if event.reason else "")
+
+
+def work_line(row: BranchProgress, work: AtWork) -> str:
+    """What a branch is at between two events, as one plain line."""
+    left = "" if row.left_s is None else f", about {duration(row.left_s)}"
+    if work.to_draw:
+        drawn = f"{work.drawn} of {work.to_draw} pictures drawn, {pace(work.per_s, 'picture')}"
+        return f"{work.branch}: at step {work.step}, {drawn}{left} left"
+    end = row.branch.end_step
+    return f"{work.branch}: step {work.step} of {end}, {pace(work.per_s, 'step')}{left} of training left"
 
 
 class LastingConsole(Console):
@@ -55,10 +69,16 @@ class LastingConsole(Console):
 
 
 class TerminalView:
-    """Shows a sweep on stderr: a live table in a terminal that can redraw, one line an event elsewhere."""
+    """Shows a sweep on stderr: a live table in a terminal that can redraw, one line an event elsewhere.
 
-    def __init__(self, console: Console) -> None:
+    Args:
+        clock: seconds, rising; replaced in tests.
+    """
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._console = console
+        self._clock = clock
+        self._told: dict[str, float] = {}
         self._live: Live | None = None
         self._progress: Progress | None = None
         self._phase = ""
@@ -97,15 +117,41 @@ class TerminalView:
 
     def on_event(self, event: Event) -> None:
         """Print the event where there is no live table; a branch that begins again is told in any case."""
-        if self._live is None or (isinstance(event, BranchStarted) and event.after):
+        if isinstance(event, AtWork):
+            self._on_work(event)
+        elif self._live is None or (isinstance(event, BranchStarted) and event.after):
+            branch = event.checkpoint.branch if isinstance(event, CheckpointScored) else event.branch
+            self._told[branch] = self._clock()
             self.note(line(event))
 
+    def _on_work(self, work: AtWork) -> None:
+        """Branches that run at once share the lines, so that a log grows no faster with them."""
+        if self._live is not None or self._progress is None:
+            return
+        running = max(1, self._progress.count(TrialState.RUNNING))
+        if self._is_due(work.branch, running * LINE_INTERVAL_S):
+            self.note(work_line(self._progress.branches[work.branch], work))
+
     def on_phase(self, name: str, done: int, total: int) -> None:
-        """Say what the sweep is at where there is no live table; at most once a phase."""
-        if self._live is None and name != self._phase:
+        """Say what the sweep is at where there is no live table; again from time to time where it is counted."""
+        if self._live is not None:
+            return
+        if name != self._phase:
             self._phase = name
-            count = f" ({total})" if total else ""
-            self._console.print(f"{name}{count} …", highlight=False, markup=False)
+            self._told[name] = self._clock()
+            self.note(f"{name} ({total}) …" if total else f"{name} …")
+        elif 0 < done < total and self._is_due(name, LINE_INTERVAL_S):
+            left_s = None if self._progress is None else self._progress.phase_left_s
+            left = "" if left_s is None else f", about {duration(left_s)} left"
+            self.note(f"{name}: {done} of {total}{left}")
+
+    def _is_due(self, what: str, interval_s: float) -> bool:
+        """Whether nothing has been said of a phase or branch for so long; then it is said now."""
+        now = self._clock()
+        if now - self._told.setdefault(what, now) < interval_s:
+            return False
+        self._told[what] = now
+        return True
 
     def watch(self, name: str, items: Sequence[_Item]) -> Iterator[_Item]:
         """The items one after another, before there is a live table: a bar in a terminal, a line elsewhere."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from dbsweep.config.choosing import Judging, Weights
-from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Plan, TrialPath
 from dbsweep.records.results import Scorecard, Verdict
@@ -54,6 +54,8 @@ class TrialBook:
 
     def record(self, event: Event) -> tuple[TrialNews, ...]:
         """Take in one event and tell which trials it changed."""
+        if isinstance(event, AtWork):
+            return ()
         if isinstance(event, CheckpointScored):
             return self._record_checkpoint(event)
         branch, before = self._branches[event.branch], self._reached.get(event.branch, -1)

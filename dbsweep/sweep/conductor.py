@@ -17,7 +17,7 @@ from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.execution.stall import explained
 from dbsweep.plan.photos import photos_of
 from dbsweep.records.choice import Choice
-from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.plan import Plan
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.progress import Progress
@@ -122,6 +122,10 @@ class Conductor:
 
         def on_event(event: Event) -> None:
             nonlocal stopped
+            if isinstance(event, AtWork):
+                self._progress.add(event)
+                self._view.on_event(event)
+                return
             event = self._explained(event)
             self._ledger.record(event)
             self._ledger.update_trials(book.record(event))

@@ -8,9 +8,9 @@ from typing import Literal
 import pytest
 from rich.console import Console
 
-from dbsweep.records.events import BranchEnded, BranchStarted
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted
 from dbsweep.records.names import TrialState
-from dbsweep.reports.live_table import describe, duration, render
+from dbsweep.reports.live_table import describe, duration, pace, render
 from dbsweep.reports.progress import Progress
 from tests.reports.two_branches import Clock, branch, plan, scored
 
@@ -29,9 +29,32 @@ def test_the_view_shows_scores_utility_and_verdict():
 
 
 @pytest.mark.parametrize(
+    ("work", "told"),
+    [
+        ({"step": 5, "per_s": 2.5}, ("5/20", "2.5 steps/s, 0:06 left")),
+        ({"step": 5, "per_s": 0.2}, ("5/20", "5.0 s/step, 1:15 left")),
+        ({"step": 10, "drawn": 48, "to_draw": 200, "per_s": 0.5}, ("10/20", "48/200 drawn, 5:04 left")),
+    ],
+)
+def test_what_a_branch_is_at_between_two_checkpoints_is_shown(work: dict[str, float], told: tuple[str, str]):
+    progress = Progress(plan())
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    progress.add(AtWork.model_validate({"branch": "b01", **work}))
+    console = Console(file=io.StringIO(), width=160, record=True)
+    console.print(render(progress, max_rows=1, width=160))
+    text = console.export_text()
+    assert all(part in text for part in told)
+
+
+@pytest.mark.parametrize(("per_s", "text"), [(1.0, "1.0 steps/s"), (0.99, "1.0 s/step"), (12.34, "12.3 steps/s")])
+def test_pace(per_s: float, text: str):
+    assert pace(per_s, "step") == text
+
+
+@pytest.mark.parametrize(
     ("width", "shown"),
     [
-        (140, {"branch", "state", "settings", "step", "identity", "style", "prior", "utility", "verdict"}),
+        (140, {"branch", "state", "settings", "step", "now", "identity", "style", "prior", "utility", "verdict"}),
         (96, {"branch", "state", "settings", "step", "identity", "utility", "verdict"}),
         (80, {"branch", "settings", "step", "utility", "verdict"}),
         (60, {"branch", "settings", "step", "utility", "verdict"}),

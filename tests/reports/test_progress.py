@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from dbsweep.config.choosing import Choosing
-from dbsweep.records.events import BranchEnded, BranchStarted
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted
 from dbsweep.records.names import TrialState
 from dbsweep.reports.progress import Progress
 from dbsweep.selection.utility import utility_for
@@ -32,6 +32,47 @@ def test_a_branch_that_is_started_again_has_done_no_checkpoint_twice():
         progress.add(BranchStarted(branch="b01", host="here", pid=1))
         progress.add(scored("b01", 10))
     assert progress.fraction == pytest.approx(1 / 4)
+
+
+def test_between_checkpoints_a_branch_tells_its_step_and_what_is_left():
+    progress = Progress(plan())
+
+    def told() -> tuple[int, float | None]:
+        return progress.branches["b01"].step, progress.branches["b01"].left_s
+
+    progress.add(BranchStarted(branch="b01", host="here", pid=1))
+    assert told() == (0, None)
+    progress.add(AtWork(branch="b01", step=5, per_s=0.5))
+    assert told() == (5, 30.0)  # 15 of 20 steps are left
+    assert progress.fraction == 0.0
+    progress.add(AtWork(branch="b01", step=10, drawn=16, to_draw=24, per_s=2.0))
+    assert told() == (10, 4.0)
+    progress.add(scored("b01", 10))
+    assert told() == (10, None)
+    progress.add(AtWork(branch="b01", step=15, per_s=0.5))
+    progress.add(BranchEnded(branch="b01", state=TrialState.FAILED, last_step=10))
+    assert told() == (15, None)
+
+
+def test_what_is_left_of_a_counted_phase_is_told_by_what_was_done_in_it():
+    clock = Clock()
+    progress = Progress(plan(), clock)
+    progress.begin_phase("references", 2, 12)  # two lay in the cache
+    clock.now += 30.0
+    assert progress.phase_left_s is None
+    progress.begin_phase("references", 5, 12)
+    assert progress.phase_left_s == pytest.approx(70.0)  # three took 30 s
+    clock.now += 20.0
+    progress.begin_phase("references", 5, 12)
+    assert progress.phase_left_s == pytest.approx(50.0)  # and no more because the sixth takes its time
+    clock.now += 50.0
+    assert progress.phase_left_s is None
+    progress.begin_phase("references", 12, 12)
+    assert progress.phase_left_s is None
+    progress.begin_phase("race of the best", 0, 4)
+    clock.now += 8.0
+    progress.begin_phase("race of the best", 1, 4)
+    assert progress.phase_left_s == pytest.approx(24.0)
 
 
 def test_a_stopped_branch_leaves_nothing_to_wait_for():

@@ -8,11 +8,11 @@ import io
 import pytest
 from rich.console import Console
 
-from dbsweep.records.events import BranchEnded, BranchStarted
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted
 from dbsweep.records.names import TrialState
 from dbsweep.reports.progress import Progress
-from dbsweep.reports.terminal import LastingConsole, TerminalView
-from tests.reports.two_branches import branch, plan, scored
+from dbsweep.reports.terminal import LINE_INTERVAL_S, LastingConsole, TerminalView
+from tests.reports.two_branches import Clock, branch, plan, scored
 
 
 def test_the_view_grows_and_shrinks_with_its_terminal():
@@ -45,6 +45,62 @@ def test_without_a_terminal_that_can_redraw_each_event_is_one_line(is_dumb: bool
         "b01: epoch 1, step 10, loss 0.1000, identity 0.75, style 0.50, prior 1.00 → ready",
         "b01: failed at step 10 (loss is NaN [red])",
     ]
+
+
+def test_in_a_log_long_phases_are_told_of_once_a_minute_all_branches_together():
+    out, clock = io.StringIO(), Clock()
+    view, progress = TerminalView(Console(file=out, width=200), clock), Progress(plan(), clock)
+
+    def hear(event: AtWork | BranchStarted) -> None:
+        progress.add(event)
+        view.on_event(event)
+
+    with view.showing(progress):
+        for name in ("b01", "b02"):
+            hear(BranchStarted(branch=name, host="here", pid=1))
+        for step in range(1, 20):
+            clock.now += LINE_INTERVAL_S / 4
+            for name in ("b01", "b02"):
+                hear(AtWork(branch=name, step=step, per_s=0.5))
+        clock.now += 2 * LINE_INTERVAL_S
+        hear(AtWork(branch="b02", step=19, drawn=16, to_draw=24, per_s=4.0))
+    assert out.getvalue().splitlines() == [
+        "b01: started on here (pid 1)",
+        "b02: started on here (pid 1)",
+        *(f"{name}: step 8 of 20, 2.0 s/step, about 0:24 of training left" for name in ("b01", "b02")),
+        *(f"{name}: step 16 of 20, 2.0 s/step, about 0:08 of training left" for name in ("b01", "b02")),
+        "b02: at step 19, 16 of 24 pictures drawn, 4.0 pictures/s, about 0:02 left",
+    ]
+
+
+def test_in_a_log_a_counted_phase_is_told_again_with_what_is_left():
+    out, clock = io.StringIO(), Clock()
+    view, progress = TerminalView(Console(file=out, width=200), clock), Progress(plan(), clock)
+    with view.showing(progress):
+        for done in (0, 1, 2, 2, 3, 4):
+            progress.begin_phase("class images", done, 4)
+            view.on_phase("class images", done, 4)
+            clock.now += LINE_INTERVAL_S / 2
+    assert out.getvalue().splitlines() == [
+        "class images (4) …",
+        "class images: 2 of 4, about 1:00 left",
+        "class images: 3 of 4, about 0:40 left",
+    ]
+
+
+def test_a_live_table_shows_what_branches_are_at_and_prints_no_lines():
+    out = io.StringIO()
+    clock = Clock()
+    console = Console(file=out, force_terminal=True, width=200, height=20, _environ={"TERM": "xterm"})
+    view, progress = TerminalView(console, clock), Progress(plan())
+    with view.showing(progress):
+        for step in (1, 2):
+            work = AtWork(branch="b01", step=step, per_s=0.5)
+            progress.add(work)
+            clock.now += 10 * LINE_INTERVAL_S
+            view.on_event(work)
+    assert "of training left" not in out.getvalue()
+    assert "2.0 s/step, 0:36 left" in out.getvalue()
 
 
 @pytest.mark.parametrize(("is_terminal", "shown"), [(True, "100%"), (False, "looking at photos (3) …\n")])

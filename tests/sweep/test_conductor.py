@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.jobs import BranchJob, SweepJob
 from dbsweep.execution.ledger.ledger import Ledger
 from dbsweep.execution.simulated import UNTRAINED, SimulatedBackend
-from dbsweep.records.events import BranchEnded, BranchStarted, Event
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, Event
 from dbsweep.records.names import Metric, TrialState, VerdictState
 from dbsweep.records.plan import Plan, Trial, TrialPath
 from dbsweep.records.record import Scalar
@@ -336,3 +337,27 @@ def test_points_that_a_searcher_proposes_are_said_and_only_their_branches_are_tr
     assert "optuna proposes 1 more trial" in shown
     assert record.plan == Plan.model_validate_json((tmp_path / "run" / "plan.json").read_text()) == grown
     assert set(record.states.values()) == {TrialState.COMPLETED}
+
+
+def test_what_branches_are_at_is_shown_and_changes_nothing(tmp_path):
+    class Talking(SimulatedBackend):
+        def run(self, jobs: Sequence[BranchJob], on_event: OnEvent) -> None:
+            def talking(event: Event) -> None:
+                on_event(event)
+                if isinstance(event, BranchStarted):
+                    on_event(AtWork(branch=event.branch, step=1, per_s=0.5))
+
+            super().run(jobs, talking)
+
+    def told(folder: Path, backend: type[SimulatedBackend]) -> tuple[RunRecord, str]:
+        folder.mkdir()
+        out = io.StringIO()
+        view = TerminalView(Console(file=out, width=200), itertools.count(0, 1000).__next__)
+        experiment = load_experiment(write_experiment(folder))
+        return read_run(run_experiment(experiment, lambda *_: backend(curve), view)), out.getvalue()
+
+    record, text = told(tmp_path / "talking", Talking)
+    plain, _ = told(tmp_path / "plain", SimulatedBackend)
+    assert "b01: step 1 of " in text
+    assert (record.branch_states, record.states, record.logs) == (plain.branch_states, plain.states, plain.logs)
+    assert record.choice == plain.choice

@@ -14,6 +14,7 @@ from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision, Emit
 from dbsweep.execution.branch.checkpoints import keep_milestone, save_between
 from dbsweep.execution.branch.history import History, stopped_file, write_event
+from dbsweep.execution.branch.pace import Pace
 from dbsweep.execution.branch.retention import ResumeStates
 from dbsweep.execution.branch.thrift import Thrift, half_of
 from dbsweep.execution.branch.trainer import make_trainer
@@ -29,7 +30,7 @@ from dbsweep.models.durable import is_full, remove_leftovers
 from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored
 from dbsweep.records.names import TrialState
 from dbsweep.records.plan import Milestone
-from dbsweep.records.results import Scorecard
+from dbsweep.records.results import Checkpoint, Scorecard
 from dbsweep.training.trainer import Trainer
 
 STOP_CHECK_INTERVAL_S = 1.0
@@ -108,6 +109,7 @@ class BranchWork:
         self._thrift = thrift
         self._emit = emit
         self._watch = watch
+        self._pace = Pace(job.branch.id, emit)
         self._run = RunFolder(job.sweep.run_folder)
         self._models = loaded.models_to_change(job.sweep.base)
         self._trainer: Trainer | None = None
@@ -177,6 +179,7 @@ class BranchWork:
         """Trains to a milestone, keeps its checkpoint, draws and scores."""
         if self._trainer is None:
             self._trainer = self._start_training(history)
+        self._pace.begin(self._trainer.step)
         log = self._trainer.train_until(milestone.step, self._after_step)
         log = log.model_copy(update={"savings": self._thrift.savings})
         self._states.drop(keep=1)
@@ -185,7 +188,7 @@ class BranchWork:
         if milestone.step == self._job.branch.end_step:
             self._trainer.end()  # drawing and scoring need the memory
         with self._trainer.weights_to_keep():
-            card = first_look(self._models, self._job.sweep, checkpoint) if milestone.evaluate else None
+            card = self._look(checkpoint) if milestone.evaluate else None
         verdict = None
         if card is not None:
             verdict = judgement.add(milestone.step, card, finished=milestone.step == self._job.branch.end_step)
@@ -195,6 +198,14 @@ class BranchWork:
         shutil.rmtree(self._run.interrupted(self._job.branch.id), ignore_errors=True)
         self._states.add(milestone)
         return event
+
+    def _look(self, checkpoint: Checkpoint) -> Scorecard:
+        self._pace.begin(0)
+
+        def on_drawn(drawn: int, to_draw: int) -> None:
+            self._pace.drawn(checkpoint.step, drawn, to_draw)
+
+        return first_look(self._models, self._job.sweep, checkpoint, on_drawn)
 
     def _start_training(self, history: History) -> Trainer:
         fork = self._job.fork
@@ -213,6 +224,7 @@ class BranchWork:
     def _after_step(self, step: int) -> None:
         self.reached = step
         self._watch.alive()  # a pass that is replayed on a GPU does not call the networks
+        self._pace.trained(step)
         if time.monotonic() - self._stop_checked < STOP_CHECK_INTERVAL_S:
             return
         self._stop_checked = time.monotonic()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,15 +21,22 @@ from dbsweep.scoring.scorecard import score_checkpoint, with_validation_loss
 from dbsweep.training.validation import validation_losses
 
 
-def first_look(models: StableDiffusion, job: SweepJob, checkpoint: Checkpoint) -> Scorecard:
+def first_look(
+    models: StableDiffusion,
+    job: SweepJob,
+    checkpoint: Checkpoint,
+    on_drawn: Callable[[int, int], None] | None = None,
+) -> Scorecard:
     """Draws and scores the images that every checkpoint draws that is looked at.
 
     Args:
         models: with the checkpoint's weights.
+        on_drawn: as in `draw_evaluation`.
     """
     experiment, run = job.experiment, RunFolder(job.run_folder)
     folder = run.images(checkpoint.branch, checkpoint.step)
-    drawn = draw_evaluation(models, experiment, run, folder, model_hash=checkpoint.sha256[:10])
+    model_hash = checkpoint.sha256[:10]
+    drawn = draw_evaluation(models, experiment, run, folder, model_hash=model_hash, on_drawn=on_drawn)
     card = _score(job, checkpoint, drawn.images, drawn.samples)
     seed, held_out = experiment.evaluate.seed, loaded.held_out(job)
     losses = validation_losses(models, held_out, seed=seed, clip_skip=experiment.clip_skip)

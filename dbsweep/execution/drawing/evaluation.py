@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,7 @@ def draw_evaluation(
     base: bool = False,
     prompts: Sequence[EvaluationPrompt] | None = None,
     prefix: str = "",
+    on_drawn: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Draws every prompt with every seed and writes the images, all prompts in the same passes of the UNet.
 
@@ -70,13 +71,20 @@ def draw_evaluation(
         base: draw the prompts with the class noun in the subject's place; equal ones are drawn once.
         prompts: some of the evaluation's; all if not given.
         prefix: of the files' names.
+        on_drawn: told how many of how many pictures are drawn, after each batch.
     """
     prompts = prompts_to_draw(experiment) if prompts is None else prompts
     seeds = evaluation_seeds(experiment) if seeds is None else seeds
     texts = [prompt.base_prompt if base else prompt.prompt for prompt in prompts]
     wanted = [(text, seed) for text in dict.fromkeys(texts) for seed in seeds]
     requests = [_request(experiment, text, seed) for text, seed in wanted]
-    images = draw(models, requests, clip_skip=experiment.clip_skip, precision=experiment.evaluate.precision)
+    images = draw(
+        models,
+        requests,
+        clip_skip=experiment.clip_skip,
+        precision=experiment.evaluate.precision,
+        progress=None if on_drawn is None else lambda done: on_drawn(done, len(requests)),
+    )
     drawn = dict(zip(wanted, images, strict=True))
     files = {key: folder / f"{prefix}{index:03d}-{key[1]}.png" for index, key in enumerate(wanted)}
     folder.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ from dbsweep.errors import RunError
 from dbsweep.execution.ledger.file import LedgerFile
 from dbsweep.execution.ledger.record import read_record
 from dbsweep.records.choice import Choice, Overrule
-from dbsweep.records.events import BranchEnded, BranchStarted, CheckpointScored, Event
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, TrialState
 from dbsweep.records.plan import Plan
 from dbsweep.records.results import Checkpoint, GridImage, Scorecard
@@ -80,7 +80,9 @@ class Ledger:
             _add_pending(sql, plan)
 
     def record(self, event: Event) -> None:
-        """Writes what a worker reported."""
+        """Writes what a worker reported, but for what it is at just now."""
+        if isinstance(event, AtWork):
+            return
         with self._file.writing() as sql:
             match event:
                 case BranchStarted():

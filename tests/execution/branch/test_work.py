@@ -13,6 +13,7 @@ from PIL import Image
 from dbsweep.config.search import SchedulerName
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import Decision
+from dbsweep.execution.branch import pace
 from dbsweep.execution.branch import work as branch_module
 from dbsweep.execution.branch.history import stopped_file
 from dbsweep.execution.branch.retention import has_state
@@ -26,9 +27,10 @@ from dbsweep.execution.simulated import UNTRAINED, make_scorecard
 from dbsweep.models.checkpoints import verify
 from dbsweep.models.hashes import weights_sha256
 from dbsweep.models.restoring import read_weights
-from dbsweep.records.events import BranchStarted, CheckpointScored, Event
+from dbsweep.records.events import AtWork, BranchStarted, CheckpointScored, Event
 from dbsweep.records.names import BASE, HELD_OUT, Metric, TrialState, VerdictState
 from dbsweep.records.results import StepLog
+from dbsweep.sampling import sampler
 from dbsweep.training.validation import DRAWS
 from tests.execution.tiny_sweep import ColourEncoder, make_branch, write_photos
 from tests.execution.trained import fork_of, train
@@ -75,6 +77,19 @@ def test_held_out_photos_are_measured_and_not_trained(tiny_job: SweepJob, tmp_pa
     assert len({score.value for score in losses}) == 3
     assert all(len(card.scores[Metric.MEMORISATION].samples) == 2 for card in cards)
     assert all(not HELD_OUT & set(event.scorecard.scores) for event in plain.scored.values() if event.scorecard)
+
+
+def test_long_phases_are_told_of_and_change_no_weights(tiny_job: SweepJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = train(tiny_job, make_branch("b01", 2))
+    monkeypatch.setattr(pace, "INTERVAL_S", 0.0)
+    monkeypatch.setattr(sampler, "_batches", lambda requests, size: iter([[0, 1], [2, 3, 4, 5]]))
+    told = train(tiny_job, make_branch("b02", 2))
+    assert told.hashes == plain.hashes
+    assert not [event for event in plain.events if isinstance(event, AtWork)]
+    works = [(event.step, event.drawn, event.to_draw) for event in told.events if isinstance(event, AtWork)]
+    assert works == [(2, 0, 0), (2, 2, 6), (4, 0, 0), (4, 2, 6)]  # not the first step of a phase
+    others = [type(event) for event in told.events if not isinstance(event, AtWork)]
+    assert others == [type(event) for event in plain.events]
 
 
 def test_a_second_branch_in_the_same_process_starts_at_the_base_again(tiny_job: SweepJob) -> None:

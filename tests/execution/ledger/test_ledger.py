@@ -10,6 +10,7 @@ import pytest
 
 from dbsweep.errors import RunError
 from dbsweep.execution.ledger.ledger import SCHEMA_VERSION, Ledger
+from dbsweep.records.events import AtWork
 from tests.execution.ledgers import checkpoint, create, grid
 
 
@@ -22,6 +23,16 @@ def test_recording_twice_changes_nothing(tmp_path: Path) -> None:
         record = ledger.read()
     assert [c.step for c in record.checkpoints_of("t001")] == [10, 20]
     assert len(record.grids) == 1
+
+
+def test_what_a_branch_is_at_is_not_kept(tmp_path: Path) -> None:
+    with create(tmp_path) as ledger:
+        ledger.record(checkpoint(10))
+        before = (tmp_path / "ledger.db-wal").read_bytes()
+        ledger.record(AtWork(branch="b01", step=15, per_s=2.0))
+        assert (tmp_path / "ledger.db-wal").read_bytes() == before
+        ledger.record(checkpoint(20))
+        assert (tmp_path / "ledger.db-wal").read_bytes() != before
 
 
 def test_another_process_reads_while_the_driver_writes(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from dbsweep.execution.jobs import BranchJob
 from dbsweep.execution.ray.searcher import JOB, BranchSearcher, EventRelay, as_result, events_in
 from dbsweep.execution.scheduling.queue import BranchQueue
 from dbsweep.execution.simulated import UNTRAINED, make_scorecard
-from dbsweep.records.events import BranchEnded, CheckpointScored, Event
+from dbsweep.records.events import AtWork, BranchEnded, CheckpointScored, Event
 from dbsweep.records.names import Metric, TrialState
 from tests.execution.on_paper import RUN, scored
 from tests.execution.sweeps import make_branch_jobs
@@ -82,6 +82,15 @@ def test_a_branch_is_suggested_once_it_is_released(tuning: Tuning) -> None:
     tuning.hear(trial("first"), scored("b01", 2, 1e-4))
     assert job_in(tuning.searcher.suggest("second")).branch.id == "b02"
     assert tuning.searcher.branch_of == {"first": "b01", "second": "b02"}
+
+
+def test_what_a_branch_is_at_is_handed_on_and_releases_none(tuning: Tuning) -> None:
+    tuning.searcher.suggest("first")
+    work = AtWork(branch="b01", step=20, per_s=2.0)
+    tuning.hear(trial("first"), work)
+    assert tuning.told == [work]
+    assert tuning.searcher.suggest("second") is None
+    assert tuning.queue.reached("b01") == 0
 
 
 def test_the_search_is_over_when_all_have_ended(tuning: Tuning) -> None:

@@ -21,7 +21,7 @@ from dbsweep.execution.ray.searcher import JOB, events_in
 from dbsweep.execution.ray.worker import train_branch
 from dbsweep.execution.stall import StallWatch
 from dbsweep.models.loading import load_base
-from dbsweep.records.events import BranchEnded, BranchStarted, Event
+from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, Event
 from dbsweep.records.names import TrialState
 from dbsweep.sampling.request import ImageRequest
 from dbsweep.sampling.sampler import draw
@@ -132,3 +132,18 @@ def test_the_last_checkpoint_and_the_end_are_one_report(tmp_path: Path, monkeypa
     assert [len(events_in(report)) for report in reports] == [1, 1, 1, 1, 2]
     assert [event for report in reports for event in events_in(report)] == events
     assert [DONE in report for report in reports] == [False] * 4 + [True]
+
+
+def test_what_a_branch_is_at_is_reported_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    reports: list[dict[str, Any]] = []
+    monkeypatch.setattr(tune, "report", reports.append)
+    job = make_branch_jobs(tmp_path)[0]
+    works = [AtWork(branch="b01", step=3, per_s=0.5), AtWork(branch="b01", step=4, drawn=16, to_draw=20, per_s=2.0)]
+
+    def body(job: BranchJob, emit: Emit) -> None:
+        for work in works:
+            assert emit(work) is Decision.GO_ON
+
+    train_branch({JOB: job.model_dump_json()}, body)
+    assert [events_in(report) for report in reports] == [(works[0],), (works[1],)]
+    assert not any(DONE in report for report in reports)
