@@ -35,8 +35,8 @@ def mask_sentences(experiment: Experiment, framings: Iterable[Framing]) -> Itera
     if all(mask is None for mask in masks.values()):
         raise InputError(
             f"{_asked(experiment)} needs masks, and of {counted(len(masks), 'photo')} none has one: save photos with"
-            " their background transparent, put NAME-masklabel.png beside NAME, white where the subject is, or set"
-            " train.background_weight: 1"
+            " their background transparent, put NAME-masklabel.png beside NAME, white where the subject is, or"
+            f" {_unasked(experiment)}"
         )
     for concept in experiment.concepts:
         yield _counted(concept, {photo: masks[photo] for photo in training_photos(concept)})
@@ -67,6 +67,12 @@ def _asked(experiment: Experiment) -> str:
         return f"train.background_weight {experiment.train.background_weight:g}"
     kind, values = next(iter(axis.model_dump().items()))
     return f"search.background_weight {'' if kind == 'values' else f'{kind} '}[{', '.join(map(setting, values))}]"
+
+
+def _unasked(experiment: Experiment) -> str:
+    """What to do so that no masks are asked for."""
+    swept = "background_weight" in experiment.search.axes
+    return "take background_weight out of search" if swept else "set train.background_weight: 1"
 
 
 def _counted(concept: Concept, masks: dict[Path, Image.Image | None]) -> str:

@@ -108,8 +108,9 @@ def _unshared_schedules(courses: Sequence[Course], cost: Cost) -> Iterator[str]:
     shared = [replace(course, schedule_epochs=None) for course in courses]
     more = cost.steps_shared - sum(node.steps for node in grow_tree(shared))
     if more:
+        depend = "depends" if len(dependent) == 1 else "depend"
         yield (
-            f"lr_scheduler {' and '.join(sorted(dependent))} depends on the total length, so trials of different "
+            f"lr_scheduler {' and '.join(sorted(dependent))} {depend} on the total length, so trials of different "
             f"epochs share nothing: {counted(more, 'step')} more than with a constant schedule"
         )
 

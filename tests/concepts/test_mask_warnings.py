@@ -84,21 +84,25 @@ def test_one_concept_may_go_without_beside_another(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "named"),
+    ("given", "named", "fix"),
     [
-        ({"weight": 0.25}, "train.background_weight 0.25"),
-        ({"background_weight": [0.0, 1.0]}, "search.background_weight [0, 1]"),
-        ({"background_weight": {"uniform": [0.2, 1]}, "samples": 2}, "search.background_weight uniform [0.2, 1]"),
+        ({"weight": 0.25}, "train.background_weight 0.25", "set train.background_weight: 1"),
+        ({"background_weight": [0.0, 1.0]}, "search.background_weight [0, 1]", "take background_weight out of search"),
+        (
+            {"background_weight": {"uniform": [0.2, 1]}, "samples": 2},
+            "search.background_weight uniform [0.2, 1]",
+            "take background_weight out of search",
+        ),
     ],
     ids=str,
 )
-def test_no_mask_at_all_is_an_error(tmp_path: Path, given: dict[str, object], named: str) -> None:
+def test_no_mask_at_all_is_an_error(tmp_path: Path, given: dict[str, object], named: str, fix: str) -> None:
     concept = plain_concept(write(tmp_path, "a.png", "b.png"))
     with pytest.raises(InputError) as error:
         told(concept, **given)  # type: ignore[arg-type]
     assert str(error.value) == (
         f"{named} needs masks, and of 2 photos none has one: save photos with their background transparent, put"
-        " NAME-masklabel.png beside NAME, white where the subject is, or set train.background_weight: 1"
+        f" NAME-masklabel.png beside NAME, white where the subject is, or {fix}"
     )
 
 

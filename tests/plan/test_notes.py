@@ -22,6 +22,11 @@ def test_schedules_that_cannot_share_are_counted():
     assert "360 steps more than with a constant schedule" in notes(search=search)
 
 
+def test_two_schedules_that_cannot_share_are_told_in_one_sentence():
+    search = {"epochs": [30, 60], "text_encoder_ratio": [1], "lr_scheduler": ["linear", "cosine"]}
+    assert "lr_scheduler cosine and linear depend on the total length" in notes(search=search)
+
+
 @pytest.mark.parametrize("schedule", ["linear", "cosine_with_restarts", "polynomial"])
 def test_every_falling_schedule_is_said_to_share_nothing(schedule: str):
     search = {"epochs": [30, 60], "text_encoder_ratio": [1]}

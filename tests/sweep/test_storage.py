@@ -11,6 +11,7 @@ from dbsweep.errors import ResourceError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.execution.storage.store import Store
 from dbsweep.records.results import Checkpoint
+from dbsweep.sweep.answers import refuse_lost
 from dbsweep.sweep.storage import bring_checkpoint, check_storage
 from tests.execution.sweeps import make_plan
 from tests.sweep.files import write_experiment
@@ -48,3 +49,22 @@ def test_a_checkpoint_is_fetched_when_it_is_wanted(tmp_path: Path) -> None:
     )
     assert not (folder.path / record.path).exists()
     assert (bring_checkpoint(folder, record) / "unet.safetensors").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("demo", r"put them back, or take another checkpoint"),
+        (
+            "moved",
+            r"storage /mnt/all has them as run 'demo', so give .*/moved that name again, or take another checkpoint",
+        ),
+    ],
+)
+def test_a_run_that_was_renamed_is_told_its_name_in_the_storage(tmp_path: Path, name: str, told: str) -> None:
+    experiment = load_experiment(write_experiment(tmp_path / "here"), ["storage=/mnt/all"])
+    folder = RunFolder.create(experiment.output, "demo", experiment, make_plan())
+    folder = RunFolder(folder.path.rename(folder.path.with_name(name)))
+    checkpoint = Checkpoint(id="b01-000006", branch="b01", step=6, epoch=2, path="c", sha256="", bytes=7)
+    with pytest.raises(RunError, match=rf"are gone or damaged .*: {told}"):
+        refuse_lost(folder, checkpoint)
