@@ -14,7 +14,7 @@ from dbsweep.models.checkpoint_files import MANIFEST, lost_files
 from dbsweep.records.results import Checkpoint
 from dbsweep.records.run import RunRecord
 from dbsweep.reports.kept import kept
-from dbsweep.sweep.run_settings import read_experiment
+from dbsweep.sweep.storage import way_back
 
 _NAMED = 12
 """Checkpoints that a message names, those of the nearest names."""
@@ -103,18 +103,8 @@ def refuse_lost(folder: RunFolder, checkpoint: Checkpoint) -> None:
     if lost := lost_files(path):
         raise RunError(
             f"the files of checkpoint {checkpoint.id!r} are gone or damaged ({path} lacks {' and '.join(lost)}): "
-            f"{_way_back(folder)}, or take another checkpoint"
+            f"{way_back(folder) or 'put them back'}, or take another checkpoint"
         )
-
-
-def _way_back(folder: RunFolder) -> str:
-    """To the files of a run; what lies in a storage lies there under the name with which the run began."""
-    experiment = read_experiment(folder)
-    if experiment.storage is not None and experiment.name != folder.name:
-        return (
-            f"storage {experiment.storage} has them as run {experiment.name!r}, so give {folder.path} that name again"
-        )
-    return "put them back"
 
 
 def interrupted_checkpoints(folder: RunFolder, record: RunRecord) -> dict[str, Checkpoint]:

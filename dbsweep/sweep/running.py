@@ -35,7 +35,7 @@ from dbsweep.sweep.preflight import check_inputs
 from dbsweep.sweep.remainder import describe_rest
 from dbsweep.sweep.report import write_report
 from dbsweep.sweep.run_settings import read_experiment, refuse_other_settings
-from dbsweep.sweep.storage import check_storage
+from dbsweep.sweep.storage import check_storage, refuse_new_name
 from dbsweep.sweep.tracking import tracked
 
 RESUMABLE = (DiskError, WorkerError, ChangedError)
@@ -119,7 +119,8 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
     """Goes on with a run that was interrupted; what is finished is not done again, be it all of it.
 
     Raises:
-        RunError: another process leads the run, or its settings or photos are others by now.
+        RunError: another process leads the run, its settings or photos are others by now, or it has another name than
+            in its storage.
     """
     with driving(folder), Ledger.open(folder.ledger) as ledger:
         record = ledger.read()
@@ -129,6 +130,7 @@ def resume_run(folder: RunFolder, make_backend: MakeBackend, view: TerminalView)
             if not (folder.report / "index.html").is_file():  # it was killed between its end and its page
                 write_report(folder)
             return folder
+        refuse_new_name(folder)
         experiment = read_experiment(folder)
         refuse_other_settings(folder, experiment, record)
         refuse_other_photos(folder, experiment)

@@ -36,6 +36,21 @@ def check_storage(experiment: Experiment) -> None:
         store.lower_flag(run.stop_request)
 
 
+def way_back(folder: RunFolder) -> str | None:
+    """What to do where a run's folder was renamed: its files lie in the storage under the name with which it began."""
+    experiment = read_experiment(folder)
+    if experiment.storage is None or experiment.name == folder.name:
+        return None
+    there = f"storage {experiment.storage} has them as run {experiment.name!r}"
+    return f"{there}, so give the folder {folder.path} that name again"
+
+
+def refuse_new_name(folder: RunFolder) -> None:
+    """RunError if a run that goes on would not find in the storage what it has left there."""
+    if (back := way_back(folder)) is not None:
+        raise RunError(f"run {folder.name!r} cannot go on without its checkpoints: {back}")
+
+
 def bring_checkpoint(folder: RunFolder, checkpoint: Checkpoint) -> Path:
     """The folder of a checkpoint of a run, fetched from the storage if the run has one.
 

@@ -57,7 +57,7 @@ def test_a_checkpoint_is_fetched_when_it_is_wanted(tmp_path: Path) -> None:
         ("demo", r"put them back, or take another checkpoint"),
         (
             "moved",
-            r"storage /mnt/all has them as run 'demo', so give .*/moved that name again, or take another checkpoint",
+            r"storage /mnt/all has them as run 'demo', so give the folder .*/moved that name again, or take",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from dbsweep.config.schema import Experiment
-from dbsweep.errors import ResourceError
+from dbsweep.errors import ResourceError, RunError
 from dbsweep.execution import loaded
 from dbsweep.execution.backend import OnEvent
 from dbsweep.execution.folder import RunFolder
@@ -106,6 +106,13 @@ def test_a_sweep_with_storage_is_stopped_resumed_elsewhere_and_tidied_up(
     assert TrialState.INTERRUPTED in read_run(folder).states.values()
     assert not list((tmp_path / "there").rglob("*.safetensors")), "weights have come to the driver"
     assert files(storage, "state.safetensors"), "nothing to go on from"
+
+    renamed = RunFolder(folder.path.rename(folder.path.with_name("renamed")))
+    with pytest.raises(
+        RunError, match=r"without its checkpoints: storage .* has them as run 'demo', so give the folder .*/renamed"
+    ):
+        resume_run(renamed, stored, view())
+    renamed.path.rename(folder.path)
 
     go_to(tmp_path / "second", monkeypatch)
     resume_run(folder, stored, view())
