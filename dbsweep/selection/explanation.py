@@ -61,9 +61,9 @@ def explain(outcome: Outcome) -> str:
 def _chosen(outcome: Outcome) -> str:
     best, utility = outcome.best, outcome.utility
     measured = [metric for metric in JUDGED if math.isfinite(_level(best, metric))]
-    levels = [f"{_level(best, metric):.2f} of {_SCALES[metric]}" for metric in measured]
+    levels = [f"{figure(_level(best, metric), 2)} of {_SCALES[metric]}" for metric in measured]
     if len(levels) == len(JUDGED):
-        levels[-1] = f"{best.prior:.2f} of its prior"
+        levels[-1] = f"{figure(best.prior, 2)} of its prior"
     told, _ = apart(best.utility, outcome.ranked[0].utility)
     formula = f"the {utility.formula}" if len(utility.weights) > 1 else utility.formula
     return f"{_place(best)} has {_listed(levels)} (smoothed). Its utility is {told}: {formula}."

@@ -22,6 +22,11 @@ def test_one_candidate_is_the_choice() -> None:
     )
 
 
+def test_a_level_just_below_nothing_reads_as_nothing() -> None:
+    choice = choose([candidate("t001", "b01", 120, -0.001, 0.7, -0.002)])
+    assert "has 0.00 of your photos' identity, 0.70 of the base model's style and 0.00 of its prior" in choice.reason
+
+
 def test_a_choice_that_is_worth_nothing_is_not_said_to_be_all_there_is() -> None:
     """The only one that meets the constraint has lost the style; the other is worth 3/(1/.5 + 1/.4 + 1/.8) = 0.52."""
     rows = [candidate("t001", "b01", 100, 0.9, -0.1, 0.9), candidate("t002", "b02", 100, 0.5, 0.8, 0.8)]
