@@ -72,7 +72,7 @@ def is_full(error: OSError) -> bool:
 
 
 def remove_leftovers(parent: Path) -> None:
-    """Removes the temporary folders that killed processes have left in a folder; nobody may be writing there.
+    """Removes the temporary folders and files that killed processes have left in a folder; nobody may be writing there.
 
     A folder that stepped aside for a new one that then did not take its name is put back.
     """
@@ -81,8 +81,11 @@ def remove_leftovers(parent: Path) -> None:
         if not folder.exists():
             aside.rename(folder)
     for pattern in (".*.tmp", ".*.old"):
-        for folder in parent.glob(pattern):
-            shutil.rmtree(folder, ignore_errors=True)
+        for left in parent.glob(pattern):
+            if left.is_dir():
+                shutil.rmtree(left, ignore_errors=True)
+            else:
+                left.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

@@ -131,7 +131,8 @@ class BranchWork:
 
     def _work(self) -> tuple[TrialState, str]:
         branch = self._job.branch
-        remove_leftovers(self._run.branch(branch.id))
+        for folder in (self._run.branch(branch.id), *self._run.branch_images(branch.id).glob("*")):
+            remove_leftovers(folder)
         history = History(self._run, branch)
         self._states = ResumeStates(self._run, branch, history.events)
         # Before anything is told: from then on the driver may drop weights of these checkpoints.

@@ -291,8 +291,13 @@ def test_what_a_killed_write_leaves_is_removed(tiny_job: SweepJob) -> None:
     for name in (".000002.0123abcd.tmp", ".000002.0123abcd.old"):
         (folder / name).mkdir(parents=True)
         (folder / name / "unet.safetensors").write_bytes(b"half")
+    pictures = RunFolder(tiny_job.run_folder).images("b01", 2)
+    pictures.mkdir(parents=True)
+    (pictures / ".000-7.png.123.tmp").write_bytes(b"half a picture")
     train(tiny_job, make_branch("b01", 1))
     assert [p.name for p in folder.iterdir()] == ["000002"]
+    assert list(pictures.glob("*.png"))
+    assert not list(pictures.glob(".*"))
 
 
 def test_nan_ends_the_branch_as_failed(tiny_job: SweepJob) -> None:
