@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dbsweep.config.addresses import without_password
+from dbsweep.tracking.sqlite_file import PREFIX, file_of, make_file
 
 if TYPE_CHECKING:
     from mlflow.tracking import MlflowClient
@@ -26,7 +27,7 @@ ARTIFACTS = "mlartifacts"
 
 def default_uri(output: Path) -> str:
     """A SQLite file in the output folder; absolute, so that it does not depend on the working directory."""
-    return f"sqlite:///{(output.absolute() / 'mlflow.db').as_posix()}"
+    return f"{PREFIX}{(output.absolute() / 'mlflow.db').as_posix()}"
 
 
 def ui_command(uri: str) -> str:
@@ -52,12 +53,11 @@ def connect(uri: str) -> MlflowClient:
     # A new SQLite file tells of every table, a server that is away of every attempt.
     for logger in ("mlflow", "alembic", "urllib3"):
         logging.getLogger(logger).setLevel(logging.ERROR)
+    make_file(uri)
     return MlflowClient(tracking_uri=uri, registry_uri=uri)
 
 
 def artifact_location(uri: str) -> str | None:
     """Where artifacts of a SQLite store lie: beside its file. None lets a server decide."""
-    prefix = "sqlite:///"
-    if not uri.startswith(prefix):
-        return None
-    return (Path(uri.removeprefix(prefix)).parent / ARTIFACTS).absolute().as_uri()
+    file = file_of(uri)
+    return (file.parent / ARTIFACTS).absolute().as_uri() if file is not None else None
