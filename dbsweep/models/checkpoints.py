@@ -183,15 +183,20 @@ def attach_lora(folder: Path, models: StableDiffusion) -> None:
         ModelError: the checkpoint is no LoRA, is damaged or of another base model, or has another file in its LoRA's
             place.
     """
-    shape = manifest_for(folder, models).lora
-    if shape is None:
-        raise ModelError(
-            f"checkpoint {folder}: holds whole networks and no LoRA (train.lora_rank trains one); export another format"
-        )
+    shape = lora_shape(folder, manifest_for(folder, models))
     tensors = read_or_refuse(f"checkpoint {folder}", LORA, lambda: load_file(folder / f"{LORA}.safetensors"))
     adapted = {name: models.networks[name] for name in _adapted(folder, tensors)}
     add_adapters(adapted, shape)
     load_adapters(adapted, tensors)
+
+
+def lora_shape(folder: Path, manifest: CheckpointManifest) -> AdapterShape:
+    """What the adapters of a checkpoint are like; ModelError where it holds whole networks."""
+    if manifest.lora is None:
+        raise ModelError(
+            f"checkpoint {folder}: holds whole networks and no LoRA (train.lora_rank trains one); export another format"
+        )
+    return manifest.lora
 
 
 def read_state(folder: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from dbsweep.errors import InputError, RunError
+from dbsweep.errors import InputError, ModelError, RunError
 from dbsweep.execution.folder import RunFolder
 from dbsweep.models.places import refusing
 from dbsweep.records.results import Checkpoint
@@ -74,8 +74,9 @@ def export_checkpoint(
     with refusing(out):
         out = new_path(out, form)
     folder, record, checkpoint = find_checkpoint(name, runs, interrupted=True)
+    manifest = _manifest(folder, checkpoint, form)
     note(f"Loading the base model of {record.name}")
-    models, manifest = _load(folder, checkpoint, form)
+    models = _load(folder, checkpoint, form)
     note(f"Writing {checkpoint.id} to {out}")
     origin = origin_of(folder, record, checkpoint, manifest, whole=form not in ("lora", "peft"))
     if form == "lora":
@@ -109,21 +110,37 @@ def refuse_pickle(out: Path) -> None:
         )
 
 
-def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> tuple[StableDiffusion, CheckpointManifest]:
-    from dbsweep.models.checkpoints import attach_lora, read_manifest, read_onto_base
-    from dbsweep.models.loading import load_base
+def _manifest(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> CheckpointManifest:
+    """What a checkpoint holds, fetched from the storage if the run has one.
+
+    Raises:
+        ModelError: it is not what the format writes, which is told before a base model is read.
+    """
+    from dbsweep.models.checkpoints import lora_shape, read_manifest
+    from dbsweep.models.export.lora_files import NO_DORA
 
     path = bring_checkpoint(folder, checkpoint)
     refuse_lost(folder, checkpoint)
     manifest = read_manifest(path)
-    experiment = read_experiment(folder)
+    if form in ("lora", "peft"):
+        shape = lora_shape(path, manifest)
+        if form == "lora" and shape.dora:
+            raise ModelError(NO_DORA)
+    return manifest
+
+
+def _load(folder: RunFolder, checkpoint: Checkpoint, form: Format) -> StableDiffusion:
+    from dbsweep.models.checkpoints import attach_lora, read_onto_base
+    from dbsweep.models.loading import load_base
+
+    path, experiment = folder.path / checkpoint.path, read_experiment(folder)
     bring_base(experiment.base_model)
     models = load_base(base_source(experiment))
     if form in ("lora", "peft"):
         attach_lora(path, models)
     else:
         read_onto_base(path, models)
-    return models, manifest
+    return models
 
 
 def origin_of(

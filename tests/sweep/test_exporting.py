@@ -231,11 +231,15 @@ def test_the_lora_of_a_checkpoint_becomes_one_for_diffusers(export, run, tiny_sd
     code, _, err = export(f"@{checkpoint.id}", "--format", "lora", "--out", tmp_path / "other")
     assert code == 2
     assert "export it as peft for diffusers" in " ".join(err.split())
+    assert "Loading" not in err
 
 
-def test_whole_networks_have_no_lora_to_export(export, tmp_path):
-    code, _, err = export("", "--format", "lora", "--out", tmp_path / "mine")
+@pytest.mark.parametrize("form", ["lora", "peft"])
+def test_whole_networks_have_no_lora_to_export(export, tmp_path, form):
+    """The base model, which may be of gigabytes, was read before that was told."""
+    code, _, err = export("", "--format", form, "--out", tmp_path / "mine")
     assert code == 2
+    assert "Loading" not in err
     assert "holds whole networks and no LoRA (train.lora_rank trains one); export another format" in " ".join(
         err.split()
     )

@@ -19,6 +19,11 @@ from dbsweep.models.safetensors_file import write_weights
 from dbsweep.models.single_file.ldm_layout import is_open_clip
 
 KOHYA_PREFIXES = {"unet": "lora_unet_", "text_encoder": "lora_te_text_model_"}
+NO_DORA = (
+    "a DoRA cannot be written for A1111 and ComfyUI, which scale it along other axes or by other norms:"
+    " export it as peft for diffusers, or as a single file with the DoRA worked in"
+)
+"""Why `save_kohya` writes none."""
 PEFT_MAGNITUDE = "lora_magnitude_vector.weight"
 """DoRA's lengths under a layer. peft itself leaves ``.weight`` out and reads both; transformers 5, by which diffusers
 loads text encoders, reads only this."""
@@ -40,10 +45,7 @@ def save_kohya(
         DiskError: the disk is full; nothing is left behind.
     """
     if any(pair.magnitude is not None for pair in lora.values()):
-        raise ModelError(
-            "a DoRA cannot be written for A1111 and ComfyUI, which scale it along other axes or by other norms:"
-            " export it as peft for diffusers, or as a single file with the DoRA worked in"
-        )
+        raise ModelError(NO_DORA)
     tensors: dict[str, Tensor] = {}
     for layer, pair in lora.items():
         name = _kohya_name(layer)
