@@ -117,6 +117,8 @@ def _key(train: Train) -> str:
     unet_rate, text_rate = train.peak_learning_rates
     values["learning_rate"] = unet_rate
     values["text_encoder_learning_rate"] = text_rate if text_encoder_epochs(train) > 0 else None
+    if train.attention == "sdpa":
+        values["attention"] = "auto"  # which is sdpa on every device
     schedule = train.lr_scheduler
     if not schedule.warms_up:  # constant and piecewise_constant, and where the second changes is in the phases
         values |= {"lr_scheduler": LearningRateSchedule.CONSTANT.value, "lr_warmup_steps": 0}

@@ -127,6 +127,8 @@ def test_what_is_drawn_and_judged_does_not_belong_to_a_stage():
         ({"multires_noise_iterations": 6}, {"multires_noise_discount": [0.3, 0.5]}, 2),
         ({}, {"ema_decay": [0, 0.9]}, 2),  # the same weights, but other checkpoints
         ({}, {"optimizer": ["adamw", "lion_8bit"]}, 2),
+        ({}, {"attention": ["auto", "sdpa"]}, 1),  # auto is sdpa everywhere
+        ({}, {"attention": ["auto", "sdpa", "xformers"]}, 2),
         ({}, {"lora_targets": ["attention", "linear"]}, 1),  # without a LoRA
         ({"lora_rank": 4}, {"lora_targets": ["attention", "linear"]}, 2),
         ({}, {"lora_rank": [0, 4]}, 2),
