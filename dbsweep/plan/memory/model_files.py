@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -15,6 +16,7 @@ from dbsweep.plan.memory.pickled_shapes import pickled_shapes
 from dbsweep.plan.memory.sizes import MINISD, SD1, SD2, ModelSize
 
 NAME: Final = "by the base model's files"
+BY_BYTES: Final = "by the size of the base model's file, taking its weights to be in half precision"
 UNKNOWN: Final = "taking the base model to be as large as Stable Diffusion 1"
 SINGLE_FILE: Final = {
     "unet": "model.diffusion_model.",
@@ -29,6 +31,9 @@ LATER_OPEN_CLIP: Final = "conditioner.embedders.0.model."
 
 _NAMES_BYTES: Final = 2**22
 """As `dbsweep.models.single_file.pickle_names` reads of a ``.ckpt``."""
+
+_HALF_BYTES: Final = 2
+"""Of a number in half precision, the least that such files are written in."""
 
 Shapes: TypeAlias = Mapping[str, Sequence[int]]
 """Sizes of tensors, by name."""
@@ -49,7 +54,7 @@ def size_of(base_model: str) -> ModelSize:
 
 
 def size_on_disk(source: str) -> ModelSize | None:
-    """The size of a diffusers folder or a single file; of a ``.ckpt``, whose shapes are not read, that of its family.
+    """The size of a diffusers folder or a single file; nothing of a pickle is run for it.
 
     Returns:
         None for a hub id, for other kinds of file, and for what is no whole model: `dbsweep.models.sources` tells why.
@@ -60,7 +65,7 @@ def size_on_disk(source: str) -> ModelSize | None:
             return _size_of_folder(path)
         if path.is_file() and path.suffix == ".ckpt":
             return _size_of_pickle(path)
-        return _size_of_file(path) if path.is_file() and path.suffix == ".safetensors" else None
+        return _size_of_weights(dict(_header(path))) if path.is_file() and path.suffix == ".safetensors" else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None
 
@@ -101,9 +106,9 @@ def _size_of_folder(folder: Path) -> ModelSize:
     )
 
 
-def _size_of_file(file: Path) -> ModelSize | None:
+def _size_of_weights(named: Shapes) -> ModelSize | None:
     """Single files have no configuration: their layout is that of Stable Diffusion 1 or 2."""
-    shapes = {name.replace(LATER_OPEN_CLIP, OPEN_CLIP): shape for name, shape in _header(file)}
+    shapes = {name.replace(LATER_OPEN_CLIP, OPEN_CLIP): shape for name, shape in named.items()}
     parameters = {
         network: _parameters({name: shape for name, shape in shapes.items() if name.startswith(beginning)})
         for network, beginning in SINGLE_FILE.items()
@@ -118,12 +123,30 @@ def _size_of_file(file: Path) -> ModelSize | None:
 
 
 def _size_of_pickle(file: Path) -> ModelSize | None:
-    """By the names of the weights, which stand before them; nothing is unpickled, which could run code."""
+    """By the shapes of its weights, else that of its family, and no more than the file has room for.
+
+    What is older than torch 1.6, or has more beside the weights than `pickled_shapes` passes over, tells names alone,
+    which stand at the beginning.
+    """
+    with contextlib.suppress(ValueError):
+        return _size_of_weights(pickled_shapes(file))
     with file.open("rb") as stream:
         beginning = stream.read(_NAMES_BYTES)
     if SINGLE_FILE["unet"].encode() not in beginning:
         return None
-    return SD2 if any(name.encode() in beginning for name in (OPEN_CLIP, LATER_OPEN_CLIP)) else SD1
+    like = SD2 if any(name.encode() in beginning for name in (OPEN_CLIP, LATER_OPEN_CLIP)) else SD1
+    there = [network for network, name in SINGLE_FILE.items() if network != "vae" or name.encode() in beginning]
+    return _shrunk(like, there, file.stat().st_size // _HALF_BYTES)
+
+
+def _shrunk(like: ModelSize, there: Sequence[str], most: int) -> ModelSize:
+    """A size of which the networks that are `there` have at most so many parameters together."""
+    parameters = {network: getattr(like, network) for network in there}
+    whole = sum(parameters.values())
+    if whole <= most:
+        return like
+    fewer = {network: count * most // whole for network, count in parameters.items()}
+    return dataclasses.replace(like, name=BY_BYTES, **fewer)
 
 
 def _config(network: Path) -> dict[str, Any]:

@@ -1,21 +1,32 @@
-"""Shapes of the weights in a ``.bin``, a zipped pickle of torch: nothing that it names is run, nor is torch needed."""
+"""Shapes of the weights in a zipped pickle of torch (``.bin``, ``.ckpt``): nothing of it is run; needs no torch."""
 
 from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 _DAMAGED = (
-    zipfile.BadZipFile, StopIteration, pickle.UnpicklingError, EOFError, LookupError, TypeError, AttributeError
+    zipfile.BadZipFile, zlib.error, StopIteration, pickle.UnpicklingError, EOFError, LookupError, TypeError,
+    AttributeError, OverflowError, RuntimeError,
 )  # fmt: skip
+
+_BESIDE_WEIGHTS = {
+    ("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
+    ("numpy.core.multiarray", "scalar"),
+    ("numpy._core.multiarray", "scalar"),
+    ("numpy", "dtype"),
+    ("_codecs", "encode"),  # how bytes are written
+}
+"""What published ``.ckpt`` files name beside weights, as `dbsweep.models.single_file.reading` lets pass."""
 
 
 def pickled_shapes(file: Path) -> dict[str, Sequence[int]]:
-    """Sizes of tensors, by name.
+    """Sizes of tensors, by name; in a ``.ckpt`` they may lie below ``state_dict``.
 
     Raises:
         ValueError: it is older than torch 1.6, damaged, or asks for more than tensors.
@@ -26,7 +37,8 @@ def pickled_shapes(file: Path) -> dict[str, Sequence[int]]:
             name = next(each for each in archive.namelist() if each.endswith("/data.pkl"))
             with archive.open(name) as stream:
                 state = _Shapes(stream).load()
-        return {key: shape for key, shape in state.items() if isinstance(shape, tuple)}
+        weights = state.get("state_dict", state)
+        return {key: shape for key, shape in weights.items() if isinstance(shape, tuple)}
     except _DAMAGED as error:
         raise ValueError(f"{file}: no weights that torch has zipped ({error})") from error
 
@@ -43,10 +55,22 @@ class _Shapes(pickle.Unpickler):
             return _of_parameter
         if module == "torch" and name.endswith("Storage"):
             return name
+        if (module, name) in _BESIDE_WEIGHTS:
+            return _Ignored
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
     def persistent_load(self, pid: object) -> None:
         """Storages, which stay where they are."""
+
+
+class _Ignored:
+    """Stands for what is no weight; nothing of it is imported or called."""
+
+    def __new__(cls, *_: object) -> _Ignored:
+        return super().__new__(cls)
+
+    def __setstate__(self, state: object) -> None:
+        pass
 
 
 def _shape(storage: None, offset: int, size: tuple[int, ...], *_: object) -> tuple[int, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from safetensors.torch import load_file
 from dbsweep.minisd.paths import pipeline_path
 from dbsweep.models.loading import load_base
 from dbsweep.plan.memory.model_files import (
+    BY_BYTES,
     LATER_OPEN_CLIP,
     NAME,
     OPEN_CLIP,
@@ -96,14 +98,38 @@ TEXT_ENCODERS = [(SINGLE_FILE["text_encoder"], SD1), (OPEN_CLIP, SD2), (LATER_OP
 
 @pytest.mark.parametrize(("text", "like"), TEXT_ENCODERS)
 @pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}], ids=["zip", "older"])
-def test_a_ckpt_is_as_large_as_its_family(text: str, like: ModelSize, options: dict[str, bool], tmp_path: Path):
-    """An SD 2 was counted as an SD 1, whose text encoder has a third of its weights."""
+def test_a_ckpt_is_no_larger_than_its_file(text: str, like: ModelSize, options: dict[str, bool], tmp_path: Path):
+    """However small, it was counted as a whole Stable Diffusion, for whose checkpoints there was no room."""
     file = tmp_path / "model.ckpt"
-    weights = {f"{SINGLE_FILE['unet']}x.weight": torch.zeros(2), f"{text}y.weight": torch.zeros(2)}
+    weights = {f"{SINGLE_FILE['unet']}x.weight": torch.zeros(5, 7), f"{text}y.weight": torch.zeros(11)}
     torch.save({"state_dict": weights}, file, **options)
-    assert size_of(str(file)) == like
+    found = size_of(str(file))
+    assert 35 <= found.unet < file.stat().st_size
+    assert 11 <= found.text_encoder < file.stat().st_size
+    assert (found.vae, found.text_shape) == (like.vae, like.text_shape)
+    rates = rates_for(experiment(base_model=str(file), checkpoints={"precision": "fp32"}))
+    assert rates.weight_bytes <= 2 * file.stat().st_size  # of half precision there is room for twice as many
+    assert rates.basis == (BY_BYTES if options else NAME)
     torch.save({f"{text}y.weight": torch.zeros(2)}, file, **options)
     assert size_of(str(file)).name == UNKNOWN, "it is no whole model"
+
+
+@pytest.mark.parametrize(("text", "like"), TEXT_ENCODERS)
+@pytest.mark.parametrize("vae", [True, False])
+def test_an_older_ckpt_that_has_room_for_it_is_as_large_as_its_family(
+    text: str, like: ModelSize, vae: bool, tmp_path: Path
+):
+    """An SD 2 was counted as an SD 1, whose text encoder has a third of its weights."""
+    file = tmp_path / "model.ckpt"
+    names = [SINGLE_FILE["unet"], text, *([SINGLE_FILE["vae"]] if vae else [])]
+    torch.save({f"{name}x": torch.zeros(2) for name in names}, file, _use_new_zipfile_serialization=False)
+    least = 2 * (like.unet + like.text_encoder + (like.vae if vae else 0))
+    os.truncate(file, least)  # with a hole in the file, which takes no disk
+    assert size_of(str(file)) == like
+    os.truncate(file, least // 2)
+    found = size_of(str(file))
+    assert (found.unet, found.text_encoder) == (like.unet // 2, like.text_encoder // 2)
+    assert found.vae == (like.vae // 2 if vae else like.vae)
 
 
 @pytest.mark.parametrize(("text", "like"), TEXT_ENCODERS)
