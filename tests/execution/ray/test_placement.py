@@ -90,6 +90,7 @@ def test_what_is_cancelled_is_removed_once_it_is_placed_and_not_before(
 def test_what_waits_for_room_is_removed_when_nothing_has_been_given_back_for_a_while(
     placements: Placements, removed: list[PlacementGroup], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(placement, "SETTLED_AFTER_S", 60.0)
     placements.request_resources(ONE)
     until(lambda: placements.has_resources_ready(ONE))
     acquired = placements.acquire_resources(ONE)
