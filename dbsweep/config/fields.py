@@ -85,13 +85,13 @@ def _resolve_path(path: Path, info: ValidationInfo) -> Path:
     return Path(os.path.abspath(info.context / path))
 
 
-_LOCAL = "local-dir:"
+LOCAL = "local-dir:"
 """open_clip's prefix of folders."""
 
 
 def _resolve_source(source: str, info: ValidationInfo) -> str:
-    if source.startswith(_LOCAL) and isinstance(info.context, Path):
-        return f"{_LOCAL}{os.path.abspath(info.context / _expand(Path(source.removeprefix(_LOCAL))))}"
+    if source.startswith(LOCAL) and isinstance(info.context, Path):
+        return f"{LOCAL}{os.path.abspath(info.context / _expand(Path(source.removeprefix(LOCAL))))}"
     if source.startswith("~"):
         return str(_expand(Path(source)))
     if source == "minisd" or not isinstance(info.context, Path):

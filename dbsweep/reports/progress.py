@@ -37,10 +37,12 @@ class BranchProgress:
     @property
     def left_s(self) -> float | None:
         """Estimated seconds until the branch has no more to train, or until a checkpoint's pictures are drawn."""
-        work = self.at_work
-        if work is None:
-            return None
-        return (work.to_draw - work.drawn if work.to_draw else self.branch.end_step - work.step) / work.per_s
+        return None if self.at_work is None else seconds_left(self.at_work, self.branch.end_step)
+
+
+def seconds_left(work: AtWork, end_step: int) -> float:
+    """Estimated: until the branch that ends at this step has no more to train, or until its pictures are drawn."""
+    return (work.to_draw - work.drawn if work.to_draw else end_step - work.step) / work.per_s
 
 
 class Progress:

@@ -16,7 +16,7 @@ from dbsweep.records.events import AtWork, BranchEnded, BranchStarted, Checkpoin
 from dbsweep.records.names import Metric, TrialState
 from dbsweep.reports.folding import fold
 from dbsweep.reports.live_table import duration, pace, render
-from dbsweep.reports.progress import BranchProgress, Progress
+from dbsweep.reports.progress import Progress, seconds_left
 from dbsweep.reports.words import plain_number
 
 _Item = TypeVar("_Item")
@@ -39,14 +39,13 @@ def line(event: BranchStarted | CheckpointScored | BranchEnded) -> str:
     return f"{event.branch}: {event.state} at step {event.last_step}" + (f" ({event.reason})" if event.reason else "")
 
 
-def work_line(row: BranchProgress, work: AtWork) -> str:
+def work_line(work: AtWork, end_step: int) -> str:
     """What a branch is at between two events, as one plain line."""
-    left = "" if row.left_s is None else f", about {duration(row.left_s)}"
+    left = duration(seconds_left(work, end_step))
     if work.to_draw:
         drawn = f"{work.drawn} of {work.to_draw} pictures drawn, {pace(work.per_s, 'picture')}"
-        return f"{work.branch}: at step {work.step}, {drawn}{left} left"
-    end = row.branch.end_step
-    return f"{work.branch}: step {work.step} of {end}, {pace(work.per_s, 'step')}{left} of training left"
+        return f"{work.branch}: at step {work.step}, {drawn}, about {left} left"
+    return f"{work.branch}: step {work.step} of {end_step}, {pace(work.per_s, 'step')}, about {left} of training left"
 
 
 class LastingConsole(Console):
@@ -130,7 +129,7 @@ class TerminalView:
             return
         running = max(1, self._progress.count(TrialState.RUNNING))
         if self._is_due(work.branch, running * LINE_INTERVAL_S):
-            self.note(work_line(self._progress.branches[work.branch], work))
+            self.note(work_line(work, self._progress.branches[work.branch].branch.end_step))
 
     def on_phase(self, name: str, done: int, total: int) -> None:
         """Say what the sweep is at where there is no live table; again from time to time where it is counted."""

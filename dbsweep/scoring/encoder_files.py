@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from dbsweep.config.fields import LOCAL
 from dbsweep.errors import ModelError
 from dbsweep.models.hub import download
 from dbsweep.models.network_folder import read_object
-from dbsweep.scoring.encoder_source import HUB, LOCAL, OPEN_CLIP_CONFIG, encoder_source, hub_id_of, model_and_tag
+from dbsweep.plan.memory.encoders import WEIGHTS
+from dbsweep.scoring.encoder_source import HUB, OPEN_CLIP_CONFIG, encoder_source, hub_id_of, model_and_tag
 
 DINO_FILES = ("config.json", "preprocessor_config.json")
-_WEIGHTS = ("*.safetensors", "*.bin", "*.pth")
 _DINO_WEIGHTS = ("*.safetensors", "*.bin")
 
 _ANOTHER = "; check that it is the right model"
@@ -34,13 +35,13 @@ def check_encoder(name: str, field: str) -> None:
     source = encoder_source(name, field)
     if source.startswith(LOCAL):
         folder = Path(source.removeprefix(LOCAL))
-        _check_weights(folder, _WEIGHTS, f"{field} {name}")
+        _check_weights(folder, WEIGHTS, f"{field} {name}")
     elif source.startswith(HUB):
-        folder = download(source.removeprefix(HUB), (OPEN_CLIP_CONFIG,), f"{field} {name}", later=(_WEIGHTS,))
+        folder = download(source.removeprefix(HUB), (OPEN_CLIP_CONFIG,), f"{field} {name}", later=(WEIGHTS,))
     else:
         hub_id = hub_id_of(*model_and_tag(source, field))
         what = f"{field} {name}, which is {hub_id} on the hub"
-        download(hub_id, (OPEN_CLIP_CONFIG,), what, later=(_WEIGHTS,))
+        download(hub_id, (OPEN_CLIP_CONFIG,), what, later=(WEIGHTS,))
         return  # open_clip itself has its configuration
     if "model_cfg" not in read_object(folder / OPEN_CLIP_CONFIG, f"{field} {name}", _ANOTHER):
         raise ModelError(f"{field} {name}: not an open_clip model, its {OPEN_CLIP_CONFIG} has no model_cfg")

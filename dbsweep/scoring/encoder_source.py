@@ -9,13 +9,14 @@ from functools import cache
 from pathlib import Path
 from types import ModuleType
 
+from dbsweep.config.fields import LOCAL
 from dbsweep.config.messages import closest
 from dbsweep.errors import ModelError
 from dbsweep.models.face_detector import check_network, check_opencv
 from dbsweep.models.left_out import leave_out, let_in
 
-LOCAL, HUB = "local-dir:", "hf-hub:"
-"""open_clip's prefixes of model names."""
+HUB = "hf-hub:"
+"""open_clip's prefix of hub ids."""
 
 OPEN_CLIP_CONFIG = "open_clip_config.json"
 

@@ -12,13 +12,14 @@ import torch
 from PIL import Image
 from safetensors import SafetensorError
 
+from dbsweep.config.fields import LOCAL
 from dbsweep.errors import ModelError, ResourceError
 from dbsweep.models import batches
 from dbsweep.models.device_memory import is_out_of_memory
 from dbsweep.models.making_room import Movable
 from dbsweep.models.refusals import without_numbers
 from dbsweep.plan.memory.encoders import SMALL_ENCODER
-from dbsweep.scoring.encoder_source import HUB, LOCAL, encoder_source, model_and_tag
+from dbsweep.scoring.encoder_source import HUB, encoder_source, model_and_tag
 
 Pixels: TypeAlias = npt.NDArray[np.uint8]
 """One image: (h, w, 3) uint8 sRGB."""

@@ -24,6 +24,7 @@ from dbsweep.errors import ModelError
 from dbsweep.models.refusals import pickle_fault, read_or_refuse, refuse_lacking
 from dbsweep.models.single_file.families import Family, find_family
 from dbsweep.models.single_file.kinds import CLIP_PREFIX, EMA_PREFIX, UNET_PREFIX, check_parts
+from dbsweep.plan.memory.pickled_shapes import BESIDE_WEIGHTS, Ignored
 
 _TRANSFORMER = CLIP_PREFIX.removesuffix("text_model.")
 _OLD_ATTENTION = re.compile(r"(?<=\.attentions\.0)\.(query|key|value|proj_attn)\.")
@@ -32,26 +33,9 @@ _NEW_ATTENTION = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": 
 _CLIP_PARTS = ("embeddings.", "encoder.", "final_layer_norm.")
 
 
-class _Ignored:
-    """Stands for what a training left in its checkpoint beside the weights; nothing of it is imported or called."""
-
-    def __new__(cls, *_: object) -> _Ignored:
-        return super().__new__(cls)
-
-    def __setstate__(self, state: object) -> None:
-        pass
-
-
 _BESIDE_WEIGHTS: list[Callable[..., Any] | tuple[Callable[..., Any], str]] = [
-    (_Ignored, name)
-    for name in (
-        "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
-        "numpy.core.multiarray.scalar",
-        "numpy._core.multiarray.scalar",
-        "numpy.dtype",
-    )
+    (Ignored, name) for name in BESIDE_WEIGHTS
 ]
-"""What published ``.ckpt`` files ask for beside weights (sd-v1-4.ckpt has a Lightning callback), as A1111 lets pass."""
 
 
 @dataclass(frozen=True)

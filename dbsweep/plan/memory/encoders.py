@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from dbsweep.config.evaluate import Evaluate
+from dbsweep.config.fields import LOCAL
 from dbsweep.plan.memory.dinov2 import dinov2_bytes
 from dbsweep.plan.memory.model_files import parameters_in
 
@@ -26,9 +27,7 @@ _PARAMETERS = {
 _USUAL = "ViT-L-14"
 """What others are taken for whose names have none of these in them."""
 
-_LOCAL = "local-dir:"
-"""open_clip's prefix of folders."""
-_PATTERNS = ("*.safetensors", "*.bin", "*.pth")
+WEIGHTS: Final = ("*.safetensors", "*.bin", "*.pth")
 _FIRST = (
     "open_clip_model.safetensors",
     "open_clip_pytorch_model.safetensors",
@@ -78,9 +77,9 @@ def _counted(encoder: str) -> int | None:
 
     `dbsweep.scoring.encoder_files` tells why.
     """
-    folder = Path(encoder.removeprefix(_LOCAL))
+    folder = Path(encoder.removeprefix(LOCAL))
     try:
-        files = sorted(file for pattern in _PATTERNS for file in folder.glob(pattern))
+        files = sorted(file for pattern in WEIGHTS for file in folder.glob(pattern))
         return parameters_in(min(files, key=_rank)) if files else None
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return None

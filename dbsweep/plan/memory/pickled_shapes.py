@@ -15,14 +15,16 @@ _DAMAGED = (
     AttributeError, OverflowError, RuntimeError,
 )  # fmt: skip
 
-_BESIDE_WEIGHTS = {
-    ("pytorch_lightning.callbacks.model_checkpoint", "ModelCheckpoint"),
-    ("numpy.core.multiarray", "scalar"),
-    ("numpy._core.multiarray", "scalar"),
-    ("numpy", "dtype"),
-    ("_codecs", "encode"),  # how bytes are written
-}
-"""What published ``.ckpt`` files name beside weights, as `dbsweep.models.single_file.reading` lets pass."""
+BESIDE_WEIGHTS = (
+    "pytorch_lightning.callbacks.model_checkpoint.ModelCheckpoint",
+    "numpy.core.multiarray.scalar",
+    "numpy._core.multiarray.scalar",
+    "numpy.dtype",
+)
+"""What published ``.ckpt`` files ask for beside weights (sd-v1-4.ckpt has a Lightning callback), as A1111 lets pass."""
+
+_BYTES = "_codecs.encode"
+"""How bytes are written."""
 
 
 def pickled_shapes(file: Path) -> dict[str, Sequence[int]]:
@@ -55,18 +57,18 @@ class _Shapes(pickle.Unpickler):
             return _of_parameter
         if module == "torch" and name.endswith("Storage"):
             return name
-        if (module, name) in _BESIDE_WEIGHTS:
-            return _Ignored
+        if f"{module}.{name}" in (*BESIDE_WEIGHTS, _BYTES):
+            return Ignored
         raise pickle.UnpicklingError(f"it asks for {module}.{name}")
 
     def persistent_load(self, pid: object) -> None:
         """Storages, which stay where they are."""
 
 
-class _Ignored:
-    """Stands for what is no weight; nothing of it is imported or called."""
+class Ignored:
+    """Stands for what a training left in its checkpoint beside the weights; nothing of it is imported or called."""
 
-    def __new__(cls, *_: object) -> _Ignored:
+    def __new__(cls, *_: object) -> Ignored:
         return super().__new__(cls)
 
     def __setstate__(self, state: object) -> None:

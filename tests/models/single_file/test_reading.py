@@ -7,10 +7,8 @@ import logging
 import os
 import shutil
 import sys
-import types
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -19,6 +17,7 @@ from torch import Tensor
 from dbsweep.errors import ModelError
 from dbsweep.models.loading import load_base
 from dbsweep.models.sources import BaseSource
+from tests.lightning import save_as_lightning
 from tests.models.ldm_layout import ldm_state
 
 
@@ -133,15 +132,7 @@ def test_offline_without_a_configuration_says_where_to_put_one(state: dict[str, 
 def test_what_lightning_left_beside_the_weights_is_passed_over(
     state: dict[str, Tensor], single: Path, tiny_sd: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As in sd-v1-4.ckpt: the class of a callback is a key, and its best score a number of numpy's."""
-    module = "pytorch_lightning.callbacks.model_checkpoint"
-    callback = type("ModelCheckpoint", (), {"__module__": module})
-    with monkeypatch.context() as patch:
-        for name in ("pytorch_lightning", "pytorch_lightning.callbacks", module):
-            patch.setitem(sys.modules, name, types.ModuleType(name))
-        patch.setattr(sys.modules[module], "ModelCheckpoint", callback, raising=False)
-        content = {"state_dict": state, "callbacks": {callback: {"best": np.float64(0.5)}}, "hook": callback()}
-        torch.save(content, single.with_suffix(".ckpt"))
+    save_as_lightning(state, single.with_suffix(".ckpt"), monkeypatch)
     assert load_base(str(single.with_suffix(".ckpt"))).sha256 == load_base(str(tiny_sd)).sha256
     assert "pytorch_lightning" not in sys.modules
 

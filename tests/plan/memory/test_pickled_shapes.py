@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pickle
 import sys
-import types
 from collections import OrderedDict
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 
 from dbsweep.plan.memory.pickled_shapes import pickled_shapes
+from tests.lightning import save_as_lightning
 
 
 class Writes:
@@ -41,15 +40,7 @@ def test_what_is_more_than_tensors_is_refused_and_does_not_run(tmp_path: Path):
 
 
 def test_what_lightning_left_beside_the_weights_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """As in sd-v1-4.ckpt: the class of a callback is a key, and its best score a number of numpy's."""
-    module = "pytorch_lightning.callbacks.model_checkpoint"
-    callback = type("ModelCheckpoint", (), {"__module__": module})
-    with monkeypatch.context() as patch:
-        for name in ("pytorch_lightning", "pytorch_lightning.callbacks", module):
-            patch.setitem(sys.modules, name, types.ModuleType(name))
-        patch.setattr(sys.modules[module], "ModelCheckpoint", callback, raising=False)
-        beside = {"callbacks": {callback: {"best": np.float64(0.5)}}, "hook": callback()}
-        torch.save({"state_dict": {"a": torch.zeros(2, 3)}, **beside}, tmp_path / "model.ckpt")
+    save_as_lightning({"a": torch.zeros(2, 3)}, tmp_path / "model.ckpt", monkeypatch)
     assert pickled_shapes(tmp_path / "model.ckpt") == {"a": (2, 3)}
     assert "pytorch_lightning" not in sys.modules
 
